@@ -1,0 +1,51 @@
+# PGXS has a target check of its own, so ours stands without it.
+ifneq ($(filter check,$(MAKECMDGOALS)),)
+.PHONY: check
+check:
+	scripts/check
+else
+
+.DEFAULT_GOAL = all
+
+EXTENSION = customer_import
+EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" customer_import.control)
+MODULE_big = customer_import
+OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/core/*.cpp) $(wildcard src/pg/*.cpp)))
+
+# The install script is joined from its parts in name order.
+JOINED_SCRIPT = customer_import--$(EXTVERSION).sql
+DATA_built = $(JOINED_SCRIPT)
+DATA = $(wildcard src/sql/upgrade/*.sql) scripts/import.psql
+DOCS = doc/customer_import.md
+EXTRA_CLEAN = $(JOINED_SCRIPT) build
+
+REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+REGRESS_OPTS = --encoding=UTF8 --no-locale
+
+PG_CPPFLAGS = -Isrc
+PG_CXXFLAGS = -std=c++20 -Wall -Wextra -Wno-register -Wno-unused-parameter -Wno-missing-field-initializers -fvisibility=hidden
+SHLIB_LINK = -lcsv -lutf8proc -lstdc++
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+
+# The bitcode compiler is older than our C++ and ignores PG_CXXFLAGS.
+override with_llvm = no
+include $(PGXS)
+
+# PGXS knows no dependencies on headers: a change of any header rebuilds all objects.
+$(OBJS): $(wildcard src/core/*.h) $(wildcard src/pg/*.h)
+
+$(JOINED_SCRIPT): $(sort $(wildcard src/sql/*.sql))
+	cat $^ > $@
+
+.PHONY: help demo
+help:
+	@echo 'make, make install    build and install the extension'
+	@echo 'make demo             set everything up and run the main job in a throwaway cluster'
+	@echo 'make check            install what the tests need and run all of them'
+	@echo 'make installcheck     only the SQL regression tests, against a running server'
+demo:
+	scripts/demo
+
+endif

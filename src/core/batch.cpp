@@ -1,0 +1,62 @@
+#include "core/batch.h"
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <numeric>
+
+namespace customer_import {
+
+void* Batch::allocate(std::size_t bytes, std::size_t alignment) {
+    bytes_ += bytes;
+    return arena_.allocate(bytes, alignment);
+}
+
+std::string_view Batch::keep(std::string_view text) {
+    if (text.empty()) return {};
+    char* copy = static_cast<char*>(allocate(text.size(), 1));
+    std::memcpy(copy, text.data(), text.size());
+    return {copy, text.size()};
+}
+
+std::span<const std::string_view> Batch::keep_codes(std::span<const std::string_view> codes) {
+    if (codes.empty()) return {};
+    auto* copy = static_cast<std::string_view*>(allocate(codes.size_bytes(), alignof(std::string_view)));
+    std::uninitialized_copy(codes.begin(), codes.end(), copy);
+    return {copy, codes.size()};
+}
+
+std::span<Cell> Batch::make_cells(std::size_t count) {
+    if (count == 0) return {};
+    auto* cells = static_cast<Cell*>(allocate(count * sizeof(Cell), alignof(Cell)));
+    std::uninitialized_default_construct_n(cells, count);
+    return {cells, count};
+}
+
+void Batch::clear() {
+    records_.clear();
+    arena_.release();
+    bytes_ = 0;
+}
+
+std::vector<std::vector<std::uint32_t>> make_rounds(std::span<const Record> records) {
+    std::vector<std::uint32_t> order(records.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+        const int names = records[a].user_name.compare(records[b].user_name);
+        return names != 0 ? names < 0 : a < b;
+    });
+    // One user's records now stand together in file order: the n-th of them goes to round n, and every round is filled
+    // in the order of the names.
+    std::vector<std::vector<std::uint32_t>> rounds;
+    std::size_t round = 0;
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        const bool same_user = i > 0 && records[order[i]].user_name == records[order[i - 1]].user_name;
+        round = same_user ? round + 1 : 0;
+        if (round == rounds.size()) rounds.emplace_back();
+        rounds[round].push_back(order[i]);
+    }
+    return rounds;
+}
+
+}  // namespace customer_import

@@ -1,0 +1,63 @@
+// Step 4: a batch of validated records, with all the memory that they point into.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory_resource>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace customer_import {
+
+// A validated cell of a value field.
+struct Cell {
+    enum class Action : std::uint8_t { keep, set, clear };
+    Action action = Action::keep;
+    std::string_view text;  // for set: valid UTF-8 without NUL; a boolean field holds "true" or "false"
+};
+
+// A record that passed validation. Views point into its batch or, for role codes, into the catalogue.
+struct Record {
+    std::int64_t line = 0;
+    std::string_view raw;
+    std::string_view user_name;                       // folded
+    std::span<const std::string_view> add_roles;      // canonical role sets in the catalogue's spelling
+    std::span<const std::string_view> remove_roles;
+    std::span<const std::string_view> lost_roles;     // codes to remove that the catalogue does not have, as written
+    std::span<const std::string_view> replace_roles;
+    bool replaces_roles = false;                      // `roles` was filled or cleared
+    std::span<const Cell> cells;                      // one per HeaderMap::value_fields()
+};
+
+// Owns records. clear() gives the memory up for the next batch. Not copyable: records point into it.
+class Batch {
+public:
+    Batch() = default;
+    Batch(const Batch&) = delete;
+    Batch& operator=(const Batch&) = delete;
+
+    std::string_view keep(std::string_view text);
+    std::span<const std::string_view> keep_codes(std::span<const std::string_view> codes);  // the list, not the texts
+    std::span<Cell> make_cells(std::size_t count);
+
+    void add(const Record& record) { records_.push_back(record); }
+    const std::vector<Record>& records() const { return records_; }
+    std::size_t size() const { return records_.size(); }
+    std::size_t bytes() const { return bytes_; }  // what keep() and friends took
+    void clear();
+
+private:
+    void* allocate(std::size_t bytes, std::size_t alignment);
+
+    std::pmr::monotonic_buffer_resource arena_;
+    std::vector<Record> records_;
+    std::size_t bytes_ = 0;
+};
+
+// Splits records[0 .. count) into rounds in which every user name stands once, each sorted by user name in byte order;
+// round n holds the n-th records of their users. Returns indexes. Applying the rounds in order has the effect of
+// applying each customer's records in file order.
+std::vector<std::vector<std::uint32_t>> make_rounds(std::span<const Record> records);
+
+}  // namespace customer_import

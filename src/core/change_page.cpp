@@ -1,0 +1,193 @@
+#include "core/change_page.h"
+
+#include <utility>
+
+namespace customer_import {
+
+// The payload:
+//   page    version (1 byte), number of changes, changes
+//   change  line minus the line before (zigzag), 1 if created else 0 (1 byte), user name (text), added (names), removed
+//           (names), number of fields, fields
+//   field   name, what there is of before and after (1 byte, below), before (text), after (text)
+//   names   number of names, each a name
+//   name    index into the names of this page; the index after the last known one brings a new name (text) with it
+//   text    length, bytes
+// All numbers are base 128 varints, lowest bits first.
+
+namespace {
+
+constexpr char kVersion = 1;
+constexpr unsigned char kHasBefore = 1;
+constexpr unsigned char kHasAfter = 2;
+
+void put_number(std::string& out, std::uint64_t number) {
+    while (number >= 0x80) {
+        out += static_cast<char>(number | 0x80);
+        number >>= 7;
+    }
+    out += static_cast<char>(number);
+}
+
+void put_text(std::string& out, std::string_view text) {
+    put_number(out, text.size());
+    out += text;
+}
+
+// Maps small differences of either sign to small numbers. Unsigned arithmetic: lines may be any numbers.
+std::uint64_t zigzag(std::uint64_t difference) {
+    return (difference << 1) ^ (0 - (difference >> 63));
+}
+
+std::uint64_t unzigzag(std::uint64_t number) {
+    return (number >> 1) ^ (0 - (number & 1));
+}
+
+bool get_byte(std::string_view& rest, unsigned char& byte) {
+    if (rest.empty()) return false;
+    byte = static_cast<unsigned char>(rest.front());
+    rest.remove_prefix(1);
+    return true;
+}
+
+bool get_number(std::string_view& rest, std::uint64_t& number) {
+    number = 0;
+    for (int shift = 0; shift < 64; shift += 7) {
+        unsigned char byte = 0;
+        if (!get_byte(rest, byte)) return false;
+        number |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
+        if (byte < 0x80) return true;
+    }
+    return false;
+}
+
+// Reads the number of things that follow, each of which takes a byte or more.
+bool get_count(std::string_view& rest, std::uint64_t& count) {
+    return get_number(rest, count) && count <= rest.size();
+}
+
+bool get_text(std::string_view& rest, std::string_view& text) {
+    std::uint64_t size = 0;
+    if (!get_count(rest, size)) return false;
+    text = rest.substr(0, size);
+    rest.remove_prefix(size);
+    return true;
+}
+
+bool get_optional_text(std::string_view& rest, bool present, std::optional<std::string_view>& text) {
+    text.reset();
+    return !present || get_text(rest, text.emplace());
+}
+
+}  // namespace
+
+void ChangePageWriter::put_name(std::string_view name) {
+    const auto known = names_.find(name);
+    if (known != names_.end()) {
+        put_number(body_, known->second);
+        return;
+    }
+    put_number(body_, names_.size());
+    put_text(body_, name);
+    names_.emplace(name, names_.size());
+}
+
+void ChangePageWriter::put_names(const std::vector<std::string_view>& names) {
+    put_number(body_, names.size());
+    for (const std::string_view name : names) put_name(name);
+}
+
+void ChangePageWriter::add(const Change& change) {
+    put_number(body_, zigzag(static_cast<std::uint64_t>(change.line) - static_cast<std::uint64_t>(last_line_)));
+    last_line_ = change.line;
+    body_ += change.created ? '\1' : '\0';
+    put_text(body_, change.user_name);
+    put_names(change.added);
+    put_names(change.removed);
+    put_number(body_, change.fields.size());
+    for (const FieldChange& field : change.fields) {
+        put_name(field.field);
+        body_ += static_cast<char>((field.before ? kHasBefore : 0) | (field.after ? kHasAfter : 0));
+        if (field.before) put_text(body_, *field.before);
+        if (field.after) put_text(body_, *field.after);
+    }
+    ++count_;
+}
+
+bool ChangePageWriter::full() const {
+    return body_.size() >= kChangePageBytes;
+}
+
+std::string ChangePageWriter::take() {
+    std::string payload(1, kVersion);
+    put_number(payload, count_);
+    payload += body_;
+    body_.clear();
+    names_.clear();
+    count_ = 0;
+    last_line_ = 0;
+    return payload;
+}
+
+ChangePageReader::ChangePageReader(std::string_view payload) : rest_(payload) {
+    unsigned char version = 0;
+    damaged_ = !get_byte(rest_, version) || version != kVersion || !get_count(rest_, left_);
+}
+
+bool ChangePageReader::next(Change& change) {
+    if (damaged_) return false;
+    if (left_ == 0) {
+        damaged_ = !rest_.empty();
+        return false;
+    }
+    --left_;
+    damaged_ = !read_change(change);
+    return !damaged_;
+}
+
+bool ChangePageReader::read_change(Change& change) {
+    std::uint64_t line_difference = 0;
+    unsigned char created = 0;
+    if (!get_number(rest_, line_difference) || !get_byte(rest_, created) || created > 1) return false;
+    last_line_ = static_cast<std::int64_t>(static_cast<std::uint64_t>(last_line_) + unzigzag(line_difference));
+    change.line = last_line_;
+    change.created = created == 1;
+    return get_text(rest_, change.user_name) && read_names(change.added) && read_names(change.removed) &&
+           read_fields(change.fields);
+}
+
+bool ChangePageReader::read_name(std::string_view& name) {
+    std::uint64_t index = 0;
+    if (!get_number(rest_, index) || index > names_.size()) return false;
+    if (index < names_.size()) {
+        name = names_[index];
+        return true;
+    }
+    if (!get_text(rest_, name)) return false;
+    names_.push_back(name);
+    return true;
+}
+
+bool ChangePageReader::read_names(std::vector<std::string_view>& names) {
+    std::uint64_t count = 0;
+    if (!get_count(rest_, count)) return false;
+    names.resize(count);
+    for (std::string_view& name : names) {
+        if (!read_name(name)) return false;
+    }
+    return true;
+}
+
+bool ChangePageReader::read_fields(std::vector<FieldChange>& fields) {
+    std::uint64_t count = 0;
+    if (!get_count(rest_, count)) return false;
+    fields.resize(count);
+    for (FieldChange& field : fields) {
+        unsigned char present = 0;
+        if (!read_name(field.field) || !get_byte(rest_, present) || present > (kHasBefore | kHasAfter)) return false;
+        if (!get_optional_text(rest_, (present & kHasBefore) != 0, field.before)) return false;
+        if (!get_optional_text(rest_, (present & kHasAfter) != 0, field.after)) return false;
+    }
+    return true;
+}
+
+}  // namespace customer_import

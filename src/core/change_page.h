@@ -1,0 +1,82 @@
+// The change log: what an import did to each customer, packed into pages that fit a heap page, so that the log costs an
+// import little. import_changes shows them as rows, undo reads them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/text.h"
+
+namespace customer_import {
+
+// A value field that a change touched. nullopt is NULL.
+struct FieldChange {
+    std::string_view field;  // its CSV name, e.g. email
+    std::optional<std::string_view> before;
+    std::optional<std::string_view> after;
+};
+
+struct Change {
+    std::int64_t line = 0;
+    std::string_view user_name;
+    bool created = false;
+    std::vector<std::string_view> added;
+    std::vector<std::string_view> removed;
+    std::vector<FieldChange> fields;
+};
+
+// Bytes of payload after which a page is closed: with its other columns a row still fits one 8 KiB heap page.
+inline constexpr std::size_t kChangePageBytes = 7800;
+
+// Packs changes in the order given. Codes and field names are written once a page.
+class ChangePageWriter {
+public:
+    // Appends a change. A single change may exceed kChangePageBytes; it then has a page of its own.
+    void add(const Change& change);
+
+    bool empty() const { return count_ == 0; }
+    std::size_t count() const { return count_; }
+
+    // True when the page should be taken before more is added.
+    bool full() const;
+
+    // Returns the payload and starts a new page.
+    std::string take();
+
+private:
+    void put_name(std::string_view name);
+    void put_names(const std::vector<std::string_view>& names);
+
+    std::string body_;
+    TextMap<std::uint64_t> names_;  // codes and field names of this page, by order of appearance
+    std::size_t count_ = 0;
+    std::int64_t last_line_ = 0;
+};
+
+// Reads a page; the views of a change live as long as `payload` and until next() is called again.
+class ChangePageReader {
+public:
+    explicit ChangePageReader(std::string_view payload);
+
+    // Reads the next change. Returns false at the end and on damage; damaged() tells which.
+    bool next(Change& change);
+    bool damaged() const { return damaged_; }
+
+private:
+    bool read_change(Change& change);
+    bool read_name(std::string_view& name);
+    bool read_names(std::vector<std::string_view>& names);
+    bool read_fields(std::vector<FieldChange>& fields);
+
+    std::string_view rest_;
+    std::vector<std::string_view> names_;
+    std::uint64_t left_ = 0;
+    std::int64_t last_line_ = 0;
+    bool damaged_ = false;
+};
+
+}  // namespace customer_import

@@ -1,0 +1,300 @@
+#include "core/csv_reader.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "core/field_splitter.h"
+#include "core/text.h"
+
+namespace customer_import {
+
+namespace {
+
+constexpr std::string_view kDelimiters = ",;\t|";
+constexpr std::size_t kLongestBom = 4;
+constexpr const char* kSaveAsUtf8 = "Save it as UTF-8.";
+
+// Finds line breaks in a chunk from left to right. Either kind is looked up once only, so that a chunk without any CR is
+// not searched for one again at every line.
+class BreakFinder {
+public:
+    explicit BreakFinder(std::string_view chunk) : chunk_(chunk), lf_(chunk.find('\n')), cr_(chunk.find('\r')) {}
+
+    std::size_t next(std::size_t from) {
+        if (lf_ < from) lf_ = chunk_.find('\n', from);
+        if (cr_ < from) cr_ = chunk_.find('\r', from);
+        return std::min(lf_, cr_);
+    }
+
+private:
+    std::string_view chunk_;
+    std::size_t lf_;
+    std::size_t cr_;
+};
+
+// `sep=;` in the first line is how spreadsheets name the delimiter.
+bool names_delimiter(std::string_view line) {
+    return line.size() == 5 && line.starts_with("sep=") && kDelimiters.find(line.back()) != std::string_view::npos;
+}
+
+Status refuse_other_encoding(std::string_view begin) {
+    using namespace std::string_view_literals;
+    if (begin.starts_with("\xFF\xFE\0\0"sv) || begin.starts_with("\0\0\xFE\xFF"sv)) {
+        return broken_file("the file is encoded in UTF-32", {}, kSaveAsUtf8);
+    }
+    if (begin.starts_with("\xFF\xFE"sv) || begin.starts_with("\xFE\xFF"sv)) {
+        return broken_file("the file is encoded in UTF-16", {}, kSaveAsUtf8);
+    }
+    return {};
+}
+
+Status check_header(const CsvRecord& header) {
+    if (header.raw.find('\0') != std::string_view::npos) {
+        return broken_file("the file seems to be encoded in UTF-16", {}, kSaveAsUtf8);
+    }
+    if (find_invalid_utf8(header.raw) != std::string_view::npos) {
+        return broken_file("the header contains an invalid byte sequence", {},
+                           "Save the file as UTF-8, or name its encoding with the option \"encoding\".");
+    }
+    if (header.malformed) {
+        return broken_file("the header at line " + std::to_string(header.line) + " is malformed",
+                           std::string(kMalformedMessage));
+    }
+    if (header.too_many_fields) {
+        return broken_file("the header has more than " + std::to_string(kMaxColumns) + " columns");
+    }
+    return {};
+}
+
+}  // namespace
+
+char detect_delimiter(std::string_view header) {
+    std::array<std::size_t, kDelimiters.size()> counts{};
+    bool quoted = false;
+    for (const char c : header) {
+        if (c == '"') quoted = !quoted;
+        const std::size_t delimiter = kDelimiters.find(c);
+        if (!quoted && delimiter != std::string_view::npos) ++counts[delimiter];
+    }
+    return kDelimiters[static_cast<std::size_t>(std::max_element(counts.begin(), counts.end()) - counts.begin())];
+}
+
+// The record in progress lies in `carry_` as far as earlier chunks held it, and in the current chunk else. Its lines are
+// handed to the splitter one by one, as soon as they are complete.
+struct CsvReader::State {
+    State(const CsvOptions& options, RecordSink& sink) : sink_(sink) {
+        if (options.delimiter) use_delimiter(*options.delimiter);
+    }
+
+    Status feed(std::string_view chunk);
+    Status finish();
+
+    std::optional<char> delimiter_;
+    std::int64_t lines_ = 0;
+
+private:
+    Status start();
+    Status read(std::string_view chunk);
+    Status take_line(std::string_view record, std::size_t break_bytes);
+    Status take_unbroken_line();
+    Status hand_out(std::string_view raw, bool malformed);
+    Status refuse_long_record(std::string_view record);
+    void use_delimiter(char delimiter);
+    void track_quotes(std::string_view line);
+
+    RecordSink& sink_;
+    FieldSplitter splitter_;
+    std::string begin_of_file_;  // until there are enough bytes to know the encoding
+    bool started_ = false;
+    bool header_seen_ = false;
+    std::string carry_;
+    std::size_t line_begin_ = 0;        // offset in the record of the physical line that is not complete yet
+    bool record_open_ = false;          // a quoted field reaches over the last line break
+    std::int64_t record_line_ = 0;
+    std::int64_t open_quote_line_ = 0;  // 0: none is open
+};
+
+Status CsvReader::State::feed(std::string_view chunk) {
+    if (!started_) {
+        const std::size_t missing = kLongestBom - begin_of_file_.size();
+        begin_of_file_.append(chunk.substr(0, missing));
+        if (begin_of_file_.size() < kLongestBom) return {};
+        chunk.remove_prefix(missing);
+        if (Status refusal = start()) return refusal;
+    }
+    return read(chunk);
+}
+
+Status CsvReader::State::start() {
+    constexpr std::string_view kUtf8Bom = "\xEF\xBB\xBF";
+    started_ = true;
+    std::string_view begin = begin_of_file_;
+    if (Status refusal = refuse_other_encoding(begin)) return refusal;
+    if (begin.starts_with(kUtf8Bom)) begin.remove_prefix(kUtf8Bom.size());
+    return read(begin);
+}
+
+Status CsvReader::State::read(std::string_view chunk) {
+    if (chunk.empty()) return {};
+    std::size_t record_begin = 0;
+    std::size_t line_begin = 0;
+    // A CR at the end of the last chunk: only now it is known whether a LF belongs to it.
+    if (carry_.size() > line_begin_ && carry_.back() == '\r') {
+        const bool has_lf = chunk.front() == '\n';
+        if (has_lf) carry_ += '\n';
+        if (Status refusal = take_line(carry_, has_lf ? 2 : 1)) return refusal;
+        if (!record_open_) carry_.clear();
+        record_begin = line_begin = has_lf ? 1 : 0;
+    }
+    BreakFinder breaks(chunk);
+    for (std::size_t line_break = breaks.next(line_begin); line_break != std::string_view::npos;
+         line_break = breaks.next(line_begin)) {
+        std::size_t line_end = line_break + 1;
+        if (chunk[line_break] == '\r') {
+            if (line_end == chunk.size()) break;
+            if (chunk[line_end] == '\n') ++line_end;
+        }
+        std::string_view record = chunk.substr(record_begin, line_end - record_begin);
+        if (!carry_.empty()) {
+            carry_.append(record);
+            record = carry_;
+            record_begin = line_end;
+        }
+        if (Status refusal = take_line(record, line_end - line_break)) return refusal;
+        if (!record_open_) {
+            carry_.clear();
+            record_begin = line_end;
+        }
+        line_begin = line_end;
+    }
+    // One byte too many (and a CR, which might be a line break) is enough to refuse a record.
+    carry_.append(chunk.substr(record_begin, kMaxRecordBytes + 2));
+    const bool has_partial_line = carry_.size() > line_begin_;
+    return has_partial_line && carry_.size() > kMaxRecordBytes + 1 ? take_unbroken_line() : Status();
+}
+
+// Takes one more physical line. `record` holds all bytes of the record so far; the last `break_bytes` of them are the
+// break of that line, none at the end of the file. Says by record_open_ whether the record goes on.
+Status CsvReader::State::take_line(std::string_view record, std::size_t break_bytes) {
+    ++lines_;
+    const std::string_view raw = record.substr(0, record.size() - break_bytes);
+    if (!record_open_) {
+        if (raw.empty()) return {};
+        if (lines_ == 1 && names_delimiter(raw)) {
+            if (!delimiter_) use_delimiter(raw.back());
+            return {};
+        }
+        record_line_ = lines_;
+    }
+    if (raw.size() > kMaxRecordBytes) return refuse_long_record(record);
+
+    std::string_view line = record.substr(line_begin_);
+    line_begin_ = record.size();
+    if (!delimiter_) {
+        // libcsv needs the delimiter, and that is found in the whole header: quotes alone tell where it ends.
+        track_quotes(line);
+        record_open_ = open_quote_line_ != 0;
+        if (record_open_) return {};
+        use_delimiter(detect_delimiter(raw));
+        line = record;
+    }
+    FieldSplitter::State state = splitter_.add_line(line);
+    if (state == FieldSplitter::State::open && break_bytes == 0) state = splitter_.end();
+    record_open_ = state == FieldSplitter::State::open;
+    if (record_open_) {
+        track_quotes(line);
+        return {};
+    }
+    line_begin_ = 0;
+    open_quote_line_ = 0;
+    return hand_out(raw, state == FieldSplitter::State::malformed);
+}
+
+// Takes what carry_ holds of the last line: all that there will be of it, or more than a record may have.
+Status CsvReader::State::take_unbroken_line() {
+    return take_line(carry_, carry_.back() == '\r' ? 1 : 0);
+}
+
+Status CsvReader::State::hand_out(std::string_view raw, bool malformed) {
+    const CsvRecord record{record_line_, raw, malformed, splitter_.too_many_fields(), splitter_.fields()};
+    if (header_seen_) return sink_.record(record);
+    header_seen_ = true;
+    if (Status refusal = check_header(record)) return refusal;
+    return sink_.header(record);
+}
+
+Status CsvReader::State::finish() {
+    if (!started_) {
+        if (Status refusal = start()) return refusal;
+    }
+    if (carry_.size() > line_begin_) {
+        if (Status refusal = take_unbroken_line()) return refusal;
+    }
+    if (record_open_ && !delimiter_) {
+        // The quote that seems to be open in the header may be a stray one.
+        use_delimiter(detect_delimiter(carry_));
+        if (splitter_.add_line(carry_) == FieldSplitter::State::malformed) return hand_out(carry_, true);
+    }
+    if (record_open_) {
+        return broken_file("a quote opened on line " + std::to_string(open_quote_line_) + " is never closed");
+    }
+    if (!header_seen_) {
+        return broken_file("the file is empty", {},
+                           "The first line names the columns, for example: userName,addRoles");
+    }
+    return {};
+}
+
+Status CsvReader::State::refuse_long_record(std::string_view record) {
+    const std::string_view allowed = record.substr(0, kMaxRecordBytes);
+    if (line_begin_ < allowed.size()) track_quotes(allowed.substr(line_begin_));
+    std::string detail;
+    if (open_quote_line_ != 0) {
+        detail = "A quote opened on line " + std::to_string(open_quote_line_) + " is still open.";
+    }
+    return broken_file("the record at line " + std::to_string(record_line_) + " is longer than " +
+                           std::to_string(kMaxRecordBytes) + " bytes",
+                       std::move(detail));
+}
+
+void CsvReader::State::use_delimiter(char delimiter) {
+    delimiter_ = delimiter;
+    splitter_.set_delimiter(delimiter);
+}
+
+// Brings open_quote_line_ up to date after `line`, the physical line lines_.
+void CsvReader::State::track_quotes(std::string_view line) {
+    for (std::size_t quote = line.find('"'); quote != std::string_view::npos; quote = line.find('"', quote + 1)) {
+        if (open_quote_line_ == 0) {
+            open_quote_line_ = lines_;
+        } else if (line.substr(quote + 1).starts_with('"')) {
+            ++quote;  // a doubled quote stands for itself
+        } else {
+            open_quote_line_ = 0;
+        }
+    }
+}
+
+CsvReader::CsvReader(const CsvOptions& options, RecordSink& sink)
+    : state_(std::make_unique<State>(options, sink)) {}
+
+CsvReader::~CsvReader() = default;
+
+Status CsvReader::feed(std::string_view chunk) {
+    return state_->feed(chunk);
+}
+
+Status CsvReader::finish() {
+    return state_->finish();
+}
+
+char CsvReader::delimiter() const {
+    return state_->delimiter_.value_or(',');
+}
+
+std::int64_t CsvReader::lines() const {
+    return state_->lines_;
+}
+
+}  // namespace customer_import

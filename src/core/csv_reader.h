@@ -1,0 +1,73 @@
+// Step 1: bytes in, records out. Reads RFC 4180 with libcsv (strict), line by physical line, in chunks of any size:
+// every cut of the same bytes gives the same records. Keeps no more than one record.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "core/result.h"
+
+namespace customer_import {
+
+inline constexpr std::size_t kMaxRecordBytes = 1024 * 1024;
+inline constexpr std::size_t kMaxColumns = 1600;
+
+// What a stray quote is called, in a record as in the header.
+inline constexpr std::string_view kMalformedMessage =
+    "a quote stands inside an unquoted field, or text follows a closing quote";
+
+// One CSV record. All views live until the sink returns.
+struct CsvRecord {
+    std::int64_t line = 0;                    // physical line of its first byte, from 1
+    std::string_view raw;                     // its bytes without the final line break
+    bool malformed = false;                   // a stray quote: `fields` is empty
+    bool too_many_fields = false;             // more than kMaxColumns; `fields` holds the first kMaxColumns
+    std::span<const std::string_view> fields; // unquoted
+};
+
+// Receives records in file order. A refusal stops the reading and comes back from feed() or finish(). May throw.
+class RecordSink {
+public:
+    virtual ~RecordSink() = default;
+    virtual Status header(const CsvRecord& record) = 0;
+    virtual Status record(const CsvRecord& record) = 0;
+};
+
+struct CsvOptions {
+    std::optional<char> delimiter;  // wins over a sep= line and over detection
+};
+
+// Finds the delimiter in the bytes of a header record: the most frequent of , ; tab | outside quotes, in that order on
+// a tie; a comma when there is none.
+char detect_delimiter(std::string_view header);
+
+class CsvReader {
+public:
+    CsvReader(const CsvOptions& options, RecordSink& sink);
+    ~CsvReader();
+    CsvReader(const CsvReader&) = delete;
+    CsvReader& operator=(const CsvReader&) = delete;
+
+    // Reads the next bytes (valid UTF-8 or not). Drops a BOM, refuses UTF-16 and UTF-32.
+    Status feed(std::string_view chunk);
+
+    // Ends the file: hands out a last record without line break, refuses an unclosed quote and an empty file.
+    Status finish();
+
+    // The delimiter in use; known once the header was handed out.
+    char delimiter() const;
+
+    // Physical lines seen so far.
+    std::int64_t lines() const;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace customer_import

@@ -1,0 +1,57 @@
+// Step 2: header mapping. Says which CSV column feeds which field of the customers table.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/result.h"
+
+namespace customer_import {
+
+enum class FieldKind { user_name, add_roles, remove_roles, roles, text, boolean, other };
+
+// A field that a header may name. `other` is a column of any other type: its cell is passed on as text.
+struct Field {
+    std::string name;                  // as the contract spells it, e.g. addRoles
+    std::vector<std::string> aliases;
+    FieldKind kind = FieldKind::text;
+    bool clearable = false;            // _EMPTY_VALUE_ may clear it
+};
+
+// The fields of a created customers table, in the order of the contract: userName, addRoles, removeRoles, roles, email,
+// firstName, lastName, phone, company, active.
+const std::vector<Field>& standard_fields();
+
+class HeaderMap {
+public:
+    static constexpr int kIgnored = -1;
+
+    // Maps header cells to `fields` (which must outlive the map) by the rules of spec section 3: case, blanks, _ and -
+    // are ignored, near misses are refused. Cells must be valid UTF-8.
+    static std::variant<HeaderMap, Refusal> create(std::span<const std::string_view> header,
+                                                   const std::vector<Field>& fields);
+
+    // For each CSV column the index into fields(), or kIgnored.
+    const std::vector<int>& columns() const { return columns_; }
+    const std::vector<Field>& fields() const { return *fields_; }
+
+    // The fields of kind text, boolean and other that the header names, as indexes into fields(), in header order. A
+    // record's cells follow this order.
+    const std::vector<int>& value_fields() const { return value_fields_; }
+
+    // True when the header names a field of that kind.
+    bool has(FieldKind kind) const;
+
+    const std::vector<std::string>& warnings() const { return warnings_; }
+
+private:
+    const std::vector<Field>* fields_ = nullptr;
+    std::vector<int> columns_;
+    std::vector<int> value_fields_;
+    std::vector<std::string> warnings_;
+};
+
+}  // namespace customer_import

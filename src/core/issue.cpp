@@ -1,0 +1,71 @@
+#include "core/issue.h"
+
+#include <utility>
+
+#include "core/text.h"
+
+namespace customer_import {
+
+std::string_view outcome_name(Outcome outcome) {
+    switch (outcome) {
+    case Outcome::created: return "created";
+    case Outcome::updated: return "updated";
+    case Outcome::unchanged: return "unchanged";
+    case Outcome::skipped: return "skipped";
+    case Outcome::rejected: return "rejected";
+    }
+    return {};
+}
+
+std::string_view issue_code_name(IssueCode code) {
+    switch (code) {
+    case IssueCode::missing_user_name: return "missing_user_name";
+    case IssueCode::invalid_user_name: return "invalid_user_name";
+    case IssueCode::unknown_role: return "unknown_role";
+    case IssueCode::role_not_grantable: return "role_not_grantable";
+    case IssueCode::conflicting_roles: return "conflicting_roles";
+    case IssueCode::invalid_value: return "invalid_value";
+    case IssueCode::wrong_field_count: return "wrong_field_count";
+    case IssueCode::invalid_encoding: return "invalid_encoding";
+    case IssueCode::malformed_record: return "malformed_record";
+    case IssueCode::not_permitted: return "not_permitted";
+    case IssueCode::database_error: return "database_error";
+    case IssueCode::already_exists: return "already_exists";
+    case IssueCode::not_found: return "not_found";
+    }
+    return {};
+}
+
+Issue make_issue(IssueCode code, std::string_view column, std::string_view value, std::string message,
+                 std::string hint) {
+    Issue issue;
+    issue.code = code;
+    issue.column = column;
+    issue.value = shorten(value, kMaxIssueValueBytes);
+    issue.has_value = !value.empty();
+    issue.message = std::move(message);
+    issue.hint = std::move(hint);
+    return issue;
+}
+
+Issue unknown_role_issue(std::string_view column, std::string_view code, std::string_view nearest) {
+    std::string hint;
+    if (!nearest.empty()) hint.append("Did you mean \"").append(nearest).append("\"?");
+    std::string message = "role code \"" + shorten(code, kMaxIssueValueBytes) + "\" is not in the catalogue";
+    return make_issue(IssueCode::unknown_role, column, code, std::move(message), std::move(hint));
+}
+
+Issue already_exists_issue(std::string_view user_name) {
+    return make_issue(IssueCode::already_exists, "userName", user_name, "customer already exists");
+}
+
+Issue not_found_issue(std::string_view user_name) {
+    return make_issue(IssueCode::not_found, "userName", user_name, "customer does not exist");
+}
+
+Issue not_permitted_issue(std::string_view user_name) {
+    return make_issue(IssueCode::not_permitted, "userName", user_name,
+                      "the customer is not visible to you, or his row may not be written");
+}
+
+}  // namespace customer_import

@@ -1,0 +1,46 @@
+// Outcomes and issues: what became of a record, and why.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace customer_import {
+
+enum class Outcome : std::uint8_t { created, updated, unchanged, skipped, rejected };
+std::string_view outcome_name(Outcome outcome);
+
+enum class IssueCode : std::uint8_t {
+    // rejected
+    missing_user_name, invalid_user_name, unknown_role, role_not_grantable, conflicting_roles, invalid_value,
+    wrong_field_count, invalid_encoding, malformed_record, not_permitted, database_error,
+    // skipped
+    already_exists, not_found,
+};
+std::string_view issue_code_name(IssueCode code);
+
+// One fault of one record. Empty strings stand for NULL, but for `value`, which has its own flag.
+struct Issue {
+    IssueCode code = IssueCode::invalid_value;
+    std::string column;
+    std::string value;
+    bool has_value = false;
+    std::string message;
+    std::string detail;
+    std::string hint;
+    std::string sqlstate;
+};
+
+inline constexpr std::size_t kMaxIssueValueBytes = 1000;
+
+// Makes an issue; `value` is shortened to kMaxIssueValueBytes.
+Issue make_issue(IssueCode code, std::string_view column, std::string_view value, std::string message,
+                 std::string hint = {});
+
+// The issues that only the apply step can find; the texts of all others stand with the validator.
+Issue unknown_role_issue(std::string_view column, std::string_view code, std::string_view nearest);
+Issue already_exists_issue(std::string_view user_name);
+Issue not_found_issue(std::string_view user_name);
+Issue not_permitted_issue(std::string_view user_name);
+
+}  // namespace customer_import

@@ -1,0 +1,65 @@
+#include "core/report.h"
+
+namespace customer_import {
+
+namespace {
+
+std::string select_from(std::string_view table, std::int64_t import_id) {
+    return "SELECT * FROM customer_import." + std::string(table) + " WHERE import_id = " + std::to_string(import_id);
+}
+
+}  // namespace
+
+void Counts::add(Outcome outcome, std::int64_t number) {
+    records += number;
+    switch (outcome) {
+    case Outcome::created: created += number; break;
+    case Outcome::updated: updated += number; break;
+    case Outcome::unchanged: unchanged += number; break;
+    case Outcome::skipped: skipped += number; break;
+    case Outcome::rejected: rejected += number; break;
+    }
+}
+
+std::string format_count(std::int64_t number) {
+    std::string digits = std::to_string(number);
+    const std::size_t first_digit = number < 0 ? 1 : 0;
+    for (std::size_t group = digits.size(); group > first_digit + 3;) {
+        group -= 3;
+        digits.insert(group, 1, ',');
+    }
+    return digits;
+}
+
+std::string describe_counts(const Counts& counts) {
+    struct Part {
+        std::int64_t number;
+        std::string_view name;
+    };
+    std::string text;
+    for (const Part& part : {Part{counts.created, "created"}, Part{counts.updated, "updated"},
+                             Part{counts.unchanged, "unchanged"}, Part{counts.skipped, "skipped"},
+                             Part{counts.rejected, "rejected"}, Part{counts.deleted, "deleted"},
+                             Part{counts.unprocessed, "unprocessed"}}) {
+        if (part.number == 0) continue;
+        if (!text.empty()) text += ", ";
+        text.append(format_count(part.number)).append(" ").append(part.name);
+    }
+    return text.empty() ? "no records" : text;
+}
+
+std::string completed_message(std::int64_t import_id, const Counts& counts) {
+    std::string message = "Import " + std::to_string(import_id) + " completed: " + describe_counts(counts) + ". ";
+    if (counts.rejected + counts.skipped > 0) return message + "See why: " + select_from("import_issues", import_id);
+    if (counts.created + counts.updated + counts.deleted > 0) {
+        return message + "See every change: " + select_from("import_changes", import_id);
+    }
+    return message + "There is nothing to do.";
+}
+
+std::string failed_message(std::int64_t import_id, std::string_view reason) {
+    return "Import " + std::to_string(import_id) + " failed: " + std::string(reason) +
+           ". Nothing was applied. See why: " + select_from("import_issues", import_id);
+}
+
+}  // namespace customer_import

@@ -1,0 +1,39 @@
+// Step 6: the counts of an import and the one line that tells a person what happened.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/issue.h"
+
+namespace customer_import {
+
+struct Counts {
+    std::int64_t records = 0;
+    std::int64_t created = 0;
+    std::int64_t updated = 0;
+    std::int64_t unchanged = 0;
+    std::int64_t skipped = 0;
+    std::int64_t rejected = 0;
+    std::int64_t deleted = 0;
+    std::int64_t unprocessed = 0;
+
+    void add(Outcome outcome, std::int64_t number = 1);
+};
+
+// Writes 1234567 as 1,234,567.
+std::string format_count(std::int64_t number);
+
+// Lists the counts that are not zero, in the order created, updated, unchanged, skipped, rejected, deleted,
+// unprocessed: "9,812 updated, 3 rejected"; "no records" when there are none.
+std::string describe_counts(const Counts& counts);
+
+// The message of an import that ran to its end: "Import 7 completed: 9,812 updated, 3 rejected." and, where records were
+// rejected, what to do next.
+std::string completed_message(std::int64_t import_id, const Counts& counts);
+
+// The message of an import that was given up: "Import 7 failed: REASON. Nothing was applied." and what to do next.
+std::string failed_message(std::int64_t import_id, std::string_view reason);
+
+}  // namespace customer_import

@@ -1,0 +1,30 @@
+// The role codes that exist, looked up ignoring ASCII case; the catalogue's spelling is what is stored.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace customer_import {
+
+class RoleCatalogue {
+public:
+    // Adds a code unless one that differs only in case is there already. Returns true when it was added.
+    bool add(std::string_view code);
+
+    // Returns the catalogue's spelling, or an empty view. The view lives as long as the catalogue, also when more
+    // codes are added.
+    std::string_view find(std::string_view code) const;
+
+    // Returns the nearest code to one that does not exist, or an empty view when none is near enough: distance at most
+    // max(1, length / 3); the smallest distance wins, then byte order.
+    std::string_view nearest(std::string_view code) const;
+
+    std::size_t size() const { return spelling_.size(); }
+
+private:
+    std::unordered_map<std::string, std::string> spelling_;  // lower case -> spelling; node based, so views stay valid
+};
+
+}  // namespace customer_import

@@ -1,0 +1,42 @@
+// Role sets: sorted in byte order, unique, without empty codes. Views only: the codes belong to the caller.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+namespace customer_import {
+
+class RoleSet {
+public:
+    RoleSet() = default;
+    // Takes any codes and makes them canonical. Linear when they are sorted already.
+    explicit RoleSet(std::vector<std::string_view> codes);
+
+    // Replaces the contents without giving up the memory. Same rules as the constructor.
+    void assign(const std::string_view* codes, std::size_t count);
+
+    const std::vector<std::string_view>& codes() const { return codes_; }
+    bool empty() const { return codes_.empty(); }
+    std::size_t size() const { return codes_.size(); }
+    bool contains(std::string_view code) const;
+
+    // Linear merges. The result views the operands' codes.
+    friend RoleSet operator|(const RoleSet& a, const RoleSet& b);  // union
+    friend RoleSet operator-(const RoleSet& a, const RoleSet& b);  // difference
+    friend RoleSet operator&(const RoleSet& a, const RoleSet& b);  // intersection
+    friend bool operator==(const RoleSet& a, const RoleSet& b) { return a.codes_ == b.codes_; }
+
+    static bool is_canonical(const std::string_view* codes, std::size_t count);
+
+private:
+    std::vector<std::string_view> codes_;
+};
+
+// Splits a role cell at , ; | and line breaks; trims each code, drops empty ones and repeats (exact ones only: the
+// catalogue knows about case). The order of first appearance is kept. The views point into `cell`.
+std::vector<std::string_view> split_role_cell(std::string_view cell);
+
+// True for 1 to 63 of ASCII letters, digits, _ . : -
+bool is_role_code(std::string_view code);
+
+}  // namespace customer_import

@@ -1,0 +1,294 @@
+#include "core/row_validator.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "core/role_set.h"
+#include "core/user_name.h"
+
+namespace customer_import {
+
+namespace {
+
+constexpr std::size_t kMaxCachedCells = 4096;
+constexpr std::size_t kMaxCachedBytes = 1024 * 1024;
+
+std::string count_fields(std::size_t count) {
+    return std::to_string(count) + (count == 1 ? " field" : " fields");
+}
+
+Issue cannot_be_cleared(const Field& field) {
+    return make_issue(IssueCode::invalid_value, field.name, kEmptyValue, "\"" + field.name + "\" cannot be cleared");
+}
+
+Issue conflicting_code(std::string_view code) {
+    return make_issue(IssueCode::conflicting_roles, "removeRoles", code,
+                      "role code \"" + shorten(code, kMaxIssueValueBytes) + "\" is both added and removed");
+}
+
+}  // namespace
+
+RowValidator::RowValidator(const HeaderMap& header, const RoleCatalogue& catalogue, const ValidatorOptions& options)
+    : header_(header), catalogue_(catalogue), options_(options) {}
+
+Status RowValidator::validate(const CsvRecord& record, Batch& batch, std::vector<Issue>& issues) {
+    issues.clear();
+    check_shape(record, issues);
+    if (!issues.empty()) return {};
+    start_record();
+    for (std::size_t column = 0; column < record.fields.size(); ++column) {
+        const int index = header_.columns()[column];
+        if (index == HeaderMap::kIgnored) continue;
+        const Field& field = header_.fields()[static_cast<std::size_t>(index)];
+        if (Status refusal = read_field(field, record.fields[column], record.line, issues)) return refusal;
+    }
+    check_conflicts(issues);
+    if (issues.empty()) add_to(batch, record);
+    return {};
+}
+
+void RowValidator::check_shape(const CsvRecord& record, std::vector<Issue>& issues) const {
+    if (record.malformed) {
+        issues.push_back(make_issue(IssueCode::malformed_record, {}, {}, std::string(kMalformedMessage),
+                                    "Double every quote inside a quoted field."));
+        return;
+    }
+    const std::size_t invalid = find_invalid_utf8(record.raw);
+    if (invalid != std::string_view::npos) {
+        issues.push_back(make_issue(IssueCode::invalid_encoding, {}, {},
+                                    "invalid byte sequence in " + options_.encoding +
+                                        " text: " + describe_invalid_utf8(record.raw, invalid)));
+        return;
+    }
+    if (record.raw.find('\0') != std::string_view::npos) {
+        issues.push_back(make_issue(IssueCode::invalid_encoding, {}, {}, "the record contains a NUL byte"));
+        return;
+    }
+    const std::size_t wanted = header_.columns().size();
+    if (record.too_many_fields || record.fields.size() != wanted) {
+        const std::string found = record.too_many_fields ? "more than " + count_fields(kMaxColumns)
+                                                         : count_fields(record.fields.size());
+        issues.push_back(make_issue(IssueCode::wrong_field_count, {}, {},
+                                    "the record has " + found + ", the header has " + std::to_string(wanted)));
+    }
+}
+
+void RowValidator::start_record() {
+    if (role_cells_.size() > kMaxCachedCells || role_cell_bytes_ > kMaxCachedBytes ||
+        catalogue_size_ != catalogue_.size()) {
+        role_cells_.clear();
+        role_cell_bytes_ = 0;
+        catalogue_size_ = catalogue_.size();
+    }
+    add_roles_ = remove_roles_ = replace_roles_ = nullptr;
+    clears_roles_ = false;
+    cells_.clear();
+}
+
+Status RowValidator::read_field(const Field& field, std::string_view cell, std::int64_t line,
+                                std::vector<Issue>& issues) {
+    switch (field.kind) {
+    case FieldKind::user_name:
+        read_user_name(field, cell, issues);
+        return {};
+    case FieldKind::add_roles:
+    case FieldKind::remove_roles:
+    case FieldKind::roles:
+        return read_roles(field, cell, line, issues);
+    case FieldKind::text:
+    case FieldKind::boolean:
+    case FieldKind::other:
+        read_value(field, cell, issues);
+        return {};
+    }
+    return {};
+}
+
+void RowValidator::read_user_name(const Field& field, std::string_view cell, std::vector<Issue>& issues) {
+    std::string_view name;
+    if (read_cell(trim(cell), name) == CellMeaning::clear) {
+        issues.push_back(cannot_be_cleared(field));
+        return;
+    }
+    if (options_.fold_user_names) {
+        fold_user_name(name, user_name_);
+    } else {
+        user_name_ = name;
+    }
+    switch (check_user_name(user_name_)) {
+    case UserNameFault::none:
+        break;
+    case UserNameFault::missing:
+        issues.push_back(make_issue(IssueCode::missing_user_name, field.name, {}, "the user name is empty"));
+        break;
+    case UserNameFault::too_long:
+        issues.push_back(make_issue(IssueCode::invalid_user_name, field.name, cell,
+                                    "the user name is longer than " + std::to_string(kMaxUserNameBytes) + " bytes"));
+        break;
+    case UserNameFault::control_character:
+        issues.push_back(make_issue(IssueCode::invalid_user_name, field.name, cell,
+                                    "the user name contains a control character"));
+        break;
+    }
+}
+
+Status RowValidator::read_roles(const Field& field, std::string_view cell, std::int64_t line,
+                                std::vector<Issue>& issues) {
+    std::string_view text;
+    const CellMeaning meaning = read_cell(trim(cell), text);
+    if (meaning == CellMeaning::keep) return {};
+    if (meaning == CellMeaning::clear) {
+        if (field.kind == FieldKind::roles) {
+            clears_roles_ = true;
+        } else {
+            issues.push_back(cannot_be_cleared(field));
+        }
+        return {};
+    }
+    const RoleCell& roles = find_role_cell(text);
+    if (roles.too_many_codes) {
+        return broken_file("the cell \"" + field.name + "\" at line " + std::to_string(line) + " has more than " +
+                           std::to_string(kMaxCodesPerCell) + " role codes");
+    }
+    if (roles.empty()) return {};
+    if (field.kind == FieldKind::remove_roles) {
+        remove_roles_ = &roles;
+        return {};
+    }
+    (field.kind == FieldKind::add_roles ? add_roles_ : replace_roles_) = &roles;
+    check_unknown_codes(field, roles, issues);
+    return {};
+}
+
+void RowValidator::check_unknown_codes(const Field& field, const RoleCell& roles, std::vector<Issue>& issues) const {
+    for (const auto& [code, nearest] : roles.unknown) {
+        if (options_.collect_unknown_codes && is_role_code(code)) continue;
+        issues.push_back(unknown_role_issue(field.name, code, nearest));
+    }
+}
+
+void RowValidator::read_value(const Field& field, std::string_view cell, std::vector<Issue>& issues) {
+    Cell& value = cells_.emplace_back();
+    if (field.kind == FieldKind::boolean) cell = trim(cell);
+    switch (read_cell(cell, value.text)) {
+    case CellMeaning::keep:
+        return;
+    case CellMeaning::clear:
+        if (!field.clearable) issues.push_back(cannot_be_cleared(field));
+        value.action = Cell::Action::clear;
+        return;
+    case CellMeaning::text:
+        value.action = Cell::Action::set;
+        break;
+    }
+    if (field.kind != FieldKind::boolean) return;
+    value.text = parse_boolean(value.text);
+    if (value.text.empty()) {
+        issues.push_back(make_issue(IssueCode::invalid_value, field.name, cell,
+                                    "\"" + field.name + "\" must be true or false",
+                                    "Use true, false, yes, no, 1, 0, t, f, y or n."));
+    }
+}
+
+void RowValidator::check_conflicts(std::vector<Issue>& issues) const {
+    const bool replaces = replace_roles_ != nullptr || clears_roles_;
+    if (replaces && (add_roles_ != nullptr || remove_roles_ != nullptr)) {
+        issues.push_back(make_issue(IssueCode::conflicting_roles, "roles", {},
+                                    "\"roles\" cannot be combined with \"addRoles\" or \"removeRoles\""));
+    }
+    if (add_roles_ == nullptr || remove_roles_ == nullptr) return;
+    std::vector<std::string_view> both;
+    std::set_intersection(add_roles_->known.begin(), add_roles_->known.end(), remove_roles_->known.begin(),
+                          remove_roles_->known.end(), std::back_inserter(both));
+    for (const RoleCell::UnknownCode& added : add_roles_->unknown) {
+        const auto is_added = [&](const RoleCell::UnknownCode& removed) {
+            return equal_ignoring_ascii_case(removed.code, added.code);
+        };
+        if (std::any_of(remove_roles_->unknown.begin(), remove_roles_->unknown.end(), is_added)) {
+            both.push_back(added.code);
+        }
+    }
+    for (const std::string_view code : both) issues.push_back(conflicting_code(code));
+}
+
+const RowValidator::RoleCell& RowValidator::find_role_cell(std::string_view text) {
+    const auto cached = role_cells_.find(text);
+    if (cached != role_cells_.end()) return cached->second;
+    const auto [place, added] = role_cells_.try_emplace(std::string(text));
+    RoleCell& roles = place->second;
+    roles = parse_role_cell(place->first);
+    role_cell_bytes_ += text.size() + roles.known.size() * sizeof(std::string_view) +
+                        roles.unknown.size() * sizeof(RoleCell::UnknownCode);
+    return roles;
+}
+
+RowValidator::RoleCell RowValidator::parse_role_cell(std::string_view text) const {
+    RoleCell roles;
+    const std::vector<std::string_view> codes = split_role_cell(text);
+    roles.too_many_codes = codes.size() > kMaxCodesPerCell;
+    if (roles.too_many_codes) return roles;
+    for (const std::string_view code : codes) {
+        const std::string_view spelling = catalogue_.find(code);
+        if (!spelling.empty()) {
+            roles.known.push_back(spelling);
+            continue;
+        }
+        const bool repeated = std::any_of(roles.unknown.begin(), roles.unknown.end(), [&](const auto& unknown) {
+            return equal_ignoring_ascii_case(unknown.code, code);
+        });
+        if (!repeated) roles.unknown.push_back({code, catalogue_.nearest(code)});
+    }
+    std::sort(roles.known.begin(), roles.known.end());
+    roles.known.erase(std::unique(roles.known.begin(), roles.known.end()), roles.known.end());
+    return roles;
+}
+
+void RowValidator::collect_unknown_codes(const RoleCell& roles) {
+    for (const RoleCell::UnknownCode& unknown : roles.unknown) {
+        const bool is_new = collected_.try_emplace(ascii_lower(unknown.code), true).second;
+        if (is_new) unknown_codes_.emplace_back(unknown.code);
+    }
+}
+
+void RowValidator::add_to(Batch& batch, const CsvRecord& record) {
+    Record checked;
+    checked.line = record.line;
+    checked.raw = batch.keep(record.raw);
+    checked.user_name = batch.keep(user_name_);
+    if (add_roles_ != nullptr) {
+        collect_unknown_codes(*add_roles_);
+        checked.add_roles = batch.keep_codes(add_roles_->known);
+    }
+    if (remove_roles_ != nullptr) {
+        checked.remove_roles = batch.keep_codes(remove_roles_->known);
+        lost_roles_.clear();
+        for (const RoleCell::UnknownCode& lost : remove_roles_->unknown) lost_roles_.push_back(batch.keep(lost.code));
+        checked.lost_roles = batch.keep_codes(lost_roles_);
+    }
+    if (replace_roles_ != nullptr) {
+        collect_unknown_codes(*replace_roles_);
+        checked.replace_roles = batch.keep_codes(replace_roles_->known);
+    }
+    checked.replaces_roles = replace_roles_ != nullptr || clears_roles_;
+    const std::span<Cell> cells = batch.make_cells(cells_.size());
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+        cells[i].action = cells_[i].action;
+        if (cells_[i].action == Cell::Action::set) cells[i].text = batch.keep(cells_[i].text);
+    }
+    checked.cells = cells;
+    batch.add(checked);
+}
+
+std::string_view parse_boolean(std::string_view cell) {
+    const std::string word = ascii_lower(trim(cell));
+    for (const std::string_view yes : {"true", "yes", "1", "t", "y"}) {
+        if (word == yes) return "true";
+    }
+    for (const std::string_view no : {"false", "no", "0", "f", "n"}) {
+        if (word == no) return "false";
+    }
+    return {};
+}
+
+}  // namespace customer_import

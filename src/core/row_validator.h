@@ -1,0 +1,94 @@
+// Step 3: row validation. A CSV record becomes a record of a batch, or a list of issues.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/batch.h"
+#include "core/csv_reader.h"
+#include "core/header_map.h"
+#include "core/issue.h"
+#include "core/result.h"
+#include "core/role_catalogue.h"
+#include "core/text.h"
+
+namespace customer_import {
+
+inline constexpr std::size_t kMaxCodesPerCell = 1000;
+
+struct ValidatorOptions {
+    bool fold_user_names = true;        // false: the user name is trimmed only
+    bool collect_unknown_codes = false; // unknown well-formed codes are no issue but kept for unknown_codes()
+    std::string encoding = "UTF-8";     // named in invalid_encoding
+};
+
+class RowValidator {
+public:
+    // Both must outlive the validator. The catalogue may grow while it is used.
+    RowValidator(const HeaderMap& header, const RoleCatalogue& catalogue, const ValidatorOptions& options);
+
+    // Checks one record. Without issues it is added to `batch` and `issues` stays empty; otherwise `issues` says all
+    // that is wrong with it. A refusal (too many codes in a cell) is of the whole file.
+    Status validate(const CsvRecord& record, Batch& batch, std::vector<Issue>& issues);
+
+    // With collect_unknown_codes: the codes of addRoles and roles that the catalogue lacks, of records without issues,
+    // in order of appearance, the first spelling each.
+    const std::vector<std::string>& unknown_codes() const { return unknown_codes_; }
+
+private:
+    // What a role cell says, by the catalogue.
+    struct RoleCell {
+        struct UnknownCode {
+            std::string_view code;     // as written; views the key of the cache
+            std::string_view nearest;
+        };
+        std::vector<std::string_view> known;  // a canonical role set in the catalogue's spelling
+        std::vector<UnknownCode> unknown;     // in order of appearance, distinct ignoring case
+        bool too_many_codes = false;
+
+        bool empty() const { return known.empty() && unknown.empty(); }
+    };
+
+    void start_record();
+    void check_shape(const CsvRecord& record, std::vector<Issue>& issues) const;
+    Status read_field(const Field& field, std::string_view cell, std::int64_t line, std::vector<Issue>& issues);
+    void read_user_name(const Field& field, std::string_view cell, std::vector<Issue>& issues);
+    Status read_roles(const Field& field, std::string_view cell, std::int64_t line, std::vector<Issue>& issues);
+    void read_value(const Field& field, std::string_view cell, std::vector<Issue>& issues);
+    void check_unknown_codes(const Field& field, const RoleCell& roles, std::vector<Issue>& issues) const;
+    void check_conflicts(std::vector<Issue>& issues) const;
+    const RoleCell& find_role_cell(std::string_view text);
+    RoleCell parse_role_cell(std::string_view text) const;
+    void collect_unknown_codes(const RoleCell& roles);
+    void add_to(Batch& batch, const CsvRecord& record);
+
+    const HeaderMap& header_;
+    const RoleCatalogue& catalogue_;
+    ValidatorOptions options_;
+    std::vector<std::string> unknown_codes_;
+    TextMap<bool> collected_;  // unknown_codes_ in lower case
+
+    // Files repeat few role cells very often. The cache is emptied between records: when it is full, and when the
+    // catalogue has grown, since unknown codes may be known then.
+    TextMap<RoleCell> role_cells_;
+    std::size_t role_cell_bytes_ = 0;
+    std::size_t catalogue_size_ = 0;
+
+    // The record in progress; the role cells live in the cache.
+    std::string user_name_;
+    const RoleCell* add_roles_ = nullptr;
+    const RoleCell* remove_roles_ = nullptr;
+    const RoleCell* replace_roles_ = nullptr;
+    bool clears_roles_ = false;
+    std::vector<Cell> cells_;
+    std::vector<std::string_view> lost_roles_;
+};
+
+// Reads a boolean cell: true/false, yes/no, 1/0, t/f, y/n, any case, trimmed. Returns "true", "false" or an empty view.
+std::string_view parse_boolean(std::string_view cell);
+
+}  // namespace customer_import

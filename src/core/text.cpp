@@ -1,0 +1,190 @@
+#include "core/text.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+namespace customer_import {
+
+namespace {
+
+constexpr std::size_t npos = std::string_view::npos;
+
+unsigned char byte_at(std::string_view text, std::size_t offset) {
+    return static_cast<unsigned char>(text[offset]);
+}
+
+bool is_continuation(unsigned char byte) {
+    return (byte & 0xC0) == 0x80;
+}
+
+char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
+
+// The length that a lead byte announces; 1 for a byte that leads nothing, as the server counts it.
+std::size_t announced_length(unsigned char lead) {
+    if ((lead & 0xE0) == 0xC0) return 2;
+    if ((lead & 0xF0) == 0xE0) return 3;
+    if ((lead & 0xF8) == 0xF0) return 4;
+    return 1;
+}
+
+// The bytes of the well-formed character of two bytes or more that `text` starts with, or 0.
+std::size_t wide_character_length(std::string_view text) {
+    const unsigned char lead = byte_at(text, 0);
+    const std::size_t length = announced_length(lead);
+    if (length == 1 || lead < 0xC2 || lead > 0xF4 || text.size() < length) return 0;
+    const unsigned char second = byte_at(text, 1);
+    if (!is_continuation(second)) return 0;
+    if (lead == 0xE0 && second < 0xA0) return 0;  // overlong
+    if (lead == 0xED && second > 0x9F) return 0;  // surrogates
+    if (lead == 0xF0 && second < 0x90) return 0;  // overlong
+    if (lead == 0xF4 && second > 0x8F) return 0;  // above U+10FFFF
+    for (std::size_t i = 2; i < length; ++i) {
+        if (!is_continuation(byte_at(text, i))) return 0;
+    }
+    return length;
+}
+
+bool is_ascii_space(char c) {
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+// White_Space beyond ASCII: U+0085, U+00A0, U+1680, U+2000 to U+200A, U+2028, U+2029, U+202F, U+205F, U+3000.
+bool is_wide_space(std::string_view character) {
+    if (character.size() == 2) return character == "\xC2\x85" || character == "\xC2\xA0";
+    if (character.substr(0, 2) == "\xE2\x80") {
+        const unsigned char last = byte_at(character, 2);
+        return (last >= 0x80 && last <= 0x8A) || last == 0xA8 || last == 0xA9 || last == 0xAF;
+    }
+    return character == "\xE1\x9A\x80" || character == "\xE2\x81\x9F" || character == "\xE3\x80\x80";
+}
+
+std::size_t leading_space(std::string_view text) {
+    if (byte_at(text, 0) < 0x80) return is_ascii_space(text.front()) ? 1 : 0;
+    for (const std::size_t length : {2, 3}) {
+        if (text.size() >= length && is_wide_space(text.substr(0, length))) return length;
+    }
+    return 0;
+}
+
+std::size_t trailing_space(std::string_view text) {
+    if (byte_at(text, text.size() - 1) < 0x80) return is_ascii_space(text.back()) ? 1 : 0;
+    for (const std::size_t length : {2, 3}) {
+        if (text.size() >= length && is_wide_space(text.substr(text.size() - length))) return length;
+    }
+    return 0;
+}
+
+bool only_backslashes(std::string_view text) {
+    return text.find_first_not_of('\\') == npos;
+}
+
+}  // namespace
+
+std::size_t find_invalid_utf8(std::string_view text) {
+    constexpr std::uint64_t kHighBits = 0x8080808080808080;
+    std::size_t offset = 0;
+    while (offset < text.size()) {
+        std::uint64_t word = 0;
+        if (text.size() - offset >= sizeof(word)) {
+            std::memcpy(&word, text.data() + offset, sizeof(word));
+            if ((word & kHighBits) == 0) {
+                offset += sizeof(word);
+                continue;
+            }
+        }
+        if (byte_at(text, offset) < 0x80) {
+            ++offset;
+            continue;
+        }
+        const std::size_t length = wide_character_length(text.substr(offset));
+        if (length == 0) return offset;
+        offset += length;
+    }
+    return npos;
+}
+
+std::string describe_invalid_utf8(std::string_view text, std::size_t offset) {
+    constexpr char kDigits[] = "0123456789abcdef";
+    std::string description;
+    for (const char c : text.substr(offset, announced_length(byte_at(text, offset)))) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (!description.empty()) description += ' ';
+        description += "0x";
+        description += kDigits[byte >> 4];
+        description += kDigits[byte & 0xF];
+    }
+    return description;
+}
+
+std::string_view trim(std::string_view text) {
+    while (!text.empty()) {
+        const std::size_t length = leading_space(text);
+        if (length == 0) break;
+        text.remove_prefix(length);
+    }
+    while (!text.empty()) {
+        const std::size_t length = trailing_space(text);
+        if (length == 0) break;
+        text.remove_suffix(length);
+    }
+    return text;
+}
+
+std::string ascii_lower(std::string_view text) {
+    std::string result(text);
+    for (char& c : result) c = lower(c);
+    return result;
+}
+
+bool equal_ignoring_ascii_case(std::string_view a, std::string_view b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit) {
+    if (a.size() < b.size()) std::swap(a, b);
+    if (a.size() - b.size() > limit) return limit + 1;
+    // Three rows of the matrix: an exchange of neighbours looks two rows back.
+    std::vector<std::size_t> before_last(b.size() + 1);
+    std::vector<std::size_t> last(b.size() + 1);
+    std::vector<std::size_t> current(b.size() + 1);
+    for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        current[0] = i;
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            const bool same = lower(a[i - 1]) == lower(b[j - 1]);
+            current[j] = std::min({last[j] + 1, current[j - 1] + 1, last[j - 1] + (same ? 0 : 1)});
+            if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1])) {
+                current[j] = std::min(current[j], before_last[j - 2] + 1);
+            }
+        }
+        before_last.swap(last);
+        last.swap(current);
+    }
+    return std::min(last[b.size()], limit + 1);
+}
+
+std::string shorten(std::string_view text, std::size_t limit) {
+    if (text.size() <= limit) return std::string(text);
+    std::size_t end = limit;
+    while (end > 0 && is_continuation(byte_at(text, end))) --end;
+    return std::string(text.substr(0, end)) + "…";
+}
+
+CellMeaning read_cell(std::string_view cell, std::string_view& text) {
+    text = cell;
+    if (cell.empty()) return CellMeaning::keep;
+    if (!cell.ends_with(kEmptyValue)) return CellMeaning::text;
+    if (cell.size() == kEmptyValue.size()) return CellMeaning::clear;
+    if (only_backslashes(cell.substr(0, cell.size() - kEmptyValue.size()))) text.remove_prefix(1);
+    return CellMeaning::text;
+}
+
+bool needs_escape(std::string_view text) {
+    return text.ends_with(kEmptyValue) && only_backslashes(text.substr(0, text.size() - kEmptyValue.size()));
+}
+
+}  // namespace customer_import

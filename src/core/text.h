@@ -1,0 +1,54 @@
+// Small facts about text that several steps need: UTF-8 validity, trimming, near misses.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace customer_import {
+
+inline constexpr std::string_view kEmptyValue = "_EMPTY_VALUE_";
+
+// A hash map with texts as keys that is searched by views.
+struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>()(text); }
+};
+template <class Value>
+using TextMap = std::unordered_map<std::string, Value, TextHash, std::equal_to<>>;
+
+// Returns the offset of the first byte that is not valid UTF-8 (overlong forms, surrogates and code points above
+// U+10FFFF are invalid), or npos. Source: RFC 3629.
+std::size_t find_invalid_utf8(std::string_view text);
+
+// Describes the invalid sequence at `offset` as the server does, e.g. "0xe2 0x28".
+std::string describe_invalid_utf8(std::string_view text, std::size_t offset);
+
+// Returns `text` without Unicode White_Space at both ends. Bytes that are not UTF-8 are not white space.
+std::string_view trim(std::string_view text);
+
+// Lower-cases ASCII letters only.
+std::string ascii_lower(std::string_view text);
+
+// True when both are equal but for the case of ASCII letters.
+bool equal_ignoring_ascii_case(std::string_view a, std::string_view b);
+
+// Optimal string alignment distance (an exchange of neighbours counts one) over bytes, ASCII case ignored, cut off:
+// returns limit + 1 when it is above `limit`. Source: Damerau 1964, Wagner and Lowrance 1975.
+std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit);
+
+// Cuts at a character boundary so that at most `limit` bytes are kept, and appends "…" when anything was cut.
+std::string shorten(std::string_view text, std::size_t limit);
+
+// What a cell says by the rules of _EMPTY_VALUE_ (spec section 3).
+enum class CellMeaning { keep, clear, text };
+
+// Decides the meaning of a cell and drops one escaping backslash where there is one: `text` then points into `cell`.
+CellMeaning read_cell(std::string_view cell, std::string_view& text);
+
+// The inverse for export: returns true when `text` must get one more backslash to survive read_cell.
+bool needs_escape(std::string_view text);
+
+}  // namespace customer_import
