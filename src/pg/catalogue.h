@@ -1,0 +1,25 @@
+// The catalogue of role codes as this backend sees it.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "core/role_catalogue.h"
+#include "pg/guard.h"
+#include "pg/server.h"
+
+namespace customer_import::pg {
+
+// Reads the catalogue as the extension's owner. Needs an SPI connection.
+std::unique_ptr<RoleCatalogue> load_catalogue();
+
+// Returns a catalogue kept from call to call and read again after any change of role_codes. Valid until the next call.
+// Connects to SPI itself.
+const RoleCatalogue& cached_catalogue();
+
+// Adds codes as the extension's owner. Codes that exist (ignoring case) are left as they are. Returns how many were
+// added. Errors: 22023 for a code that breaks the pattern. Needs an SPI connection.
+std::int64_t add_role_codes(std::span<const std::string> codes, bool privileged);
+
+}  // namespace customer_import::pg

@@ -1,0 +1,49 @@
+// Values of the target's columns: from CSV text and back, and when two are the same.
+#pragma once
+
+#include <string_view>
+
+#include "pg/guard.h"
+#include "pg/server.h"
+#include "pg/target.h"
+
+namespace customer_import::pg {
+
+// A value of a column, NULL included. Varlena values are never toasted.
+struct Value {
+    Datum datum = 0;
+    bool is_null = true;
+};
+
+class ColumnIo {
+public:
+    explicit ColumnIo(const TargetColumn& column);
+
+    // Converts a validated cell, in the current memory context. A server error becomes PgError.
+    Value read(std::string_view cell) const;
+
+    // The text of a value that is not NULL, as export writes it: "true" or "false" for a boolean. Lives as long as the
+    // value and the current memory context.
+    std::string_view write(Datum value) const;
+
+    bool equal(const Value& a, const Value& b) const;
+
+    // Copies what a tuple slot holds into the current memory context. Server code: raises server errors.
+    Datum copy(Datum value) const {
+        return type_length_ == -1 ? PointerGetDatum(PG_DETOAST_DATUM_COPY(value))
+                                  : datumCopy(value, by_value_, type_length_);
+    }
+
+private:
+    FieldKind kind_;
+    bool by_value_ = false;
+    std::int16_t type_length_ = -1;
+    Oid io_parameter_ = InvalidOid;
+    std::int32_t type_modifier_ = -1;
+    Oid collation_ = InvalidOid;
+    mutable FmgrInfo input_;
+    mutable FmgrInfo output_;
+    FmgrInfo* equality_ = nullptr;  // the type cache's; nullptr: compared by text
+};
+
+}  // namespace customer_import::pg

@@ -1,0 +1,50 @@
+// Rows of the customers table as a statement returns them.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "pg/column_io.h"
+#include "pg/server.h"
+
+namespace customer_import::pg {
+
+struct CustomerRow {
+    bool found;
+    ItemPointerData tid;
+    TransactionId xmin;
+    ArrayType* roles;  // nullptr: NULL
+    Value* values;     // one per value column of the target
+};
+
+// Puts the rows that a statement returns into an array. The statement returns: index of the row in the array (NULL: the
+// next one), ctid (NULL: not found), xmin, roles, the value columns.
+class CustomerRowReceiver {
+public:
+    explicit CustomerRowReceiver(const std::vector<ColumnIo>& columns);
+
+    // Prepares for at most `count` rows, all not found, in `context`.
+    CustomerRow* expect(std::size_t count, MemoryContext context);
+
+    // For Statement::run(). Valid as long as this object.
+    DestReceiver* receiver() { return &state_.base; }
+
+private:
+    struct State {
+        DestReceiver base;
+        const ColumnIo* columns;
+        int column_count;
+        MemoryContext context;
+        CustomerRow* rows;
+        std::int32_t count;
+        std::int32_t next;
+    };
+
+    static bool receive(TupleTableSlot* slot, DestReceiver* self);
+    static void start(DestReceiver* self, int operation, TupleDesc columns);
+    static void finish(DestReceiver* self);
+
+    State state_;
+};
+
+}  // namespace customer_import::pg

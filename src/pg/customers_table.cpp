@@ -1,0 +1,136 @@
+// Set-up of the customers table: creates one, or lets go of it again, and keeps the register that load_target() reads.
+#include <string>
+
+#include "pg/access.h"
+#include "pg/guard.h"
+#include "pg/statement.h"
+#include "pg/text_array.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+// Returns schema and table of a name as SQL writes it, quoted. Errors: 42602, 3F000.
+std::string creation_name(std::string_view name) {
+    const char* quoted = call([&]() -> const char* {
+        text* value = cstring_to_text_with_len(name.data(), static_cast<int>(name.size()));
+        RangeVar* range = makeRangeVarFromNameList(textToQualifiedNameList(value));
+        Oid schema = RangeVarGetCreationNamespace(range);
+        return quote_qualified_identifier(get_namespace_name(schema), range->relname);
+    });
+    return quoted;
+}
+
+struct RegisteredTable {
+    std::string name;  // quoted; empty: the table has been dropped
+    bool created = false;
+};
+
+std::optional<RegisteredTable> find_registered() {
+    OwnerScope owner;
+    std::vector<Row> rows = query(
+        "SELECT pg_catalog.format('%I.%I', n.nspname, t.relname), c.created"
+        "  FROM customer_import.customers_table c"
+        "  LEFT JOIN pg_catalog.pg_class t ON t.oid OPERATOR(pg_catalog.=) c.relation"
+        "  LEFT JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.relnamespace"
+        " WHERE t.oid IS NOT NULL");
+    if (rows.empty()) {
+        return std::nullopt;
+    }
+    return RegisteredTable{*rows.front()[0], *rows.front()[1] == "t"};
+}
+
+void forget_registered() {
+    OwnerScope owner;
+    execute("DELETE FROM customer_import.customers_table_columns");
+    execute("DELETE FROM customer_import.customers_table");
+}
+
+void create_table(const std::string& name) {
+    execute("CREATE TABLE " + name +
+            " (user_name pg_catalog.text COLLATE pg_catalog.\"C\" PRIMARY KEY"
+            "      CONSTRAINT customer_import_user_name CHECK (customer_import.is_user_name(user_name)),"
+            "  email pg_catalog.text,"
+            "  first_name pg_catalog.text,"
+            "  last_name pg_catalog.text,"
+            "  phone pg_catalog.text,"
+            "  company pg_catalog.text,"
+            "  active pg_catalog.bool NOT NULL DEFAULT true,"
+            "  roles pg_catalog.text[] COLLATE pg_catalog.\"C\" NOT NULL DEFAULT '{}',"
+            "  created_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),"
+            "  updated_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now())"
+            " WITH (fillfactor = 85)");
+    execute("COMMENT ON TABLE " + name + " IS 'Customers and their role codes, written by customer_import.'");
+    execute("COMMENT ON COLUMN " + name + ".user_name IS 'Key; as customer_import.fold_user_name() gives it.'");
+    execute("COMMENT ON COLUMN " + name + ".roles IS 'Role set: codes of customer_import.role_codes, sorted, unique.'");
+    execute("ALTER TABLE " + name + " ENABLE ROW LEVEL SECURITY");
+    execute("ALTER TABLE " + name + " FORCE ROW LEVEL SECURITY");
+    execute("CREATE TRIGGER \"~customer_import_guard\" BEFORE INSERT OR UPDATE ON " + name +
+            " FOR EACH ROW EXECUTE FUNCTION customer_import._guard_customers('roles')");
+}
+
+void register_created(const std::string& name) {
+    OwnerScope owner;
+    execute("INSERT INTO customer_import.customers_table"
+            " (relation, created, user_name, roles, fold_user_names, touched_column)"
+            " VALUES ($1::pg_catalog.regclass, true, 'user_name', 'roles', true, 'updated_at')",
+            {parameter(std::string_view(name))});
+    execute("INSERT INTO customer_import.customers_table_columns (position, field, column_name)"
+            " VALUES (1, 'email', 'email'), (2, 'firstName', 'first_name'), (3, 'lastName', 'last_name'),"
+            "        (4, 'phone', 'phone'), (5, 'company', 'company'), (6, 'active', 'active')");
+}
+
+Oid create_customers_table(std::string_view requested) {
+    require_admin("create the customers table");
+    SpiConnection spi;
+    if (std::optional<RegisteredTable> existing = find_registered()) {
+        throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                          "there is a customers table already: " + existing->name, {},
+                          "Let go of it with SELECT customer_import.detach_customers_table().");
+    }
+    forget_registered();  // of a table that has been dropped
+    const std::string name = creation_name(requested);
+    create_table(name);
+    register_created(name);
+    const std::string oid = *query("SELECT $1::pg_catalog.regclass::pg_catalog.oid",
+                                   {parameter(std::string_view(name))}).front()[0];
+    return static_cast<Oid>(std::stoul(oid));
+}
+
+void detach_customers_table() {
+    require_admin("detach the customers table");
+    SpiConnection spi;
+    std::optional<RegisteredTable> table = find_registered();
+    if (!table) {
+        throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "there is no customers table");
+    }
+    execute("DROP TRIGGER IF EXISTS \"~customer_import_guard\" ON " + table->name);
+    execute("ALTER TABLE " + table->name + " DROP CONSTRAINT IF EXISTS customer_import_user_name");
+    if (table->created) {
+        execute("ALTER TABLE " + table->name + " NO FORCE ROW LEVEL SECURITY");
+        execute("ALTER TABLE " + table->name + " DISABLE ROW LEVEL SECURITY");
+    }
+    forget_registered();
+}
+
+}  // namespace
+
+}  // namespace customer_import::pg
+
+namespace pg = customer_import::pg;
+
+// create_customers_table(name text) returns regclass. Errors: 42501, 42P07, 55000 when there is one already.
+CI_FUNCTION(ci_create_customers_table) {
+    return pg::entry([&] {
+        std::string_view name = pg::varlena_view(pg::call([&] { return PG_GETARG_TEXT_PP(0); }));
+        return ObjectIdGetDatum(pg::create_customers_table(name));
+    });
+}
+
+// detach_customers_table() returns void. Errors: 42501, 55000 when there is none.
+CI_FUNCTION(ci_detach_customers_table) {
+    return pg::entry([&] {
+        pg::detach_customers_table();
+        return Datum{0};
+    });
+}

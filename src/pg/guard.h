@@ -1,0 +1,148 @@
+// The two crossings between C++ and the server. The server reports errors by jumping over frames, C++ by unwinding
+// them: `call` turns the first into the second, `entry` turns it back. Nothing else may mix the two.
+#pragma once
+
+#include <exception>
+#include <new>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "core/result.h"
+#include "pg/server.h"
+
+namespace customer_import::pg {
+
+// A server error on its way through C++ frames, with its whole record. The record belongs to the memory context that
+// was current where call() was entered.
+class PgError : public std::exception {
+public:
+    explicit PgError(ErrorData* data) : data_(data) {}
+    ErrorData* data() const { return data_; }
+    int sqlstate() const { return data_->sqlerrcode; }
+    const char* what() const noexcept override { return data_->message != nullptr ? data_->message : "server error"; }
+
+private:
+    ErrorData* data_;
+};
+
+// An error that the extension itself raises.
+class ImportError : public std::exception {
+public:
+    ImportError(int sqlstate, std::string message, std::string detail = {}, std::string hint = {})
+        : sqlstate_(sqlstate), message_(std::move(message)), detail_(std::move(detail)), hint_(std::move(hint)) {}
+    explicit ImportError(const Refusal& refusal);
+
+    int sqlstate() const { return sqlstate_; }
+    const std::string& message() const { return message_; }
+    const std::string& detail() const { return detail_; }
+    const std::string& hint() const { return hint_; }
+    const char* what() const noexcept override { return message_.c_str(); }
+
+private:
+    int sqlstate_;
+    std::string message_;
+    std::string detail_;
+    std::string hint_;
+};
+
+namespace detail {
+
+// Calls function(argument); a server error in it becomes PgError, or std::bad_alloc when there is no memory for that.
+void run_guarded(void (*function)(void*), void* argument);
+
+// What entry() carries out of its catch blocks: plain memory, so that the final jump leaves nothing behind.
+struct Failure {
+    ErrorData* server_error = nullptr;
+    int sqlstate = 0;
+    char message[1024];
+    char detail[4096];
+    char hint[1024];
+};
+
+// Describes the exception in flight. Called in a catch block; raises nothing.
+void describe_exception(Failure& failure) noexcept;
+
+// Hands the failure to the server.
+[[noreturn]] void raise(const Failure& failure);
+
+}  // namespace detail
+
+// Runs a server call while C++ objects live. A server error becomes PgError. The lambda may hold no object with a
+// destructor, must not throw, and returns a trivially copyable value.
+template <typename Body>
+auto call(Body&& body) -> std::invoke_result_t<Body&> {
+    using Result = std::invoke_result_t<Body&>;
+    static_assert(std::is_void_v<Result> || std::is_trivially_copyable_v<Result>);
+    if constexpr (std::is_void_v<Result>) {
+        detail::run_guarded([](void* argument) { (*static_cast<std::remove_reference_t<Body>*>(argument))(); },
+                            const_cast<void*>(static_cast<const void*>(&body)));
+    } else {
+        struct Call {
+            std::remove_reference_t<Body>* body;
+            std::remove_cv_t<Result> result;
+        } frame{&body, {}};
+        detail::run_guarded(
+            [](void* argument) {
+                auto frame = static_cast<Call*>(argument);
+                frame->result = (*frame->body)();
+            },
+            &frame);
+        return frame.result;
+    }
+}
+
+// Runs the C++ behind a SQL function: whatever is thrown inside is raised as a server error after all objects are gone.
+// The lambda captures nothing with a destructor.
+template <typename Body>
+auto entry(Body&& body) -> std::invoke_result_t<Body&> {
+    detail::Failure failure;
+    try {
+        return body();
+    } catch (...) {
+        detail::describe_exception(failure);
+    }
+    detail::raise(failure);
+}
+
+// Runs `body` in a subtransaction: releases it and returns nothing, or rolls it back and returns the server's error.
+// Any other exception passes on after the roll-back.
+template <typename Body>
+std::optional<PgError> in_subtransaction(Body&& body) {
+    MemoryContext context = CurrentMemoryContext;
+    ResourceOwner owner = CurrentResourceOwner;
+    call([&] {
+        BeginInternalSubTransaction(nullptr);
+        MemoryContextSwitchTo(context);
+    });
+    std::exception_ptr failure;
+    try {
+        body();
+        call([&] { ReleaseCurrentSubTransaction(); });
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    if (failure) {
+        call([&] { RollbackAndReleaseCurrentSubTransaction(); });
+    }
+    MemoryContextSwitchTo(context);
+    CurrentResourceOwner = owner;
+    if (failure) {
+        try {
+            std::rethrow_exception(failure);
+        } catch (const PgError& error) {
+            return error;
+        }
+    }
+    return std::nullopt;
+}
+
+// Answers a pending cancel or timeout by PgError.
+inline void check_interrupts() {
+    if (INTERRUPTS_PENDING_CONDITION()) {
+        call([] { CHECK_FOR_INTERRUPTS(); });
+    }
+}
+
+}  // namespace customer_import::pg

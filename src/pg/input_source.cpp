@@ -1,0 +1,180 @@
+#include "pg/input_source.h"
+
+#include <algorithm>
+
+#include "core/text.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+constexpr std::size_t kChunkBytes = 64 * 1024;
+constexpr std::int32_t kLargeObjectChunkBytes = 1024 * 1024;
+
+class MemorySource final : public InputSource {
+public:
+    explicit MemorySource(std::string_view bytes) : all_(bytes) {}
+    std::string_view next() override {
+        std::string_view chunk = all_.substr(static_cast<std::size_t>(bytes_), kChunkBytes);
+        bytes_ += static_cast<std::int64_t>(chunk.size());
+        return chunk;
+    }
+    void rewind() override { bytes_ = 0; }
+
+private:
+    std::string_view all_;
+};
+
+class LargeObjectSource final : public InputSource {
+public:
+    explicit LargeObjectSource(Oid large_object) : large_object_(large_object) {}
+
+    std::string_view next() override {
+        if (taken_ >= chunk_.size()) {
+            read_chunk();
+        }
+        std::string_view piece = std::string_view(chunk_).substr(taken_, kChunkBytes);
+        taken_ += piece.size();
+        bytes_ += static_cast<std::int64_t>(piece.size());
+        return piece;
+    }
+
+    void rewind() override {
+        bytes_ = 0;
+        chunk_.clear();
+        taken_ = 0;
+    }
+
+private:
+    void read_chunk() {
+        auto data = call([&] {
+            return DatumGetByteaPP(OidFunctionCall3(F_LO_GET_OID_INT8_INT4, ObjectIdGetDatum(large_object_),
+                                                    Int64GetDatum(bytes_), Int32GetDatum(kLargeObjectChunkBytes)));
+        });
+        chunk_.assign(VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data));
+        taken_ = 0;
+        call([&] { pfree(data); });
+    }
+
+    Oid large_object_;
+    std::string chunk_;
+    std::size_t taken_ = 0;
+};
+
+void append_escaped(std::string& to, unsigned char byte) {
+    if (byte < 0x80) {  // NUL, or a character that only the bytes before it made invalid
+        to.push_back(static_cast<char>(byte));
+        return;
+    }
+    to.push_back('\xed');
+    to.push_back(byte < 0xc0 ? '\xb2' : '\xb3');
+    to.push_back(static_cast<char>(0x80 | (byte & 0x3f)));
+}
+
+// Returns the byte that append_escaped wrote at `at`, or -1.
+int escaped_byte(std::string_view text, std::size_t at) {
+    if (text.size() - at < 3 || text[at] != '\xed' || (text[at + 1] != '\xb2' && text[at + 1] != '\xb3')) {
+        return -1;
+    }
+    return (text[at + 1] == '\xb2' ? 0x80 : 0xc0) | (static_cast<unsigned char>(text[at + 2]) & 0x3f);
+}
+
+// Converts as many bytes as are valid and returns how many those are. The result is appended to `out`.
+std::size_t convert(Oid procedure, int from, int to, std::string_view bytes, std::string& out) {
+    if (bytes.empty()) {
+        return 0;
+    }
+    const std::size_t space = bytes.size() * MAX_CONVERSION_GROWTH + 1;
+    const std::size_t before = out.size();
+    out.resize(before + space);
+    char* target = out.data() + before;
+    int used = call([&] {
+        return pg_do_encoding_conversion_buf(
+            procedure, from, to,
+            const_cast<unsigned char*>(reinterpret_cast<const unsigned char*>(bytes.data())),
+            static_cast<int>(bytes.size()), reinterpret_cast<unsigned char*>(target), static_cast<int>(space), true);
+    });
+    out.resize(before + std::char_traits<char>::length(target));
+    return static_cast<std::size_t>(used);
+}
+
+}  // namespace
+
+std::unique_ptr<InputSource> memory_source(std::string_view bytes) { return std::make_unique<MemorySource>(bytes); }
+
+std::unique_ptr<InputSource> large_object_source(Oid large_object) {
+    return std::make_unique<LargeObjectSource>(large_object);
+}
+
+FileEncoding::FileEncoding() = default;
+
+FileEncoding::FileEncoding(const std::string& name) {
+    encoding_ = pg_char_to_encoding(name.c_str());
+    if (encoding_ < 0) {
+        throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, "invalid encoding name \"" + shorten(name, 100) + "\"");
+    }
+    name_ = pg_encoding_to_char(encoding_);
+    if (encoding_ == PG_UTF8) {
+        return;
+    }
+    to_utf8_ = call([&] { return FindDefaultConversionProc(encoding_, PG_UTF8); });
+    from_utf8_ = call([&] { return FindDefaultConversionProc(PG_UTF8, encoding_); });
+    if (!OidIsValid(to_utf8_) || !OidIsValid(from_utf8_)) {
+        throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE,
+                          "encoding \"" + name_ + "\" cannot be converted to UTF8");
+    }
+}
+
+std::string_view FileEncoding::decode(std::string_view bytes, bool last) {
+    if (is_utf8()) {
+        return bytes;
+    }
+    rest_.append(bytes);
+    decoded_.clear();
+    std::string_view left = rest_;
+    while (!left.empty()) {
+        left.remove_prefix(convert(to_utf8_, encoding_, PG_UTF8, left, decoded_));
+        if (left.empty()) {
+            break;
+        }
+        bool incomplete = left.front() != '\0' && !last &&
+                          static_cast<std::size_t>(pg_encoding_mblen(encoding_, left.data())) > left.size();
+        if (incomplete) {
+            break;
+        }
+        append_escaped(decoded_, static_cast<unsigned char>(left.front()));
+        left.remove_prefix(1);
+    }
+    rest_.erase(0, rest_.size() - left.size());
+    return decoded_;
+}
+
+std::string FileEncoding::encode(std::string_view text) const {
+    if (is_utf8()) {
+        return std::string(text);
+    }
+    std::string bytes;
+    while (!text.empty()) {
+        std::size_t valid = std::min(find_invalid_utf8(text), text.find('\0'));
+        valid = std::min(valid, text.size());
+        std::size_t used = convert(from_utf8_, PG_UTF8, encoding_, text.substr(0, valid), bytes);
+        text.remove_prefix(used);
+        if (text.empty()) {
+            break;
+        }
+        int byte = escaped_byte(text, 0);
+        if (byte >= 0) {
+            bytes.push_back(static_cast<char>(byte));
+            text.remove_prefix(3);
+        } else if (used < valid) {  // decode() gave a character that has no way back
+            bytes.push_back('?');
+            text.remove_prefix(static_cast<std::size_t>(pg_encoding_mblen(PG_UTF8, text.data())));
+        } else {
+            bytes.push_back(text.front());
+            text.remove_prefix(1);
+        }
+    }
+    return bytes;
+}
+
+}  // namespace customer_import::pg

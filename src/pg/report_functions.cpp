@@ -1,0 +1,183 @@
+// What users read of an import's history: the rejected records as a file, and the change log as rows.
+#include <algorithm>
+#include <string>
+
+#include "core/change_page.h"
+#include "core/csv_reader.h"
+#include "core/text.h"
+#include "pg/access.h"
+#include "pg/guard.h"
+#include "pg/input_source.h"
+#include "pg/statement.h"
+#include "pg/text_array.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+struct RejectedFile {
+    std::string bytes;
+    FileEncoding encoding;
+};
+
+std::string from_hex(const std::optional<std::string>& hex) {
+    std::string bytes;
+    auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+    for (std::size_t at = 0; hex && at + 1 < hex->size(); at += 2) {
+        bytes.push_back(static_cast<char>(digit((*hex)[at]) * 16 + digit((*hex)[at + 1])));
+    }
+    return bytes;
+}
+
+std::string quoted_cell(std::string_view text) {
+    std::string cell = "\"";
+    for (char c : text) {
+        cell.append(c == '"' ? 2 : 1, c);
+    }
+    return cell + "\"";
+}
+
+// The file of the rejected records: the header and the records as they came, with _line and _error behind them.
+RejectedFile rejected_file(std::int64_t import_id) {
+    SpiConnection spi;
+    OwnerScope owner;
+    std::vector<Row> imports = query(
+        "SELECT pg_catalog.encode(header, 'hex'), delimiter, encoding FROM customer_import.imports"
+        " WHERE id OPERATOR(pg_catalog.=) $1",
+        {parameter(import_id)});
+    if (imports.empty()) {
+        throw ImportError(ERRCODE_UNDEFINED_OBJECT, "import " + std::to_string(import_id) + " does not exist");
+    }
+    RejectedFile file;
+    file.encoding = FileEncoding(*imports.front()[2]);
+    const std::string header = from_hex(imports.front()[0]);
+    const std::string delimiter = imports.front()[1].value_or(",");
+    if (detect_delimiter(header) != delimiter.front()) {
+        file.bytes = "sep=" + delimiter + "\n";
+    }
+    file.bytes += header + delimiter + "_line" + delimiter + "_error\n";
+    for (const Row& row : query(
+             "SELECT line, pg_catalog.string_agg(pg_catalog.encode(record, 'hex'), ''),"
+             "       pg_catalog.string_agg(message, '; ' ORDER BY issue_number)"
+             "  FROM customer_import.import_issues"
+             " WHERE import_id OPERATOR(pg_catalog.=) $1 AND outcome OPERATOR(pg_catalog.=) 'rejected'"
+             " GROUP BY line ORDER BY line",
+             {parameter(import_id)})) {
+        file.bytes += from_hex(row[1]) + delimiter + *row[0] + delimiter +
+                      file.encoding.encode(quoted_cell(*row[2])) + "\n";
+    }
+    return file;
+}
+
+// Replaces what is not UTF-8, and NUL, by U+FFFD.
+std::string readable(std::string_view text) {
+    std::string result;
+    while (!text.empty()) {
+        std::size_t valid = std::min({find_invalid_utf8(text), text.find('\0'), text.size()});
+        result += text.substr(0, valid);
+        text.remove_prefix(valid);
+        if (!text.empty()) {
+            result += "\xef\xbf\xbd";
+            text.remove_prefix(1);
+        }
+    }
+    return result;
+}
+
+void check_varlena_size(const std::string& bytes) {
+    if (bytes.size() > MaxAllocSize - VARHDRSZ) {
+        throw ImportError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "the rejected records are too large for one value", {},
+                          "Read them from customer_import.import_issues.");
+    }
+}
+
+// {"email": "a@b.c", "phone": null} of one side of a change's fields; NULL when `side` has none.
+bool make_object(const std::vector<FieldChange>& fields, std::optional<std::string_view> FieldChange::*side,
+                 Datum& object) {
+    if (fields.empty()) {
+        return false;
+    }
+    const FieldChange* first = fields.data();
+    const std::size_t count = fields.size();
+    object = call([&] {
+        StringInfoData json;
+        initStringInfo(&json);
+        auto append_string = [&](std::string_view text) {
+            char* copy = pnstrdup(text.data(), text.size());
+            escape_json(&json, copy);
+            pfree(copy);
+        };
+        for (std::size_t index = 0; index < count; ++index) {
+            const FieldChange& field = first[index];
+            appendStringInfoString(&json, index == 0 ? "{" : ", ");
+            append_string(field.field);
+            appendStringInfoString(&json, ": ");
+            if (field.*side) {
+                append_string(*(field.*side));
+            } else {
+                appendStringInfoString(&json, "null");
+            }
+        }
+        appendStringInfoChar(&json, '}');
+        return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
+    });
+    return true;
+}
+
+void return_change(ReturnSetInfo* result, const Change& change) {
+    Datum values[7];
+    bool nulls[7] = {};
+    values[0] = Int64GetDatum(change.line);
+    values[1] = text_datum(change.user_name);
+    values[2] = BoolGetDatum(change.created);
+    values[3] = make_text_array(change.added);
+    values[4] = make_text_array(change.removed);
+    nulls[5] = change.created || !make_object(change.fields, &FieldChange::before, values[5]);
+    nulls[6] = !make_object(change.fields, &FieldChange::after, values[6]);
+    call([&] { tuplestore_putvalues(result->setResult, result->setDesc, values, nulls); });
+}
+
+}  // namespace
+
+}  // namespace customer_import::pg
+
+namespace pg = customer_import::pg;
+
+// rejected_csv_bytes(import_id bigint) returns bytea, in the encoding of the file. Errors: 42704.
+CI_FUNCTION(ci_rejected_csv_bytes) {
+    return pg::entry([&] {
+        pg::require_admin("read the records of an import");
+        pg::RejectedFile file = pg::rejected_file(PG_GETARG_INT64(0));
+        pg::check_varlena_size(file.bytes);
+        return pg::text_datum(file.bytes);
+    });
+}
+
+// rejected_csv(import_id bigint) returns text; bytes that are not valid are U+FFFD. Errors: 42704.
+CI_FUNCTION(ci_rejected_csv) {
+    return pg::entry([&] {
+        pg::require_admin("read the records of an import");
+        pg::RejectedFile file = pg::rejected_file(PG_GETARG_INT64(0));
+        std::string text = pg::readable(file.encoding.decode(file.bytes, true));
+        pg::check_varlena_size(text);
+        return pg::text_datum(text);
+    });
+}
+
+// _read_change_page(payload bytea): the changes of a page as rows.
+CI_FUNCTION(ci_read_change_page) {
+    return pg::entry([&] {
+        auto result = (ReturnSetInfo*)fcinfo->resultinfo;
+        pg::call([&] { InitMaterializedSRF(fcinfo, 0); });
+        std::string_view payload = pg::varlena_view(pg::call([&] { return PG_GETARG_BYTEA_PP(0); }));
+        customer_import::ChangePageReader reader(payload);
+        customer_import::Change change;
+        while (reader.next(change)) {
+            pg::return_change(result, change);
+        }
+        if (reader.damaged()) {
+            throw pg::ImportError(ERRCODE_DATA_CORRUPTED, "a page of the change log is damaged");
+        }
+        return Datum{0};
+    });
+}

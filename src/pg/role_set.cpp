@@ -1,0 +1,93 @@
+// Role sets in SQL: functions and the operators' functions over text[].
+#include "core/role_set.h"
+
+#include "core/user_name.h"
+#include "pg/guard.h"
+#include "pg/text_array.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+RoleSet read_role_set(const ArrayType* array) {
+    std::vector<std::string_view> codes;
+    read_text_array(array, codes);
+    return RoleSet(std::move(codes));
+}
+
+// Applies `merge` to the arguments of a SQL function of two arrays.
+template <typename Merge>
+Datum merge_arguments(FunctionCallInfo fcinfo, Merge merge) {
+    return entry([&] {
+        const ArrayType* a = detoast_array(PG_GETARG_DATUM(0));
+        const ArrayType* b = detoast_array(PG_GETARG_DATUM(1));
+        return make_text_array(merge(read_role_set(a), read_role_set(b)).codes());
+    });
+}
+
+std::string_view text_argument(FunctionCallInfo fcinfo, int index) {
+    return varlena_view(call([&] { return PG_GETARG_TEXT_PP(index); }));
+}
+
+}  // namespace
+
+}  // namespace customer_import::pg
+
+namespace pg = customer_import::pg;
+using customer_import::RoleSet;
+
+// role_set(text[]) returns text[]: the canonical form.
+CI_FUNCTION(ci_role_set) {
+    return pg::entry([&] {
+        const ArrayType* array = pg::detoast_array(PG_GETARG_DATUM(0));
+        return pg::make_text_array(pg::read_role_set(array).codes());
+    });
+}
+
+// is_role_set(text[]) returns boolean: true for the canonical form: one dimension from 1, sorted, unique, no NULL.
+CI_FUNCTION(ci_is_role_set) {
+    return pg::entry([&] {
+        const ArrayType* array = pg::detoast_array(PG_GETARG_DATUM(0));
+        if (ARR_NDIM(array) > 1 || (ARR_NDIM(array) == 1 && ARR_LBOUND(array)[0] != 1) ||
+            pg::call([&] { return array_contains_nulls(const_cast<ArrayType*>(array)); })) {
+            return BoolGetDatum(false);
+        }
+        std::vector<std::string_view> codes;
+        pg::read_text_array(array, codes);
+        return BoolGetDatum(RoleSet::is_canonical(codes.data(), codes.size()));
+    });
+}
+
+// parse_role_set(text) returns text[]: splits a role cell.
+CI_FUNCTION(ci_parse_role_set) {
+    return pg::entry([&] {
+        std::string_view cell = pg::text_argument(fcinfo, 0);
+        return pg::make_text_array(RoleSet(customer_import::split_role_cell(cell)).codes());
+    });
+}
+
+CI_FUNCTION(ci_role_set_union) {
+    return pg::merge_arguments(fcinfo, [](const RoleSet& a, const RoleSet& b) { return a | b; });
+}
+
+CI_FUNCTION(ci_role_set_difference) {
+    return pg::merge_arguments(fcinfo, [](const RoleSet& a, const RoleSet& b) { return a - b; });
+}
+
+CI_FUNCTION(ci_role_set_intersection) {
+    return pg::merge_arguments(fcinfo, [](const RoleSet& a, const RoleSet& b) { return a & b; });
+}
+
+// fold_user_name(text) returns text: trimmed, case folded, NFC.
+CI_FUNCTION(ci_fold_user_name) {
+    return pg::entry([&] {
+        std::string folded;
+        customer_import::fold_user_name(pg::text_argument(fcinfo, 0), folded);
+        return pg::call([&] { return PointerGetDatum(cstring_to_text_with_len(folded.data(), (int)folded.size())); });
+    });
+}
+
+// is_user_name(text) returns boolean: folded, 1 to 320 bytes, no control character.
+CI_FUNCTION(ci_is_user_name) {
+    return pg::entry([&] { return BoolGetDatum(customer_import::is_user_name(pg::text_argument(fcinfo, 0))); });
+}

@@ -1,0 +1,192 @@
+#include "pg/statement.h"
+
+#include "pg/access.h"
+#include "pg/text_array.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+void require_spi(int result, const char* what) {
+    if (result < 0) {
+        elog(ERROR, "%s failed: %s", what, SPI_result_code_string(result));
+    }
+}
+
+}  // namespace
+
+SpiConnection::SpiConnection() {
+    call([] {
+        MemoryContext context = CurrentMemoryContext;
+        require_spi(SPI_connect(), "SPI_connect");
+        MemoryContextSwitchTo(context);
+    });
+}
+
+SpiConnection::~SpiConnection() {
+    // Frees memory only. It would complain about a connection that a rolled back subtransaction has taken with it, but
+    // connections are opened outside of the subtransactions that run inside them.
+    MemoryContext context = CurrentMemoryContext;
+    SPI_finish();
+    MemoryContextSwitchTo(context);
+}
+
+OwnerScope::OwnerScope() {
+    Oid owner = extension_owner();
+    GetUserIdAndSecContext(&saved_user_, &saved_context_);
+    SetUserIdAndSecContext(owner, saved_context_ | SECURITY_LOCAL_USERID_CHANGE);
+}
+
+OwnerScope::~OwnerScope() { SetUserIdAndSecContext(saved_user_, saved_context_); }
+
+EphemeralTable::EphemeralTable(const char* name, TupleDesc columns, int kilobytes)
+    : kilobytes_(kilobytes), owner_(CurrentResourceOwner) {
+    relation_ = call([&] {
+        auto relation = static_cast<EphemeralNamedRelation>(palloc0(sizeof(EphemeralNamedRelationData)));
+        relation->md.name = const_cast<char*>(name);
+        relation->md.reliddesc = InvalidOid;
+        relation->md.tupdesc = columns;
+        relation->md.enrtype = ENR_NAMED_TUPLESTORE;
+        relation->md.enrtuples = 10;  // small: the plan is a nested loop
+        require_spi(SPI_register_relation(relation), "SPI_register_relation");
+        return relation;
+    });
+}
+
+EphemeralTable::~EphemeralTable() {
+    SPI_unregister_relation(relation_->md.name);
+    if (own_ != nullptr) {
+        tuplestore_end(own_);
+    }
+}
+
+void EphemeralTable::clear(MemoryContext context) {
+    relation_->reldata = own_ = call([&] {
+        if (own_ != nullptr) {
+            Tuplestorestate* old = own_;
+            own_ = nullptr;
+            tuplestore_end(old);
+        }
+        MemoryContext before = MemoryContextSwitchTo(context);
+        ResourceOwner before_owner = CurrentResourceOwner;
+        CurrentResourceOwner = owner_;
+        Tuplestorestate* rows = tuplestore_begin_heap(false, false, kilobytes_);
+        CurrentResourceOwner = before_owner;
+        MemoryContextSwitchTo(before);
+        return rows;
+    });
+}
+
+Statement::Statement(const std::string& text) {
+    const char* source = text.c_str();
+    plan_ = call([&] {
+        SPIPlanPtr plan = SPI_prepare(source, 0, nullptr);
+        if (plan == nullptr) {
+            require_spi(SPI_result, "SPI_prepare");
+        }
+        require_spi(SPI_keepplan(plan), "SPI_keepplan");
+        return plan;
+    });
+}
+
+Statement::~Statement() {
+    if (plan_ != nullptr) {
+        SPI_freeplan(plan_);
+    }
+}
+
+void Statement::plan() {
+    call([&] {
+        int level = NewGUCNestLevel();
+        for (const char* setting : {"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_bitmapscan"}) {
+            set_config_option(setting, "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+        }
+        CachedPlan* cached = SPI_plan_get_cached_plan(plan_);
+        if (cached != nullptr) {
+            ReleaseCachedPlan(cached, CurrentResourceOwner);
+        }
+        AtEOXact_GUC(true, level);
+    });
+    planned_ = true;
+}
+
+std::uint64_t Statement::run(DestReceiver* receiver) {
+    bool valid = planned_ && call([&] { return SPI_plan_is_valid(plan_); });
+    if (!valid) {
+        plan();
+    }
+    return call([&]() -> std::uint64_t {
+        SPIExecuteOptions options;
+        memset(&options, 0, sizeof options);
+        options.dest = receiver != nullptr ? receiver : None_Receiver;
+        require_spi(SPI_execute_plan_extended(plan_, &options), "SPI_execute_plan");
+        return SPI_processed;
+    });
+}
+
+namespace {
+
+// Runs the statement as the last thing SPI did: its rows stand in SPI_tuptable.
+std::uint64_t run_parameters(const std::string& text, std::initializer_list<Parameter> parameters) {
+    std::vector<Oid> types;
+    std::vector<Datum> values;
+    std::string nulls;
+    for (const Parameter& parameter : parameters) {
+        types.push_back(parameter.type);
+        values.push_back(parameter.value);
+        nulls.push_back(parameter.is_null ? 'n' : ' ');
+    }
+    return call([&]() -> std::uint64_t {
+        require_spi(SPI_execute_with_args(text.c_str(), static_cast<int>(types.size()), types.data(), values.data(),
+                                          nulls.data(), false, 0),
+                    "SPI_execute_with_args");
+        return SPI_processed;
+    });
+}
+
+}  // namespace
+
+Parameter parameter(std::string_view text) { return {TEXTOID, text_datum(text), false}; }
+
+Parameter optional_parameter(const std::optional<std::string>& text) {
+    return text ? parameter(std::string_view(*text)) : Parameter{TEXTOID, 0, true};
+}
+
+Parameter parameter(std::int64_t number) { return {INT8OID, Int64GetDatum(number), false}; }
+
+Parameter parameter(bool flag) { return {BOOLOID, BoolGetDatum(flag), false}; }
+
+Parameter parameter_oid(Oid oid) { return {OIDOID, ObjectIdGetDatum(oid), false}; }
+
+Parameter text_array_parameter(const std::vector<std::string>& texts) {
+    const std::vector<std::string_view> views(texts.begin(), texts.end());
+    return {TEXTARRAYOID, make_text_array(views), false};
+}
+
+std::uint64_t execute(const std::string& text, std::initializer_list<Parameter> parameters) {
+    return run_parameters(text, parameters);
+}
+
+std::vector<Row> query(const std::string& text, std::initializer_list<Parameter> parameters) {
+    std::uint64_t count = run_parameters(text, parameters);
+    SPITupleTable* table = SPI_tuptable;
+    std::vector<Row> rows;
+    for (std::uint64_t index = 0; index < count; ++index) {
+        Row row;
+        for (int column = 1; column <= table->tupdesc->natts; ++column) {
+            const char* value = call([&]() -> const char* {
+                return SPI_getvalue(table->vals[index], table->tupdesc, column);
+            });
+            row.push_back(value != nullptr ? std::optional<std::string>(value) : std::nullopt);
+        }
+        rows.push_back(std::move(row));
+    }
+    call([&] { SPI_freetuptable(table); });
+    return rows;
+}
+
+Datum text_datum(std::string_view text) {
+    return call([&] { return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size()))); });
+}
+
+}  // namespace customer_import::pg

@@ -1,0 +1,100 @@
+// Statements through SPI, and rows of ours that a statement reads like a table. Nothing here knows what they are for.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pg/guard.h"
+#include "pg/server.h"
+
+namespace customer_import::pg {
+
+// Connects to SPI for as long as it lives. After an error the (sub)transaction's end disconnects as well.
+class SpiConnection {
+public:
+    SpiConnection();
+    ~SpiConnection();
+    SpiConnection(const SpiConnection&) = delete;
+    SpiConnection& operator=(const SpiConnection&) = delete;
+};
+
+// Acts as the extension's owner for as long as it lives: only for the extension's own fixed statements.
+class OwnerScope {
+public:
+    OwnerScope();
+    ~OwnerScope();
+    OwnerScope(const OwnerScope&) = delete;
+    OwnerScope& operator=(const OwnerScope&) = delete;
+
+private:
+    Oid saved_user_;
+    int saved_context_;
+};
+
+// A table that exists only for the statements of one SPI connection: its rows stand in a tuplestore of ours. Statements
+// find it by its name, before any table of that name, and need no right on it.
+class EphemeralTable {
+public:
+    // `name` and `columns` must outlive the object. Above `kilobytes` the rows spill to a temporary file.
+    EphemeralTable(const char* name, TupleDesc columns, int kilobytes);
+    ~EphemeralTable();
+    EphemeralTable(const EphemeralTable&) = delete;
+    EphemeralTable& operator=(const EphemeralTable&) = delete;
+
+    // Drops all rows. Their memory comes from `context`.
+    void clear(MemoryContext context);
+    Tuplestorestate* rows() const { return static_cast<Tuplestorestate*>(relation_->reldata); }
+
+private:
+    EphemeralNamedRelation relation_;
+    int kilobytes_;
+    ResourceOwner owner_;  // of spilled files: they outlive a subtransaction that fails
+    Tuplestorestate* own_ = nullptr;
+};
+
+// A prepared statement, planned for a small ephemeral table joined to a big one: nested loops over an index, whatever
+// the statistics say. The planner settings hold only while it is planned, so triggers and policies do not see them.
+class Statement {
+public:
+    explicit Statement(const std::string& text);
+    ~Statement();
+    Statement(const Statement&) = delete;
+    Statement& operator=(const Statement&) = delete;
+
+    // Runs the statement and returns the number of rows processed. Rows that it returns go to `receiver`.
+    std::uint64_t run(DestReceiver* receiver = nullptr);
+
+private:
+    void plan();
+
+    SPIPlanPtr plan_ = nullptr;
+    bool planned_ = false;
+};
+
+// A parameter of a statement that is run once.
+struct Parameter {
+    Oid type = InvalidOid;
+    Datum value = 0;
+    bool is_null = false;
+};
+Parameter parameter(std::string_view text);
+Parameter optional_parameter(const std::optional<std::string>& text);
+Parameter parameter(std::int64_t number);
+Parameter parameter(bool flag);
+Parameter parameter_oid(Oid oid);
+Parameter text_array_parameter(const std::vector<std::string>& texts);
+
+// Runs a statement once and returns the number of rows processed.
+std::uint64_t execute(const std::string& text, std::initializer_list<Parameter> parameters = {});
+
+// Runs a statement once and returns its rows as text.
+using Row = std::vector<std::optional<std::string>>;
+std::vector<Row> query(const std::string& text, std::initializer_list<Parameter> parameters = {});
+
+Datum text_datum(std::string_view text);
+
+}  // namespace customer_import::pg

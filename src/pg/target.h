@@ -1,0 +1,52 @@
+// The target description: which table an import writes, through which columns, and by which rules. The engine knows the
+// customers table through it alone.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/header_map.h"
+#include "pg/guard.h"
+#include "pg/server.h"
+
+namespace customer_import::pg {
+
+struct TargetColumn {
+    std::string field;        // its CSV name; empty for the user name and the roles
+    std::string name;         // its column name, quoted for SQL
+    Oid type = InvalidOid;
+    std::int32_t type_modifier = -1;
+    Oid collation = InvalidOid;
+    bool nullable = true;
+    std::string default_sql;  // what a row gets that names no value; empty: NULL
+    FieldKind kind = FieldKind::other;
+};
+
+struct Target {
+    Oid relation = InvalidOid;
+    std::string name;  // schema and table, quoted for SQL
+    TargetColumn user_name;
+    TargetColumn roles;
+    std::vector<TargetColumn> values;
+    std::string touched_column;  // set to now() by every update, quoted; empty: none
+    bool fold_user_names = true;
+
+    // The table has a second unique or exclusion constraint, a foreign key to itself or a user's trigger: only records
+    // applied one by one, in file order, have the effect that the contract promises.
+    bool one_by_one = false;
+    // A user's trigger or a generated column may change what was written: the change log reads the row back.
+    bool rewritten = false;
+
+    std::string deferrable_constraints;         // for SET CONSTRAINTS; empty: none
+    std::string initially_deferred_constraints;
+
+    // The fields that a file's header may name.
+    std::vector<Field> fields() const;
+};
+
+// Reads the description of the registered customers table. Locks the table against changes of its shape until the end
+// of the transaction. Errors: 55000 when there is none. Needs an SPI connection.
+Target load_target();
+
+}  // namespace customer_import::pg

@@ -1,0 +1,48 @@
+-- The catalogue of role codes.
+
+CREATE TABLE customer_import.role_codes (
+    code text COLLATE "C" PRIMARY KEY CHECK (code ~ '^[A-Za-z0-9_.:-]{1,63}$'),
+    name text,
+    description text,
+    privileged boolean NOT NULL DEFAULT false
+);
+CREATE UNIQUE INDEX role_codes_lower_code_key ON customer_import.role_codes (lower(code));
+COMMENT ON TABLE customer_import.role_codes IS 'The role codes that customers may hold.';
+COMMENT ON COLUMN customer_import.role_codes.code IS
+    'The code, 1 to 63 of letters, digits, _ . : - ; found ignoring case, stored in this spelling.';
+COMMENT ON COLUMN customer_import.role_codes.privileged IS 'Only administrators change who holds it.';
+
+INSERT INTO customer_import.role_codes (code, name, privileged) VALUES
+    ('administrator', 'Administrator', true),
+    ('superuser', 'Superuser', true),
+    ('customerView', 'View customers', true),
+    ('customerEdit', 'Edit customers', true),
+    ('importView', 'View imports', true),
+    ('importEdit', 'Import customers', true);
+SELECT pg_catalog.pg_extension_config_dump('customer_import.role_codes',
+    'WHERE code NOT IN (''administrator'', ''superuser'', ''customerView'', ''customerEdit'', ''importView'', ''importEdit'')');
+
+CREATE FUNCTION customer_import._role_codes_changed() RETURNS trigger
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_role_codes_changed';
+COMMENT ON FUNCTION customer_import._role_codes_changed() IS 'Makes every session read the catalogue again.';
+
+CREATE TRIGGER role_codes_changed
+    AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON customer_import.role_codes
+    FOR EACH STATEMENT EXECUTE FUNCTION customer_import._role_codes_changed();
+
+CREATE FUNCTION customer_import.add_role_codes(codes text[], privileged boolean DEFAULT false) RETURNS bigint
+    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_add_role_codes';
+COMMENT ON FUNCTION customer_import.add_role_codes(text[], boolean) IS
+    'Adds role codes to the catalogue; those that exist (ignoring case) stay as they are. Returns how many are new.';
+
+CREATE FUNCTION customer_import.alter_role_code(
+    code text, name text DEFAULT NULL, description text DEFAULT NULL, privileged boolean DEFAULT NULL
+) RETURNS void
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_alter_role_code';
+COMMENT ON FUNCTION customer_import.alter_role_code(text, text, text, boolean) IS
+    'Changes what is known about a role code; NULL keeps what is there.';
+
+CREATE FUNCTION customer_import.remove_role_codes(codes text[]) RETURNS bigint
+    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_remove_role_codes';
+COMMENT ON FUNCTION customer_import.remove_role_codes(text[]) IS
+    'Removes role codes from the catalogue; customers keep what they hold. Returns how many there were.';

@@ -1,0 +1,39 @@
+-- The customers table: the table itself belongs to the user, what is known about it stands here.
+
+CREATE TABLE customer_import.customers_table (
+    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    relation regclass NOT NULL,
+    created boolean NOT NULL,
+    user_name name NOT NULL,
+    roles name NOT NULL,
+    fold_user_names boolean NOT NULL,
+    touched_column name
+);
+COMMENT ON TABLE customer_import.customers_table IS 'The customers table of this database, at most one.';
+COMMENT ON COLUMN customer_import.customers_table.created IS 'Made by create_customers_table().';
+COMMENT ON COLUMN customer_import.customers_table.touched_column IS 'Set to now() by each update of an import.';
+SELECT pg_catalog.pg_extension_config_dump('customer_import.customers_table', '');
+
+CREATE TABLE customer_import.customers_table_columns (
+    position integer PRIMARY KEY,
+    field text NOT NULL UNIQUE,
+    column_name name NOT NULL
+);
+COMMENT ON TABLE customer_import.customers_table_columns IS
+    'Columns of the customers table that a CSV file may name, beside the user name and the roles.';
+SELECT pg_catalog.pg_extension_config_dump('customer_import.customers_table_columns', '');
+
+CREATE FUNCTION customer_import._guard_customers() RETURNS trigger
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_guard_customers';
+COMMENT ON FUNCTION customer_import._guard_customers() IS
+    'Keeps the roles of the customers table canonical and in the catalogue.';
+
+CREATE FUNCTION customer_import.create_customers_table(name text DEFAULT 'public.customers') RETURNS regclass
+    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_create_customers_table';
+COMMENT ON FUNCTION customer_import.create_customers_table(text) IS
+    'Creates the customers table, owned by the caller. There is one in a database.';
+
+CREATE FUNCTION customer_import.detach_customers_table() RETURNS void
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_detach_customers_table';
+COMMENT ON FUNCTION customer_import.detach_customers_table() IS
+    'Takes away what the extension added to the customers table; the table and its rows stay.';

@@ -1,0 +1,68 @@
+-- What users ask after an import.
+
+CREATE FUNCTION customer_import.import_report(import_id bigint) RETURNS jsonb
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT jsonb_build_object(
+               'import_id', i.id,
+               'file_name', i.file_name,
+               'file_bytes', i.file_bytes,
+               'mode', i.mode,
+               'operator', i.operator,
+               'state', i.state,
+               'message', i.message,
+               'submitted_at', i.submitted_at,
+               'started_at', i.started_at,
+               'finished_at', i.finished_at,
+               'counts', jsonb_build_object(
+                   'records', i.records, 'created', i.created, 'updated', i.updated, 'unchanged', i.unchanged,
+                   'skipped', i.skipped, 'rejected', i.rejected, 'deleted', i.deleted, 'unprocessed', i.unprocessed),
+               'warnings', to_jsonb(i.warnings),
+               'issues', COALESCE((
+                   SELECT jsonb_agg(jsonb_build_object(
+                              'code', g.code, 'outcome', g.outcome, 'count', g.issues, 'first', g.first_issues)
+                              ORDER BY g.outcome, g.issues DESC, g.code)
+                     FROM (SELECT n.code, n.outcome, count(*) AS issues,
+                                  jsonb_agg(jsonb_build_object(
+                                      'line', n.line, 'column_name', n.column_name, 'value', n.value,
+                                      'message', n.message, 'detail', n.detail, 'hint', n.hint,
+                                      'sqlstate', n.sqlstate) ORDER BY n.line, n.issue_number)
+                                      FILTER (WHERE n.position <= 20) AS first_issues
+                             FROM (SELECT s.*, row_number() OVER (PARTITION BY s.code, s.outcome
+                                                                 ORDER BY s.line, s.issue_number) AS position
+                                     FROM customer_import.import_issues AS s
+                                    WHERE s.import_id = i.id) AS n
+                            GROUP BY n.code, n.outcome) AS g), '[]'),
+               'unknown_codes', COALESCE((
+                   SELECT jsonb_agg(jsonb_build_object(
+                              'code', u.value, 'count', u.issues,
+                              'suggestion', substring(u.hint FROM '^Did you mean "(.*)"\?$'))
+                              ORDER BY u.issues DESC, u.value COLLATE "C")
+                     FROM (SELECT s.value, s.hint, count(*) AS issues
+                             FROM customer_import.import_issues AS s
+                            WHERE s.import_id = i.id AND s.code = 'unknown_role'
+                            GROUP BY s.value, s.hint) AS u), '[]'))
+      FROM customer_import.imports AS i
+     WHERE i.id = import_report.import_id;
+END;
+COMMENT ON FUNCTION customer_import.import_report(bigint) IS
+    'All about one import: counts, issues by code with the first 20 each, unknown role codes with suggestions.';
+
+CREATE FUNCTION customer_import.rejected_csv(import_id bigint) RETURNS text
+    LANGUAGE C STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_rejected_csv';
+COMMENT ON FUNCTION customer_import.rejected_csv(bigint) IS
+    'The rejected records as a CSV to mend and import again, with _line and _error; invalid bytes are U+FFFD.';
+
+CREATE FUNCTION customer_import.rejected_csv_bytes(import_id bigint) RETURNS bytea
+    LANGUAGE C STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_rejected_csv_bytes';
+COMMENT ON FUNCTION customer_import.rejected_csv_bytes(bigint) IS
+    'The rejected records as a CSV, byte for byte as they came, with _line and _error.';
+
+CREATE FUNCTION customer_import.import_template() RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT concat_ws(',', 'userName', 'addRoles', 'removeRoles', string_agg(c.field, ',' ORDER BY c.position)) || E'\n'
+      FROM customer_import.customers_table_columns AS c;
+END;
+COMMENT ON FUNCTION customer_import.import_template() IS
+    'The header line of a CSV that import_customers() reads.';
