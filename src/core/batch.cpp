@@ -20,17 +20,25 @@ std::string_view Batch::keep(std::string_view text) {
 }
 
 std::span<const std::string_view> Batch::keep_codes(std::span<const std::string_view> codes) {
-    if (codes.empty()) return {};
-    auto* copy = static_cast<std::string_view*>(allocate(codes.size_bytes(), alignof(std::string_view)));
-    std::uninitialized_copy(codes.begin(), codes.end(), copy);
-    return {copy, codes.size()};
+    const std::span<std::string_view> copy = make_codes(codes.size());
+    std::copy(codes.begin(), codes.end(), copy.begin());
+    return copy;
+}
+
+std::span<std::string_view> Batch::make_codes(std::size_t count) {
+    return make_list<std::string_view>(count);
 }
 
 std::span<Cell> Batch::make_cells(std::size_t count) {
+    return make_list<Cell>(count);
+}
+
+template <typename Element>
+std::span<Element> Batch::make_list(std::size_t count) {
     if (count == 0) return {};
-    auto* cells = static_cast<Cell*>(allocate(count * sizeof(Cell), alignof(Cell)));
-    std::uninitialized_default_construct_n(cells, count);
-    return {cells, count};
+    auto* list = static_cast<Element*>(allocate(count * sizeof(Element), alignof(Element)));
+    std::uninitialized_default_construct_n(list, count);
+    return {list, count};
 }
 
 void Batch::clear() {

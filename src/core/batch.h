@@ -39,6 +39,7 @@ public:
 
     std::string_view keep(std::string_view text);
     std::span<const std::string_view> keep_codes(std::span<const std::string_view> codes);  // the list, not the texts
+    std::span<std::string_view> make_codes(std::size_t count);
     std::span<Cell> make_cells(std::size_t count);
 
     void add(const Record& record) { records_.push_back(record); }
@@ -49,6 +50,8 @@ public:
 
 private:
     void* allocate(std::size_t bytes, std::size_t alignment);
+    template <typename Element>
+    std::span<Element> make_list(std::size_t count);
 
     std::pmr::monotonic_buffer_resource arena_;
     std::vector<Record> records_;

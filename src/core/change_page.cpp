@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/packed.h"
+
 namespace customer_import {
 
 // The payload:
@@ -20,19 +22,6 @@ constexpr char kVersion = 1;
 constexpr unsigned char kHasBefore = 1;
 constexpr unsigned char kHasAfter = 2;
 
-void put_number(std::string& out, std::uint64_t number) {
-    while (number >= 0x80) {
-        out += static_cast<char>(number | 0x80);
-        number >>= 7;
-    }
-    out += static_cast<char>(number);
-}
-
-void put_text(std::string& out, std::string_view text) {
-    put_number(out, text.size());
-    out += text;
-}
-
 // Maps small differences of either sign to small numbers. Unsigned arithmetic: lines may be any numbers.
 std::uint64_t zigzag(std::uint64_t difference) {
     return (difference << 1) ^ (0 - (difference >> 63));
@@ -40,37 +29,6 @@ std::uint64_t zigzag(std::uint64_t difference) {
 
 std::uint64_t unzigzag(std::uint64_t number) {
     return (number >> 1) ^ (0 - (number & 1));
-}
-
-bool get_byte(std::string_view& rest, unsigned char& byte) {
-    if (rest.empty()) return false;
-    byte = static_cast<unsigned char>(rest.front());
-    rest.remove_prefix(1);
-    return true;
-}
-
-bool get_number(std::string_view& rest, std::uint64_t& number) {
-    number = 0;
-    for (int shift = 0; shift < 64; shift += 7) {
-        unsigned char byte = 0;
-        if (!get_byte(rest, byte)) return false;
-        number |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
-        if (byte < 0x80) return true;
-    }
-    return false;
-}
-
-// Reads the number of things that follow, each of which takes a byte or more.
-bool get_count(std::string_view& rest, std::uint64_t& count) {
-    return get_number(rest, count) && count <= rest.size();
-}
-
-bool get_text(std::string_view& rest, std::string_view& text) {
-    std::uint64_t size = 0;
-    if (!get_count(rest, size)) return false;
-    text = rest.substr(0, size);
-    rest.remove_prefix(size);
-    return true;
 }
 
 bool get_optional_text(std::string_view& rest, bool present, std::optional<std::string_view>& text) {

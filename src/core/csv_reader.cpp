@@ -15,8 +15,8 @@ constexpr std::string_view kDelimiters = ",;\t|";
 constexpr std::size_t kLongestBom = 4;
 constexpr const char* kSaveAsUtf8 = "Save it as UTF-8.";
 
-// Finds line breaks in a chunk from left to right. Either kind is looked up once only, so that a chunk without any CR is
-// not searched for one again at every line.
+// Finds line breaks in a chunk from left to right. Either kind is looked up once only, so that a chunk without any CR
+// is not searched for one again at every line.
 class BreakFinder {
 public:
     explicit BreakFinder(std::string_view chunk) : chunk_(chunk), lf_(chunk.find('\n')), cr_(chunk.find('\r')) {}
@@ -80,7 +80,7 @@ char detect_delimiter(std::string_view header) {
     return kDelimiters[static_cast<std::size_t>(std::max_element(counts.begin(), counts.end()) - counts.begin())];
 }
 
-// The record in progress lies in `carry_` as far as earlier chunks held it, and in the current chunk else. Its lines are
+// The record in progress lies in carry_ as far as earlier chunks held it, and in the current chunk else. Its lines are
 // handed to the splitter one by one, as soon as they are complete.
 struct CsvReader::State {
     State(const CsvOptions& options, RecordSink& sink) : sink_(sink) {
@@ -168,8 +168,9 @@ Status CsvReader::State::read(std::string_view chunk) {
         }
         line_begin = line_end;
     }
-    // One byte too many (and a CR, which might be a line break) is enough to refuse a record.
-    carry_.append(chunk.substr(record_begin, kMaxRecordBytes + 2));
+    // Complete lines of a record may have as many bytes as are allowed, and a line break behind them: one byte more is
+    // enough to refuse it, so the rest of a longer one is not kept.
+    carry_.append(chunk.substr(record_begin, kMaxRecordBytes + 3));
     const bool has_partial_line = carry_.size() > line_begin_;
     return has_partial_line && carry_.size() > kMaxRecordBytes + 1 ? take_unbroken_line() : Status();
 }

@@ -56,9 +56,10 @@ void RowValidator::check_shape(const CsvRecord& record, std::vector<Issue>& issu
     }
     const std::size_t invalid = find_invalid_utf8(record.raw);
     if (invalid != std::string_view::npos) {
+        const std::string sequence = options_.describe_invalid ? options_.describe_invalid(record.raw, invalid)
+                                                               : describe_invalid_utf8(record.raw, invalid);
         issues.push_back(make_issue(IssueCode::invalid_encoding, {}, {},
-                                    "invalid byte sequence in " + options_.encoding +
-                                        " text: " + describe_invalid_utf8(record.raw, invalid)));
+                                    "invalid byte sequence in " + options_.encoding + " text: " + sequence));
         return;
     }
     if (record.raw.find('\0') != std::string_view::npos) {
@@ -146,7 +147,7 @@ Status RowValidator::read_roles(const Field& field, std::string_view cell, std::
         }
         return {};
     }
-    const RoleCell& roles = find_role_cell(text);
+    RoleCell& roles = find_role_cell(text);
     if (roles.too_many_codes) {
         return broken_file("the cell \"" + field.name + "\" at line " + std::to_string(line) + " has more than " +
                            std::to_string(kMaxCodesPerCell) + " role codes");
@@ -161,10 +162,11 @@ Status RowValidator::read_roles(const Field& field, std::string_view cell, std::
     return {};
 }
 
-void RowValidator::check_unknown_codes(const Field& field, const RoleCell& roles, std::vector<Issue>& issues) const {
-    for (const auto& [code, nearest] : roles.unknown) {
-        if (options_.collect_unknown_codes && is_role_code(code)) continue;
-        issues.push_back(unknown_role_issue(field.name, code, nearest));
+void RowValidator::check_unknown_codes(const Field& field, RoleCell& roles, std::vector<Issue>& issues) const {
+    for (RoleCell::UnknownCode& unknown : roles.unknown) {
+        if (options_.collect_unknown_codes && is_role_code(unknown.code)) continue;
+        if (!unknown.nearest) unknown.nearest = catalogue_.nearest(unknown.code);
+        issues.push_back(unknown_role_issue(field.name, unknown.code, *unknown.nearest));
     }
 }
 
@@ -212,7 +214,7 @@ void RowValidator::check_conflicts(std::vector<Issue>& issues) const {
     for (const std::string_view code : both) issues.push_back(conflicting_code(code));
 }
 
-const RowValidator::RoleCell& RowValidator::find_role_cell(std::string_view text) {
+RowValidator::RoleCell& RowValidator::find_role_cell(std::string_view text) {
     const auto cached = role_cells_.find(text);
     if (cached != role_cells_.end()) return cached->second;
     const auto [place, added] = role_cells_.try_emplace(std::string(text));
@@ -237,7 +239,7 @@ RowValidator::RoleCell RowValidator::parse_role_cell(std::string_view text) cons
         const bool repeated = std::any_of(roles.unknown.begin(), roles.unknown.end(), [&](const auto& unknown) {
             return equal_ignoring_ascii_case(unknown.code, code);
         });
-        if (!repeated) roles.unknown.push_back({code, catalogue_.nearest(code)});
+        if (!repeated) roles.unknown.push_back({code, std::nullopt});
     }
     std::sort(roles.known.begin(), roles.known.end());
     roles.known.erase(std::unique(roles.known.begin(), roles.known.end()), roles.known.end());

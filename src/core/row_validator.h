@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -23,7 +25,9 @@ inline constexpr std::size_t kMaxCodesPerCell = 1000;
 struct ValidatorOptions {
     bool fold_user_names = true;        // false: the user name is trimmed only
     bool collect_unknown_codes = false; // unknown well-formed codes are no issue but kept for unknown_codes()
-    std::string encoding = "UTF-8";     // named in invalid_encoding
+    std::string encoding = "UTF-8";     // of the file, as invalid_encoding names it
+    // Describes the bytes of the file behind an invalid sequence of a record that was converted from another encoding.
+    std::function<std::string(std::string_view record, std::size_t offset)> describe_invalid;
 };
 
 class RowValidator {
@@ -43,8 +47,8 @@ private:
     // What a role cell says, by the catalogue.
     struct RoleCell {
         struct UnknownCode {
-            std::string_view code;     // as written; views the key of the cache
-            std::string_view nearest;
+            std::string_view code;                    // as written; views the key of the cache
+            std::optional<std::string_view> nearest;  // looked for when an issue needs it
         };
         std::vector<std::string_view> known;  // a canonical role set in the catalogue's spelling
         std::vector<UnknownCode> unknown;     // in order of appearance, distinct ignoring case
@@ -59,9 +63,9 @@ private:
     void read_user_name(const Field& field, std::string_view cell, std::vector<Issue>& issues);
     Status read_roles(const Field& field, std::string_view cell, std::int64_t line, std::vector<Issue>& issues);
     void read_value(const Field& field, std::string_view cell, std::vector<Issue>& issues);
-    void check_unknown_codes(const Field& field, const RoleCell& roles, std::vector<Issue>& issues) const;
+    void check_unknown_codes(const Field& field, RoleCell& roles, std::vector<Issue>& issues) const;
     void check_conflicts(std::vector<Issue>& issues) const;
-    const RoleCell& find_role_cell(std::string_view text);
+    RoleCell& find_role_cell(std::string_view text);
     RoleCell parse_role_cell(std::string_view text) const;
     void collect_unknown_codes(const RoleCell& roles);
     void add_to(Batch& batch, const CsvRecord& record);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <numeric>
+#include <utility>
 #include <vector>
 
 namespace customer_import {
@@ -107,10 +109,10 @@ std::size_t find_invalid_utf8(std::string_view text) {
     return npos;
 }
 
-std::string describe_invalid_utf8(std::string_view text, std::size_t offset) {
+std::string describe_bytes(std::string_view bytes) {
     constexpr char kDigits[] = "0123456789abcdef";
     std::string description;
-    for (const char c : text.substr(offset, announced_length(byte_at(text, offset)))) {
+    for (const char c : bytes) {
         const auto byte = static_cast<unsigned char>(c);
         if (!description.empty()) description += ' ';
         description += "0x";
@@ -118,6 +120,10 @@ std::string describe_invalid_utf8(std::string_view text, std::size_t offset) {
         description += kDigits[byte & 0xF];
     }
     return description;
+}
+
+std::string describe_invalid_utf8(std::string_view text, std::size_t offset) {
+    return describe_bytes(text.substr(offset, announced_length(byte_at(text, offset))));
 }
 
 std::string_view trim(std::string_view text) {
@@ -148,21 +154,27 @@ std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t li
     if (a.size() < b.size()) std::swap(a, b);
     if (a.size() - b.size() > limit) return limit + 1;
     // Three rows of the matrix: an exchange of neighbours looks two rows back.
-    std::vector<std::size_t> before_last(b.size() + 1);
-    std::vector<std::size_t> last(b.size() + 1);
-    std::vector<std::size_t> current(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
+    const std::size_t width = b.size() + 1;
+    std::vector<std::size_t> rows(3 * width);
+    std::size_t* before_last = rows.data();
+    std::size_t* last = before_last + width;
+    std::size_t* current = last + width;
+    std::iota(last, last + width, 0);
     for (std::size_t i = 1; i <= a.size(); ++i) {
         current[0] = i;
-        for (std::size_t j = 1; j <= b.size(); ++j) {
+        std::size_t smallest = i;
+        for (std::size_t j = 1; j < width; ++j) {
             const bool same = lower(a[i - 1]) == lower(b[j - 1]);
             current[j] = std::min({last[j] + 1, current[j - 1] + 1, last[j - 1] + (same ? 0 : 1)});
             if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1])) {
                 current[j] = std::min(current[j], before_last[j - 2] + 1);
             }
+            smallest = std::min(smallest, current[j]);
         }
-        before_last.swap(last);
-        last.swap(current);
+        // Later rows hold nothing smaller: an exchange, too, costs no less than replacing the first of the two letters.
+        if (smallest > limit) return limit + 1;
+        std::swap(before_last, last);
+        std::swap(last, current);
     }
     return std::min(last[b.size()], limit + 1);
 }

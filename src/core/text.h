@@ -23,6 +23,9 @@ using TextMap = std::unordered_map<std::string, Value, TextHash, std::equal_to<>
 // U+10FFFF are invalid), or npos. Source: RFC 3629.
 std::size_t find_invalid_utf8(std::string_view text);
 
+// Writes bytes as the server does, e.g. "0xe2 0x28".
+std::string describe_bytes(std::string_view bytes);
+
 // Describes the invalid sequence at `offset` as the server does, e.g. "0xe2 0x28".
 std::string describe_invalid_utf8(std::string_view text, std::size_t offset);
 

@@ -1,32 +1,116 @@
-// The statements of BatchApplier: their text and the ephemeral table that they read. Which shape was chosen and why is
-// measured in bench/.
+// Which shapes were chosen and why is measured in bench/.
+#include "pg/batch_statements.h"
+
+#include <algorithm>
+#include <cstring>
+
 #include "pg/batch_apply.h"
+#include "pg/text_array.h"
 
 namespace customer_import::pg {
 
 namespace {
 
 constexpr const char* kBatchTable = "customer_import_batch";
+constexpr int kBatchTableKilobytes = 64 * 1024;
 
-std::string value_name(std::size_t cell) { return "v" + std::to_string(cell); }
-std::string given_name(std::size_t cell) { return "g" + std::to_string(cell); }
+// The columns of the batch table, by position: index, user name, roles, then value and "given" for each cell.
+constexpr int kIndexColumn = 0;
+constexpr int kUserNameColumn = 1;
+constexpr int kRolesColumn = 2;
+constexpr int kFirstValueColumn = 3;
+
+std::string value_name(std::size_t cell) { return "b.v" + std::to_string(cell); }
+std::string given_name(std::size_t cell) { return "b.g" + std::to_string(cell); }
+
+std::vector<std::size_t> find_cell_columns(const Target& target, const HeaderMap& header) {
+    std::vector<std::size_t> result;
+    for (int field : header.value_fields()) {
+        const std::string& name = header.fields()[static_cast<std::size_t>(field)].name;
+        auto column = std::find_if(target.values.begin(), target.values.end(),
+                                   [&](const TargetColumn& value) { return value.field == name; });
+        result.push_back(static_cast<std::size_t>(column - target.values.begin()));
+    }
+    return result;
+}
+
+std::vector<bool> mark(std::size_t count, const std::vector<std::size_t>& marked) {
+    std::vector<bool> result(count, false);
+    for (std::size_t index : marked) {
+        result[index] = true;
+    }
+    return result;
+}
+
+std::vector<bool> find_defaults(const Target& target) {
+    std::vector<bool> result;
+    for (const TargetColumn& column : target.values) {
+        result.push_back(!column.default_sql.empty());
+    }
+    return result;
+}
+
+bool any(const std::vector<bool>& flags) { return std::find(flags.begin(), flags.end(), true) != flags.end(); }
+
+bool is_converted(const TargetColumn& column) {
+    return column.kind != FieldKind::text && column.kind != FieldKind::boolean;
+}
+
+// Texts of one row on their way into the batch table: plain server memory, used inside of call().
+struct TextBuffer {
+    char* data = nullptr;
+    Size size = 0;
+
+    // Makes room for the texts of one row; what was written before is lost.
+    void reserve(Size bytes) {
+        if (bytes > size) {
+            if (data != nullptr) {
+                pfree(data);
+            }
+            size = bytes + bytes / 2;
+            data = static_cast<char*>(MemoryContextAllocHuge(CurrentMemoryContext, size));
+        }
+    }
+};
+
+Size text_bytes(std::string_view text) { return MAXALIGN(VARHDRSZ + text.size()); }
+
+Datum write_text(char*& to, std::string_view text) {
+    char* start = to;
+    SET_VARSIZE(start, VARHDRSZ + text.size());
+    memcpy(VARDATA(start), text.data(), text.size());
+    to += text_bytes(text);
+    return PointerGetDatum(start);
+}
 
 }  // namespace
 
-// The columns of a CustomerRow, of the customers table as c; NULL where a value is not wanted.
-std::string BatchApplier::customer_row(bool roles, const std::vector<bool>& values) const {
-    std::string list = "c.ctid, c.xmin, " + (roles ? "c." + target_.roles.name : std::string("NULL"));
-    for (std::size_t column = 0; column < target_.values.size(); ++column) {
-        list += ", " + (values[column] ? "c." + target_.values[column].name : std::string("NULL"));
-    }
-    return list;
-}
+BatchStatements::BatchStatements(std::int64_t token, const Target& target, const HeaderMap& header,
+                                 const std::vector<ColumnIo>& columns, MemoryContext context)
+    : target_(target),
+      columns_(columns),
+      context_(context),
+      writes_roles_(header.has(FieldKind::add_roles) || header.has(FieldKind::remove_roles) ||
+                    header.has(FieldKind::roles)),
+      cell_columns_(find_cell_columns(target, header)),
+      in_file_(mark(target.values.size(), cell_columns_)),
+      has_default_(find_defaults(target)),
+      converts_(std::any_of(cell_columns_.begin(), cell_columns_.end(),
+                            [&](std::size_t column) { return is_converted(target.values[column]); })),
+      returns_new_rows_(!target.rewritten && any(has_default_)),
+      batch_columns_(batch_columns()),
+      batch_table_(kBatchTable, batch_columns_, kBatchTableKilobytes),
+      customers_(columns),
+      look_(look_sql(), token),
+      update_(update_sql(), token),
+      insert_(insert_sql(false)),
+      insert_unless_exists_(insert_sql(true)),
+      read_back_(read_back_sql()) {}
 
-TupleDesc BatchApplier::batch_columns() const {
+TupleDesc BatchStatements::batch_columns() const {
     return call([&] {
         MemoryContext before = MemoryContextSwitchTo(context_);
-        const int cells = static_cast<int>(cell_columns_.size());
-        TupleDesc columns = CreateTemplateTupleDesc(5 + 2 * cells);
+        TupleDesc columns = CreateTemplateTupleDesc(kFirstValueColumn + 2 * static_cast<int>(cell_columns_.size()));
         AttrNumber number = 0;
         auto add = [&](const char* name, Oid type, Oid collation) {
             TupleDescInitEntry(columns, ++number, name, type, -1, 0);
@@ -36,15 +120,13 @@ TupleDesc BatchApplier::batch_columns() const {
         };
         add("o", INT4OID, InvalidOid);
         add("u", target_.user_name.type, target_.user_name.collation);
-        add("t", TIDOID, InvalidOid);
-        add("x", XIDOID, InvalidOid);
         add("r", TEXTARRAYOID, InvalidOid);
-        for (int cell = 0; cell < cells; ++cell) {
-            const TargetColumn& column = target_.values[cell_columns_[static_cast<std::size_t>(cell)]];
+        int cell = 0;
+        for (std::size_t index : cell_columns_) {
             char name[16];
             snprintf(name, sizeof name, "v%d", cell);
-            add(name, column.type, column.collation);
-            snprintf(name, sizeof name, "g%d", cell);
+            add(name, target_.values[index].type, target_.values[index].collation);
+            snprintf(name, sizeof name, "g%d", cell++);
             add(name, BOOLOID, InvalidOid);
         }
         MemoryContextSwitchTo(before);
@@ -52,49 +134,229 @@ TupleDesc BatchApplier::batch_columns() const {
     });
 }
 
-std::string BatchApplier::find_sql() const {
-    std::vector<bool> wanted = in_file_;
-    for (std::size_t column = 0; column < wanted.size(); ++column) {
-        wanted[column] = wanted[column] || returned_by_insert_[column];
+// The columns of a CustomerRow, of the customers table as c; NULL where a value is not wanted.
+std::string BatchStatements::customer_row(bool roles, const std::vector<bool>& values) const {
+    std::string list = "c.ctid, c.xmin, " + (roles ? "c." + target_.roles.name : std::string("NULL"));
+    for (std::size_t column = 0; column < target_.values.size(); ++column) {
+        list += ", " + (values[column] ? "c." + target_.values[column].name
+                                       : "NULL::" + target_.values[column].type_name);
     }
-    return "SELECT b.o, " + customer_row(true, wanted) + " FROM " + kBatchTable + " AS b JOIN " +
-           target_.name + " AS c ON c." + target_.user_name.name + " OPERATOR(pg_catalog.=) b.u";
+    return list;
 }
 
-// The row is the one that was found, in the version that was found: a concurrent change makes the condition on xmin
-// false, also when the server checks the newest version, and the record is decided again.
-std::string BatchApplier::update_sql() const {
-    std::string assignments = writes_roles_ ? ", " + target_.roles.name + " = b.r" : "";
+// Which columns decide() needs: those that the file names; all where the row may be rewritten behind our back. It is told
+// whether the row is the record's customer at all, because the server may evaluate conditions in any order.
+std::string BatchStatements::decide_call() const {
+    const std::vector<bool> all(target_.values.size(), true);
+    return "customer_import._decide($1, b.o, " + same_customer() + ", " + customer_row(true, target_.rewritten ? all : in_file_) + ")";
+}
+
+std::string BatchStatements::same_customer() const {
+    return "c." + target_.user_name.name + " OPERATOR(pg_catalog.=) b.u";
+}
+
+std::string BatchStatements::look_sql() const {
+    return "SELECT b.o FROM " + std::string(kBatchTable) + " AS b JOIN " + target_.name + " AS c ON " +
+           same_customer() + " WHERE " + decide_call();
+}
+
+// One pass finds the customer, asks decide() and writes. When another session has changed the row meanwhile, the server
+// asks decide() again with the newest version.
+std::string BatchStatements::update_sql() const {
+    std::string assignments;
+    if (writes_roles_) {
+        assignments += ", " + target_.roles.name + " = customer_import._merged_roles($1, b.o)";
+    }
     for (std::size_t cell = 0; cell < cell_columns_.size(); ++cell) {
-        assignments += ", " + target_.values[cell_columns_[cell]].name + " = b." + value_name(cell);
+        const std::string& name = target_.values[cell_columns_[cell]].name;
+        assignments += ", " + name + " = CASE WHEN " + given_name(cell) + " THEN " + value_name(cell) + " ELSE c." +
+                       name + " END";
     }
     if (!target_.touched_column.empty()) {
         assignments += ", " + target_.touched_column + " = pg_catalog.now()";
     }
-    const std::vector<bool> returned(target_.values.size(), target_.rewritten);
-    return "UPDATE " + target_.name + " AS c SET " + assignments.substr(2) + " FROM " + kBatchTable +
-           " AS b WHERE c.ctid OPERATOR(pg_catalog.=) b.t AND c.xmin OPERATOR(pg_catalog.=) b.x RETURNING b.o, " +
-           customer_row(target_.rewritten, returned);
+    return "UPDATE " + target_.name + " AS c SET " + assignments.substr(2) + " FROM " + kBatchTable + " AS b WHERE " +
+           same_customer() + " AND " + decide_call() + " RETURNING b.o";
 }
 
-std::string BatchApplier::insert_sql(bool unless_exists) const {
+std::string BatchStatements::insert_sql(bool unless_exists) const {
     std::string names = target_.user_name.name + ", " + target_.roles.name;
     std::string values = "b.u, b.r";
     for (std::size_t cell = 0; cell < cell_columns_.size(); ++cell) {
         const TargetColumn& column = target_.values[cell_columns_[cell]];
         names += ", " + column.name;
-        values += column.default_sql.empty() ? ", b." + value_name(cell)
-                                             : ", CASE WHEN b." + given_name(cell) + " THEN b." + value_name(cell) +
-                                                   " ELSE " + column.default_sql + " END";
+        values += ", " + (column.default_sql.empty() ? value_name(cell)
+                                                     : "CASE WHEN " + given_name(cell) + " THEN " + value_name(cell) +
+                                                           " ELSE " + column.default_sql + " END");
     }
-    std::string sql = "INSERT INTO " + target_.name + " AS c (" + names + ") SELECT " + values + " FROM " +
-                      kBatchTable + " AS b";
+    const std::string sql = "INSERT INTO " + target_.name + " AS c (" + names + ") SELECT " + values + " FROM " +
+                            kBatchTable + " AS b";
     if (unless_exists) {
         return sql + " ON CONFLICT (" + target_.user_name.name + ") DO NOTHING";
     }
-    return insert_returns_
-               ? sql + " RETURNING NULL::pg_catalog.int4, " + customer_row(target_.rewritten, returned_by_insert_)
-               : sql;
+    return returns_new_rows_ ? sql + " RETURNING NULL::pg_catalog.int4, " + customer_row(false, has_default_) : sql;
+}
+
+std::string BatchStatements::read_back_sql() const {
+    return "SELECT b.o, " + customer_row(true, std::vector<bool>(target_.values.size(), true)) + " FROM " +
+           kBatchTable + " AS b JOIN " + target_.name + " AS c ON " + same_customer();
+}
+
+void BatchStatements::clear() {
+    rows_.clear();
+}
+
+void BatchStatements::add(const Record& record, const ArrayType* roles) {
+    rows_.push_back({&record, roles});
+}
+
+void BatchStatements::convert_cells() {
+    converted_.clear();
+    if (!converts_) {
+        return;
+    }
+    for (const Row& row : rows_) {
+        for (std::size_t cell = 0; cell < cell_columns_.size(); ++cell) {
+            const Cell& source = row.record->cells[cell];
+            const bool read = is_converted(target_.values[cell_columns_[cell]]) && source.action == Cell::Action::set;
+            converted_.push_back(read ? columns_[cell_columns_[cell]].read(source.text) : Value{});
+        }
+    }
+}
+
+// A plan for a table of a few rows reads all of them, and would still do so when an import has made a million of them.
+void BatchStatements::watch_growth() {
+    const BlockNumber blocks = call([&] {
+        Relation relation = table_open(target_.relation, NoLock);
+        BlockNumber number =
+            RELKIND_HAS_STORAGE(relation->rd_rel->relkind) ? RelationGetNumberOfBlocks(relation) : 0;
+        table_close(relation, NoLock);
+        return number;
+    });
+    if (blocks > 2 * planned_blocks_) {
+        planned_blocks_ = blocks;
+        for (Statement* statement : {&look_, &update_, &read_back_}) {
+            statement->forget_plan();
+        }
+    }
+}
+
+void BatchStatements::fill() {
+    watch_growth();
+    convert_cells();
+    batch_table_.clear(context_);
+    call([&] {
+        const auto count = static_cast<Size>(batch_columns_->natts);
+        auto values = static_cast<Datum*>(palloc0(sizeof(Datum) * count));
+        auto nulls = static_cast<bool*>(palloc(sizeof(bool) * count));
+        TextBuffer texts;
+        for (std::size_t index = 0; index < rows_.size(); ++index) {
+            const Row& row = rows_[index];
+            const Record& record = *row.record;
+            Size bytes = text_bytes(record.user_name);
+            for (const Cell& cell : record.cells) {
+                bytes += text_bytes(cell.text);
+            }
+            texts.reserve(bytes);
+            char* to = texts.data;
+            memset(nulls, true, count);
+            auto set = [&](Size column, Datum value) {
+                values[column] = value;
+                nulls[column] = false;
+            };
+            set(kIndexColumn, Int32GetDatum(static_cast<std::int32_t>(index)));
+            set(kUserNameColumn, write_text(to, record.user_name));
+            if (row.roles != nullptr) {
+                set(kRolesColumn, PointerGetDatum(row.roles));
+            }
+            Size column = kFirstValueColumn;
+            for (std::size_t cell = 0; cell < cell_columns_.size(); ++cell, column += 2) {
+                const Cell& source = record.cells[cell];
+                set(column + 1, BoolGetDatum(source.action != Cell::Action::keep));
+                if (source.action != Cell::Action::set) {
+                    continue;
+                }
+                switch (target_.values[cell_columns_[cell]].kind) {
+                    case FieldKind::text:
+                        set(column, write_text(to, source.text));
+                        break;
+                    case FieldKind::boolean:
+                        set(column, BoolGetDatum(source.text == "true"));
+                        break;
+                    default:
+                        set(column, converted(index, cell).datum);
+                        break;
+                }
+            }
+            tuplestore_putvalues(batch_table_.rows(), batch_columns_, values, nulls);
+        }
+        if (texts.data != nullptr) {
+            pfree(texts.data);
+        }
+        pfree(nulls);
+        pfree(values);
+    });
+}
+
+void BatchStatements::look() {
+    look_.run();
+}
+
+void BatchStatements::update() {
+    written_.assign(rows_.size(), 0);
+    marker_.expect(written_.data(), written_.size());
+    update_.run(marker_.receiver());
+}
+
+std::uint64_t BatchStatements::insert(const CustomerRow*& rows) {
+    rows = returns_new_rows_ ? customers_.expect(rows_.size()) : nullptr;
+    return insert_.run(returns_new_rows_ ? customers_.receiver() : nullptr);
+}
+
+void BatchStatements::insert_unless_exists() {
+    insert_unless_exists_.run();
+}
+
+const CustomerRow* BatchStatements::read_back() {
+    const CustomerRow* rows = customers_.expect(rows_.size());
+    read_back_.run(customers_.receiver());
+    return rows;
 }
 
 }  // namespace customer_import::pg
+
+namespace pg = customer_import::pg;
+
+// _decide(token bigint, index int4, same_customer boolean, place tid, version xid, roles text[], VARIADIC fields "any") returns boolean. Only the
+// statements above can call it: nobody else knows the token. Errors: 55000.
+CI_FUNCTION(ci_decide) {
+    return pg::entry([&] {
+        constexpr int kFirstValue = 6;
+        if (PG_ARGISNULL(2) || !PG_GETARG_BOOL(2)) {
+            return BoolGetDatum(false);
+        }
+        pg::BatchApplier& applier = pg::BatchApplier::find(PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0));
+        const int count = PG_NARGS() - kFirstValue;
+        auto values = static_cast<pg::Value*>(
+            pg::call([&] { return palloc(sizeof(pg::Value) * static_cast<Size>(Max(count, 1))); }));
+        for (int index = 0; index < count; ++index) {
+            values[index].is_null = PG_ARGISNULL(kFirstValue + index);
+            values[index].datum = values[index].is_null ? Datum{0} : PG_GETARG_DATUM(kFirstValue + index);
+        }
+        pg::CustomerRow customer{};
+        customer.found = true;
+        customer.tid = *reinterpret_cast<ItemPointer>(PG_GETARG_POINTER(3));
+        customer.xmin = PG_GETARG_TRANSACTIONID(4);
+        customer.roles = PG_ARGISNULL(5) ? nullptr : pg::detoast_array(PG_GETARG_DATUM(5));
+        customer.values = values;
+        return BoolGetDatum(applier.decide(static_cast<std::uint32_t>(PG_GETARG_INT32(1)), customer));
+    });
+}
+
+// _merged_roles(token bigint, index int4) returns text[]: what decide() came to. Errors: 55000.
+CI_FUNCTION(ci_merged_roles) {
+    return pg::entry([&] {
+        pg::BatchApplier& applier = pg::BatchApplier::find(PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0));
+        return PointerGetDatum(applier.merged_roles(static_cast<std::uint32_t>(PG_GETARG_INT32(1))));
+    });
+}

@@ -36,7 +36,7 @@ std::vector<std::string> read_codes(Datum argument) {
 std::unique_ptr<RoleCatalogue> load_catalogue() {
     auto catalogue = std::make_unique<RoleCatalogue>();
     OwnerScope owner;
-    for (const Row& row : query("SELECT code FROM customer_import.role_codes")) {
+    for (const Row& row : query_latest("SELECT code FROM customer_import.role_codes")) {
         catalogue->add(*row[0]);
     }
     return catalogue;

@@ -22,17 +22,32 @@ ColumnIo::ColumnIo(const TargetColumn& column)
     });
 }
 
+Value ColumnIo::flat(const Value& value) const {
+    if (value.is_null || type_length_ != -1 || !VARATT_IS_EXTENDED(DatumGetPointer(value.datum)) ||
+        VARATT_IS_SHORT(DatumGetPointer(value.datum))) {
+        return value;
+    }
+    return {call([&] { return PointerGetDatum(PG_DETOAST_DATUM(value.datum)); }), false};
+}
+
+bool ColumnIo::holds(const Value& held, std::string_view cell, const Value& converted) const {
+    if (held.is_null) {
+        return false;
+    }
+    if (!is_converted() || equality_ == nullptr) {
+        return write(held.datum) == write_cell(cell, converted);
+    }
+    return call([&] { return DatumGetBool(FunctionCall2Coll(equality_, collation_, held.datum, converted.datum)); });
+}
+
+std::string_view ColumnIo::write_cell(std::string_view cell, const Value& converted) const {
+    return is_converted() ? write(converted.datum) : cell;
+}
+
 Value ColumnIo::read(std::string_view cell) const {
-    if (kind_ == FieldKind::boolean) {
-        return {BoolGetDatum(cell == "true"), false};
-    }
-    if (kind_ == FieldKind::text) {
-        return {call([&] { return PointerGetDatum(cstring_to_text_with_len(cell.data(), (int)cell.size())); }), false};
-    }
     return {call([&] {
                 char* text = pnstrdup(cell.data(), cell.size());
-                Datum value = InputFunctionCall(&input_, text, io_parameter_, type_modifier_);
-                return type_length_ == -1 ? PointerGetDatum(PG_DETOAST_DATUM(value)) : value;
+                return InputFunctionCall(&input_, text, io_parameter_, type_modifier_);
             }),
             false};
 }
@@ -45,16 +60,6 @@ std::string_view ColumnIo::write(Datum value) const {
         return varlena_view(DatumGetPointer(value));
     }
     return call([&] { return (const char*)OutputFunctionCall(&output_, value); });
-}
-
-bool ColumnIo::equal(const Value& a, const Value& b) const {
-    if (a.is_null || b.is_null) {
-        return a.is_null && b.is_null;
-    }
-    if (kind_ == FieldKind::boolean || kind_ == FieldKind::text || equality_ == nullptr) {
-        return write(a.datum) == write(b.datum);
-    }
-    return call([&] { return DatumGetBool(FunctionCall2Coll(equality_, collation_, a.datum, b.datum)); });
 }
 
 }  // namespace customer_import::pg

@@ -16,6 +16,10 @@ std::string creation_name(std::string_view name) {
         text* value = cstring_to_text_with_len(name.data(), static_cast<int>(name.size()));
         RangeVar* range = makeRangeVarFromNameList(textToQualifiedNameList(value));
         Oid schema = RangeVarGetCreationNamespace(range);
+        if (isAnyTempNamespace(schema)) {
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("the customers table cannot be a temporary table")));
+        }
         return quote_qualified_identifier(get_namespace_name(schema), range->relname);
     });
     return quoted;

@@ -69,11 +69,11 @@ bool spell_codes(std::vector<std::string_view>& codes, const ArrayType* held_rol
         read_text_array(held_roles, held);
     }
     bool changed = false;
+    const RoleCatalogue& catalogue = cached_catalogue();
     for (std::string_view& code : codes) {
         if (std::find(held.begin(), held.end(), code) != held.end()) {
             continue;
         }
-        const RoleCatalogue& catalogue = cached_catalogue();
         std::string_view spelling = catalogue.find(code);
         if (spelling.empty()) {
             std::string_view nearest = catalogue.nearest(code);

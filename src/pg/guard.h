@@ -49,7 +49,8 @@ private:
 
 namespace detail {
 
-// Calls function(argument); a server error in it becomes PgError, or std::bad_alloc when there is no memory for that.
+// Calls function(argument) and puts the memory context back; a server error in it becomes PgError, or std::bad_alloc when
+// there is no memory for that.
 void run_guarded(void (*function)(void*), void* argument);
 
 // What entry() carries out of its catch blocks: plain memory, so that the final jump leaves nothing behind.
@@ -70,7 +71,7 @@ void describe_exception(Failure& failure) noexcept;
 }  // namespace detail
 
 // Runs a server call while C++ objects live. A server error becomes PgError. The lambda may hold no object with a
-// destructor, must not throw, and returns a trivially copyable value.
+// destructor, must not throw, and returns a trivially copyable value. Afterwards the memory context is the one before.
 template <typename Body>
 auto call(Body&& body) -> std::invoke_result_t<Body&> {
     using Result = std::invoke_result_t<Body&>;
@@ -110,12 +111,8 @@ auto entry(Body&& body) -> std::invoke_result_t<Body&> {
 // Any other exception passes on after the roll-back.
 template <typename Body>
 std::optional<PgError> in_subtransaction(Body&& body) {
-    MemoryContext context = CurrentMemoryContext;
     ResourceOwner owner = CurrentResourceOwner;
-    call([&] {
-        BeginInternalSubTransaction(nullptr);
-        MemoryContextSwitchTo(context);
-    });
+    call([&] { BeginInternalSubTransaction(nullptr); });
     std::exception_ptr failure;
     try {
         body();
@@ -126,7 +123,6 @@ std::optional<PgError> in_subtransaction(Body&& body) {
     if (failure) {
         call([&] { RollbackAndReleaseCurrentSubTransaction(); });
     }
-    MemoryContextSwitchTo(context);
     CurrentResourceOwner = owner;
     if (failure) {
         try {
@@ -137,6 +133,9 @@ std::optional<PgError> in_subtransaction(Body&& body) {
     }
     return std::nullopt;
 }
+
+// Frees the record of an error that was dealt with.
+inline void forget(const PgError& error) { FreeErrorData(error.data()); }
 
 // Answers a pending cancel or timeout by PgError.
 inline void check_interrupts() {

@@ -124,7 +124,7 @@ CI_FUNCTION(ci_import_customers_large_object) {
         pg::ImportRequest request = pg::read_request(fcinfo, false);
         const Oid large_object = PG_GETARG_OID(pg::kCsv);
         pg::ImportResult result = pg::run_import(request, *pg::large_object_source(large_object));
-        if (!PG_ARGISNULL(pg::kUnlink) && PG_GETARG_BOOL(pg::kUnlink)) {
+        if (!result.is_earlier && !PG_ARGISNULL(pg::kUnlink) && PG_GETARG_BOOL(pg::kUnlink)) {
             pg::call([&] { OidFunctionCall1(F_LO_UNLINK, ObjectIdGetDatum(large_object)); });
         }
         return pg::make_row(fcinfo, result);

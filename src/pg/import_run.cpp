@@ -1,5 +1,6 @@
 #include "pg/import_run.h"
 
+#include <exception>
 #include <memory>
 
 #include "core/batch.h"
@@ -10,6 +11,7 @@
 #include "pg/batch_apply.h"
 #include "pg/catalogue.h"
 #include "pg/module.h"
+#include "pg/record_spool.h"
 #include "pg/report_store.h"
 #include "pg/statement.h"
 #include "pg/target.h"
@@ -20,6 +22,17 @@ namespace {
 
 constexpr std::size_t kMaxBatchBytes = 16 * 1024 * 1024;
 
+// Thrown when an import is given up: everything that it applied must be taken back.
+class ImportFailed : public std::exception {
+public:
+    explicit ImportFailed(std::string reason) : reason_(std::move(reason)) {}
+    const std::string& reason() const { return reason_; }
+    const char* what() const noexcept override { return reason_.c_str(); }
+
+private:
+    std::string reason_;
+};
+
 class ImportRun {
 public:
     ImportRun(ImportRequest& request, InputSource& source, MemoryContext context)
@@ -29,12 +42,13 @@ public:
           target_(load_target()),
           fields_(target_.fields()),
           catalogue_(load_catalogue()),
-          issues_(context, request.encoding) {}
+          issues_(context, request.encoding),
+          spool_(target_.one_by_one ? RecordOrder::by_line : RecordOrder::by_user_name) {}
 
     // Returns the import that the same operator has made with the same request id, if any.
     std::optional<ImportResult> find_earlier() const;
 
-    // Reads the file to its end and applies nothing. Throws ImportError when it is refused.
+    // Reads the file to its end and keeps its records; applies nothing. Throws ImportError when it is refused.
     void check();
 
     void apply();
@@ -42,18 +56,20 @@ public:
     ImportResult finish();
 
 private:
-    class CheckSink;
-    class ApplySink;
+    class ValidatingSink;
+    class SpoolingSink;
 
     void read(RecordSink& sink);
     bool record_import();
-    void apply_file();
-    bool reject_limit_passed() const { return request_.reject_limit && counts_.rejected > *request_.reject_limit; }
+    void apply_records();
+    void count(const Record& record, const RecordResult& result);
+    bool reject_limit_passed(std::int64_t rejected) const {
+        return request_.reject_limit && rejected > *request_.reject_limit;
+    }
     std::string reject_limit_reason() const {
         return "the reject limit of " + format_count(*request_.reject_limit) + " was passed";
     }
     void give_up(const std::string& reason);
-    ValidatorOptions validator_options(bool collect_unknown_codes) const;
 
     ImportRequest& request_;
     InputSource& source_;
@@ -61,7 +77,9 @@ private:
     const Target target_;
     const std::vector<Field> fields_;
     const std::unique_ptr<RoleCatalogue> catalogue_;
+    std::vector<std::string> new_codes_;  // in catalogue_ already, in the database when the file is applied
     IssueStore issues_;
+    RecordSpool spool_;
 
     std::optional<HeaderMap> header_;
     std::string raw_header_;
@@ -72,10 +90,10 @@ private:
     bool failed_ = false;
 };
 
-// The first reading: counts records and faults.
-class ImportRun::CheckSink final : public RecordSink {
+// Validates records. What it finds is used by the two readings below.
+class ImportRun::ValidatingSink : public RecordSink {
 public:
-    explicit CheckSink(ImportRun& run) : run_(run) {}
+    explicit ValidatingSink(ImportRun& run) : run_(run) {}
 
     Status header(const CsvRecord& record) override {
         auto header = HeaderMap::create(record.fields, run_.fields_);
@@ -84,22 +102,26 @@ public:
         }
         run_.header_ = std::get<HeaderMap>(std::move(header));
         run_.raw_header_ = record.raw;
-        validator_.emplace(*run_.header_, *run_.catalogue_,
-                           run_.validator_options(run_.request_.create_unknown_roles));
+        ValidatorOptions options;
+        options.fold_user_names = run_.target_.fold_user_names;
+        options.collect_unknown_codes = run_.request_.create_unknown_roles;
+        if (!run_.request_.encoding.is_utf8()) {
+            options.encoding = run_.request_.encoding.name();
+            options.describe_invalid = [&encoding = run_.request_.encoding](std::string_view text, std::size_t offset) {
+                return encoding.describe_invalid(text, offset);
+            };
+        }
+        validator_.emplace(*run_.header_, *run_.catalogue_, options);
         return {};
     }
 
     Status record(const CsvRecord& record) override {
-        ++run_.records_;
-        if (Status refusal = validator_->validate(record, batch_, found_)) {
+        check_interrupts();
+        if (Status refusal = validator_->validate(record, batch_, issues_)) {
             return refusal;
         }
-        if (!found_.empty()) {
-            run_.counts_.add(Outcome::rejected);
-            if (run_.request_.reject_limit) {
-                run_.issues_.add(record.line, Outcome::rejected, found_, record.raw);
-            }
-        }
+        rejected_ += issues_.empty() ? 0 : 1;
+        take(record);
         if (batch_.size() >= kForgetRecords) {
             batch_.clear();
         }
@@ -107,81 +129,39 @@ public:
     }
 
     const std::vector<std::string>& unknown_codes() const { return validator_->unknown_codes(); }
+    std::int64_t rejected() const { return rejected_; }
+
+protected:
+    // Called for each record: it has issues_, or is the last of batch_.
+    virtual void take(const CsvRecord&) {}
+
+    ImportRun& run_;
+    Batch batch_;
+    std::vector<Issue> issues_;
 
 private:
     static constexpr std::size_t kForgetRecords = 1000;
 
-    ImportRun& run_;
     std::optional<RowValidator> validator_;
-    Batch batch_;
-    std::vector<Issue> found_;
+    std::int64_t rejected_ = 0;
 };
 
-// The second reading: applies batch by batch.
-class ImportRun::ApplySink final : public RecordSink {
+// The reading that counts: keeps the issues of what is rejected, and all else for the apply step.
+class ImportRun::SpoolingSink final : public ValidatingSink {
 public:
-    explicit ApplySink(ImportRun& run)
-        : run_(run),
-          validator_(*run.header_, *run.catalogue_, run.validator_options(false)),
-          applier_(run.target_, *run.header_, run.request_.mode, *run.catalogue_, run.context_),
-          log_(run.context_, run.result_.import_id) {}
-
-    Status header(const CsvRecord&) override { return {}; }
-
-    Status record(const CsvRecord& record) override {
-        if (Status refusal = validator_.validate(record, batch_, found_)) {
-            return refusal;
-        }
-        if (!found_.empty()) {
-            count(record.line, Outcome::rejected, found_, record.raw);
-        }
-        if (batch_.size() >= static_cast<std::size_t>(batch_rows) || batch_.bytes() >= kMaxBatchBytes) {
-            flush();
-        }
-        return {};
-    }
-
-    void flush() {
-        if (batch_.size() == 0) {
-            return;
-        }
-        applier_.apply(batch_);
-        for (std::size_t index = 0; index < batch_.size(); ++index) {
-            const Record& record = batch_.records()[index];
-            const RecordResult& result = applier_.results()[index];
-            count(record.line, result.outcome, result.issues, record.raw);
-        }
-        log_.write(applier_.changes());
-        batch_.clear();
-        check_interrupts();
-    }
+    using ValidatingSink::ValidatingSink;
 
 private:
-    void count(std::int64_t line, Outcome outcome, const std::vector<Issue>& issues, std::string_view raw) {
-        run_.counts_.add(outcome);
-        if (!issues.empty()) {
-            run_.issues_.add(line, outcome, issues, raw);
-        }
-        if (outcome == Outcome::rejected && run_.reject_limit_passed()) {
-            throw ImportFailed(run_.reject_limit_reason());
+    void take(const CsvRecord& record) override {
+        ++run_.records_;
+        if (issues_.empty()) {
+            run_.spool_.add(batch_.records().back());
+        } else {
+            run_.counts_.add(Outcome::rejected);
+            run_.issues_.add(record.line, Outcome::rejected, issues_, record.raw);
         }
     }
-
-    ImportRun& run_;
-    RowValidator validator_;
-    Batch batch_;
-    BatchApplier applier_;
-    ChangeLog log_;
-    std::vector<Issue> found_;
 };
-
-ValidatorOptions ImportRun::validator_options(bool collect_unknown_codes) const {
-    ValidatorOptions options;
-    options.fold_user_names = target_.fold_user_names;
-    options.collect_unknown_codes = collect_unknown_codes;
-    options.encoding = request_.encoding.name();
-    return options;
-}
 
 void ImportRun::read(RecordSink& sink) {
     source_.rewind();
@@ -210,7 +190,7 @@ std::optional<ImportResult> ImportRun::find_earlier() const {
     {
         OwnerScope owner;
         rows = query("SELECT id, state, message, records, created, updated, unchanged, skipped, rejected, deleted,"
-                     "       unprocessed, warnings FROM customer_import.imports"
+                     "       unprocessed FROM customer_import.imports"
                      " WHERE operator OPERATOR(pg_catalog.=) $1 AND request_id OPERATOR(pg_catalog.=) $2",
                      {operator_name, optional_parameter(request_.request_id)});
     }
@@ -229,19 +209,30 @@ std::optional<ImportResult> ImportRun::find_earlier() const {
           &earlier.counts.skipped, &earlier.counts.rejected, &earlier.counts.deleted, &earlier.counts.unprocessed}) {
         *count = number(column++);
     }
+    OwnerScope owner;
+    for (const Row& warning : query("SELECT unnest(warnings) FROM customer_import.imports WHERE id = $1",
+                                    {parameter(earlier.import_id)})) {
+        earlier.warnings.push_back(*warning[0]);
+    }
+    earlier.is_earlier = true;
     return earlier;
 }
 
 void ImportRun::check() {
-    CheckSink sink(*this);
-    read(sink);
-    result_.warnings = header_->warnings();
-    if (request_.create_unknown_roles && !reject_limit_passed()) {
-        add_role_codes(sink.unknown_codes(), false);
-        for (const std::string& code : sink.unknown_codes()) {
+    if (request_.create_unknown_roles) {  // which codes to create is known only after the whole file
+        ValidatingSink sink(*this);
+        read(sink);
+        if (!reject_limit_passed(sink.rejected())) {
+            new_codes_ = sink.unknown_codes();
+        }
+        for (const std::string& code : new_codes_) {
             catalogue_->add(code);
         }
     }
+    SpoolingSink sink(*this);
+    read(sink);
+    spool_.sort();
+    result_.warnings = header_->warnings();
 }
 
 // Writes the import's row. Returns false when the same request has come in on another connection meanwhile.
@@ -273,14 +264,38 @@ bool ImportRun::record_import() {
     return true;
 }
 
-void ImportRun::apply_file() {
-    ApplySink sink(*this);
+void ImportRun::apply_records() {
+    BatchApplier applier(target_, *header_, request_.mode, *catalogue_, context_);
+    ChangeLog log(context_, result_.import_id);
     std::optional<PgError> error = in_subtransaction([&] {
-        read(sink);
-        sink.flush();
+        add_role_codes(new_codes_, false);
+        Batch batch;
+        while (spool_.next(batch, static_cast<std::size_t>(batch_rows), kMaxBatchBytes)) {
+            if (std::optional<std::string> reason = applier.apply(batch)) {
+                for (std::uint32_t index : applier.rejected()) {
+                    count(batch.records()[index], applier.results()[index]);
+                }
+                throw ImportFailed(*reason);
+            }
+            for (std::size_t index = 0; index < batch.size(); ++index) {
+                count(batch.records()[index], applier.results()[index]);
+            }
+            log.write(applier.changes());
+            check_interrupts();
+        }
     });
     if (error) {
         throw PgError(*error);
+    }
+}
+
+void ImportRun::count(const Record& record, const RecordResult& result) {
+    counts_.add(result.outcome);
+    if (!result.issues.empty()) {
+        issues_.add(record.line, result.outcome, result.issues, record.raw);
+    }
+    if (result.outcome == Outcome::rejected && reject_limit_passed(counts_.rejected)) {
+        throw ImportFailed(reject_limit_reason());
     }
 }
 
@@ -290,17 +305,15 @@ void ImportRun::apply() {
         counts_ = result_.counts;
         return;
     }
-    if (reject_limit_passed()) {
+    if (reject_limit_passed(counts_.rejected)) {
         give_up(reject_limit_reason());
         return;
     }
-    issues_.clear();
-    counts_ = Counts{};
     if (!target_.deferrable_constraints.empty()) {
         execute("SET CONSTRAINTS " + target_.deferrable_constraints + " IMMEDIATE");
     }
     try {
-        apply_file();
+        apply_records();
     } catch (const ImportFailed& failure) {
         failed_ = true;
         result_.message = failure.reason();
@@ -323,7 +336,7 @@ void ImportRun::give_up(const std::string& reason) {
 }
 
 ImportResult ImportRun::finish() {
-    if (!result_.state.empty()) {  // an earlier import
+    if (result_.is_earlier) {
         return result_;
     }
     if (!failed_) {

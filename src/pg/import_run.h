@@ -1,4 +1,4 @@
-// One import from its first byte to its report: reads the file twice, first to check it whole, then to apply it batch by
+// One import from its first byte to its report: reads and checks the whole file, sorts its records, applies them batch by
 // batch.
 #pragma once
 
@@ -31,6 +31,7 @@ struct ImportResult {
     std::string message;
     Counts counts;
     std::vector<std::string> warnings;
+    bool is_earlier = false;  // made before with the same request id; nothing was done now
 };
 
 // Imports in the caller's transaction: all or nothing. Errors: 22P04 for a file that is refused, 42501, 55000 when there

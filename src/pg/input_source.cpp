@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/byte_escape.h"
 #include "core/text.h"
 
 namespace customer_import::pg {
@@ -61,40 +62,22 @@ private:
     std::size_t taken_ = 0;
 };
 
-void append_escaped(std::string& to, unsigned char byte) {
-    if (byte < 0x80) {  // NUL, or a character that only the bytes before it made invalid
-        to.push_back(static_cast<char>(byte));
-        return;
-    }
-    to.push_back('\xed');
-    to.push_back(byte < 0xc0 ? '\xb2' : '\xb3');
-    to.push_back(static_cast<char>(0x80 | (byte & 0x3f)));
-}
+constexpr std::size_t kConvertedBytes = 4096;
 
-// Returns the byte that append_escaped wrote at `at`, or -1.
-int escaped_byte(std::string_view text, std::size_t at) {
-    if (text.size() - at < 3 || text[at] != '\xed' || (text[at + 1] != '\xb2' && text[at + 1] != '\xb3')) {
-        return -1;
-    }
-    return (text[at + 1] == '\xb2' ? 0x80 : 0xc0) | (static_cast<unsigned char>(text[at + 2]) & 0x3f);
-}
-
-// Converts as many bytes as are valid and returns how many those are. The result is appended to `out`.
+// Converts valid bytes up to the first that is not, at most kConvertedBytes, and returns how many. The result is appended
+// to `out`.
 std::size_t convert(Oid procedure, int from, int to, std::string_view bytes, std::string& out) {
+    bytes = bytes.substr(0, kConvertedBytes);
     if (bytes.empty()) {
         return 0;
     }
-    const std::size_t space = bytes.size() * MAX_CONVERSION_GROWTH + 1;
-    const std::size_t before = out.size();
-    out.resize(before + space);
-    char* target = out.data() + before;
+    char converted[kConvertedBytes * MAX_CONVERSION_GROWTH + 1];
     int used = call([&] {
         return pg_do_encoding_conversion_buf(
-            procedure, from, to,
-            const_cast<unsigned char*>(reinterpret_cast<const unsigned char*>(bytes.data())),
-            static_cast<int>(bytes.size()), reinterpret_cast<unsigned char*>(target), static_cast<int>(space), true);
+            procedure, from, to, reinterpret_cast<unsigned char*>(const_cast<char*>(bytes.data())),
+            static_cast<int>(bytes.size()), reinterpret_cast<unsigned char*>(converted), sizeof converted, true);
     });
-    out.resize(before + std::char_traits<char>::length(target));
+    out += converted;
     return static_cast<std::size_t>(used);
 }
 
@@ -133,20 +116,28 @@ std::string_view FileEncoding::decode(std::string_view bytes, bool last) {
     decoded_.clear();
     std::string_view left = rest_;
     while (!left.empty()) {
-        left.remove_prefix(convert(to_utf8_, encoding_, PG_UTF8, left, decoded_));
-        if (left.empty()) {
-            break;
+        const std::size_t used = convert(to_utf8_, encoding_, PG_UTF8, left, decoded_);
+        if (used > 0) {
+            left.remove_prefix(used);
+            continue;
         }
         bool incomplete = left.front() != '\0' && !last &&
                           static_cast<std::size_t>(pg_encoding_mblen(encoding_, left.data())) > left.size();
         if (incomplete) {
             break;
         }
-        append_escaped(decoded_, static_cast<unsigned char>(left.front()));
+        append_byte_escape(decoded_, static_cast<unsigned char>(left.front()));
         left.remove_prefix(1);
     }
     rest_.erase(0, rest_.size() - left.size());
     return decoded_;
+}
+
+std::string FileEncoding::describe_invalid(std::string_view record, std::size_t offset) const {
+    const std::string bytes = encode(record);
+    const std::size_t begin = encode(record.substr(0, offset)).size();
+    const auto length = static_cast<std::size_t>(pg_encoding_mblen(encoding_, bytes.c_str() + begin));
+    return describe_bytes(std::string_view(bytes).substr(begin, length));
 }
 
 std::string FileEncoding::encode(std::string_view text) const {
@@ -155,18 +146,18 @@ std::string FileEncoding::encode(std::string_view text) const {
     }
     std::string bytes;
     while (!text.empty()) {
-        std::size_t valid = std::min(find_invalid_utf8(text), text.find('\0'));
-        valid = std::min(valid, text.size());
-        std::size_t used = convert(from_utf8_, PG_UTF8, encoding_, text.substr(0, valid), bytes);
+        const std::string_view window = text.substr(0, kConvertedBytes);
+        const std::size_t valid = std::min({find_invalid_utf8(window), window.find('\0'), window.size()});
+        const std::size_t used = convert(from_utf8_, PG_UTF8, encoding_, text.substr(0, valid), bytes);
         text.remove_prefix(used);
-        if (text.empty()) {
-            break;
+        if (used > 0) {
+            continue;
         }
-        int byte = escaped_byte(text, 0);
+        const int byte = read_byte_escape(text);
         if (byte >= 0) {
             bytes.push_back(static_cast<char>(byte));
-            text.remove_prefix(3);
-        } else if (used < valid) {  // decode() gave a character that has no way back
+            text.remove_prefix(kByteEscapeBytes);
+        } else if (valid > 0) {  // a character that the encoding does not have
             bytes.push_back('?');
             text.remove_prefix(static_cast<std::size_t>(pg_encoding_mblen(PG_UTF8, text.data())));
         } else {

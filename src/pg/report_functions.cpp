@@ -91,15 +91,9 @@ void check_varlena_size(const std::string& bytes) {
     }
 }
 
-// {"email": "a@b.c", "phone": null} of one side of a change's fields; NULL when `side` has none.
-bool make_object(const std::vector<FieldChange>& fields, std::optional<std::string_view> FieldChange::*side,
-                 Datum& object) {
-    if (fields.empty()) {
-        return false;
-    }
-    const FieldChange* first = fields.data();
-    const std::size_t count = fields.size();
-    object = call([&] {
+// One side of a change's fields as JSON: {"email": "a@b.c", "phone": null}.
+Datum make_object(const std::vector<FieldChange>& fields, std::optional<std::string_view> FieldChange::*side) {
+    return call([&] {
         StringInfoData json;
         initStringInfo(&json);
         auto append_string = [&](std::string_view text) {
@@ -107,9 +101,11 @@ bool make_object(const std::vector<FieldChange>& fields, std::optional<std::stri
             escape_json(&json, copy);
             pfree(copy);
         };
-        for (std::size_t index = 0; index < count; ++index) {
-            const FieldChange& field = first[index];
-            appendStringInfoString(&json, index == 0 ? "{" : ", ");
+        appendStringInfoChar(&json, '{');
+        for (const FieldChange& field : fields) {
+            if (json.len > 1) {
+                appendStringInfoString(&json, ", ");
+            }
             append_string(field.field);
             appendStringInfoString(&json, ": ");
             if (field.*side) {
@@ -121,7 +117,6 @@ bool make_object(const std::vector<FieldChange>& fields, std::optional<std::stri
         appendStringInfoChar(&json, '}');
         return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
     });
-    return true;
 }
 
 void return_change(ReturnSetInfo* result, const Change& change) {
@@ -132,8 +127,9 @@ void return_change(ReturnSetInfo* result, const Change& change) {
     values[2] = BoolGetDatum(change.created);
     values[3] = make_text_array(change.added);
     values[4] = make_text_array(change.removed);
-    nulls[5] = change.created || !make_object(change.fields, &FieldChange::before, values[5]);
-    nulls[6] = !make_object(change.fields, &FieldChange::after, values[6]);
+    values[5] = make_object(change.fields, &FieldChange::before);
+    nulls[5] = change.created;
+    values[6] = make_object(change.fields, &FieldChange::after);
     call([&] { tuplestore_putvalues(result->setResult, result->setDesc, values, nulls); });
 }
 

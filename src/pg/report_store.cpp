@@ -38,8 +38,7 @@ Datum varlena_datum(std::string_view bytes) {
 }  // namespace
 
 IssueStore::IssueStore(MemoryContext context, const FileEncoding& encoding)
-    : context_(context),
-      encoding_(encoding),
+    : encoding_(encoding),
       columns_(make_columns(context, {{"line", INT8OID},
                                       {"issue_number", INT4OID},
                                       {"outcome", TEXTOID},
@@ -53,10 +52,8 @@ IssueStore::IssueStore(MemoryContext context, const FileEncoding& encoding)
                                       {"record", BYTEAOID}})),
       table_("customer_import_new_issues", columns_, kIssueStoreKilobytes),
       row_context_(call([&] { return AllocSetContextCreate(context, "issue row", ALLOCSET_DEFAULT_SIZES); })) {
-    clear();
+    table_.clear(context);
 }
-
-void IssueStore::clear() { table_.clear(context_); }
 
 void IssueStore::add(std::int64_t line, Outcome outcome, const std::vector<Issue>& issues, std::string_view raw) {
     const std::string record = outcome == Outcome::rejected ? encoding_.encode(raw) : std::string();

@@ -26,12 +26,10 @@ public:
 
     // Adds the issues of one record; `raw` is kept when it is rejected.
     void add(std::int64_t line, Outcome outcome, const std::vector<Issue>& issues, std::string_view raw);
-    void clear();
     // Writes the issues of an import; with `only_rejected` those of skipped records are left out.
     void write(std::int64_t import_id, bool only_rejected);
 
 private:
-    MemoryContext context_;
     const FileEncoding& encoding_;
     TupleDesc columns_;
     EphemeralTable table_;

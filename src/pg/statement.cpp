@@ -16,19 +16,29 @@ void require_spi(int result, const char* what) {
 }  // namespace
 
 SpiConnection::SpiConnection() {
-    call([] {
-        MemoryContext context = CurrentMemoryContext;
-        require_spi(SPI_connect(), "SPI_connect");
-        MemoryContextSwitchTo(context);
-    });
+    call([] { require_spi(SPI_connect(), "SPI_connect"); });
 }
 
 SpiConnection::~SpiConnection() {
     // Frees memory only. It would complain about a connection that a rolled back subtransaction has taken with it, but
     // connections are opened outside of the subtransactions that run inside them.
-    MemoryContext context = CurrentMemoryContext;
+    const MemoryContext context = CurrentMemoryContext;
     SPI_finish();
     MemoryContextSwitchTo(context);
+}
+
+CatalogPath::CatalogPath() {
+    level_ = call([] {
+        int level = NewGUCNestLevel();
+        set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                          false);
+        return level;
+    });
+}
+
+CatalogPath::~CatalogPath() {
+    // Puts a variable back; raises nothing. After an error the end of the (sub)transaction would do the same.
+    AtEOXact_GUC(true, level_);
 }
 
 OwnerScope::OwnerScope() {
@@ -47,7 +57,7 @@ EphemeralTable::EphemeralTable(const char* name, TupleDesc columns, int kilobyte
         relation->md.reliddesc = InvalidOid;
         relation->md.tupdesc = columns;
         relation->md.enrtype = ENR_NAMED_TUPLESTORE;
-        relation->md.enrtuples = 10;  // small: the plan is a nested loop
+        relation->md.enrtuples = 1;  // small: the plan is a nested loop from here to an index
         require_spi(SPI_register_relation(relation), "SPI_register_relation");
         return relation;
     });
@@ -77,10 +87,16 @@ void EphemeralTable::clear(MemoryContext context) {
     });
 }
 
-Statement::Statement(const std::string& text) {
-    const char* source = text.c_str();
+Statement::Statement(std::string text, std::optional<std::int64_t> argument)
+    : text_(std::move(text)), argument_(argument) {
+    prepare();
+}
+
+void Statement::prepare() {
     plan_ = call([&] {
-        SPIPlanPtr plan = SPI_prepare(source, 0, nullptr);
+        Oid type = INT8OID;
+        SPIPlanPtr plan =
+            SPI_prepare_cursor(text_.c_str(), argument_ ? 1 : 0, &type, CURSOR_OPT_GENERIC_PLAN);
         if (plan == nullptr) {
             require_spi(SPI_result, "SPI_prepare");
         }
@@ -92,6 +108,15 @@ Statement::Statement(const std::string& text) {
 Statement::~Statement() {
     if (plan_ != nullptr) {
         SPI_freeplan(plan_);
+    }
+}
+
+void Statement::forget_plan() {
+    if (planned_) {
+        SPI_freeplan(plan_);
+        plan_ = nullptr;
+        planned_ = false;
+        prepare();
     }
 }
 
@@ -111,15 +136,25 @@ void Statement::plan() {
 }
 
 std::uint64_t Statement::run(DestReceiver* receiver) {
-    bool valid = planned_ && call([&] { return SPI_plan_is_valid(plan_); });
-    if (!valid) {
+    if (!planned_ || !call([&] { return SPI_plan_is_valid(plan_); })) {
         plan();
     }
     return call([&]() -> std::uint64_t {
         SPIExecuteOptions options;
         memset(&options, 0, sizeof options);
         options.dest = receiver != nullptr ? receiver : None_Receiver;
+        if (argument_) {
+            options.params = makeParamList(1);
+            ParamExternData& parameter = options.params->params[0];
+            parameter.value = Int64GetDatum(*argument_);
+            parameter.isnull = false;
+            parameter.pflags = PARAM_FLAG_CONST;
+            parameter.ptype = INT8OID;
+        }
         require_spi(SPI_execute_plan_extended(plan_, &options), "SPI_execute_plan");
+        if (options.params != nullptr) {
+            pfree(options.params);
+        }
         return SPI_processed;
     });
 }
@@ -167,22 +202,41 @@ std::uint64_t execute(const std::string& text, std::initializer_list<Parameter> 
     return run_parameters(text, parameters);
 }
 
-std::vector<Row> query(const std::string& text, std::initializer_list<Parameter> parameters) {
-    std::uint64_t count = run_parameters(text, parameters);
+namespace {
+
+// Takes the rows that SPI has just returned.
+std::vector<Row> take_rows(std::uint64_t count) {
     SPITupleTable* table = SPI_tuptable;
     std::vector<Row> rows;
     for (std::uint64_t index = 0; index < count; ++index) {
+        check_interrupts();
         Row row;
         for (int column = 1; column <= table->tupdesc->natts; ++column) {
-            const char* value = call([&]() -> const char* {
-                return SPI_getvalue(table->vals[index], table->tupdesc, column);
-            });
+            char* value = call([&] { return SPI_getvalue(table->vals[index], table->tupdesc, column); });
             row.push_back(value != nullptr ? std::optional<std::string>(value) : std::nullopt);
+            if (value != nullptr) {
+                pfree(value);
+            }
         }
         rows.push_back(std::move(row));
     }
     call([&] { SPI_freetuptable(table); });
     return rows;
+}
+
+}  // namespace
+
+std::vector<Row> query(const std::string& text, std::initializer_list<Parameter> parameters) {
+    return take_rows(run_parameters(text, parameters));
+}
+
+std::vector<Row> query_latest(const std::string& text) {
+    return take_rows(call([&]() -> std::uint64_t {
+        PushActiveSnapshot(GetLatestSnapshot());
+        require_spi(SPI_execute(text.c_str(), true, 0), "SPI_execute");
+        PopActiveSnapshot();
+        return SPI_processed;
+    }));
 }
 
 Datum text_datum(std::string_view text) {

@@ -22,6 +22,18 @@ public:
     SpiConnection& operator=(const SpiConnection&) = delete;
 };
 
+// Looks names up in pg_catalog alone for as long as it lives: nothing of the caller's search_path runs.
+class CatalogPath {
+public:
+    CatalogPath();
+    ~CatalogPath();
+    CatalogPath(const CatalogPath&) = delete;
+    CatalogPath& operator=(const CatalogPath&) = delete;
+
+private:
+    int level_;
+};
+
 // Acts as the extension's owner for as long as it lives: only for the extension's own fixed statements.
 class OwnerScope {
 public:
@@ -31,6 +43,7 @@ public:
     OwnerScope& operator=(const OwnerScope&) = delete;
 
 private:
+    CatalogPath path_;
     Oid saved_user_;
     int saved_context_;
 };
@@ -60,7 +73,8 @@ private:
 // the statistics say. The planner settings hold only while it is planned, so triggers and policies do not see them.
 class Statement {
 public:
-    explicit Statement(const std::string& text);
+    // With an `argument`, the statement has one parameter, $1 of type bigint, and that is its value.
+    explicit Statement(std::string text, std::optional<std::int64_t> argument = std::nullopt);
     ~Statement();
     Statement(const Statement&) = delete;
     Statement& operator=(const Statement&) = delete;
@@ -68,10 +82,16 @@ public:
     // Runs the statement and returns the number of rows processed. Rows that it returns go to `receiver`.
     std::uint64_t run(DestReceiver* receiver = nullptr);
 
+    // Has it planned anew at the next run.
+    void forget_plan();
+
 private:
+    void prepare();
     void plan();
 
+    std::string text_;
     SPIPlanPtr plan_ = nullptr;
+    std::optional<std::int64_t> argument_;
     bool planned_ = false;
 };
 
@@ -94,6 +114,9 @@ std::uint64_t execute(const std::string& text, std::initializer_list<Parameter> 
 // Runs a statement once and returns its rows as text.
 using Row = std::vector<std::optional<std::string>>;
 std::vector<Row> query(const std::string& text, std::initializer_list<Parameter> parameters = {});
+
+// The same for a statement that only reads, with the latest snapshot also where a transaction keeps its first one.
+std::vector<Row> query_latest(const std::string& text);
 
 Datum text_datum(std::string_view text);
 

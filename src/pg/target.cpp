@@ -12,52 +12,69 @@ Oid to_oid(const std::optional<std::string>& text) {
     return static_cast<Oid>(std::strtoul(text->c_str(), nullptr, 10));
 }
 
-// While it lives, names are deparsed with their schema.
-class EmptySearchPath {
-public:
-    EmptySearchPath() {
-        level_ = call([] {
-            int level = NewGUCNestLevel();
-            set_config_option("search_path", "pg_catalog", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-            return level;
-        });
-    }
-    ~EmptySearchPath() {
-        // Restores a variable in memory. After an error the transaction's end has the same effect.
-        AtEOXact_GUC(false, level_);
-    }
-    EmptySearchPath(const EmptySearchPath&) = delete;
-    EmptySearchPath& operator=(const EmptySearchPath&) = delete;
-
-private:
-    int level_;
+// What the relation cache knows of a column, as plain data.
+struct ColumnFacts {
+    const char* name;
+    Oid type;
+    const char* type_name;
+    std::int32_t type_modifier;
+    Oid collation;
+    bool nullable_text;
+    const char* default_sql;  // nullptr: none
 };
 
-TargetColumn load_column(Oid relation, const std::string& column, const std::string& field) {
-    std::vector<Row> rows = query(
-        "SELECT pg_catalog.quote_ident(a.attname), a.atttypid, a.atttypmod, a.attcollation, NOT a.attnotnull,"
-        "       pg_catalog.pg_get_expr(d.adbin, d.adrelid)"
-        "  FROM pg_catalog.pg_attribute a"
-        "  LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated = ''"
-        " WHERE a.attrelid = $1 AND a.attname = $2::name AND a.attnum > 0 AND NOT a.attisdropped",
-        {parameter_oid(relation), parameter(column)});
-    if (rows.empty()) {
-        throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                          "column \"" + column + "\" of the customers table does not exist",
-                          "It was there when the table was created or attached.", "Give the column its name back.");
+// Returns the text of a column's default, as the caller's search_path reads it.
+const char* read_default(Relation relation, AttrNumber number) {
+    const TupleConstr* constraints = RelationGetDescr(relation)->constr;
+    for (int index = 0; constraints != nullptr && index < constraints->num_defval; ++index) {
+        if (constraints->defval[index].adnum == number) {
+            Datum expression = CStringGetTextDatum(constraints->defval[index].adbin);
+            return TextDatumGetCString(
+                DirectFunctionCall2(pg_get_expr, expression, ObjectIdGetDatum(RelationGetRelid(relation))));
+        }
     }
-    const Row& row = rows.front();
+    return nullptr;
+}
+
+ColumnFacts read_column(Oid relation_id, const char* name) {
+    Relation relation = table_open(relation_id, NoLock);
+    AttrNumber number = get_attnum(relation_id, name);
+    if (number <= 0) {
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("column \"%s\" of the customers table does not exist", name),
+                 errdetail("It was there when the table was created or attached."),
+                 errhint("Give the column its name back.")));
+    }
+    Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), number - 1);
+    char category;
+    bool preferred;
+    get_type_category_preferred(attribute->atttypid, &category, &preferred);
+    ColumnFacts facts = {pstrdup(quote_identifier(name)),
+                         attribute->atttypid,
+                         format_type_extended(attribute->atttypid, -1, FORMAT_TYPE_FORCE_QUALIFY),
+                         attribute->atttypmod,
+                         attribute->attcollation,
+                         category == TYPCATEGORY_STRING && !attribute->attnotnull,
+                         attribute->attgenerated == '\0' ? read_default(relation, number) : nullptr};
+    table_close(relation, NoLock);
+    return facts;
+}
+
+TargetColumn load_column(Oid relation, const std::string& column, const std::string& field) {
+    const ColumnFacts facts = call([&] { return read_column(relation, column.c_str()); });
     TargetColumn result;
     result.field = field;
-    result.name = *row[0];
-    result.type = to_oid(row[1]);
-    result.type_modifier = static_cast<std::int32_t>(std::strtol(row[2]->c_str(), nullptr, 10));
-    result.collation = to_oid(row[3]);
-    result.nullable = *row[4] == "t";
-    result.default_sql = row[5].value_or("");
-    result.kind = result.type == TEXTOID   ? FieldKind::text
-                  : result.type == BOOLOID ? FieldKind::boolean
-                                           : FieldKind::other;
+    result.name = facts.name;
+    result.type = facts.type;
+    result.type_name = facts.type_name;
+    result.type_modifier = facts.type_modifier;
+    result.collation = facts.collation;
+    result.clearable = facts.nullable_text;
+    result.default_sql = facts.default_sql != nullptr ? facts.default_sql : "";
+    result.kind = facts.type == TEXTOID   ? FieldKind::text
+                  : facts.type == BOOLOID ? FieldKind::boolean
+                                          : FieldKind::other;
     return result;
 }
 
@@ -118,7 +135,7 @@ std::vector<Field> Target::fields() const {
         result.push_back(field);
     }
     for (const TargetColumn& column : values) {
-        Field field{column.field, {}, column.kind, column.nullable && column.kind == FieldKind::text};
+        Field field{column.field, {}, column.kind, column.clearable};
         for (const Field& standard : standard_fields()) {
             if (standard.name == column.field) {
                 field.aliases = standard.aliases;
@@ -130,38 +147,39 @@ std::vector<Field> Target::fields() const {
 }
 
 Target load_target() {
-    std::vector<Row> rows;
+    std::vector<Row> tables;
+    std::vector<Row> columns;
     {
         OwnerScope owner;
-        rows = query(
-            "SELECT c.relation::pg_catalog.oid, c.user_name, c.roles, c.fold_user_names, c.touched_column,"
-            "       pg_catalog.format('%I.%I', n.nspname, t.relname)"
+        tables = query(
+            "SELECT c.relation::oid, c.user_name, c.roles, c.fold_user_names, c.touched_column,"
+            "       format('%I.%I', n.nspname, t.relname)"
             "  FROM customer_import.customers_table c"
-            "  LEFT JOIN pg_catalog.pg_class t ON t.oid = c.relation"
-            "  LEFT JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace");
+            "  JOIN pg_class t ON t.oid = c.relation"
+            "  JOIN pg_namespace n ON n.oid = t.relnamespace");
+        columns = query("SELECT field, column_name FROM customer_import.customers_table_columns ORDER BY position");
     }
-    if (rows.empty() || !rows.front()[5]) {
+    if (tables.empty()) {
         throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "there is no customers table", {},
                           "Create it with SELECT customer_import.create_customers_table().");
     }
-    const Row& row = rows.front();
+    const Row& table = tables.front();
     Target target;
-    target.relation = to_oid(row[0]);
-    target.name = *row[5];
-    target.fold_user_names = *row[3] == "t";
+    target.relation = to_oid(table[0]);
+    target.name = *table[5];
+    target.fold_user_names = *table[3] == "t";
     call([&] { LockRelationOid(target.relation, RowExclusiveLock); });
+    target.has_policies = call([&] { return check_enable_rls(target.relation, InvalidOid, true) == RLS_ENABLED; });
 
-    EmptySearchPath qualified_names;
-    target.user_name = load_column(target.relation, *row[1], "");
-    target.roles = load_column(target.relation, *row[2], "");
-    if (row[4]) {
-        target.touched_column = load_column(target.relation, *row[4], "").name;
+    target.user_name = load_column(target.relation, *table[1], "");
+    target.roles = load_column(target.relation, *table[2], "");
+    if (table[4]) {
+        target.touched_column = load_column(target.relation, *table[4], "").name;
     }
-    OwnerScope owner;
-    for (const Row& column : query("SELECT field, column_name FROM customer_import.customers_table_columns"
-                                   " ORDER BY position")) {
+    for (const Row& column : columns) {
         target.values.push_back(load_column(target.relation, *column[1], *column[0]));
     }
+    OwnerScope owner;
     load_rules(target);
     return target;
 }

@@ -16,9 +16,10 @@ struct TargetColumn {
     std::string field;        // its CSV name; empty for the user name and the roles
     std::string name;         // its column name, quoted for SQL
     Oid type = InvalidOid;
+    std::string type_name;    // quoted for SQL
     std::int32_t type_modifier = -1;
     Oid collation = InvalidOid;
-    bool nullable = true;
+    bool clearable = false;   // a nullable text of any kind
     std::string default_sql;  // what a row gets that names no value; empty: NULL
     FieldKind kind = FieldKind::other;
 };
@@ -37,6 +38,8 @@ struct Target {
     bool one_by_one = false;
     // A user's trigger or a generated column may change what was written: the change log reads the row back.
     bool rewritten = false;
+    // Row-level security is in force for the caller.
+    bool has_policies = false;
 
     std::string deferrable_constraints;         // for SET CONSTRAINTS; empty: none
     std::string initially_deferred_constraints;

@@ -97,3 +97,16 @@ CREATE VIEW customer_import.import_changes WITH (security_invoker = true) AS
      CROSS JOIN LATERAL customer_import._read_change_page(p.payload) AS c;
 COMMENT ON VIEW customer_import.import_changes IS
     'What imports did to each customer: roles added and removed, fields before and after.';
+
+-- Called by the statements of an import only: nobody else knows its token.
+CREATE FUNCTION customer_import._decide(
+    token bigint, index integer, same_customer boolean, place tid, version xid, roles text[], VARIADIC fields "any"
+) RETURNS boolean
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_decide';
+COMMENT ON FUNCTION customer_import._decide(bigint, integer, boolean, tid, xid, text[], "any") IS
+    'Whether an import is to write the row of a customer that it has found.';
+
+CREATE FUNCTION customer_import._merged_roles(token bigint, index integer) RETURNS text[]
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_merged_roles';
+COMMENT ON FUNCTION customer_import._merged_roles(bigint, integer) IS
+    'The roles that an import gives to a customer that it has found.';

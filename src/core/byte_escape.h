@@ -1,0 +1,19 @@
+// Bytes that are invalid in the encoding of a file, kept inside of UTF-8 text as lone surrogates (U+DC80 to U+DCFF), which
+// no valid UTF-8 contains: the validator rejects their record, and the byte can be restored. Source: PEP 383.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace customer_import {
+
+inline constexpr std::size_t kByteEscapeBytes = 3;
+
+// Appends the escape of a byte from 0x80. Lower ones, which only bytes before them made invalid, stand for themselves.
+void append_byte_escape(std::string& to, unsigned char byte);
+
+// Returns the byte whose escape the text begins with, or -1.
+int read_byte_escape(std::string_view text);
+
+}  // namespace customer_import

@@ -1,0 +1,55 @@
+// Numbers and texts as bytes, for what is kept packed. A number is a base 128 varint, lowest bits first; a text is its
+// length and its bytes. Reading is safe on any bytes: it returns false when they are not what was expected.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace customer_import {
+
+inline void put_number(std::string& out, std::uint64_t number) {
+    while (number >= 0x80) {
+        out += static_cast<char>(number | 0x80);
+        number >>= 7;
+    }
+    out += static_cast<char>(number);
+}
+
+inline void put_text(std::string& out, std::string_view text) {
+    put_number(out, text.size());
+    out += text;
+}
+
+inline bool get_byte(std::string_view& rest, unsigned char& byte) {
+    if (rest.empty()) return false;
+    byte = static_cast<unsigned char>(rest.front());
+    rest.remove_prefix(1);
+    return true;
+}
+
+inline bool get_number(std::string_view& rest, std::uint64_t& number) {
+    number = 0;
+    for (int shift = 0; shift < 64; shift += 7) {
+        unsigned char byte = 0;
+        if (!get_byte(rest, byte)) return false;
+        number |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
+        if (byte < 0x80) return true;
+    }
+    return false;
+}
+
+// Reads the number of things that follow, each of which takes a byte or more.
+inline bool get_count(std::string_view& rest, std::uint64_t& count) {
+    return get_number(rest, count) && count <= rest.size();
+}
+
+inline bool get_text(std::string_view& rest, std::string_view& text) {
+    std::uint64_t size = 0;
+    if (!get_count(rest, size)) return false;
+    text = rest.substr(0, size);
+    rest.remove_prefix(size);
+    return true;
+}
+
+}  // namespace customer_import

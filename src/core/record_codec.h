@@ -1,0 +1,24 @@
+// Step 4, in between: validated records as bytes, in a form whose byte order is the order in which they are applied. So
+// the whole file is read once, sorted, and applied along the index of the customers table.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/batch.h"
+
+namespace customer_import {
+
+enum class RecordOrder {
+    by_user_name,  // then by line: for tables where each customer's records stand for themselves
+    by_line,       // file order
+};
+
+// Writes a record to `out`, which is cleared. A user name holds no NUL byte.
+void encode_record(const Record& record, RecordOrder order, std::string& out);
+
+// Reads what encode_record wrote and adds it to `batch`, whose memory it then uses. Returns false when `bytes` are
+// something else.
+bool decode_record(std::string_view bytes, RecordOrder order, Batch& batch);
+
+}  // namespace customer_import

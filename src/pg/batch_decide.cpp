@@ -1,0 +1,289 @@
+// What becomes of a single record, given its customer as he is: the merge of roles and values, and the entry in the change
+// log. decide() runs inside of the server's executor.
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+
+#include "core/role_set.h"
+#include "core/text.h"
+#include "pg/batch_apply.h"
+#include "pg/text_array.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+using Codes = std::vector<std::string_view>;
+
+// Reads a roles column as a role set; NULL is the empty one.
+void read_role_set(const ArrayType* roles, Codes& codes) {
+    codes.clear();
+    if (roles != nullptr) {
+        read_text_array(roles, codes);
+    }
+    if (!RoleSet::is_canonical(codes.data(), codes.size())) {
+        codes = RoleSet(std::move(codes)).codes();
+    }
+}
+
+void add_difference(std::span<const std::string_view> a, std::span<const std::string_view> b, Codes& to) {
+    std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(to));
+}
+
+bool same_place(const ItemPointerData& a, const ItemPointerData& b) { return std::memcmp(&a, &b, sizeof a) == 0; }
+
+}  // namespace
+
+bool BatchApplier::decide(std::uint32_t index, const CustomerRow& customer) {
+    const Attempt& attempt = attempts_.at(index);
+    const Record& record = this->record(attempt);
+    Decision& decision = decisions_[index];
+    decision = Decision{};
+    decision.state = Decision::State::settled;
+    decision.tid = customer.tid;
+    decision.xmin = customer.xmin;
+    if (attempt.again && customer.xmin == attempt.xmin && same_place(customer.tid, attempt.tid)) {
+        // Nobody else changed the row, and yet it was not written: a policy or a trigger did not let it.
+        refuse(attempt);
+        return false;
+    }
+    read_role_set(customer.roles, held_);
+    lost_.clear();
+    if (!record.lost_roles.empty() && !take_lost_roles(attempt)) {
+        return false;
+    }
+    if (mode_ == ImportMode::create_only) {
+        set_result(attempt, Outcome::skipped, {already_exists_issue(record.user_name)});
+        return false;
+    }
+    const bool roles_changed = decide_roles(record, decision);
+    const bool values_changed = decide_values(index, customer, decision.change);
+    if (!roles_changed && !values_changed) {
+        set_result(attempt, Outcome::unchanged);
+        return false;
+    }
+    decision.state = Decision::State::changed;
+    if (target_.rewritten) {
+        keep_before(customer, decision);
+    }
+    return true;
+}
+
+// Puts the held codes that the catalogue does not have and the record removes into lost_. One that the customer does not
+// hold rejects the record.
+bool BatchApplier::take_lost_roles(const Attempt& attempt) {
+    std::vector<Issue> issues;
+    for (std::string_view code : record(attempt).lost_roles) {
+        const std::size_t before = lost_.size();
+        std::copy_if(held_.begin(), held_.end(), std::back_inserter(lost_),
+                     [&](std::string_view held) { return equal_ignoring_ascii_case(held, code); });
+        if (lost_.size() == before) {
+            issues.push_back(unknown_role_issue("removeRoles", code, catalogue_.nearest(code)));
+        }
+    }
+    if (!issues.empty()) {
+        set_result(attempt, Outcome::rejected, std::move(issues));
+        return false;
+    }
+    return true;
+}
+
+// Codes are the same whatever their case: one that the customer holds in another spelling than the catalogue's gives way.
+void BatchApplier::take_respelled(std::span<const std::string_view> codes) {
+    for (std::string_view code : codes) {
+        for (std::string_view held : held_) {
+            if (held.size() == code.size() && held != code && equal_ignoring_ascii_case(held, code)) {
+                lost_.push_back(held);
+            }
+        }
+    }
+}
+
+// A customer who does not exist holds no code that the catalogue has lost.
+bool BatchApplier::refuse_lost_roles(const Attempt& attempt) {
+    held_.clear();
+    lost_.clear();
+    return !take_lost_roles(attempt);
+}
+
+// Merges held_ and the record's roles: remove, then add.
+bool BatchApplier::decide_roles(const Record& record, Decision& decision) {
+    merged_.clear();
+    kept_.clear();
+    std::span<const std::string_view> base = record.replaces_roles ? record.replace_roles : held_;
+    if (!record.replaces_roles) {
+        take_respelled(record.add_roles);
+        take_respelled(record.remove_roles);
+    }
+    if (!record.remove_roles.empty()) {
+        add_difference(base, record.remove_roles, kept_);
+        base = kept_;
+    }
+    if (!lost_.empty()) {
+        std::sort(lost_.begin(), lost_.end());
+        Codes rest;
+        add_difference(base, lost_, rest);
+        kept_ = std::move(rest);
+        base = kept_;
+    }
+    std::set_union(base.begin(), base.end(), record.add_roles.begin(), record.add_roles.end(),
+                   std::back_inserter(merged_));
+    decision.roles = keep_roles(merged_);
+    if (merged_ == held_) {
+        return false;
+    }
+    decision.change.added.clear();
+    decision.change.removed.clear();
+    add_difference(merged_, held_, decision.change.added);
+    add_difference(held_, merged_, decision.change.removed);
+    for (std::string_view& code : decision.change.removed) {
+        code = keep(code);
+    }
+    return true;
+}
+
+// Compares the cells with what the customer has.
+bool BatchApplier::decide_values(std::uint32_t index, const CustomerRow& customer, Change& change) {
+    const Record& record = this->record(attempts_[index]);
+    for (std::size_t cell = 0; cell < record.cells.size(); ++cell) {
+        const std::size_t column = statements_.cell_columns()[cell];
+        const Cell& source = record.cells[cell];
+        if (source.action == Cell::Action::keep) {
+            continue;
+        }
+        const ColumnIo& io = columns_[column];
+        const Value held = io.flat(customer.values[column]);
+        if (source.action == Cell::Action::clear ? held.is_null
+                                                 : io.holds(held, source.text, statements_.converted(index, cell))) {
+            continue;
+        }
+        FieldChange field;
+        field.field = target_.values[column].field;
+        if (!held.is_null) {
+            field.before = keep(io.write(held.datum));
+        }
+        if (source.action == Cell::Action::set) {
+            field.after = keep(io.write_cell(source.text, statements_.converted(index, cell)));
+        }
+        change.fields.push_back(field);
+    }
+    return !change.fields.empty();
+}
+
+// A trigger may change any column: the whole row is compared afterwards.
+void BatchApplier::keep_before(const CustomerRow& customer, Decision& decision) {
+    decision.held.clear();
+    for (std::string_view code : held_) {
+        decision.held.push_back(keep(code));
+    }
+    decision.before.clear();
+    for (std::size_t column = 0; column < columns_.size(); ++column) {
+        const Value held = columns_[column].flat(customer.values[column]);
+        decision.before.push_back(held.is_null ? std::nullopt
+                                               : std::optional(keep(columns_[column].write(held.datum))));
+    }
+}
+
+// The roles of a customer who is created.
+const ArrayType* BatchApplier::new_customer_roles(const Record& record) {
+    merged_.clear();
+    kept_.clear();
+    add_difference(record.replace_roles, record.remove_roles, kept_);
+    std::set_union(kept_.begin(), kept_.end(), record.add_roles.begin(), record.add_roles.end(),
+                   std::back_inserter(merged_));
+    return keep_roles(merged_);
+}
+
+// `after` is the row as it is now; nullptr: as it was written.
+void BatchApplier::log_update(std::uint32_t index, const CustomerRow* after) {
+    Decision& decision = decisions_[index];
+    Change& change = decision.change;
+    change.line = record(attempts_[index]).line;
+    change.user_name = record(attempts_[index]).user_name;
+    if (after != nullptr) {
+        Codes roles;
+        read_role_set(after->roles, roles);
+        change.added.clear();
+        change.removed.clear();
+        add_difference(roles, decision.held, change.added);
+        add_difference(decision.held, roles, change.removed);
+        for (std::string_view& code : change.added) {
+            code = keep(code);
+        }
+        change.fields.clear();
+        for (std::size_t column = 0; column < columns_.size(); ++column) {
+            FieldChange field{target_.values[column].field, decision.before[column], kept_text(column, *after)};
+            if (field.before != field.after) {
+                change.fields.push_back(field);
+            }
+        }
+    }
+    changes_.push_back(std::move(change));
+}
+
+// `after` holds, of the row as it is now, all columns where rows may be rewritten, else those with a default; nullptr: the
+// row is as it was written.
+void BatchApplier::log_create(std::uint32_t index, const CustomerRow* after) {
+    const Record& record = this->record(attempts_[index]);
+    Change change;
+    change.line = record.line;
+    change.user_name = record.user_name;
+    change.created = true;
+    read_role_set(target_.rewritten && after != nullptr ? after->roles : decisions_[index].roles, change.added);
+    if (target_.rewritten && after != nullptr) {
+        for (std::string_view& code : change.added) {
+            code = keep(code);
+        }
+    }
+    for (std::size_t column = 0; after != nullptr && column < columns_.size(); ++column) {
+        if (target_.rewritten || statements_.has_default(column)) {
+            if (std::optional<std::string_view> text = kept_text(column, *after)) {
+                change.fields.push_back({target_.values[column].field, std::nullopt, text});
+            }
+        }
+    }
+    for (std::size_t cell = 0; cell < record.cells.size(); ++cell) {
+        const std::size_t column = statements_.cell_columns()[cell];
+        const bool logged = after != nullptr && (target_.rewritten || statements_.has_default(column));
+        if (!logged && record.cells[cell].action == Cell::Action::set) {
+            change.fields.push_back({target_.values[column].field, std::nullopt,
+                                     keep(columns_[column].write_cell(record.cells[cell].text,
+                                                                      statements_.converted(index, cell)))});
+        }
+    }
+    changes_.push_back(std::move(change));
+}
+
+std::optional<std::string_view> BatchApplier::kept_text(std::size_t column, const CustomerRow& row) {
+    const Value& value = row.values[column];
+    if (value.is_null) {
+        return std::nullopt;
+    }
+    return keep(columns_[column].write(value.datum));
+}
+
+// Keeps a text until the next batch.
+std::string_view BatchApplier::keep(std::string_view text) {
+    if (text.empty()) {
+        return {};
+    }
+    char* copy = call([&] { return static_cast<char*>(MemoryContextAlloc(batch_context_, text.size())); });
+    std::memcpy(copy, text.data(), text.size());
+    return {copy, text.size()};
+}
+
+const ArrayType* BatchApplier::keep_roles(std::span<const std::string_view> codes) {
+    char* memory = call([&] { return static_cast<char*>(MemoryContextAlloc(batch_context_, text_array_size(codes))); });
+    return write_text_array(memory, codes);
+}
+
+void BatchApplier::refuse(const Attempt& attempt) {
+    set_result(attempt, Outcome::rejected, {not_permitted_issue(record(attempt).user_name)});
+}
+
+void BatchApplier::set_result(const Attempt& attempt, Outcome outcome, std::vector<Issue> issues) {
+    results_[attempt.record].outcome = outcome;
+    results_[attempt.record].issues = std::move(issues);
+}
+
+}  // namespace customer_import::pg

@@ -1,0 +1,103 @@
+// The statements of step 5 and the ephemeral table that they read. Knows their shape, not what is decided.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/batch.h"
+#include "core/header_map.h"
+#include "pg/column_io.h"
+#include "pg/customer_rows.h"
+#include "pg/guard.h"
+#include "pg/server.h"
+#include "pg/statement.h"
+#include "pg/target.h"
+
+namespace customer_import::pg {
+
+class BatchApplier;
+
+class BatchStatements {
+public:
+    // All arguments must outlive the object. `token` is what the statements name the applier by.
+    BatchStatements(std::int64_t token, const Target& target, const HeaderMap& header,
+                    const std::vector<ColumnIo>& columns, MemoryContext context);
+
+    // Puts records into the batch table: row n is the n-th call's. `roles` may be nullptr.
+    void clear();
+    void add(const Record& record, const ArrayType* roles);
+    // Ends the adding; conversion errors of cells come from here.
+    void fill();
+
+    // Looks at each customer of the batch table through BatchApplier::decide(); writes nothing.
+    void look();
+    // Updates the customers that decide() says to; written()[n] tells whether row n was.
+    void update();
+    // Creates a customer for each row, in their order; returns how many were created. With returns_new_rows(), rows[n]
+    // holds the columns that the file does not name or that have a default.
+    std::uint64_t insert(const CustomerRow*& rows);
+    // Creates the customers that do not exist.
+    void insert_unless_exists();
+    // Reads the customers of the batch table as they are now.
+    const CustomerRow* read_back();
+
+    const std::vector<char>& written() const { return written_; }
+    bool returns_new_rows() const { return returns_new_rows_; }
+
+    // For each cell of a record its index in target.values.
+    const std::vector<std::size_t>& cell_columns() const { return cell_columns_; }
+    // For each of target.values: a new row may hold something that the file does not name.
+    bool has_default(std::size_t column) const { return has_default_[column]; }
+    bool in_file(std::size_t column) const { return in_file_[column]; }
+    // What ColumnIo::read() made of a cell of row n; NULL for texts and booleans.
+    Value converted(std::size_t row, std::size_t cell) const {
+        return converts_ ? converted_[row * cell_columns_.size() + cell] : Value{};
+    }
+
+private:
+    struct Row {
+        const Record* record;
+        const ArrayType* roles;
+    };
+
+    TupleDesc batch_columns() const;
+    std::string customer_row(bool roles, const std::vector<bool>& values) const;
+    std::string same_customer() const;
+    std::string decide_call() const;
+    std::string look_sql() const;
+    std::string update_sql() const;
+    std::string insert_sql(bool unless_exists) const;
+    std::string read_back_sql() const;
+    void convert_cells();
+    void watch_growth();
+
+    const Target& target_;
+    const std::vector<ColumnIo>& columns_;
+    const MemoryContext context_;
+    const bool writes_roles_;  // the header names a role column
+    std::vector<std::size_t> cell_columns_;
+    std::vector<bool> in_file_;
+    std::vector<bool> has_default_;
+    bool converts_ = false;    // a cell is neither text nor boolean
+    bool returns_new_rows_ = false;
+
+    TupleDesc batch_columns_;
+    EphemeralTable batch_table_;
+    CustomerRowReceiver customers_;
+    RowMarker marker_;
+    Statement look_;
+    Statement update_;
+    Statement insert_;
+    Statement insert_unless_exists_;
+    Statement read_back_;
+
+    BlockNumber planned_blocks_ = 0;  // size of the customers table for which the statements were planned
+    std::vector<Row> rows_;
+    std::vector<Value> converted_;
+    std::vector<char> written_;
+};
+
+}  // namespace customer_import::pg

@@ -1,0 +1,38 @@
+// Between validation and apply: all validated records of a file, sorted in the order in which they are applied. Uses a
+// fixed amount of memory and temporary files beyond that.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "core/batch.h"
+#include "core/record_codec.h"
+#include "pg/guard.h"
+#include "pg/server.h"
+
+namespace customer_import::pg {
+
+class RecordSpool {
+public:
+    // Belongs to the current (sub)transaction, also when it spills to disk later.
+    explicit RecordSpool(RecordOrder order);
+    ~RecordSpool();
+    RecordSpool(const RecordSpool&) = delete;
+    RecordSpool& operator=(const RecordSpool&) = delete;
+
+    void add(const Record& record);
+
+    // Ends the adding.
+    void sort();
+
+    // Fills `batch` with the next records: `rows` of them, or fewer when they take more than `bytes`. Returns false at
+    // the end.
+    bool next(Batch& batch, std::size_t rows, std::size_t bytes);
+
+private:
+    RecordOrder order_;
+    Tuplesortstate* sort_;
+    std::string encoded_;
+};
+
+}  // namespace customer_import::pg
