@@ -1,0 +1,90 @@
+"""Template databases, and one clone of a template for each measurement."""
+import os
+
+from .session import run_session
+from .workloads import BENCH, WORKLOADS
+
+# Two runs on one server must not take each other's databases away.
+TEMPLATE = f"regress_bench_base_{os.getpid()}"
+APPLIED = f"regress_bench_applied_{os.getpid()}"
+CLONE = f"regress_bench_run_{os.getpid()}"
+SIZES = """SELECT pg_relation_size('public.customers'), pg_indexes_size('public.customers'),
+    pg_current_wal_insert_lsn() - '0/0'"""
+ENGINE_ISSUES = """SELECT count(DISTINCT line), coalesce(sum(DISTINCT line), 0)
+FROM customer_import.import_issues
+WHERE outcome IN ('rejected', 'skipped')"""
+PEER_ISSUES = """SELECT count(DISTINCT line), coalesce(sum(DISTINCT line), 0)
+FROM public.import_rejects"""
+
+
+def sql_file(name):
+    return os.path.join(BENCH, "sql", name)
+
+
+def drop(server, name):
+    server.query("postgres", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def make_templates(server, files, fillfactor, applied):
+    """Makes the database that U, C, M and E start from, and with `applied` the one of N."""
+    drop(server, TEMPLATE)
+    server.query("postgres", f"CREATE DATABASE {TEMPLATE} TEMPLATE template0 ENCODING 'UTF8'")
+    server.run_file(TEMPLATE, sql_file("prepare.sql"), {"codes": os.path.join(files, "codes.csv")})
+    variables = {"customers": os.path.join(files, "customers.csv")}
+    if fillfactor:
+        variables["fillfactor"] = fillfactor
+    server.run_file(TEMPLATE, sql_file("load.sql"), variables)
+    if applied:
+        clone(server, TEMPLATE, APPLIED)
+        server.run_file(APPLIED, sql_file("apply_update.sql"),
+                        {"file": os.path.join(files, WORKLOADS["N"].file)})
+
+
+def drop_all(server):
+    for name in (CLONE, APPLIED, TEMPLATE):
+        drop(server, name)
+
+
+def clone(server, template, name):
+    drop(server, name)
+    server.query("postgres", f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+
+
+def sizes(server):
+    return [int(number) for number in server.query(CLONE, SIZES).split("|")]
+
+
+def measure(server, files, workload, contender):
+    """Runs one contender on a fresh clone and returns its Measurement."""
+    clone(server, APPLIED if workload == "N" else TEMPLATE, CLONE)
+    try:
+        variables = {"file": os.path.join(files, WORKLOADS[workload].file),
+                     "ready": os.path.join(files, "create_ready.csv"),
+                     "mode": WORKLOADS[workload].mode,
+                     "peers": os.path.join(BENCH, "peers")}
+        preparation = contender.preparation(workload)
+        if preparation:
+            server.run_file(CLONE, preparation, variables)
+        server.query(CLONE, ["SELECT pg_prewarm('public.customers')",
+                             "SELECT pg_prewarm(indexrelid) FROM pg_index"
+                             " WHERE indrelid = 'public.customers'::regclass",
+                             "CHECKPOINT"])
+        heap, index, wal = sizes(server)
+        environment = dict(server.environment)
+        if contender.options:
+            environment["PGOPTIONS"] = contender.options
+        with open(contender.script(workload)) as script:
+            measured = run_session(server.psql_command(CLONE, variables), environment,
+                                   script.read())
+        heap_after, index_after, wal_after = sizes(server)
+        measured.heap_growth, measured.index_growth = heap_after - heap, index_after - index
+        measured.wal_bytes = wal_after - wal
+        if measured.wal_uploaded is not None:
+            measured.call_wal_bytes = wal_after - measured.wal_uploaded
+        measured.fingerprint = server.run_file(CLONE, sql_file("fingerprint.sql")).replace("|", " ")
+        if measured.counts is not None:
+            measured.issues = server.query(
+                CLONE, ENGINE_ISSUES if contender.name.startswith("engine") else PEER_ISSUES).replace("|", " ")
+        return measured
+    finally:
+        drop(server, CLONE)

@@ -1,0 +1,135 @@
+"""One measured psql session: wall time, processor time of its server processes, memory.
+
+psql gets the script on its standard input and stays connected when it is through, because
+the counters of a backend vanish with it. What the script prints is read line by line:
+  @step NAME         what follows belongs to this step
+  @counts ...        created updated unchanged skipped rejected
+  @uploaded WAL      the file is in the server, after so many bytes of WAL
+"""
+import os
+import subprocess
+import threading
+import time
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def processor_seconds(pid, with_children=False):
+    """User and system time of a process, or None when it is not on this machine."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+    except OSError:
+        return None
+    own, children = sum(map(int, fields[11:13])), sum(map(int, fields[13:15]))
+    return (own + children if with_children else own) / TICKS
+
+
+def parent_of(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return int(stat.read().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
+
+
+def busy_seconds():
+    """Time that all processors together have worked since the machine was started."""
+    with open("/proc/stat") as stat:
+        user, nice, system, _, _, irq, soft, *_ = map(int, stat.readline().split()[1:])
+    return (user + nice + system + irq + soft) / TICKS
+
+
+class MemoryWatch(threading.Thread):
+    """Samples the private memory of a backend until it is stopped."""
+
+    def __init__(self, pid):
+        super().__init__(daemon=True)
+        self.path, self.peak, self.stopped = f"/proc/{pid}/status", 0, threading.Event()
+
+    def run(self):
+        while not self.stopped.wait(0.02):
+            try:
+                with open(self.path) as status:
+                    for line in status:
+                        if line.startswith("RssAnon:"):
+                            self.peak = max(self.peak, int(line.split()[1]))
+            except OSError:
+                return
+
+
+class Measurement:
+    """What one session cost. Numbers that could not be had are None."""
+
+    def __init__(self):
+        self.seconds = 0.0
+        self.steps = {}
+        self.counts = None
+        self.server_cpu = self.client_cpu = self.other_cpu = self.private_bytes = None
+        self.wal_uploaded = self.call_wal_bytes = None
+        self.wal_bytes = self.heap_growth = self.index_growth = None
+        self.fingerprint = self.issues = None
+
+    @property
+    def call_seconds(self):
+        """The import call alone, of a contender that uploads its file before."""
+        return self.steps.get("import")
+
+
+def run_session(command, environment, script):
+    """Runs `script` in one psql session and returns its Measurement."""
+    result = Measurement()
+    text = ("SELECT pg_backend_pid() AS pid \\gset\n\\echo @pid :pid\n"
+            + script + "\n\\echo @done\n")
+    busy = busy_seconds()
+    start = time.monotonic()
+    psql = subprocess.Popen(command, env=environment, text=True, stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    errors = []
+    error_reader = threading.Thread(target=lambda: errors.extend(psql.stderr), daemon=True)
+    error_reader.start()
+    psql.stdin.write(text)
+    psql.stdin.flush()
+    backend = postmaster = reaped = watch = step = None
+    done = False
+
+    def end_step():
+        if step:
+            result.steps[step] = time.monotonic() - step_start
+
+    for line in psql.stdout:
+        if line.startswith("@step "):
+            end_step()
+            step, step_start = line[6:].strip(), time.monotonic()
+        elif line.startswith("@counts "):
+            result.counts = [int(number or 0) for number in line.split()[1:]]
+        elif line.startswith("@uploaded "):
+            result.wal_uploaded = int(line.split()[1])
+        elif line.startswith("@pid "):
+            backend = int(line.split()[1])
+            postmaster = parent_of(backend)
+            # Parallel workers are counted with the postmaster, which reaps them.
+            reaped = processor_seconds(postmaster, with_children=True) if postmaster else None
+            watch = MemoryWatch(backend)
+            watch.start()
+        elif line.startswith("@done"):
+            end_step()
+            done = True
+            break
+    result.seconds = time.monotonic() - start
+    if done:
+        result.client_cpu = processor_seconds(psql.pid)
+        own = processor_seconds(backend)
+        if own is not None and reaped is not None:
+            result.server_cpu = own + processor_seconds(postmaster, with_children=True) - reaped
+            result.other_cpu = max(0.0, busy_seconds() - busy - result.server_cpu
+                                   - result.client_cpu)
+        watch.stopped.set()
+        watch.join()
+        result.private_bytes = watch.peak * 1024 or None
+        psql.stdin.close()
+    psql.wait()
+    error_reader.join()
+    if not done or psql.returncode != 0:
+        raise RuntimeError("psql failed:\n" + "".join(errors).strip())
+    return result

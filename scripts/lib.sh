@@ -1,0 +1,188 @@
+# What scripts/ and test/cluster share: packages, the build, and throwaway clusters. To be sourced by bash.
+#
+# Whoever sources this gets an EXIT trap that stops the cluster and takes back what was put on the machine only for a
+# moment. Nothing here touches a cluster that it did not make itself.
+
+set -euo pipefail
+
+root_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# The caller's PostgreSQL settings must not lead to his own server; his pg_config stays in force.
+pg_version=${PG_VERSION:-15}
+pg_config=${PG_CONFIG:-/usr/lib/postgresql/$pg_version/bin/pg_config}
+unset "${!PG@}" MAKEFLAGS MAKELEVEL
+export PG_CONFIG=$pg_config PG_VERSION=$pg_version PGCLIENTENCODING=UTF8 LC_ALL=C.UTF-8
+
+# shellcheck disable=SC2034  # the lists are for those who source this
+demo_packages=("postgresql-$pg_version" "postgresql-server-dev-$pg_version" libcsv-dev libutf8proc-dev g++ make)
+# shellcheck disable=SC2034
+check_packages=("${demo_packages[@]}" cmake clang libclang-rt-14-dev libgtest-dev "postgresql-$pg_version-pgtap"
+                libtap-parser-sourcehandler-pgtap-perl python3)
+
+# The caller's standard error, also for what runs with its output in a log.
+exec 4>&2
+
+fail() {
+    printf '%s\n' "$@" >&4
+    exit 1
+}
+
+# ---- packages ------------------------------------------------------------------------------------------------------
+
+as_root() {
+    if ((EUID == 0)); then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        fail 'This needs root: run it as root, or install sudo.'
+    fi
+}
+
+# Prints those of the given packages that are not installed.
+missing_packages() {
+    local package
+    for package in "$@"; do
+        [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || printf '%s\n' "$package"
+    done
+}
+
+# Installing a PostgreSQL server makes and starts a cluster "main", unless a file here says otherwise. It is there only
+# while packages are being installed.
+no_cluster_dir=/etc/postgresql-common/createcluster.d
+no_cluster_file=$no_cluster_dir/customer_import_no_main_cluster.conf
+no_cluster_file_made=
+no_cluster_dir_made=
+
+forbid_main_cluster() {
+    if [[ ! -d $no_cluster_dir ]]; then
+        no_cluster_dir_made=yes
+        as_root mkdir -p "$no_cluster_dir" || return
+    fi
+    no_cluster_file_made=yes
+    echo 'create_main_cluster = false' | as_root tee "$no_cluster_file" >/dev/null
+}
+
+allow_main_cluster() {
+    [[ -n $no_cluster_file_made ]] || return 0
+    no_cluster_file_made=
+    as_root rm -f "$no_cluster_file"
+    [[ -z $no_cluster_dir_made ]] || as_root rmdir --ignore-fail-on-non-empty "$no_cluster_dir"
+}
+
+apt_get() {
+    as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
+        apt-get -q -y -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@" </dev/null
+}
+
+# Installs those of the given packages that are missing, and nothing if none is.
+install_packages() {
+    local missing
+    mapfile -t missing < <(missing_packages "$@")
+    ((${#missing[@]})) || return 0
+    command -v apt-get >/dev/null || fail "This needs apt, or these packages: ${missing[*]}"
+    apt_get update && forbid_main_cluster && apt_get install --no-install-recommends "${missing[@]}" || return
+    allow_main_cluster
+}
+
+# ---- build ---------------------------------------------------------------------------------------------------------
+
+# Builds as the caller; only the installation needs root.
+build_and_install() {
+    [[ -x $PG_CONFIG ]] || fail "There is no $PG_CONFIG; name yours with PG_CONFIG=..."
+    make -C "$root_dir" -j"$(nproc)" PG_CONFIG="$PG_CONFIG" &&
+        as_root make -C "$root_dir" install PG_CONFIG="$PG_CONFIG"
+}
+
+# Runs a command with its output in a file, and shows the end of that file only if the command fails. The functions
+# that are run so end at their first failure by themselves: set -e does not hold where a result is asked for.
+run_quietly() {
+    local log=$1 result=0
+    shift
+    "$@" >"$log" 2>&1 || result=$?
+    ((result == 0)) || tail -n 40 "$log" >&2
+    return "$result"
+}
+
+# ---- throwaway clusters --------------------------------------------------------------------------------------------
+
+cluster_dir=
+cluster_log_copy=
+
+# The server refuses to run as root, so root lets the user postgres run it.
+as_server() {
+    local switch=()
+    ((EUID != 0)) || switch=(setpriv --reuid=postgres --regid=postgres --init-groups)
+    (cd "$cluster_dir" && "${switch[@]}" "$@" </dev/null 3>&- 4>&-)
+}
+
+# Starts a new cluster and points PGHOST, PGPORT, PGUSER and PATH to it; it listens on a socket in its own directory,
+# which nobody else may enter. Arguments: further settings, name=value.
+start_cluster() {
+    local setting bin_dir
+    bin_dir=$("$PG_CONFIG" --bindir) || fail "There is no $PG_CONFIG; name yours with PG_CONFIG=..."
+    # Not TMPDIR: a path to a socket must be short, and the user postgres must be able to reach it.
+    cluster_dir=$(mktemp -d /tmp/customer_import.XXXXXX)
+    ((EUID != 0)) || chown postgres: "$cluster_dir"
+    as_server "$bin_dir/initdb" --pgdata="$cluster_dir/data" --username=postgres --auth=trust --encoding=UTF8 \
+        --locale=C.UTF-8 --no-sync >"$cluster_dir/initdb.log" 2>&1 || { cat "$cluster_dir/initdb.log" >&2; return 1; }
+    for setting in "unix_socket_directories=$cluster_dir" listen_addresses= "$@"; do
+        printf "%s = '%s'\n" "${setting%%=*}" "${setting#*=}"
+    done >>"$cluster_dir/data/postgresql.conf"
+    as_server "$bin_dir/pg_ctl" --pgdata="$cluster_dir/data" --log="$cluster_dir/server.log" --silent --wait start ||
+        { cat "$cluster_dir/server.log" >&2; return 1; }
+    export PATH="$bin_dir:$PATH" PGHOST="$cluster_dir" PGPORT=5432 PGUSER=postgres
+}
+
+stop_cluster() {
+    [[ -n $cluster_dir ]] || return 0
+    if [[ -e $cluster_dir/data/postmaster.pid ]]; then
+        as_server "$("$PG_CONFIG" --bindir)/pg_ctl" --pgdata="$cluster_dir/data" --silent --mode=immediate stop || true
+    fi
+    if [[ -n $cluster_log_copy && -e $cluster_dir/server.log ]]; then
+        cp --no-preserve=all "$cluster_dir/server.log" "$cluster_log_copy" || true
+    fi
+    rm -rf "$cluster_dir"
+    cluster_dir=
+}
+
+# ---- suites --------------------------------------------------------------------------------------------------------
+
+# Makes everything ready for suites; the server's log goes to the given file at the end.
+prepare_check() {
+    cluster_log_copy=$1
+    install_packages "${check_packages[@]}" && build_and_install &&
+        start_cluster fsync=off synchronous_commit=off full_page_writes=off
+}
+
+command_pid=
+
+# Runs a command in the background, where Ctrl-C can end the waiting, for at most so many seconds (0: no limit).
+run_limited() {
+    local seconds=$1 status=0
+    shift
+    timeout --kill-after=30 "$seconds" env --default-signal=INT,QUIT "$@" </dev/null &
+    command_pid=$!
+    wait "$command_pid" || status=$?
+    command_pid=
+    return "$status"
+}
+
+stop_command() {
+    [[ -n $command_pid ]] || return 0
+    if kill "$command_pid" 2>/dev/null; then
+        wait "$command_pid" || true
+    fi
+    command_pid=
+}
+
+# ---- the end -------------------------------------------------------------------------------------------------------
+
+clean_up() {
+    trap '' INT TERM HUP
+    stop_command
+    stop_cluster
+    allow_main_cluster
+}
+trap clean_up EXIT
+trap 'exit 130' INT

@@ -1,0 +1,369 @@
+"""Memory: what a long session keeps, and what becomes of a session that gets no more. Runs in a cluster of its own."""
+
+from client import Lost, ServerError, Session
+from harness import (IMPORT, created, csv, import_text, new_customers, open_session, status_of, usable)
+from own_server import Limited
+
+OOM = "53200"
+MB = 1024 * 1024
+
+PREPARE = """
+CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.user_name LIKE 'cancel%' THEN
+        PERFORM pg_cancel_backend(pg_backend_pid());
+        PERFORM pg_sleep(60);
+    ELSIF NEW.user_name LIKE 'boom%' THEN
+        RAISE EXCEPTION USING MESSAGE = repeat('boom', 1000), ERRCODE = 'XX000';
+    END IF;
+    RETURN NEW;
+END $$;
+"""
+
+ATTRIBUTES = "userName,email,firstName,lastName,company,addRoles"
+
+
+def wide(count, prefix="user"):
+    return csv((f"{prefix}{index},{prefix}{index}@example.com,First name {index},Last name {index},Company {index},buyer"
+                for index in range(count)), ATTRIBUTES)
+
+
+# ---- what a long session keeps -------------------------------------------------------------------------------------
+
+MEASURES = """
+SELECT sum(total_bytes)::bigint, count(*) FILTER (WHERE name LIKE 'CachedPlan%' OR name LIKE 'SPI%'),
+       (SELECT count(*) FROM pg_ls_tmpdir()), probe_level(), probe_live(),
+       (SELECT count(*) FROM pg_prepared_statements), (SELECT count(*) FROM pg_cursors WHERE name <> '')
+  FROM pg_backend_memory_contexts
+"""
+
+
+class Measure:
+    def __init__(self, session):
+        row = [int(value) for value in session.rows(MEASURES)[0]]
+        self.contexts, self.left = row[0], row[1:]
+        self.anonymous = status_of(session.pid, "RssAnon")
+
+
+def soak(report):
+    with open_session() as session:
+        session.rows(PREPARE)
+        session.rows("CREATE TABLE files AS SELECT lo_from_bytea(0, 'userName,addRoles\nlarge,buyer\n') AS large_object")
+
+        def imports(index):
+            kind = index % 6
+            if kind == 0:
+                return IMPORT, [csv([f"user{index % 100},buyer", f"other{index % 100},approver"])]
+            if kind == 1:
+                return IMPORT, [csv([f"user{index % 100},{index},buyer"], "userName,phone,addRoles")]
+            if kind == 2:
+                return IMPORT, [csv(["bad,nosuch", ",buyer", "x,y,z", "good,buyer"])]
+            if kind == 3:
+                return ("SELECT * FROM customer_import.import_customers($1::bytea, 'Create & Update', encoding => 'LATIN1')",
+                        [csv(["m\xfcller,M\xfcller"], "userName,lastName").encode("latin-1")])
+            if kind == 4:
+                return "SELECT customer_import.import_customers(large_object, 'Create & Update') FROM files", None
+            return ("SELECT customer_import.import_customers($1::text, 'Update Only', unknown_roles => 'create')",
+                    [csv([f"user{index % 100},code{index % 50}"])])
+
+        def repeat(name, count, step, allowed=None):
+            """Runs a step often, after a warm-up, and compares what the session holds."""
+            for index in range(count // 4):
+                step(index)
+            session.value("SELECT 1")
+            before = Measure(session)
+            for index in range(count):
+                step(index)
+            after = Measure(session)
+            grown = after.anonymous - before.anonymous
+            report.line(grown <= 1024 and after.contexts - before.contexts <= 65536,
+                        f"{name}: memory is flat", f"RssAnon {before.anonymous} -> {after.anonymous} kB",
+                        f"memory contexts {before.contexts} -> {after.contexts} bytes")
+            report.note(f"{name}: RssAnon {before.anonymous} -> {after.anonymous} kB, "
+                        f"memory contexts {before.contexts} -> {after.contexts} bytes")
+            report.equal(after.left, before.left, f"{name}: no plan, temporary file, subtransaction, object or cursor is left")
+            report.line(not allowed and usable(session), f"{name}: every step ended as it should, the session works",
+                        *(allowed or [])[:5])
+
+        wrong = []
+
+        def fails_with(state, sql, parameters=None):
+            error = session.error(sql, parameters)
+            if error is None or error.sqlstate != state:
+                wrong.append(f"expected {state}, got {error}")
+
+        repeat("2,000 imports", 2000, lambda index: session.rows(*imports(index)), wrong)
+        repeat("500 refused files", 500, lambda index: fails_with("22P04", IMPORT, ["userName,addRoles\na,b\n\"open"]), wrong)
+        repeat("500 wrong calls", 500, lambda index: fails_with(
+            "22023", "SELECT customer_import.import_customers('a', $1)", ["mode " * 100]), wrong)
+        repeat("500 imports in a READ ONLY transaction", 500, lambda index: fails_with(
+            "25006", "BEGIN READ ONLY; SELECT customer_import.import_customers(E'userName,email\\na,b\\n', 'Create Only'); COMMIT")
+            or session.rows("ROLLBACK"), wrong)
+        session.rows("CREATE TRIGGER fails BEFORE INSERT ON customers FOR EACH ROW EXECUTE FUNCTION fails()")
+        repeat("500 imports that fail in the database", 500,
+               lambda index: fails_with("XX000", IMPORT, [csv(["fine,buyer", "boom,buyer"])]), wrong)
+        repeat("500 imports that are canceled", 500,
+               lambda index: fails_with("57014", IMPORT, [csv(["fine,buyer", "cancel,buyer"])]), wrong)
+        failing = "customer_import.import_customers(E'userName,addRoles\\nfine,buyer\\nboom,buyer\\n', 'Create & Update')"
+        repeat("500 failures caught by PL/pgSQL in one transaction", 5, lambda index: session.rows(f"""
+            DO $$ BEGIN FOR i IN 1..100 LOOP BEGIN PERFORM {failing}; EXCEPTION WHEN internal_error THEN NULL; END; END LOOP;
+            END $$"""), wrong)
+        session.rows("DROP TRIGGER fails ON customers")
+        session.rows("ALTER TABLE customers ADD CONSTRAINT no_odd CHECK (email NOT LIKE 'odd%')")
+        halved = csv((f"user{index},{'odd' if index % 20 == 7 else 'even'}{index}" for index in range(200)), "userName,email")
+        repeat("100 imports with 10 records each that fail in the database", 100,
+               lambda index: session.rows(IMPORT, [halved]), wrong)
+        session.rows("ALTER TABLE customers DROP CONSTRAINT no_odd; TRUNCATE customers")
+    growth(report)
+
+
+def peak_of(sql, parameters):
+    """The most memory that a new session takes for a query, in kB."""
+    with open_session() as session:
+        import_text(session, new_customers(3, "warm"))
+        before = status_of(session.pid, "RssAnon")
+        session.start(sql, parameters)
+        most = before
+        while session.busy():
+            most = max(most, status_of(session.pid, "RssAnon"))
+            session.wait_readable(0.005)
+        session.finish()
+        session.rows("TRUNCATE customers")
+        return most - before
+
+
+def growth(report):
+    """Memory follows the batch, not the file, and not the number of failures in it."""
+    from_large_object = "SELECT customer_import.import_customers(large_object, 'Create & Update') FROM large_files WHERE n = $1"
+    with open_session() as session:
+        session.rows("CREATE TABLE large_files (n int, large_object oid)")
+        for count in (100000, 400000):
+            session.rows("INSERT INTO large_files SELECT $1, lo_from_bytea(0, convert_to($2, 'UTF8'))", [count, wide(count)])
+        session.rows("ALTER TABLE customers ADD CONSTRAINT not_odd CHECK (email NOT LIKE 'odd%')")
+    small, large = (peak_of(from_large_object, [count]) for count in (100000, 400000))
+    report.note(f"a large object of 100,000 records takes {small} kB, one of 400,000 takes {large} kB")
+    report.line(large < small + 16 * 1024, "memory does not grow with the file", f"{small} kB, then {large} kB")
+    same = peak_of(IMPORT, [csv(f"same,{index}" for index in range(50000)).replace("addRoles", "phone", 1)])
+    report.note(f"50,000 records of one customer take {same} kB")
+    report.line(same < 128 * 1024, "memory does not grow with the records of one customer", f"{same} kB")
+    failing = csv((f"user{index},{'odd' if index % 10 == 7 else 'even'}{index}" for index in range(20000)), "userName,email")
+    halved = peak_of(IMPORT, [failing])
+    report.note(f"20,000 records of which 2,000 fail take {halved} kB")
+    report.line(halved < 128 * 1024, "memory does not grow with the failures of a batch", f"{halved} kB")
+    with open_session() as session:
+        session.rows("SELECT lo_unlink(large_object) FROM large_files; DROP TABLE large_files;"
+                     " ALTER TABLE customers DROP CONSTRAINT not_odd")
+
+
+# ---- no more memory ------------------------------------------------------------------------------------------------
+
+def too_much(report):
+    """Requests that no machine can grant."""
+    with open_session() as session:
+        for how, size, state, words in (
+                ("palloc", 1 << 30, "XX000", "invalid memory alloc request size"),
+                ("huge", 1 << 50, OOM, "out of memory"),
+                ("vector", 1 << 50, OOM, "out of memory"),
+                ("vector", (1 << 63) - 1, OOM, "out of memory"),
+                ("palloc", 1 << 20, None, None)):
+            error = session.error("SELECT probe_allocate($1, $2)", [how, size])
+            report.equal(error and (error.sqlstate, words in error.message), state and (state, True),
+                         f"{how} of {size} bytes")
+            report.line(usable(session), f"{how} of {size} bytes leaves a session that works")
+        limited = Limited(session)
+        for how in ("vector", "string", "pieces", "huge", "contexts"):
+            wrong = []
+            for more in (0, 256 * 1024, MB, 7 * MB, 40 * MB):
+                limited.limit(more)
+                error = session.error("SELECT probe_allocate($1, $2)", [how, 64 * MB])
+                if error is None or error.sqlstate != OOM:
+                    wrong.append(f"with {more} bytes: {error}")
+                if not usable(session):
+                    wrong.append(f"with {more} bytes: the session does not work")
+                limited.lift()
+            report.line(not wrong, f"{how} of 64 MB under an address-space limit: 53200, and the session goes on", *wrong)
+
+
+def place_of(error):
+    """Where memory was missing, as far as the error tells."""
+    if error.detail is None:
+        return "C++"
+    return "server, " + error.detail.rsplit("memory context ", 1)[-1].strip('."')
+
+
+def tight_limits(report, folder):  # pylint: disable=unused-argument
+    """Imports in a session that may grow by so much only: the failure comes at a different place each time."""
+    places = {}
+    with open_session() as session:
+        session.rows("CREATE TABLE files (name text, large_object oid, bytes bytea); ALTER TABLE files ALTER bytes SET STORAGE"
+                     " EXTERNAL")
+        session.rows("INSERT INTO files SELECT 'wide', lo_from_bytea(0, convert_to($1, 'UTF8')), convert_to($1, 'UTF8')",
+                     [wide(60000)])
+        session.rows("INSERT INTO files SELECT 'issues', lo_from_bytea(0, convert_to($1, 'UTF8')), convert_to($1, 'UTF8')",
+                     [csv(f"user{index},nosuch" for index in range(30000))])
+        for name, argument in (("wide", "large_object"), ("wide", "bytes"), ("issues", "large_object")):
+            wrong, failed, went_well = [], 0, 0
+            limits = [int(64 * 1024 * 1.32 ** step) for step in range(30)]
+            for more in limits:
+                session.rows("TRUNCATE customers")
+                limited = Limited(session)
+                limited.limit(more)
+                try:
+                    error = session.error(f"SELECT customer_import.import_customers({argument}, 'Create & Update')"
+                                          " FROM files WHERE name = $1", [name])
+                    applied = session.value("SELECT count(*) FROM customers")
+                    works = usable(session)
+                finally:
+                    limited.lift()
+                if error is None:
+                    went_well += 1
+                elif error.sqlstate == OOM:
+                    failed += 1
+                    place = place_of(error)
+                    places[place] = places.get(place, 0) + 1
+                else:
+                    wrong.append(f"with {more} bytes: {error}")
+                if (error is not None and applied != "0") or not works:
+                    wrong.append(f"with {more} bytes: {applied} customers, the session works: {works}")
+                if import_text(session, new_customers(3, "after")) != created(3):
+                    wrong.append(f"with {more} bytes: the next import is wrong")
+                if failed and went_well > 1:
+                    break
+            report.line(not wrong and failed >= 8, f"imports under an address-space limit: {name} as {argument}", *wrong,
+                        f"{failed} failed")
+            report.note(f"{name} as {argument}: {failed} limits were too low, {went_well} sufficed")
+        session.rows("SELECT lo_unlink(large_object) FROM files; DROP TABLE files; TRUNCATE customers")
+    report.note("memory was missing in: " + ", ".join(f"{place} ({count})" for place, count in sorted(places.items())))
+    report.line("C++" in places and len(places) > 3, "memory was missing in C++ and in the server, at several places", places)
+
+
+def limited_server(report, server):
+    """The whole server under ulimit -v, so low that an import of a large file cannot have what it needs."""
+    with open_session() as session:
+        session.rows("CREATE TABLE files (n int, bytes bytea); ALTER TABLE files ALTER bytes SET STORAGE EXTERNAL")
+        text = wide(50000)
+        session.rows("INSERT INTO files VALUES (1, convert_to($1, 'UTF8'))", [text])
+        # 300 MB and more; the header of what is appended is a record like others.
+        session.rows("INSERT INTO files SELECT 2, string_agg(bytes, '') FROM files, generate_series(1, $1)",
+                     [1 + 300 * MB // len(text)])
+        size = int(session.value("SELECT max(length(bytes)) FROM files"))
+        idle = status_of(session.pid, "VmSize") * 1024
+    wrong, failed = [], 0
+    limits = [idle + int(6 * MB * 1.2 ** step) for step in range(20)]
+    for limit in limits:
+        if not server.restart(address_space=limit):
+            wrong.append(f"the server did not start with {limit} bytes")
+            continue
+        try:
+            with open_session() as other, open_session() as session:
+                import_text(session, new_customers(3, "before"))
+                for number in (1, 2):
+                    before = session.value("SELECT count(*) FROM customers")
+                    error = session.error("SELECT customer_import.import_customers(bytes, 'Create & Update') FROM files"
+                                          " WHERE n = $1", [number])
+                    if error is None:
+                        session.rows("DELETE FROM customers")
+                        continue
+                    failed += 1
+                    if error.sqlstate != OOM:
+                        wrong.append(f"with {limit} bytes: {error}")
+                    if session.value("SELECT count(*) FROM customers") != before:
+                        wrong.append(f"with {limit} bytes: something was applied")
+                    if import_text(session, new_customers(2, f"after{limit}-{number}-")) != created(2):
+                        wrong.append(f"with {limit} bytes: the next import of the same session is wrong")
+                    if not usable(session) or not usable(other):
+                        wrong.append(f"with {limit} bytes: a session does not work")
+        except (Lost, ServerError) as error:
+            wrong.append(f"with {limit} bytes: {error}")
+    server.restart()
+    report.line(not wrong and failed >= 20, f"a file of {size >> 20} MB and one of {len(text) >> 20} MB in a server under 20"
+                " limits of address space: 53200, the session and the server go on", *wrong, f"{failed} imports failed")
+    with open_session() as session:
+        session.rows("DROP TABLE files; TRUNCATE customers")
+
+
+# ---- each allocation fails once ------------------------------------------------------------------------------------
+
+def failing_allocations(report, server, folder):
+    """Makes one allocation after the other fail, the server's and those of C++, in an import that does all kinds of things."""
+    if not server.restart(LD_PRELOAD=str(folder / "failing_malloc.so")):
+        report.line(False, "the server starts with failing_malloc")
+        return
+    with open_session() as session:
+        session.rows("ALTER TABLE customers ADD CONSTRAINT not_odd CHECK (email <> 'odd')")
+        session.rows("CREATE TABLE files AS SELECT convert_to($1, 'LATIN1') AS bytes", [csv(
+            ["old,new@example.com,buyer,"] + [f"m\xfcller{index},{'odd' if index == 7 else 'even'},nosuch{index}"[:60] +
+                                               ",approver" for index in range(6)] +
+            [f"new{index},{'odd' if index == 4 else 'even'},buyer,approver" for index in range(12)] +
+            ["\"broken\"x,,,", ",,buyer,", "old,,approver,buyer"], "userName,email,addRoles,removeRoles")])
+    sql = ("SELECT probe_fail_allocations($1, $2), customer_import.import_customers(bytes, 'Create & Update',"
+           " encoding => 'LATIN1') FROM files")
+
+    def reset(session):
+        session.rows("SELECT probe_fail_allocations(0, 0)")
+        session.rows("TRUNCATE customers; INSERT INTO customers (user_name, email) VALUES ('old', 'old@example.com')")
+
+    def result(session):
+        return session.rows("SELECT user_name, email, roles FROM customers ORDER BY user_name")
+
+    for warm, runs in ((True, 700), (False, 60)):
+        with open_session() as session:
+            reset(session)
+            if warm:
+                for _ in range(3):
+                    session.rows(sql, [1 << 40, 1])
+                    reset(session)
+            session.rows(sql, [1 << 40, 1])
+            total = int(session.value("SELECT probe_allocations()"))
+            reference = result(session)
+            reset(session)
+        wrong, failed, seen = [], 0, {}
+        session = open_session()
+        for step in range(runs):
+            first = 1 + total * step // runs
+            count = (1, 1, 2, 20)[step % 4]
+            try:
+                if not warm:
+                    session.close()
+                    session = open_session()
+                reset(session)
+                error = session.error(sql, [first, count])
+                session.rows("SELECT probe_fail_allocations(0, 0)")
+                if error is None:
+                    if result(session) != reference:
+                        wrong.append(f"allocation {first}, {count}: the import went well with another result")
+                elif error.sqlstate == OOM:
+                    failed += 1
+                    seen[place_of(error)] = seen.get(place_of(error), 0) + 1
+                else:
+                    wrong.append(f"allocation {first}, {count}: {error}")
+                if error is not None and result(session) != [("old", "old@example.com", "{}")]:
+                    wrong.append(f"allocation {first}, {count}: something was applied: {result(session)}")
+                if step % 20 == 0:
+                    reset(session)
+                    session.rows(sql, [1 << 40, 1])
+                    if result(session) != reference:
+                        wrong.append(f"allocation {first}, {count}: the next import is wrong")
+                if not usable(session):
+                    wrong.append(f"allocation {first}, {count}: the session does not work")
+            except (Lost, ServerError) as trouble:
+                wrong.append(f"allocation {first}, {count}: {trouble}")
+                session.close()
+                session = open_session()
+        session.close()
+        kind = "a warm session" if warm else "new sessions"
+        report.line(not wrong and failed > runs // 4, f"allocations that fail, {runs} of {total}, in {kind}", *wrong[:20],
+                    f"{failed} imports failed, {len(wrong)} wrongly")
+        report.note(f"{kind}: {failed} of {runs} imports failed, in C++: {seen.get('C++', 0)}, in the server: "
+                    f"{failed - seen.get('C++', 0)} at {len(seen)} places")
+    with Session() as session:
+        session.rows("SELECT 1")
+    server.restart()
+
+
+def run_all(report, server, folder):
+    report.run(soak)
+    report.run(too_much)
+    report.run(tight_limits, folder)
+    report.run(limited_server, server)
+    report.run(failing_allocations, server, folder)

@@ -1,0 +1,24 @@
+-- The functions of probe.cpp; MODULE stands for the library. Their schema is the current one.
+CREATE FUNCTION probe_live() RETURNS int LANGUAGE C AS 'MODULE', 'probe_live';
+CREATE FUNCTION probe_live_when_raised() RETURNS int LANGUAGE C AS 'MODULE', 'probe_live_when_raised';
+CREATE FUNCTION probe_level() RETURNS int LANGUAGE C AS 'MODULE', 'probe_level';
+CREATE FUNCTION probe_throw(text) RETURNS void LANGUAGE C AS 'MODULE', 'probe_throw';
+CREATE FUNCTION probe_throw_text(text, text) RETURNS void LANGUAGE C AS 'MODULE', 'probe_throw_text';
+CREATE FUNCTION probe_run(text) RETURNS bigint LANGUAGE C AS 'MODULE', 'probe_run';
+CREATE FUNCTION probe_rethrow(text) RETURNS void LANGUAGE C AS 'MODULE', 'probe_rethrow';
+CREATE FUNCTION probe_direct(text) RETURNS void LANGUAGE C AS 'MODULE', 'probe_direct';
+CREATE FUNCTION probe_nested(int, text) RETURNS text LANGUAGE C AS 'MODULE', 'probe_nested';
+CREATE FUNCTION probe_recurse() RETURNS void LANGUAGE C AS 'MODULE', 'probe_recurse';
+CREATE FUNCTION probe_subtransaction(text) RETURNS text LANGUAGE C AS 'MODULE', 'probe_subtransaction';
+CREATE FUNCTION probe_subtransaction_throw(text) RETURNS text LANGUAGE C AS 'MODULE', 'probe_subtransaction_throw';
+CREATE FUNCTION probe_nest(int, int, boolean) RETURNS text LANGUAGE C AS 'MODULE', 'probe_nest';
+CREATE FUNCTION probe_pass_through(int, text) RETURNS text LANGUAGE C AS 'MODULE', 'probe_pass_through';
+CREATE FUNCTION probe_many_subtransactions(int, text) RETURNS int LANGUAGE C AS 'MODULE', 'probe_many_subtransactions';
+CREATE FUNCTION probe_spi_context(text) RETURNS text LANGUAGE C AS 'MODULE', 'probe_spi_context';
+CREATE FUNCTION probe_owner(text) RETURNS text LANGUAGE C AS 'MODULE', 'probe_owner';
+CREATE FUNCTION probe_tuplestore(int, text) RETURNS text LANGUAGE C AS 'MODULE', 'probe_tuplestore';
+CREATE FUNCTION probe_loop(text) RETURNS void LANGUAGE C AS 'MODULE', 'probe_loop';
+CREATE FUNCTION probe_allocate(text, bigint) RETURNS void LANGUAGE C AS 'MODULE', 'probe_allocate';
+CREATE FUNCTION probe_fail_allocations(bigint, int) RETURNS void LANGUAGE C AS 'MODULE', 'probe_fail_allocations';
+CREATE FUNCTION probe_allocations() RETURNS bigint LANGUAGE C AS 'MODULE', 'probe_allocations';
+CREATE TABLE marks (mark text);

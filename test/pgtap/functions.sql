@@ -1,0 +1,76 @@
+-- Every function: volatility, strictness, parallel safety, language, and who may call it.
+BEGIN;
+SELECT plan(82);
+
+CREATE ROLE regress_anybody;
+
+-- What is expected of each: v/s/i, strict, u/r/s as pg_proc has it, and whether PUBLIC may call it
+CREATE TEMPORARY TABLE expected (signature text PRIMARY KEY, volatility "char", strict boolean, parallel "char", everybody boolean);
+INSERT INTO expected VALUES
+    ('role_set(text[])', 'i', true, 's', true),
+    ('is_role_set(text[])', 'i', true, 's', true),
+    ('parse_role_set(text)', 'i', true, 's', true),
+    ('role_set_union(text[],text[])', 'i', true, 's', true),
+    ('role_set_difference(text[],text[])', 'i', true, 's', true),
+    ('role_set_intersection(text[],text[])', 'i', true, 's', true),
+    ('role_set_agg(text[])', 'i', false, 's', true),
+    ('fold_user_name(text)', 'i', true, 's', true),
+    ('is_user_name(text)', 'i', true, 's', true),
+    ('_role_codes_changed()', 'v', false, 'u', false),
+    ('add_role_codes(text[],boolean)', 'v', true, 'u', false),
+    ('alter_role_code(text,text,text,boolean)', 'v', false, 'u', false),
+    ('remove_role_codes(text[])', 'v', true, 'u', false),
+    ('_guard_customers()', 'v', false, 'u', false),
+    ('create_customers_table(text)', 'v', true, 'u', false),
+    ('detach_customers_table()', 'v', false, 'u', false),
+    ('_read_change_page(bytea)', 'i', true, 's', false),
+    ('_decide(bigint,integer,boolean,tid,xid,text[],"any")', 'v', false, 'u', false),
+    ('_merged_roles(bigint,integer)', 'v', false, 'u', false),
+    ('import_customers(text,text,text,bigint,text,text,text,boolean,text)', 'v', false, 'u', false),
+    ('import_customers(bytea,text,text,bigint,text,text,text,boolean,text)', 'v', false, 'u', false),
+    ('import_customers(oid,text,text,bigint,text,text,text,boolean,text,boolean)', 'v', false, 'u', false),
+    ('import_report(bigint)', 's', true, 's', false),
+    ('rejected_csv(bigint)', 's', true, 'u', false),
+    ('rejected_csv_bytes(bigint)', 's', true, 'u', false),
+    ('import_template()', 's', false, 's', false);
+
+CREATE TEMPORARY VIEW functions AS
+    SELECT p.*, replace(p.oid::regprocedure::text, 'customer_import.', '') AS signature, l.lanname
+      FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
+     WHERE p.pronamespace = 'customer_import'::regnamespace;
+
+SELECT set_eq('SELECT signature FROM functions', 'SELECT signature FROM expected', 'there are these functions and no others');
+
+SELECT is(f.provolatile, e.volatility, format('%s is %s', e.signature,
+          CASE e.volatility WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END))
+  FROM expected AS e LEFT JOIN functions AS f USING (signature) ORDER BY e.signature;
+SELECT is(f.proisstrict AND f.prokind = 'f', e.strict, format('%s is %sstrict', e.signature, CASE WHEN e.strict THEN '' ELSE 'not ' END))
+  FROM expected AS e LEFT JOIN functions AS f USING (signature) ORDER BY e.signature;
+SELECT is(f.proparallel, e.parallel, format('%s is parallel %s', e.signature, CASE e.parallel WHEN 's' THEN 'safe' ELSE 'unsafe' END))
+  FROM expected AS e LEFT JOIN functions AS f USING (signature) WHERE NOT e.everybody ORDER BY e.signature;
+
+SELECT is_empty($$SELECT f.signature FROM functions AS f JOIN expected AS e USING (signature)
+                   WHERE e.everybody AND f.proparallel <> 's'$$, 'what everybody may call is parallel safe');
+SELECT set_eq($$SELECT signature FROM functions WHERE has_function_privilege('regress_anybody', oid, 'EXECUTE')$$,
+              'SELECT signature FROM expected WHERE everybody', 'PUBLIC may call what only computes, and nothing else');
+SELECT is_empty($$SELECT f.signature, a.grantee::regrole FROM functions AS f, aclexplode(f.proacl) AS a
+                   WHERE a.grantee <> f.proowner AND a.grantee <> 0$$, 'no function is granted to a single role');
+SELECT is_empty($$SELECT f.signature FROM functions AS f, aclexplode(f.proacl) AS a WHERE a.grantee = 0 AND a.is_grantable$$,
+                'nobody may pass on what is granted to PUBLIC');
+SELECT is_empty('SELECT signature FROM functions WHERE proacl IS NULL', 'no function has the default privileges');
+
+-- Safety of all
+SELECT is_empty('SELECT signature FROM functions WHERE prosecdef', 'no function is SECURITY DEFINER');
+SELECT is_empty('SELECT signature FROM functions WHERE proleakproof', 'no function is LEAKPROOF');
+SELECT is_empty($$SELECT signature FROM functions WHERE lanname NOT IN ('c', 'internal') AND prosqlbody IS NULL
+                    AND NOT COALESCE('search_path=pg_catalog, pg_temp' = ANY (proconfig), false)$$,
+                'every function in SQL or PL is BEGIN ATOMIC or pins its search_path');
+SELECT is_empty($$SELECT signature FROM functions WHERE lanname = 'c' AND proconfig IS NOT NULL$$, 'no C function has a SET clause');
+SELECT is_empty($$SELECT signature FROM functions WHERE lanname = 'c' AND probin <> '$libdir/customer_import'$$,
+                'every C function is in the library of the extension');
+SELECT is_empty($$SELECT signature FROM functions WHERE lanname = 'c' AND prosrc !~ '^ci_[a-z_]+$'$$, 'every C symbol begins with ci_');
+SELECT is_empty($$SELECT signature FROM functions WHERE lanname = 'c' AND prorettype = 'trigger'::regtype AND signature !~ '^_'$$,
+                'trigger functions are internal: their names begin with _');
+
+SELECT * FROM finish();
+ROLLBACK;

@@ -1,0 +1,71 @@
+"""The file in examples/ and what scripts/demo runs on it."""
+
+import csv
+import re
+import subprocess
+
+from newcomer.harness import PSQL, ROOT, Database, check, check_equal
+
+EXAMPLES = ROOT / "examples"
+PRINTED = EXAMPLES / "role_assignments.out"
+OUTCOMES = ["created", "updated", "unchanged", "skipped", "rejected"]
+
+
+def test_example_file():
+    made = subprocess.run([EXAMPLES / "make_role_assignments"], stdout=subprocess.PIPE, check=True).stdout
+    check(made == (EXAMPLES / "role_assignments.csv").read_bytes(), "make_role_assignments makes role_assignments.csv")
+    lines = made.decode("latin-1").splitlines()
+    check(len(lines) - 1 >= 10_000, "it has at least 10,000 records", len(lines) - 1)
+
+
+def run_demo(database):
+    """Runs the SQL of the demo, with psql as scripts/demo calls it."""
+    return database.run([*PSQL, "--echo-all", "--quiet", "--pset=footer=off", "--file=role_assignments.sql"], cwd=EXAMPLES)
+
+
+def accept():
+    with Database("demo") as database:
+        PRINTED.write_text(run_demo(database).stdout, "utf-8")
+
+
+def test_demo():
+    with Database("demo") as database:
+        result = run_demo(database)
+        check(result.returncode == 0, "the demo runs to its end", result.stdout)
+        check_equal(result.stdout, PRINTED.read_text("utf-8"), "the demo prints examples/role_assignments.out")
+        lines = result.stdout.count("\n")
+        check(lines <= 100, "its output is short", lines)
+
+        for outcome in OUTCOMES:
+            count = database.query(f"SELECT sum({outcome}) FROM customer_import.imports")
+            check(count.isdigit() and int(count) > 0, f"some records are {outcome}", count)
+        check_equal(database.query(f"SELECT count(*) FROM customer_import.imports WHERE records = {' + '.join(OUTCOMES)}"),
+                    "2", "the outcomes of both imports add up to their records")
+        codes = database.query("SELECT count(DISTINCT code) FROM customer_import.import_issues WHERE outcome = 'rejected'")
+        check(codes.isdigit() and int(codes) >= 6, "records are rejected for many reasons", codes)
+        check_equal(database.large_objects(), "0", "no large object is left")
+        check_demo_against_python(database)
+
+
+def check_demo_against_python(database):
+    """Reads the good records in Python, and compares the roles that customers should have now."""
+    before = [set(), {"buyer"}, {"approver", "buyer"}, {"buyer", "quoteRequest"}]
+    roles = {f"user{number:05d}@example.com": set(before[number % 4]) for number in range(1, 9801)}
+    spelling = {code.lower(): code for code in ["approver", "buyer", "companyAdmin", "invoiceView", "orderView", "quoteRequest"]}
+    faulty = {int(line) for line in database.query(
+        "SELECT DISTINCT line FROM customer_import.import_issues WHERE import_id = 2 AND outcome = 'rejected'").split()}
+
+    def codes(cell):
+        return {spelling[code.strip().lower()] for code in re.split("[,;|]", cell) if code.strip()}
+
+    lines = (EXAMPLES / "role_assignments.csv").read_text("latin-1").splitlines()
+    for number, line in enumerate(lines, 1):
+        if number > 1 and number not in faulty:
+            name, add, remove, *_ = next(csv.reader([line]))
+            held = roles.setdefault(name.strip().lower(), set())
+            held -= codes(remove)
+            held |= codes(add)
+    expected = "\n".join(f"{name} {','.join(sorted(held))}" for name, held in sorted(roles.items()))
+    actual = database.query("SELECT user_name || ' ' || array_to_string(roles, ',') FROM customers ORDER BY user_name")
+    check([line.strip() for line in actual.splitlines()] == [line.strip() for line in expected.splitlines()],
+          "every customer has the roles that Python gives him")

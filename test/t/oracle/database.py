@@ -1,0 +1,178 @@
+"""The two databases: one in which the extension imports, one in which the oracle does. Both have the same names in them,
+so that the server's messages are equal to the letter."""
+
+import json
+import os
+import re
+import subprocess
+
+import pools
+import variants
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TEMPLATE, ENGINE, ORACLE = "regress_oracle_template", "regress_oracle_engine", "regress_oracle"
+OLD = "2001-01-01 00:00:00+00"
+
+ORACLE_GUARD = """
+DO $$
+DECLARE
+    x record;
+BEGIN
+    FOR x IN SELECT tgname FROM pg_trigger WHERE tgrelid = 'public.customers'::regclass AND NOT tgisinternal LOOP
+        EXECUTE format('DROP TRIGGER %I ON public.customers', x.tgname);
+    END LOOP;
+END $$;
+CREATE TRIGGER "~guard" BEFORE INSERT OR UPDATE ON public.customers FOR EACH ROW EXECUTE FUNCTION oracle.guard();
+"""
+
+
+class SqlError(Exception):
+    pass
+
+
+def psql(database, script):
+    """Runs a script; returns the rows that it printed as `tag JSON`, by tag."""
+    environment = dict(os.environ, PGCLIENTENCODING="UTF8", PGTZ="UTC", PGOPTIONS="-c client_min_messages=warning",
+                       PGDATABASE=database)
+    done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", "-"], input=script.encode(),
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, check=False)
+    if done.returncode != 0:
+        raise SqlError(done.stderr.decode(errors="replace")[:2000])
+    rows = {}
+    for text in done.stdout.decode().split("\n"):
+        tag, _, value = text.partition(" ")
+        if tag:
+            rows.setdefault(tag, []).append(json.loads(value))
+    return rows
+
+
+def drop_databases():
+    for name in (ENGINE, ORACLE, TEMPLATE):
+        psql("postgres", 'DROP DATABASE IF EXISTS "%s" WITH (FORCE);' % name)
+
+
+def make_databases():
+    drop_databases()
+    # A collation that does not order as bytes do shows where byte order was meant and not said.
+    psql("postgres", "CREATE DATABASE %s TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C' LOCALE_PROVIDER icu "
+                     "ICU_LOCALE 'en-US';" % TEMPLATE)
+    codes = ",".join(variants.literal(c) for c in pools.KNOWN_CODES + pools.LOST_CODES)
+    lost = ",".join(variants.literal(c) for c in pools.LOST_CODES)
+    psql(TEMPLATE, "CREATE EXTENSION customer_import; SELECT 'x 1' FROM customer_import.create_customers_table();"
+                   "SELECT 'x 1' FROM customer_import.add_role_codes(ARRAY[%s]);"
+                   "SELECT 'x 1' FROM customer_import.remove_role_codes(ARRAY[%s]);" % (codes, lost))
+    for name in (ENGINE, ORACLE):
+        psql("postgres", "CREATE DATABASE %s TEMPLATE %s;" % (name, TEMPLATE))
+    for part in ("oracle.sql", "oracle_apply.sql"):
+        with open(os.path.join(HERE, part), encoding="utf-8") as file:
+            psql(ORACLE, file.read())
+    psql(ORACLE, ORACLE_GUARD)
+
+
+# Scripts -------------------------------------------------------------------------------------------------------------
+
+def copy(table, rows):
+    """A COPY with its data, as psql reads it."""
+    lines = ["COPY %s FROM STDIN;" % table]
+    for row in rows:
+        lines.append("\t".join("\\N" if v is None else re.sub(
+            "[\\\\\n\r\t]", lambda m: {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}[m[0]], str(v)) for v in row))
+    return "\n".join(lines) + "\n\\.\n"
+
+
+def make_customers(file):
+    """Empties the customers table and puts the file's customers in, as if they had been there for long: triggers and
+    foreign keys do not see them."""
+    rows = [[c["userName"]] + [c[f] for f in pools.VALUE_FIELDS] + [c["active"], "{" + ",".join(c["roles"]) + "}"]
+            for c in file.customers]
+    return ("""
+SET synchronous_commit = off;
+SET session_replication_role = replica;
+TRUNCATE public.customers, v_audit;
+CREATE TEMP TABLE old_customer (user_name text, email text, first_name text, last_name text, phone text, company text,
+                                active boolean, roles text[]);
+""" + copy("old_customer", rows) + """
+INSERT INTO public.customers (user_name, email, first_name, last_name, phone, company, active, roles,
+                              created_at, updated_at)
+SELECT customer_import.fold_user_name(user_name), email, first_name, last_name, phone, company, active,
+       ARRAY(SELECT r FROM unnest(roles) r ORDER BY r COLLATE "C"), '%s', '%s'
+FROM old_customer;
+DROP TABLE old_customer;
+SET session_replication_role = origin;
+""" % (OLD, OLD))
+
+
+# What stands in the tables after an import: the same in both databases.
+STATE = """
+SELECT 'row ' || to_jsonb(s)::text FROM (
+    SELECT user_name, email, first_name, last_name, phone, company, active, roles,
+           created_at = '%s' AS created_long_ago, updated_at = '%s' AS updated_long_ago
+    FROM public.customers ORDER BY user_name COLLATE "C") s;
+SELECT 'audit ' || seen::text FROM v_audit ORDER BY id;
+""" % (OLD, OLD)
+
+
+def run_oracle(file):
+    """Applies the file's records by the oracle."""
+    columns = ["userName", "addRoles", "removeRoles", "roles", "email", "firstName", "lastName", "phone", "company",
+               "active"]
+    rows = [[r.line] + (list(r.fault) if r.fault else [None] * 3) + [r.cells.get(c) for c in columns]
+            for r in file.records]
+    script = (variants.RESET + file.variant_sql + make_customers(file)
+              + "TRUNCATE oracle.record, oracle.header, oracle.catalogue;"
+              + "INSERT INTO oracle.catalogue SELECT code FROM customer_import.role_codes;\n"
+              + copy("oracle.header", enumerate(file.columns, 1)) + copy("oracle.record", rows)
+              + "BEGIN; SELECT 'x 1' FROM oracle.apply(%s, %s); COMMIT;" % (
+                  variants.literal(file.mode), variants.literal(file.unknown_roles or "reject"))
+              + STATE + """
+SELECT 'outcome ' || to_jsonb(o)::text FROM oracle.outcome o ORDER BY line;
+SELECT 'issue ' || to_jsonb(s)::text FROM (
+    SELECT line, issue_number, outcome, (fault).* FROM oracle.issues ORDER BY line, issue_number) s;
+SELECT 'change ' || to_jsonb(c)::text FROM oracle.changes c ORDER BY line;
+SELECT 'code ' || to_jsonb(code)::text FROM oracle.catalogue ORDER BY code COLLATE "C";
+""")
+    return psql(ORACLE, script)
+
+
+def prepare_engine(file):
+    """Makes the file's variant in the extension's database."""
+    psql(ENGINE, variants.RESET + file.variant_sql)
+
+
+def run_engine(file, batch_rows):
+    """Imports the file by the extension."""
+    data = "'\\x%s'::bytea" % file.data.hex()
+    argument = {"bytea": data, "text": "convert_from(%s, 'UTF8')" % data, "oid": "(SELECT id FROM object)"}
+    options = "".join(", %s => %s" % (name, variants.literal(value)) for name, value in (
+        ("delimiter", file.delimiter_option), ("encoding", "LATIN1" if file.latin else None),
+        ("unknown_roles", file.unknown_roles), ("file_name", "random.csv")) if value is not None)
+    if file.argument == "oid":
+        options += ", unlink => true"
+    # A deferred foreign key must be deferred again after the import: a reference to nobody stands until the commit.
+    probe = ""
+    if file.variant == "deferred_fk" and variants.defers(file.variant_sql):
+        probe = ("INSERT INTO public.customers (user_name, company) VALUES ('~probe', 'Nowhere');"
+                 "DELETE FROM public.customers WHERE user_name = '~probe';")
+    script = ("SELECT 'x 1' FROM customer_import.remove_role_codes(ARRAY(SELECT code FROM customer_import.role_codes "
+              "WHERE code <> ALL (ARRAY[%s]) AND NOT code IN ('superuser', 'customerEdit', 'importView', 'importEdit')));"
+              % ",".join(variants.literal(c) for c in pools.KNOWN_CODES)
+              + make_customers(file)
+              + "CREATE TEMP TABLE before AS SELECT user_name, ctid AS place, xmin AS writer FROM public.customers;"
+              + "SET customer_import.batch_rows = %d; BEGIN;" % batch_rows
+              + ("CREATE TEMP TABLE object AS SELECT lo_from_bytea(0, %s) AS id;" % data
+                 if file.argument == "oid" else "")
+              + "CREATE TEMP TABLE result AS SELECT * FROM customer_import.import_customers(%s, %s%s);" % (
+                  argument[file.argument], variants.literal(file.mode), options)
+              + probe + "COMMIT;" + STATE + """
+SELECT 'result ' || to_jsonb(r)::text FROM result r;
+SELECT 'issue ' || to_jsonb(s)::text FROM (
+    SELECT i.line, issue_number, outcome, code, column_name, value, i.message, detail, hint, sqlstate, record
+    FROM customer_import.import_issues i JOIN result USING (import_id) ORDER BY line, issue_number) s;
+SELECT 'change ' || to_jsonb(s)::text FROM (
+    SELECT line, user_name, c.created, added, removed, before, after
+    FROM customer_import.import_changes c JOIN result USING (import_id) ORDER BY line) s;
+SELECT 'code ' || to_jsonb(code)::text FROM customer_import.role_codes ORDER BY code COLLATE "C";
+SELECT 'written ' || to_jsonb(user_name)::text FROM public.customers c
+WHERE NOT EXISTS (SELECT FROM before b WHERE b.user_name = c.user_name AND b.place = c.ctid AND b.writer = c.xmin);
+""")
+    return psql(ENGINE, script)

@@ -1,0 +1,207 @@
+#include "core/header_map.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace customer_import {
+namespace {
+
+using Cells = std::vector<std::string_view>;
+
+std::variant<HeaderMap, Refusal> create(const Cells& header, const std::vector<Field>& fields = standard_fields()) {
+    return HeaderMap::create(header, fields);
+}
+
+Refusal refusal_of(const Cells& header) {
+    const auto created = create(header);
+    const auto* refusal = std::get_if<Refusal>(&created);
+    EXPECT_NE(refusal, nullptr) << "accepted";
+    return refusal == nullptr ? Refusal() : *refusal;
+}
+
+HeaderMap map_of(const Cells& header, const std::vector<Field>& fields = standard_fields()) {
+    auto created = create(header, fields);
+    if (const auto* refusal = std::get_if<Refusal>(&created)) {
+        ADD_FAILURE() << refusal->message;
+        return {};
+    }
+    return std::get<HeaderMap>(std::move(created));
+}
+
+// The names of the fields that the columns mean, "-" for an ignored one.
+std::vector<std::string> names_of(const HeaderMap& map) {
+    std::vector<std::string> names;
+    for (const int index : map.columns()) {
+        names.push_back(index == HeaderMap::kIgnored ? "-" : map.fields()[static_cast<std::size_t>(index)].name);
+    }
+    return names;
+}
+
+using Names = std::vector<std::string>;
+
+TEST(HeaderMap, RefusesAHeaderWithoutUserName) {
+    const Refusal refusal = refusal_of({"email", "addRoles"});
+    EXPECT_EQ(refusal.fault, Refusal::Fault::broken_file);
+    EXPECT_EQ(refusal.message, "the header has no column \"userName\"");
+    EXPECT_EQ(refusal.detail, "Columns found: email, addRoles.");
+    EXPECT_EQ(refusal.hint, "Name the column with the user names \"userName\".");
+}
+
+TEST(HeaderMap, SuggestsTheDelimiterForASingleColumn) {
+    const Refusal refusal = refusal_of({"user:roles:mail:more"});
+    EXPECT_EQ(refusal.message, "the header has no column \"userName\"");
+    EXPECT_EQ(refusal.hint,
+              "Name the column with the user names \"userName\". If another character separates the columns, name it "
+              "with the option \"delimiter\".");
+}
+
+TEST(HeaderMap, RefusesAHeaderWithNothingToImport) {
+    const Refusal refusal = refusal_of({"userName", "_note", "colour"});
+    EXPECT_EQ(refusal.message, "the header has no column to import beside \"userName\"");
+    EXPECT_EQ(refusal.detail, "Columns found: userName, _note, colour.");
+    EXPECT_EQ(refusal.hint,
+              "Known columns: addRoles, removeRoles, roles, email, firstName, lastName, phone, company, active.");
+}
+
+TEST(HeaderMap, RefusesAFieldThatStandsTwice) {
+    const Refusal refusal = refusal_of({"userName", "addRoles", "email", "add_roles"});
+    EXPECT_EQ(refusal.message, "column \"addRoles\" stands twice in the header");
+    EXPECT_EQ(refusal.detail, "Columns 2 and 4 both mean \"addRoles\".");
+}
+
+TEST(HeaderMap, RefusesAFieldBesideItsAlias) {
+    EXPECT_EQ(refusal_of({"login", "userName", "email"}).detail, "Columns 1 and 2 both mean \"userName\".");
+    EXPECT_EQ(refusal_of({"userName", "mail", "E-Mail"}).detail, "Columns 2 and 3 both mean \"email\".");
+}
+
+TEST(HeaderMap, RefusesNearMisses) {
+    const Refusal refusal = refusal_of({"userName", "adRoles"});
+    EXPECT_EQ(refusal.message, "the header column \"adRoles\" is not known");
+    EXPECT_EQ(refusal.hint, "Did you mean \"addRoles\"? Begin its name with \"_\" to have it ignored.");
+}
+
+TEST(HeaderMap, NamesTheFieldThatANearMissMeans) {
+    const auto meant = [](std::string_view name) {
+        const std::string hint = refusal_of({"userName", "roles", name}).hint;
+        const std::size_t begin = hint.find('"') + 1;
+        return hint.substr(begin, hint.find('"', begin) - begin);
+    };
+    EXPECT_EQ(meant("emial"), "email");          // an exchange
+    EXPECT_EQ(meant("e-mails"), "email");
+    EXPECT_EQ(meant("role"), "roles");
+    EXPECT_EQ(meant("Pone"), "phone");
+    EXPECT_EQ(meant("usrnme"), "userName");      // two edits of a long name
+    EXPECT_EQ(meant("roles to ad"), "addRoles"); // an alias
+    EXPECT_EQ(meant("first nme"), "firstName");
+    EXPECT_EQ(meant("remove_rolls"), "removeRoles");
+}
+
+TEST(HeaderMap, SuggestsTheNearestAndOfTwoTheFirst) {
+    const std::vector<Field> fields = {{"userName", {}, FieldKind::user_name, false},
+                                       {"longField1", {}, FieldKind::text, true},
+                                       {"longField2", {}, FieldKind::text, true},
+                                       {"longFieldXY", {}, FieldKind::text, true}};
+    const auto hint = [&](std::string_view name) {
+        const auto created = create({"userName", name}, fields);
+        return std::holds_alternative<Refusal>(created) ? std::get<Refusal>(created).hint : "accepted";
+    };
+    EXPECT_TRUE(hint("longField3").starts_with("Did you mean \"longField1\"?"));
+    EXPECT_TRUE(hint("longFieldX").starts_with("Did you mean \"longField1\"?"));
+    EXPECT_TRUE(hint("longFieldXZ").starts_with("Did you mean \"longFieldXY\"?"));
+}
+
+TEST(HeaderMap, AllowsOneEditOnlyOfShortNames) {
+    // Two edits from "company" (7 letters) and "active" (6).
+    EXPECT_EQ(map_of({"userName", "roles", "kompani", "aktiv"}).warnings().size(), 2u);
+}
+
+TEST(HeaderMap, RefusesANearMissBeforeAMissingUserName) {
+    EXPECT_EQ(refusal_of({"usrName", "addRoles"}).message, "the header column \"usrName\" is not known");
+}
+
+TEST(HeaderMap, ShortensWhatItShows) {
+    const std::string name(5000, 'x');
+    const Refusal refusal = refusal_of({name, "email"});
+    EXPECT_LT(refusal.detail.size(), 1100u);
+    EXPECT_LT(map_of({"userName", "email", name}).warnings().at(0).size(), 300u);
+}
+
+TEST(HeaderMap, WarnsOfUnknownColumns) {
+    const HeaderMap map = map_of({"userName", "colour", "email", " "});
+    EXPECT_EQ(names_of(map), (Names{"userName", "-", "email", "-"}));
+    EXPECT_EQ(map.warnings(), (Names{"column \"colour\" is not known and was ignored",
+                                     "column 4 has no name and was ignored"}));
+}
+
+TEST(HeaderMap, IgnoresColumnsWithUnderscoreSilently) {
+    const HeaderMap map = map_of({"_line", "userName", " _email", "email", "_error", "_adRoles"});
+    EXPECT_EQ(names_of(map), (Names{"-", "userName", "-", "email", "-", "-"}));
+    EXPECT_TRUE(map.warnings().empty());
+}
+
+TEST(HeaderMap, TakesAllFields) {
+    const HeaderMap map = map_of({"userName", "addRoles", "removeRoles", "roles", "email", "firstName", "lastName",
+                                  "phone", "company", "active"});
+    EXPECT_EQ(names_of(map), (Names{"userName", "addRoles", "removeRoles", "roles", "email", "firstName", "lastName",
+                                    "phone", "company", "active"}));
+    EXPECT_TRUE(map.warnings().empty());
+    EXPECT_EQ(map.value_fields().size(), 6u);
+}
+
+TEST(HeaderMap, IgnoresCaseBlanksUnderscoresAndHyphens) {
+    for (const std::string_view name : {"username", "USERNAME", "User Name", "user_name", "user-name", " userName ",
+                                        "u s e r n a m e", "user__name-"}) {
+        EXPECT_EQ(names_of(map_of({name, "email"})), (Names{"userName", "email"})) << name;
+    }
+}
+
+TEST(HeaderMap, KnowsTheAliases) {
+    EXPECT_EQ(names_of(map_of({"login", "mail", "roles to add", "RolesToRemove"})),
+              (Names{"userName", "email", "addRoles", "removeRoles"}));
+    EXPECT_EQ(names_of(map_of({"Username", "Mail"})), (Names{"userName", "email"}));
+}
+
+TEST(HeaderMap, KeepsTheOrderOfTheHeader) {
+    const HeaderMap map = map_of({"phone", "roles", "active", "userName", "email"});
+    Names values;
+    for (const int index : map.value_fields()) values.push_back(map.fields()[static_cast<std::size_t>(index)].name);
+    EXPECT_EQ(values, (Names{"phone", "active", "email"}));
+}
+
+TEST(HeaderMap, SaysWhichKindsItHas) {
+    const HeaderMap map = map_of({"userName", "addRoles", "email"});
+    EXPECT_TRUE(map.has(FieldKind::user_name));
+    EXPECT_TRUE(map.has(FieldKind::add_roles));
+    EXPECT_TRUE(map.has(FieldKind::text));
+    EXPECT_FALSE(map.has(FieldKind::remove_roles));
+    EXPECT_FALSE(map.has(FieldKind::roles));
+    EXPECT_FALSE(map.has(FieldKind::boolean));
+    EXPECT_FALSE(map.has(FieldKind::other));
+}
+
+TEST(HeaderMap, TakesOtherFields) {
+    const std::vector<Field> fields = {{"Kundennummer", {}, FieldKind::user_name, false},
+                                       {"Größe", {}, FieldKind::other, true}};
+    const HeaderMap map = map_of({"GRÖSSE", "kunden-nummer"}, fields);
+    EXPECT_EQ(names_of(map), (Names{"Größe", "Kundennummer"}));
+    EXPECT_EQ(map.value_fields(), (std::vector<int>{1}));
+    const auto refused = create({"Größe"}, fields);
+    ASSERT_TRUE(std::holds_alternative<Refusal>(refused));
+    EXPECT_EQ(std::get<Refusal>(refused).message, "the header has no column \"Kundennummer\"");
+}
+
+TEST(StandardFields, AreThoseOfTheContract) {
+    Names clearable;
+    for (const Field& field : standard_fields()) {
+        if (field.clearable) clearable.push_back(field.name);
+    }
+    EXPECT_EQ(clearable, (Names{"roles", "email", "firstName", "lastName", "phone", "company"}));
+    EXPECT_EQ(standard_fields().size(), 10u);
+    EXPECT_EQ(standard_fields().back().kind, FieldKind::boolean);
+}
+
+}  // namespace
+}  // namespace customer_import

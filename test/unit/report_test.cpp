@@ -1,0 +1,104 @@
+#include "core/report.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <limits>
+
+namespace customer_import {
+namespace {
+
+TEST(FormatCount, GroupsThreeDigits) {
+    EXPECT_EQ(format_count(0), "0");
+    EXPECT_EQ(format_count(7), "7");
+    EXPECT_EQ(format_count(999), "999");
+    EXPECT_EQ(format_count(1000), "1,000");
+    EXPECT_EQ(format_count(99999), "99,999");
+    EXPECT_EQ(format_count(123456), "123,456");
+    EXPECT_EQ(format_count(1234567), "1,234,567");
+}
+
+TEST(FormatCount, TakesTheWholeRange) {
+    EXPECT_EQ(format_count(std::numeric_limits<std::int64_t>::max()), "9,223,372,036,854,775,807");
+    EXPECT_EQ(format_count(std::numeric_limits<std::int64_t>::min()), "-9,223,372,036,854,775,808");
+    EXPECT_EQ(format_count(-100), "-100");
+    EXPECT_EQ(format_count(-1000), "-1,000");
+}
+
+TEST(Counts, AddUp) {
+    Counts counts;
+    counts.add(Outcome::created);
+    counts.add(Outcome::updated, 2);
+    counts.add(Outcome::unchanged, 3);
+    counts.add(Outcome::skipped, 4);
+    counts.add(Outcome::rejected, 5);
+    EXPECT_EQ(counts.created, 1);
+    EXPECT_EQ(counts.updated, 2);
+    EXPECT_EQ(counts.unchanged, 3);
+    EXPECT_EQ(counts.skipped, 4);
+    EXPECT_EQ(counts.rejected, 5);
+    EXPECT_EQ(counts.records, 15);
+}
+
+TEST(DescribeCounts, SaysWhenThereIsNothing) {
+    EXPECT_EQ(describe_counts({}), "no records");
+}
+
+TEST(DescribeCounts, LeavesOutZeroes) {
+    Counts counts;
+    counts.add(Outcome::rejected, 3);
+    counts.add(Outcome::updated, 9812);
+    EXPECT_EQ(describe_counts(counts), "9,812 updated, 3 rejected");
+}
+
+TEST(DescribeCounts, KeepsTheOrder) {
+    Counts counts;
+    counts.created = 1;
+    counts.updated = 2;
+    counts.unchanged = 3;
+    counts.skipped = 4;
+    counts.rejected = 5;
+    counts.deleted = 6;
+    counts.unprocessed = 7;
+    EXPECT_EQ(describe_counts(counts),
+              "1 created, 2 updated, 3 unchanged, 4 skipped, 5 rejected, 6 deleted, 7 unprocessed");
+}
+
+TEST(CompletedMessage, SendsToTheIssuesWhenThereAreAny) {
+    Counts counts;
+    counts.add(Outcome::updated, 9812);
+    counts.add(Outcome::rejected, 3);
+    EXPECT_EQ(completed_message(7, counts),
+              "Import 7 completed: 9,812 updated, 3 rejected. "
+              "See why: SELECT * FROM customer_import.import_issues WHERE import_id = 7");
+    Counts skipped;
+    skipped.add(Outcome::skipped);
+    EXPECT_NE(completed_message(7, skipped).find("import_issues"), std::string::npos);
+}
+
+TEST(CompletedMessage, SendsToTheChangesElse) {
+    Counts counts;
+    counts.add(Outcome::created, 1000);
+    EXPECT_EQ(completed_message(1234, counts),
+              "Import 1234 completed: 1,000 created. "
+              "See every change: SELECT * FROM customer_import.import_changes WHERE import_id = 1234");
+    Counts deleted;
+    deleted.deleted = 1;
+    EXPECT_NE(completed_message(7, deleted).find("import_changes"), std::string::npos);
+}
+
+TEST(CompletedMessage, SaysThatNothingIsToBeDone) {
+    Counts counts;
+    counts.add(Outcome::unchanged, 2);
+    EXPECT_EQ(completed_message(7, counts), "Import 7 completed: 2 unchanged. There is nothing to do.");
+    EXPECT_EQ(completed_message(8, {}), "Import 8 completed: no records. There is nothing to do.");
+}
+
+TEST(FailedMessage, GivesTheReasonAndWhereToLook) {
+    EXPECT_EQ(failed_message(7, "more than 10 records were rejected"),
+              "Import 7 failed: more than 10 records were rejected. Nothing was applied. "
+              "See why: SELECT * FROM customer_import.import_issues WHERE import_id = 7");
+}
+
+}  // namespace
+}  // namespace customer_import

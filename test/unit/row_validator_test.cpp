@@ -1,0 +1,261 @@
+// What the validator makes of the shape of a record, of user names and of values; roles have a file of their own.
+#include "core/row_validator.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "row_validator_fixture.h"
+
+namespace customer_import {
+namespace {
+
+// Shape.
+
+TEST_F(RowValidatorTest, MalformedRecordIsTheOnlyIssue) {
+    use_header({"userName", "addRoles"});
+    EXPECT_FALSE(check_record({7, "\xFF\"", true, false, {}}));
+    ASSERT_EQ(issues_.size(), 1u);
+    expect_issue(0, IssueCode::malformed_record, "", std::nullopt,
+                 "a quote stands inside an unquoted field, or text follows a closing quote",
+                 "Double every quote inside a quoted field.");
+}
+
+TEST_F(RowValidatorTest, InvalidBytesAreTheOnlyIssue) {
+    use_header({"userName", "addRoles"});
+    EXPECT_FALSE(check({"", "\xE2(\xA1", "third"}));
+    ASSERT_EQ(issues_.size(), 1u);
+    expect_issue(0, IssueCode::invalid_encoding, "", std::nullopt,
+                 "invalid byte sequence in UTF-8 text: 0xe2 0x28 0xa1");
+}
+
+TEST_F(RowValidatorTest, InvalidBytesNameTheEncodingOfTheFile) {
+    ValidatorOptions options;
+    options.encoding = "SJIS";
+    use_header({"userName", "addRoles"}, options);
+    EXPECT_FALSE(check({"ann\xFF", "buyer"}));
+    expect_issue(0, IssueCode::invalid_encoding, "", std::nullopt, "invalid byte sequence in SJIS text: 0xff");
+}
+
+TEST_F(RowValidatorTest, InvalidBytesOfOtherEncodingsAreDescribedByTheOption) {
+    ValidatorOptions options;
+    options.encoding = "SJIS";
+    options.describe_invalid = [](std::string_view text, std::size_t offset) {
+        return describe_bytes(text.substr(offset - 1, 2));
+    };
+    use_header({"userName", "addRoles"}, options);
+    EXPECT_FALSE(check({"ann\xED", "buyer"}));
+    expect_issue(0, IssueCode::invalid_encoding, "", std::nullopt, "invalid byte sequence in SJIS text: 0x6e 0xed");
+}
+
+TEST_F(RowValidatorTest, NulBytesAreAnIssue) {
+    use_header({"userName", "email"});
+    EXPECT_FALSE(check({"ann", std::string_view("a\0b", 3)}));
+    ASSERT_EQ(issues_.size(), 1u);
+    expect_issue(0, IssueCode::invalid_encoding, "", std::nullopt, "the record contains a NUL byte");
+}
+
+TEST_F(RowValidatorTest, InvalidBytesOfIgnoredColumnsCountToo) {
+    use_header({"userName", "email", "_note"});
+    EXPECT_FALSE(check({"ann", "a", "\xC0"}));
+    EXPECT_EQ(issues_.at(0).code, IssueCode::invalid_encoding);
+}
+
+TEST_F(RowValidatorTest, OtherFieldCountsAreTheOnlyIssue) {
+    use_header({"userName", "addRoles"});
+    EXPECT_FALSE(check({""}));
+    ASSERT_EQ(issues_.size(), 1u);
+    expect_issue(0, IssueCode::wrong_field_count, "", std::nullopt, "the record has 1 field, the header has 2");
+    EXPECT_FALSE(check({"ann", "byer", ""}));
+    ASSERT_EQ(issues_.size(), 1u);
+    expect_issue(0, IssueCode::wrong_field_count, "", std::nullopt, "the record has 3 fields, the header has 2");
+}
+
+TEST_F(RowValidatorTest, TooManyFieldsAreTheOnlyIssue) {
+    use_header({"userName", "addRoles"});
+    const Cells cells = {"ann", "buyer"};
+    EXPECT_FALSE(check_record({7, "ann,buyer", false, true, cells}));
+    ASSERT_EQ(issues_.size(), 1u);
+    expect_issue(0, IssueCode::wrong_field_count, "", std::nullopt,
+                 "the record has more than 1600 fields, the header has 2");
+}
+
+// User names.
+
+TEST_F(RowValidatorTest, MissingUserNames) {
+    use_header({"userName", "addRoles"});
+    for (const std::string_view name : {"", "  ", "\t\r\n", "\u00A0\u3000"}) {
+        EXPECT_FALSE(check({name, "buyer"}));
+        ASSERT_EQ(issues_.size(), 1u);
+        expect_issue(0, IssueCode::missing_user_name, "userName", std::nullopt, "the user name is empty");
+    }
+}
+
+TEST_F(RowValidatorTest, LongUserNames) {
+    use_header({"userName", "addRoles"});
+    const std::string name(321, 'A');
+    EXPECT_FALSE(check({name, "buyer"}));
+    expect_issue(0, IssueCode::invalid_user_name, "userName", name, "the user name is longer than 320 bytes");
+    EXPECT_TRUE(check({std::string(320, 'A'), "buyer"}));
+    EXPECT_FALSE(check({std::string(5000, 'A'), "buyer"}));
+    EXPECT_EQ(issues_.at(0).value, std::string(1000, 'A') + "…");
+}
+
+TEST_F(RowValidatorTest, LengthOfTheFoldedNameCounts) {
+    use_header({"userName", "addRoles"});
+    std::string sharp_s;
+    for (int i = 0; i < 160; ++i) sharp_s += "\u1E9E";  // 3 bytes, folds to ss
+    EXPECT_TRUE(check({sharp_s, "buyer"}));
+    EXPECT_FALSE(check({sharp_s + "s", "buyer"}));
+}
+
+TEST_F(RowValidatorTest, ControlCharactersInUserNames) {
+    use_header({"userName", "addRoles"});
+    for (const std::string_view name : {"a\tb", "a\nb", "a\x7F", "\x01", "a\u0085b", "a\u009F"}) {
+        EXPECT_FALSE(check({name, "buyer"})) << name;
+        expect_issue(0, IssueCode::invalid_user_name, "userName", std::string(name),
+                     "the user name contains a control character");
+    }
+}
+
+TEST_F(RowValidatorTest, UserNameCannotBeCleared) {
+    use_header({"userName", "addRoles"});
+    EXPECT_FALSE(check({" _EMPTY_VALUE_ ", "buyer"}));
+    ASSERT_EQ(issues_.size(), 1u);
+    expect_issue(0, IssueCode::invalid_value, "userName", "_EMPTY_VALUE_", "\"userName\" cannot be cleared");
+}
+
+TEST_F(RowValidatorTest, UserNamesAreFolded) {
+    use_header({"userName", "addRoles"});
+    ASSERT_TRUE(check({"  Ann.SMITH@Example.com ", "buyer"}));
+    EXPECT_EQ(last().user_name, "ann.smith@example.com");
+    ASSERT_TRUE(check({"JO\u0308RG", "buyer"}));
+    EXPECT_EQ(last().user_name, "jörg");
+    ASSERT_TRUE(check({"\\_EMPTY_VALUE_", "buyer"}));
+    EXPECT_EQ(last().user_name, "_empty_value_");
+}
+
+TEST_F(RowValidatorTest, UserNamesOfOtherTablesAreOnlyTrimmed) {
+    ValidatorOptions options;
+    options.fold_user_names = false;
+    use_header({"userName", "addRoles"}, options);
+    ASSERT_TRUE(check({"  Ann ", "buyer"}));
+    EXPECT_EQ(last().user_name, "Ann");
+    EXPECT_FALSE(check({" ", "buyer"}));
+    EXPECT_FALSE(check({"a\tb", "buyer"}));
+    EXPECT_FALSE(check({std::string(321, 'a'), "buyer"}));
+}
+
+// Values.
+
+TEST_F(RowValidatorTest, BooleansMustBeTrueOrFalse) {
+    use_header({"userName", "active"});
+    for (const std::string_view cell : {"maybe", "2", "tru", "on", "\\_EMPTY_VALUE_"}) {
+        EXPECT_FALSE(check({"ann", cell}));
+        ASSERT_EQ(issues_.size(), 1u);
+        expect_issue(0, IssueCode::invalid_value, "active", std::string(cell), "\"active\" must be true or false",
+                     "Use true, false, yes, no, 1, 0, t, f, y or n.");
+    }
+}
+
+TEST_F(RowValidatorTest, ActiveCannotBeCleared) {
+    use_header({"userName", "active"});
+    EXPECT_FALSE(check({"ann", "_EMPTY_VALUE_"}));
+    expect_issue(0, IssueCode::invalid_value, "active", "_EMPTY_VALUE_", "\"active\" cannot be cleared");
+}
+
+TEST_F(RowValidatorTest, ColumnsThatAreNotNullCannotBeCleared) {
+    const std::vector<Field> fields = {{"userName", {}, FieldKind::user_name, false},
+                                       {"score", {}, FieldKind::other, false},
+                                       {"flag", {}, FieldKind::boolean, true}};
+    use_header({"userName", "score", "flag"}, {}, fields);
+    EXPECT_FALSE(check({"ann", "_EMPTY_VALUE_", ""}));
+    expect_issue(0, IssueCode::invalid_value, "score", "_EMPTY_VALUE_", "\"score\" cannot be cleared");
+    ASSERT_TRUE(check({"ann", " 12 ", "_EMPTY_VALUE_"}));
+    EXPECT_EQ(last().cells[0].text, " 12 ");
+    EXPECT_EQ(last().cells[1].action, Cell::Action::clear);
+}
+
+TEST_F(RowValidatorTest, TextIsTakenAsItIs) {
+    use_header({"userName", "email", "company"});
+    ASSERT_TRUE(check({"ann", "  A@b  ", "\n"}));
+    ASSERT_EQ(last().cells.size(), 2u);
+    EXPECT_EQ(last().cells[0].action, Cell::Action::set);
+    EXPECT_EQ(last().cells[0].text, "  A@b  ");
+    EXPECT_EQ(last().cells[1].text, "\n");
+}
+
+TEST_F(RowValidatorTest, TextIsKeptSetOrCleared) {
+    use_header({"userName", "email", "company", "phone", "firstName"});
+    ASSERT_TRUE(check({"ann", "", "_EMPTY_VALUE_", "\\\\_EMPTY_VALUE_", " _EMPTY_VALUE_"}));
+    EXPECT_EQ(last().cells[0].action, Cell::Action::keep);
+    EXPECT_EQ(last().cells[1].action, Cell::Action::clear);
+    EXPECT_EQ(last().cells[2].action, Cell::Action::set);
+    EXPECT_EQ(last().cells[2].text, "\\_EMPTY_VALUE_");
+    EXPECT_EQ(last().cells[3].text, " _EMPTY_VALUE_");
+}
+
+TEST_F(RowValidatorTest, CellsFollowTheHeader) {
+    use_header({"phone", "_x", "userName", "active", "colour", "email"});
+    ASSERT_TRUE(check({"1", "2", "ann", " YES ", "5", "6"}));
+    ASSERT_EQ(last().cells.size(), 3u);
+    EXPECT_EQ(last().cells[0].text, "1");
+    EXPECT_EQ(last().cells[1].text, "true");
+    EXPECT_EQ(last().cells[2].text, "6");
+}
+
+TEST_F(RowValidatorTest, BlankBooleansChangeNothing) {
+    use_header({"userName", "active"});
+    for (const std::string_view cell : {"", " ", "\u00A0"}) {
+        ASSERT_TRUE(check({"ann", cell}));
+        EXPECT_EQ(last().cells[0].action, Cell::Action::keep);
+    }
+}
+
+TEST_F(RowValidatorTest, RecordsOwnWhatTheyView) {
+    use_header({"userName", "email", "removeRoles"});
+    {
+        std::string name = "Somebody With A Long Name";
+        std::string email = "somebody@example.com, and more";
+        std::string remove = "buyer,lost and never found again";
+        ASSERT_TRUE(check({name, email, remove}));
+        name.assign(name.size(), '#');
+        email.assign(email.size(), '#');
+        remove.assign(remove.size(), '#');
+    }
+    for (int i = 0; i < 5000; ++i) ASSERT_TRUE(check({"bob", "b", "gone" + std::to_string(i)}));
+    const Record& record = batch_.records().front();
+    EXPECT_EQ(record.line, 7);
+    EXPECT_EQ(record.raw,
+              "Somebody With A Long Name,somebody@example.com, and more,buyer,lost and never found again");
+    EXPECT_EQ(record.user_name, "somebody with a long name");
+    EXPECT_EQ(record.cells[0].text, "somebody@example.com, and more");
+    EXPECT_EQ(codes(record.lost_roles), (Cells{"lost and never found again"}));
+}
+
+TEST_F(RowValidatorTest, IssuesOfTheLastRecordAreForgotten) {
+    use_header({"userName", "addRoles"});
+    EXPECT_FALSE(check({"", "buyer"}));
+    EXPECT_TRUE(check({"ann", "buyer"}));
+    EXPECT_TRUE(issues_.empty());
+}
+
+TEST(ParseBoolean, RefusesOtherWords) {
+    for (const std::string_view cell : {"", " ", "on", "off", "2", "00", "yess", "true false", "wahr"}) {
+        EXPECT_EQ(parse_boolean(cell), "") << cell;
+    }
+}
+
+TEST(ParseBoolean, TakesAnyCase) {
+    for (const std::string_view cell :
+         {"true", "TRUE", "True", "yes", "Yes", "1", "t", "T", "y", " Y ", "\u00A0" "1\t"}) {
+        EXPECT_EQ(parse_boolean(cell), "true") << cell;
+    }
+    for (const std::string_view cell : {"false", "FALSE", "no", "No", "0", "f", "F", "n", " N\n"}) {
+        EXPECT_EQ(parse_boolean(cell), "false") << cell;
+    }
+}
+
+}  // namespace
+}  // namespace customer_import
