@@ -219,6 +219,16 @@ SELECT customer_import.create_customers_table('public.customers');
 -- and after a DROP TABLE
 DROP TABLE "Odd table";
 SELECT customer_import.detach_customers_table();
+-- The number of a dropped table may come to be that of another one, also by a restore: that one is left alone
+CREATE TABLE public.other (user_name text PRIMARY KEY, roles text[]);
+ALTER TABLE public.other ENABLE ROW LEVEL SECURITY;
+UPDATE customer_import.customers_table SET relation = 'public.other';
+SET client_min_messages = warning;
+SELECT customer_import.detach_customers_table() AS other;
+RESET client_min_messages;
+SELECT state FROM customer_import.import_customers(E'userName,addRoles\nann,buyer\n', 'Create Only');
+SELECT relrowsecurity FROM pg_class WHERE oid = 'public.other'::regclass;
+DROP TABLE public.other;
 SELECT customer_import.create_customers_table('Public.Customers');
 DROP TABLE customers;
 -- A name without schema goes where CREATE TABLE would put it

@@ -101,6 +101,7 @@ private:
     Status hand_out(std::string_view raw, bool malformed);
     Status refuse_long_record(std::string_view record);
     void use_delimiter(char delimiter);
+    bool begins_field(std::string_view line, std::size_t offset) const;
     void track_quotes(std::string_view line);
 
     RecordSink& sink_;
@@ -264,11 +265,18 @@ void CsvReader::State::use_delimiter(char delimiter) {
     splitter_.set_delimiter(delimiter);
 }
 
+// True for the first byte of a field of the physical line lines_; elsewhere outside quotes a quote is a stray one.
+bool CsvReader::State::begins_field(std::string_view line, std::size_t offset) const {
+    if (offset == 0) return lines_ == record_line_;
+    const char before = line[offset - 1];
+    return delimiter_ ? before == *delimiter_ : kDelimiters.find(before) != std::string_view::npos;
+}
+
 // Brings open_quote_line_ up to date after `line`, the physical line lines_.
 void CsvReader::State::track_quotes(std::string_view line) {
     for (std::size_t quote = line.find('"'); quote != std::string_view::npos; quote = line.find('"', quote + 1)) {
         if (open_quote_line_ == 0) {
-            open_quote_line_ = lines_;
+            if (begins_field(line, quote)) open_quote_line_ = lines_;
         } else if (line.substr(quote + 1).starts_with('"')) {
             ++quote;  // a doubled quote stands for itself
         } else {

@@ -4,6 +4,7 @@
 #include "pg/access.h"
 #include "pg/guard.h"
 #include "pg/statement.h"
+#include "pg/target.h"
 #include "pg/text_array.h"
 
 namespace customer_import::pg {
@@ -23,25 +24,6 @@ std::string creation_name(std::string_view name) {
         return quote_qualified_identifier(get_namespace_name(schema), range->relname);
     });
     return quoted;
-}
-
-struct RegisteredTable {
-    std::string name;  // quoted; empty: the table has been dropped
-    bool created = false;
-};
-
-std::optional<RegisteredTable> find_registered() {
-    OwnerScope owner;
-    std::vector<Row> rows = query(
-        "SELECT pg_catalog.format('%I.%I', n.nspname, t.relname), c.created"
-        "  FROM customer_import.customers_table c"
-        "  LEFT JOIN pg_catalog.pg_class t ON t.oid OPERATOR(pg_catalog.=) c.relation"
-        "  LEFT JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.relnamespace"
-        " WHERE t.oid IS NOT NULL");
-    if (rows.empty()) {
-        return std::nullopt;
-    }
-    return RegisteredTable{*rows.front()[0], *rows.front()[1] == "t"};
 }
 
 void forget_registered() {
@@ -87,7 +69,7 @@ void register_created(const std::string& name) {
 Oid create_customers_table(std::string_view requested) {
     require_admin("create the customers table");
     SpiConnection spi;
-    if (std::optional<RegisteredTable> existing = find_registered()) {
+    if (std::optional<RegisteredTable> existing = find_registered_table()) {
         throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                           "there is a customers table already: " + existing->name, {},
                           "Let go of it with SELECT customer_import.detach_customers_table().");
@@ -104,7 +86,7 @@ Oid create_customers_table(std::string_view requested) {
 void detach_customers_table() {
     require_admin("detach the customers table");
     SpiConnection spi;
-    std::optional<RegisteredTable> table = find_registered();
+    std::optional<RegisteredTable> table = find_registered_table();
     if (!table) {
         throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "there is no customers table");
     }

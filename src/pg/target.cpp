@@ -146,35 +146,47 @@ std::vector<Field> Target::fields() const {
     return result;
 }
 
-Target load_target() {
-    std::vector<Row> tables;
-    std::vector<Row> columns;
-    {
-        OwnerScope owner;
-        tables = query(
-            "SELECT c.relation::oid, c.user_name, c.roles, c.fold_user_names, c.touched_column,"
-            "       format('%I.%I', n.nspname, t.relname)"
-            "  FROM customer_import.customers_table c"
-            "  JOIN pg_class t ON t.oid = c.relation"
-            "  JOIN pg_namespace n ON n.oid = t.relnamespace");
-        columns = query("SELECT field, column_name FROM customer_import.customers_table_columns ORDER BY position");
+std::optional<RegisteredTable> find_registered_table() {
+    OwnerScope owner;
+    std::vector<Row> rows = query(
+        "SELECT c.relation::oid, format('%I.%I', n.nspname, t.relname), c.created"
+        "  FROM customer_import.customers_table c"
+        "  JOIN pg_class t ON t.oid = c.relation"
+        "  JOIN pg_namespace n ON n.oid = t.relnamespace"
+        " WHERE EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.oid"
+        "                  AND g.tgfoid = 'customer_import._guard_customers()'::regprocedure)");
+    if (rows.empty()) {
+        return std::nullopt;
     }
-    if (tables.empty()) {
+    const Row& row = rows.front();
+    return RegisteredTable{to_oid(row[0]), *row[1], *row[2] == "t"};
+}
+
+Target load_target() {
+    const std::optional<RegisteredTable> table = find_registered_table();
+    if (!table) {
         throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "there is no customers table", {},
                           "Create it with SELECT customer_import.create_customers_table().");
     }
-    const Row& table = tables.front();
+    Row facts;
+    std::vector<Row> columns;
+    {
+        OwnerScope owner;
+        facts = query("SELECT user_name, roles, fold_user_names, touched_column FROM customer_import.customers_table")
+                    .front();
+        columns = query("SELECT field, column_name FROM customer_import.customers_table_columns ORDER BY position");
+    }
     Target target;
-    target.relation = to_oid(table[0]);
-    target.name = *table[5];
-    target.fold_user_names = *table[3] == "t";
+    target.relation = table->relation;
+    target.name = table->name;
+    target.fold_user_names = *facts[2] == "t";
     call([&] { LockRelationOid(target.relation, RowExclusiveLock); });
     target.has_policies = call([&] { return check_enable_rls(target.relation, InvalidOid, true) == RLS_ENABLED; });
 
-    target.user_name = load_column(target.relation, *table[1], "");
-    target.roles = load_column(target.relation, *table[2], "");
-    if (table[4]) {
-        target.touched_column = load_column(target.relation, *table[4], "").name;
+    target.user_name = load_column(target.relation, *facts[0], "");
+    target.roles = load_column(target.relation, *facts[1], "");
+    if (facts[3]) {
+        target.touched_column = load_column(target.relation, *facts[3], "").name;
     }
     for (const Row& column : columns) {
         target.values.push_back(load_column(target.relation, *column[1], *column[0]));

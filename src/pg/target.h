@@ -2,6 +2,7 @@
 // customers table through it alone.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,15 @@ struct Target {
     // The fields that a file's header may name.
     std::vector<Field> fields() const;
 };
+
+// The name of the registered customers table, quoted for SQL, and whether the extension created it. A table that has lost
+// the guard trigger is not it any more: it was dropped, and another one may have got its OID. Needs an SPI connection.
+struct RegisteredTable {
+    Oid relation = InvalidOid;
+    std::string name;
+    bool created = false;
+};
+std::optional<RegisteredTable> find_registered_table();
 
 // Reads the description of the registered customers table. Locks the table against changes of its shape until the end
 // of the transaction. Errors: 55000 when there is none. Needs an SPI connection.

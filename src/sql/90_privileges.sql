@@ -1,5 +1,7 @@
 -- Nothing is PUBLIC but what only computes.
 
+REVOKE ALL ON ALL TABLES IN SCHEMA customer_import FROM PUBLIC;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA customer_import FROM PUBLIC;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA customer_import FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     customer_import.role_set(text[]),

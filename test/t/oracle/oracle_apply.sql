@@ -104,7 +104,8 @@ BEGIN
     IF oracle.is_clear(r.roles) OR oracle.codes(r.roles) <> '{}' THEN
         held := oracle.known(oracle.codes(r.roles));
     END IF;
-    held := oracle.sorted(oracle.minus(oracle.minus_ignoring_case(held, lost), removed) || added);
+    -- A code is the same whatever its case: what is added comes in the catalogue's spelling.
+    held := oracle.sorted(oracle.minus_ignoring_case(held, lost || removed || added) || added);
 
     IF old.user_name IS NULL THEN
         count := oracle.insert_customer(r, name, held);
