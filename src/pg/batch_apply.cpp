@@ -55,14 +55,14 @@ std::string_view or_empty(const char* text) { return text == nullptr ? std::stri
 BatchApplier* BatchApplier::newest_ = nullptr;
 
 BatchApplier::BatchApplier(const Target& target, const HeaderMap& header, ImportMode mode,
-                           const RoleCatalogue& catalogue, MemoryContext context)
+                           const RoleCatalogue& catalogue, std::int64_t records, MemoryContext context)
     : older_(newest_),
       token_(make_token()),
       target_(target),
       mode_(mode),
       catalogue_(catalogue),
       columns_(make_columns(target, context)),
-      statements_(token_, target, header, columns_, context),
+      statements_(token_, records, target, header, columns_, context),
       batch_context_(call([&] { return AllocSetContextCreate(context, "batch", ALLOCSET_DEFAULT_SIZES); })) {
     newest_ = this;
 }

@@ -32,9 +32,10 @@ struct RecordResult {
 
 class BatchApplier {
 public:
-    // All arguments must outlive the object. `context` holds what lives longer than a batch. Needs an SPI connection.
+    // All arguments must outlive the object. `records` is how many there will be at the most; `context` holds what lives
+    // longer than a batch. Needs an SPI connection.
     BatchApplier(const Target& target, const HeaderMap& header, ImportMode mode, const RoleCatalogue& catalogue,
-                 MemoryContext context);
+                 std::int64_t records, MemoryContext context);
     ~BatchApplier();
     BatchApplier(const BatchApplier&) = delete;
     BatchApplier& operator=(const BatchApplier&) = delete;

@@ -85,11 +85,13 @@ Datum write_text(char*& to, std::string_view text) {
 
 }  // namespace
 
-BatchStatements::BatchStatements(std::int64_t token, const Target& target, const HeaderMap& header,
+BatchStatements::BatchStatements(std::int64_t token, std::int64_t records, const Target& target, const HeaderMap& header,
                                  const std::vector<ColumnIo>& columns, MemoryContext context)
     : target_(target),
       columns_(columns),
       context_(context),
+      token_(token),
+      search_(covers_table(records) ? JoinMethod::merge : JoinMethod::nested_loop),
       writes_roles_(header.has(FieldKind::add_roles) || header.has(FieldKind::remove_roles) ||
                     header.has(FieldKind::roles)),
       cell_columns_(find_cell_columns(target, header)),
@@ -101,11 +103,57 @@ BatchStatements::BatchStatements(std::int64_t token, const Target& target, const
       batch_columns_(batch_columns()),
       batch_table_(kBatchTable, batch_columns_, kBatchTableKilobytes),
       customers_(columns),
-      look_(look_sql(), token),
-      update_(update_sql(), token),
+      look_(look_sql(), search_parameter_types(), search_),
+      update_(update_sql(), search_parameter_types(), search_),
       insert_(insert_sql(false)),
       insert_unless_exists_(insert_sql(true)),
       read_back_(read_back_sql()) {}
+
+// A file with about as many records as the table has rows meets nearly every row: reading the index along its order is
+// cheaper than a descent for each record.
+bool BatchStatements::covers_table(std::int64_t records) const {
+    constexpr std::int64_t kFewRecords = 1000;
+    constexpr int kRowsPerRecord = 2;
+    if (target_.one_by_one || records < kFewRecords || target_.user_name.type != TEXTOID) {
+        return false;
+    }
+    const double rows = call([&] {
+        Relation relation = table_open(target_.relation, NoLock);
+        double tuples = -1;
+        if (relation->rd_rel->relkind == RELKIND_RELATION) {
+            BlockNumber pages;
+            double all_visible;
+            estimate_rel_size(relation, nullptr, &pages, &tuples, &all_visible);
+        }
+        table_close(relation, NoLock);
+        return tuples;
+    });
+    return rows >= 0 && rows <= static_cast<double>(records) * kRowsPerRecord;
+}
+
+// $1: the token; with a merge $2 and $3: the first and the last user name of the batch table.
+std::vector<Oid> BatchStatements::search_parameter_types() const {
+    if (search_ == JoinMethod::merge) {
+        return {INT8OID, TEXTOID, TEXTOID};
+    }
+    return {INT8OID};
+}
+
+std::vector<Datum> BatchStatements::search_parameters() const {
+    if (search_ == JoinMethod::merge) {
+        return {Int64GetDatum(token_), text_datum(rows_.front().record->user_name),
+                text_datum(rows_.back().record->user_name)};
+    }
+    return {Int64GetDatum(token_)};
+}
+
+std::string BatchStatements::in_range() const {
+    if (search_ != JoinMethod::merge) {
+        return {};
+    }
+    const std::string name = "c." + target_.user_name.name;
+    return " AND " + name + " OPERATOR(pg_catalog.>=) $2 AND " + name + " OPERATOR(pg_catalog.<=) $3";
+}
 
 TupleDesc BatchStatements::batch_columns() const {
     return call([&] {
@@ -157,7 +205,7 @@ std::string BatchStatements::same_customer() const {
 
 std::string BatchStatements::look_sql() const {
     return "SELECT b.o FROM " + std::string(kBatchTable) + " AS b JOIN " + target_.name + " AS c ON " +
-           same_customer() + " WHERE " + decide_call();
+           same_customer() + in_range() + " WHERE " + decide_call();
 }
 
 // One pass finds the customer, asks decide() and writes. When another session has changed the row meanwhile, the server
@@ -176,7 +224,7 @@ std::string BatchStatements::update_sql() const {
         assignments += ", " + target_.touched_column + " = pg_catalog.now()";
     }
     return "UPDATE " + target_.name + " AS c SET " + assignments.substr(2) + " FROM " + kBatchTable + " AS b WHERE " +
-           same_customer() + " AND " + decide_call() + " RETURNING b.o";
+           same_customer() + in_range() + " AND " + decide_call() + " RETURNING b.o";
 }
 
 std::string BatchStatements::insert_sql(bool unless_exists) const {
@@ -299,13 +347,13 @@ void BatchStatements::fill() {
 }
 
 void BatchStatements::look() {
-    look_.run();
+    look_.run(nullptr, search_parameters());
 }
 
 void BatchStatements::update() {
     written_.assign(rows_.size(), 0);
     marker_.expect(written_.data(), written_.size());
-    update_.run(marker_.receiver());
+    update_.run(marker_.receiver(), search_parameters());
 }
 
 std::uint64_t BatchStatements::insert(const CustomerRow*& rows) {

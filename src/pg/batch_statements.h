@@ -22,8 +22,9 @@ class BatchApplier;
 
 class BatchStatements {
 public:
-    // All arguments must outlive the object. `token` is what the statements name the applier by.
-    BatchStatements(std::int64_t token, const Target& target, const HeaderMap& header,
+    // All arguments must outlive the object. `token` is what the statements name the applier by; `records` is how many there
+    // will be at the most, each batch in the order of user names unless the target is one_by_one.
+    BatchStatements(std::int64_t token, std::int64_t records, const Target& target, const HeaderMap& header,
                     const std::vector<ColumnIo>& columns, MemoryContext context);
 
     // Puts records into the batch table: row n is the n-th call's. `roles` may be nullptr.
@@ -65,7 +66,11 @@ private:
 
     TupleDesc batch_columns() const;
     std::string customer_row(bool roles, const std::vector<bool>& values) const;
+    bool covers_table(std::int64_t records) const;
+    std::vector<Oid> search_parameter_types() const;
+    std::vector<Datum> search_parameters() const;
     std::string same_customer() const;
+    std::string in_range() const;
     std::string decide_call() const;
     std::string look_sql() const;
     std::string update_sql() const;
@@ -77,6 +82,8 @@ private:
     const Target& target_;
     const std::vector<ColumnIo>& columns_;
     const MemoryContext context_;
+    const std::int64_t token_;
+    const JoinMethod search_;
     const bool writes_roles_;  // the header names a role column
     std::vector<std::size_t> cell_columns_;
     std::vector<bool> in_file_;

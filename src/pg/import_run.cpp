@@ -20,7 +20,7 @@ namespace customer_import::pg {
 
 namespace {
 
-constexpr std::size_t kMaxBatchBytes = 16 * 1024 * 1024;
+constexpr std::size_t kMaxBatchBytes = 8 * 1024 * 1024;
 
 // Thrown when an import is given up: everything that it applied must be taken back.
 class ImportFailed : public std::exception {
@@ -265,7 +265,7 @@ bool ImportRun::record_import() {
 }
 
 void ImportRun::apply_records() {
-    BatchApplier applier(target_, *header_, request_.mode, *catalogue_, context_);
+    BatchApplier applier(target_, *header_, request_.mode, *catalogue_, records_, context_);
     ChangeLog log(context_, result_.import_id);
     std::optional<PgError> error = in_subtransaction([&] {
         add_role_codes(new_codes_, false);

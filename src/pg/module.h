@@ -5,7 +5,7 @@
 
 namespace customer_import::pg {
 
-inline constexpr int kDefaultBatchRows = 50000;
+inline constexpr int kDefaultBatchRows = 10000;
 
 // customer_import.batch_rows: number of records in a batch.
 extern int batch_rows;

@@ -6,7 +6,7 @@ namespace customer_import::pg {
 
 namespace {
 
-constexpr int kSortKilobytes = 32 * 1024;
+constexpr int kSortKilobytes = 24 * 1024;
 
 // Returns the next datum in order, or nullptr. It belongs to the caller.
 void* next_datum(Tuplesortstate* sort) {

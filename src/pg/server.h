@@ -31,6 +31,7 @@ extern "C" {
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/params.h"
+#include "optimizer/plancat.h"
 #include "parser/parse_coerce.h"
 #include "storage/bufmgr.h"
 #include "storage/itemptr.h"

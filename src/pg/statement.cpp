@@ -87,16 +87,15 @@ void EphemeralTable::clear(MemoryContext context) {
     });
 }
 
-Statement::Statement(std::string text, std::optional<std::int64_t> argument)
-    : text_(std::move(text)), argument_(argument) {
+Statement::Statement(std::string text, std::vector<Oid> parameter_types, JoinMethod join)
+    : text_(std::move(text)), parameter_types_(std::move(parameter_types)), join_(join) {
     prepare();
 }
 
 void Statement::prepare() {
     plan_ = call([&] {
-        Oid type = INT8OID;
-        SPIPlanPtr plan =
-            SPI_prepare_cursor(text_.c_str(), argument_ ? 1 : 0, &type, CURSOR_OPT_GENERIC_PLAN);
+        SPIPlanPtr plan = SPI_prepare_cursor(text_.c_str(), static_cast<int>(parameter_types_.size()),
+                                             parameter_types_.data(), CURSOR_OPT_GENERIC_PLAN);
         if (plan == nullptr) {
             require_spi(SPI_result, "SPI_prepare");
         }
@@ -123,7 +122,8 @@ void Statement::forget_plan() {
 void Statement::plan() {
     call([&] {
         int level = NewGUCNestLevel();
-        for (const char* setting : {"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_bitmapscan"}) {
+        const char* other_join = join_ == JoinMethod::merge ? "enable_nestloop" : "enable_mergejoin";
+        for (const char* setting : {"enable_seqscan", "enable_hashjoin", "enable_bitmapscan", other_join}) {
             set_config_option(setting, "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
         }
         CachedPlan* cached = SPI_plan_get_cached_plan(plan_);
@@ -135,7 +135,7 @@ void Statement::plan() {
     planned_ = true;
 }
 
-std::uint64_t Statement::run(DestReceiver* receiver) {
+std::uint64_t Statement::run(DestReceiver* receiver, std::span<const Datum> parameters) {
     if (!planned_ || !call([&] { return SPI_plan_is_valid(plan_); })) {
         plan();
     }
@@ -143,13 +143,11 @@ std::uint64_t Statement::run(DestReceiver* receiver) {
         SPIExecuteOptions options;
         memset(&options, 0, sizeof options);
         options.dest = receiver != nullptr ? receiver : None_Receiver;
-        if (argument_) {
-            options.params = makeParamList(1);
-            ParamExternData& parameter = options.params->params[0];
-            parameter.value = Int64GetDatum(*argument_);
-            parameter.isnull = false;
-            parameter.pflags = PARAM_FLAG_CONST;
-            parameter.ptype = INT8OID;
+        if (!parameters.empty()) {
+            options.params = makeParamList(static_cast<int>(parameters.size()));
+            for (std::size_t index = 0; index < parameters.size(); ++index) {
+                options.params->params[index] = {parameters[index], false, PARAM_FLAG_CONST, parameter_types_[index]};
+            }
         }
         require_spi(SPI_execute_plan_extended(plan_, &options), "SPI_execute_plan");
         if (options.params != nullptr) {

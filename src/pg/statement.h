@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -69,18 +70,23 @@ private:
     Tuplestorestate* own_ = nullptr;
 };
 
-// A prepared statement, planned for a small ephemeral table joined to a big one: nested loops over an index, whatever
-// the statistics say. The planner settings hold only while it is planned, so triggers and policies do not see them.
+// How a statement joins an ephemeral table to a big one, whatever the statistics say.
+enum class JoinMethod {
+    nested_loop,  // looks each row up in an index
+    merge,        // reads a range of an index
+};
+
+// A prepared statement. The planner settings that lead to the join hold only while it is planned, so triggers and policies
+// do not see them.
 class Statement {
 public:
-    // With an `argument`, the statement has one parameter, $1 of type bigint, and that is its value.
-    explicit Statement(std::string text, std::optional<std::int64_t> argument = std::nullopt);
+    Statement(std::string text, std::vector<Oid> parameter_types = {}, JoinMethod join = JoinMethod::nested_loop);
     ~Statement();
     Statement(const Statement&) = delete;
     Statement& operator=(const Statement&) = delete;
 
     // Runs the statement and returns the number of rows processed. Rows that it returns go to `receiver`.
-    std::uint64_t run(DestReceiver* receiver = nullptr);
+    std::uint64_t run(DestReceiver* receiver = nullptr, std::span<const Datum> parameters = {});
 
     // Has it planned anew at the next run.
     void forget_plan();
@@ -90,8 +96,9 @@ private:
     void plan();
 
     std::string text_;
+    std::vector<Oid> parameter_types_;
+    JoinMethod join_;
     SPIPlanPtr plan_ = nullptr;
-    std::optional<std::int64_t> argument_;
     bool planned_ = false;
 };
 

@@ -64,10 +64,10 @@ class Limited:
 
     def limit(self, more):
         now = status_of(self.session.pid, "VmSize") * 1024
-        resource.prlimit(self.session.pid, resource.RLIMIT_AS, (now + more, resource.RLIM_INFINITY))
+        self.session.rows("SELECT probe_limit($1)", [now + more])
 
     def lift(self):
-        resource.prlimit(self.session.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        self.session.rows("SELECT probe_limit(0)")
 
 
 def is_up():

@@ -15,6 +15,7 @@
 
 extern "C" {
 #include <dlfcn.h>
+#include <sys/resource.h>
 #include "storage/lock.h"
 #include "utils/resowner.h"
 PG_MODULE_MAGIC;
@@ -529,6 +530,18 @@ CI_FUNCTION(probe_allocate) {
         });
         return Datum{0};
     });
+}
+
+// probe_limit(bytes bigint): the address space that this process may have; 0: no limit.
+CI_FUNCTION(probe_limit) {
+    const std::int64_t bytes = PG_GETARG_INT64(0);
+    struct rlimit limit;
+    getrlimit(RLIMIT_AS, &limit);
+    limit.rlim_cur = bytes == 0 ? limit.rlim_max : static_cast<rlim_t>(bytes);
+    if (setrlimit(RLIMIT_AS, &limit) != 0) {
+        elog(ERROR, "could not limit the address space: %m");
+    }
+    PG_RETURN_VOID();
 }
 
 // probe_fail_allocations(first bigint, count int): from now on the allocations number first, first + 1, ... fail, `count`

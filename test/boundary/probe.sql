@@ -19,6 +19,7 @@ CREATE FUNCTION probe_owner(text) RETURNS text LANGUAGE C AS 'MODULE', 'probe_ow
 CREATE FUNCTION probe_tuplestore(int, text) RETURNS text LANGUAGE C AS 'MODULE', 'probe_tuplestore';
 CREATE FUNCTION probe_loop(text) RETURNS void LANGUAGE C AS 'MODULE', 'probe_loop';
 CREATE FUNCTION probe_allocate(text, bigint) RETURNS void LANGUAGE C AS 'MODULE', 'probe_allocate';
+CREATE FUNCTION probe_limit(bigint) RETURNS void LANGUAGE C AS 'MODULE', 'probe_limit';
 CREATE FUNCTION probe_fail_allocations(bigint, int) RETURNS void LANGUAGE C AS 'MODULE', 'probe_fail_allocations';
 CREATE FUNCTION probe_allocations() RETURNS bigint LANGUAGE C AS 'MODULE', 'probe_allocations';
 CREATE TABLE marks (mark text);
