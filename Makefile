@@ -48,4 +48,10 @@ help:
 demo:
 	scripts/demo
 
+# PGXS looks for a documentation file under its path in the source, where it did not install it.
+uninstall: uninstall-doc
+.PHONY: uninstall-doc
+uninstall-doc:
+	rm -f $(addprefix '$(DESTDIR)$(docdir)/$(docmoduledir)'/,$(notdir $(DOCS)))
+
 endif
