@@ -1,5 +1,5 @@
-// Bytes that are invalid in the encoding of a file, kept inside of UTF-8 text as lone surrogates (U+DC80 to U+DCFF), which
-// no valid UTF-8 contains: the validator rejects their record, and the byte can be restored. Source: PEP 383.
+// Bytes that are invalid in the encoding of a file, kept inside of UTF-8 text as lone surrogates (U+DC80 to U+DCFF),
+// which no valid UTF-8 contains: the validator rejects their record, and the byte can be restored. Source: PEP 383.
 #pragma once
 
 #include <cstddef>

@@ -1,27 +1,44 @@
 #include "core/role_catalogue.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "core/text.h"
 
 namespace customer_import {
 
+namespace {
+
+// The set of letters that occur, some of which share a bit.
+std::uint64_t letters(std::string_view lower_case) {
+    std::uint64_t set = 0;
+    for (const char c : lower_case) set |= std::uint64_t{1} << (static_cast<unsigned char>(c) & 63);
+    return set;
+}
+
+}  // namespace
+
 bool RoleCatalogue::add(std::string_view code) {
-    return spelling_.try_emplace(ascii_lower(code), code).second;
+    const std::string lower_case = ascii_lower(code);
+    return spelling_.try_emplace(lower_case, Entry{std::string(code), letters(lower_case)}).second;
 }
 
 std::string_view RoleCatalogue::find(std::string_view code) const {
     const auto found = spelling_.find(ascii_lower(code));
-    return found == spelling_.end() ? std::string_view() : std::string_view(found->second);
+    return found == spelling_.end() ? std::string_view() : std::string_view(found->second.spelling);
 }
 
 std::string_view RoleCatalogue::nearest(std::string_view code) const {
     std::size_t nearest_distance = std::max<std::size_t>(1, code.size() / 3);
     std::string_view nearest;
-    for (const auto& [lower_case, spelling] : spelling_) {
-        const std::size_t distance = edit_distance(code, spelling, nearest_distance);
+    const std::uint64_t own_letters = letters(ascii_lower(code));
+    for (const auto& [lower_case, entry] : spelling_) {
+        // One edit adds and removes a letter at the most: far codes need no closer look.
+        const auto differing = static_cast<std::size_t>(std::popcount(own_letters ^ entry.letters));
+        if (differing > 2 * nearest_distance) continue;
+        const std::size_t distance = edit_distance(code, entry.spelling, nearest_distance);
         if (distance > nearest_distance) continue;
-        if (nearest.empty() || distance < nearest_distance || spelling < nearest) nearest = spelling;
+        if (nearest.empty() || distance < nearest_distance || entry.spelling < nearest) nearest = entry.spelling;
         nearest_distance = distance;
     }
     return nearest;

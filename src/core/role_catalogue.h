@@ -1,10 +1,12 @@
 // The role codes that exist, looked up ignoring ASCII case; the catalogue's spelling is what is stored.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
+
+#include "core/text.h"
 
 namespace customer_import {
 
@@ -24,7 +26,11 @@ public:
     std::size_t size() const { return spelling_.size(); }
 
 private:
-    std::unordered_map<std::string, std::string> spelling_;  // lower case -> spelling; node based, so views stay valid
+    struct Entry {
+        std::string spelling;
+        std::uint64_t letters;
+    };
+    TextMap<Entry> spelling_;  // by lower case; node based, so views stay valid
 };
 
 }  // namespace customer_import

@@ -17,12 +17,11 @@ constexpr std::size_t kWindowRecords = 1000; // applied one by one that share a 
 constexpr std::size_t kAllNew = 100;         // so many new customers in a row promise more of them
 
 std::vector<ColumnIo> make_columns(const Target& target, MemoryContext context) {
-    MemoryContext before = MemoryContextSwitchTo(context);
+    ContextScope scope(context);
     std::vector<ColumnIo> result;
     for (const TargetColumn& column : target.values) {
         result.emplace_back(column);
     }
-    MemoryContextSwitchTo(before);
     return result;
 }
 
@@ -83,6 +82,7 @@ std::optional<std::string> BatchApplier::apply(const Batch& batch) {
     changes_.clear();
     rejected_.clear();
     call([&] { MemoryContextReset(batch_context_); });
+    ContextScope scope(batch_context_);
     results_.assign(batch.size(), {});
     if (target_.one_by_one) {
         std::vector<std::uint32_t> all(batch.size());

@@ -12,7 +12,7 @@ namespace customer_import::pg {
 namespace {
 
 constexpr const char* kBatchTable = "customer_import_batch";
-constexpr int kBatchTableKilobytes = 64 * 1024;
+constexpr int kBatchTableKilobytes = 16 * 1024;
 
 // The columns of the batch table, by position: index, user name, roles, then value and "given" for each cell.
 constexpr int kIndexColumn = 0;

@@ -52,7 +52,6 @@ public:
     const std::vector<std::size_t>& cell_columns() const { return cell_columns_; }
     // For each of target.values: a new row may hold something that the file does not name.
     bool has_default(std::size_t column) const { return has_default_[column]; }
-    bool in_file(std::size_t column) const { return in_file_[column]; }
     // What ColumnIo::read() made of a cell of row n; NULL for texts and booleans.
     Value converted(std::size_t row, std::size_t cell) const {
         return converts_ ? converted_[row * cell_columns_.size() + cell] : Value{};

@@ -134,6 +134,18 @@ std::optional<PgError> in_subtransaction(Body&& body) {
     return std::nullopt;
 }
 
+// Makes a memory context current for as long as it lives.
+class ContextScope {
+public:
+    explicit ContextScope(MemoryContext context) : before_(MemoryContextSwitchTo(context)) {}
+    ~ContextScope() { MemoryContextSwitchTo(before_); }
+    ContextScope(const ContextScope&) = delete;
+    ContextScope& operator=(const ContextScope&) = delete;
+
+private:
+    MemoryContext before_;
+};
+
 // Frees the record of an error that was dealt with.
 inline void forget(const PgError& error) { FreeErrorData(error.data()); }
 

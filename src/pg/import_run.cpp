@@ -364,13 +364,21 @@ ImportResult run_import(ImportRequest& request, InputSource& source) {
     SpiConnection spi;
     MemoryContext context =
         call([] { return AllocSetContextCreate(CurrentMemoryContext, "customer_import", ALLOCSET_DEFAULT_SIZES); });
-    ImportRun run(request, source, context);
-    if (std::optional<ImportResult> earlier = run.find_earlier()) {
-        return *earlier;
+    ImportResult result;
+    {
+        ContextScope scope(context);
+        ImportRun run(request, source, context);
+        if (std::optional<ImportResult> earlier = run.find_earlier()) {
+            result = std::move(*earlier);
+        } else {
+            run.check();
+            run.apply();
+            result = run.finish();
+        }
     }
-    run.check();
-    run.apply();
-    return run.finish();
+    // After an error the context stays, for the error's record may be in it; it goes with the caller's.
+    call([&] { MemoryContextDelete(context); });
+    return result;
 }
 
 }  // namespace customer_import::pg

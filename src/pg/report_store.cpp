@@ -27,7 +27,7 @@ TupleDesc make_columns(MemoryContext context, std::initializer_list<ColumnDefini
 }
 
 constexpr int kIssueStoreKilobytes = 4 * 1024;
-constexpr int kPageStoreKilobytes = 32 * 1024;
+constexpr int kPageStoreKilobytes = 8 * 1024;
 
 constexpr int kIssueColumns = 11;
 

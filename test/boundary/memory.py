@@ -2,9 +2,8 @@
 
 from client import Lost, ServerError
 from harness import (IMPORT, created, csv, import_text, new_customers, open_session, status_of, usable)
-from own_server import Limited, wait_for_server
+from own_server import OOM, Limited, place_of
 
-OOM = "53200"
 MB = 1024 * 1024
 
 PREPARE = """
@@ -48,7 +47,7 @@ class Measure:
 def soak(report):
     with open_session() as session:
         session.rows(PREPARE)
-        session.rows("CREATE TABLE files AS SELECT lo_from_bytea(0, 'userName,addRoles\nlarge,buyer\n') AS large_object")
+        session.rows("CREATE TABLE one_file AS SELECT lo_from_bytea(0, 'userName,addRoles\nlarge,buyer\n') AS large_object")
 
         def imports(index):
             kind = index % 6
@@ -62,7 +61,7 @@ def soak(report):
                 return ("SELECT * FROM customer_import.import_customers($1::bytea, 'Create & Update', encoding => 'LATIN1')",
                         [csv(["m\xfcller,M\xfcller"], "userName,lastName").encode("latin-1")])
             if kind == 4:
-                return "SELECT customer_import.import_customers(large_object, 'Create & Update') FROM files", None
+                return "SELECT customer_import.import_customers(large_object, 'Create & Update') FROM one_file", None
             return ("SELECT customer_import.import_customers($1::text, 'Update Only', unknown_roles => 'create')",
                     [csv([f"user{index % 100},code{index % 50}"])])
 
@@ -113,7 +112,8 @@ def soak(report):
         halved = csv((f"user{index},{'odd' if index % 20 == 7 else 'even'}{index}" for index in range(200)), "userName,email")
         repeat("100 imports with 10 records each that fail in the database", 100,
                lambda index: session.rows(IMPORT, [halved]), wrong)
-        session.rows("ALTER TABLE customers DROP CONSTRAINT no_odd; TRUNCATE customers")
+        session.rows("SELECT lo_unlink(large_object) FROM one_file; DROP TABLE one_file;"
+                     " ALTER TABLE customers DROP CONSTRAINT no_odd; TRUNCATE customers")
     growth(report)
 
 
@@ -182,13 +182,6 @@ def too_much(report):
                     wrong.append(f"with {more} bytes: the session does not work")
                 limited.lift()
             report.line(not wrong, f"{how} of 64 MB under an address-space limit: 53200, and the session goes on", *wrong)
-
-
-def place_of(error):
-    """Where memory was missing, as far as the error tells."""
-    if error.detail is None:
-        return "C++"
-    return "server, " + error.detail.rsplit("memory context ", 1)[-1].strip('."')
 
 
 def tight_limits(report):
@@ -287,103 +280,8 @@ def limited_server(report, server):
         session.rows("DROP TABLE files; TRUNCATE customers")
 
 
-# ---- each allocation fails once ------------------------------------------------------------------------------------
-
-def failing_allocations(report, server, folder):
-    """Makes one allocation after the other fail, the server's and those of C++, in an import that does all kinds of things."""
-    if not server.restart(LD_PRELOAD=str(folder / "failing_malloc.so")):
-        report.line(False, "the server starts with failing_malloc")
-        return
-    with open_session() as session:
-        session.rows("ALTER TABLE customers ADD CONSTRAINT not_odd CHECK (email <> 'odd')")
-        session.rows("CREATE TABLE files AS SELECT convert_to($1, 'LATIN1') AS bytes", [csv(
-            ["old,new@example.com,buyer,"] + [f"m\xfcller{index},{'odd' if index == 7 else 'even'},nosuch{index}"[:60] +
-                                               ",approver" for index in range(6)] +
-            [f"new{index},{'odd' if index == 4 else 'even'},buyer,approver" for index in range(12)] +
-            ["\"broken\"x,,,", ",,buyer,", "old,,approver,buyer"], "userName,email,addRoles,removeRoles")])
-    sql = ("SELECT probe_fail_allocations($1, $2), customer_import.import_customers(bytes, 'Create & Update',"
-           " encoding => 'LATIN1') FROM files")
-
-    def disarm(session):
-        """No allocation fails from now on; those that were left to fail may hit this query itself."""
-        for _ in range(50):
-            error = session.error("SELECT probe_fail_allocations(0, 0)")
-            if error is None:
-                return
-            if error.sqlstate != OOM:
-                raise error
-        raise TimeoutError("allocations do not stop to fail")
-
-    def reset(session):
-        disarm(session)
-        session.rows("TRUNCATE customers; INSERT INTO customers (user_name, email) VALUES ('old', 'old@example.com')")
-
-    def result(session):
-        return session.rows("SELECT user_name, email, roles FROM customers ORDER BY user_name")
-
-    def try_one(session, first, count):
-        """Returns what went wrong, and the error of the import."""
-        reset(session)
-        error = session.error(sql, [first, count])
-        disarm(session)
-        wrong = []
-        if error is None and result(session) != reference:
-            wrong.append("the import went well with another result")
-        if error is not None and error.sqlstate != OOM:
-            wrong.append(str(error))
-        if error is not None and result(session) != nothing:
-            wrong.append(f"something was applied: {result(session)}")
-        if not usable(session):
-            wrong.append("the session does not work")
-        return wrong, error
-
-    nothing = [("old", "old@example.com", "{}")]
-    for warm in (True, False):
-        with open_session() as session:
-            reset(session)
-            for _ in range(3 if warm else 0):
-                session.rows(sql, [1 << 40, 1])
-                reset(session)
-            session.rows(sql, [1 << 40, 1])
-            total = int(session.value("SELECT probe_allocations()"))
-            reference = result(session)
-            reset(session)
-        # In a warm session each of them, and every fourth time some in a row.
-        tries = [(first, 1) for first in range(1, total + 1, max(1, total // 1200) if warm else total // 60)]
-        tries += [(first, (2, 5, 20)[first % 3]) for first in range(2, total, 4)] if warm else []
-        wrong, failed, seen = [], 0, {}
-        session = open_session()
-        for number, (first, count) in enumerate(tries):
-            try:
-                if not warm:
-                    session.close()
-                    session = open_session()
-                faults, error = try_one(session, first, count)
-                if error is not None:
-                    failed += 1
-                    seen[place_of(error)] = seen.get(place_of(error), 0) + 1
-                if number % 50 == 0:
-                    faults += try_one(session, 1 << 40, 1)[0]
-            except (Lost, ServerError) as trouble:
-                faults = [f"{trouble}"]
-                session.close()
-                wait_for_server()
-                session = open_session()
-            wrong += [f"{count} from {first}: {fault}" for fault in faults]
-        session.close()
-        kind = "a warm session" if warm else "new sessions"
-        report.line(not wrong and failed > len(tries) // 4, f"allocations that fail one by one in {kind}: 53200 or no matter,"
-                    " nothing applied, the session works", *wrong[:20], f"{failed} of {len(tries)} imports failed")
-        report.note(f"{kind}: an import takes {total} allocations; {len(tries)} tries, {failed} imports failed: "
-                    f"{seen.get('C++', 0)} in C++, {failed - seen.get('C++', 0)} in the server at {len(seen) - 1} places")
-    with open_session() as session:
-        session.rows("ALTER TABLE customers DROP CONSTRAINT not_odd; DROP TABLE files; TRUNCATE customers")
-    server.restart()
-
-
-def run_all(report, server, folder):
+def run_all(report, server):
     report.run(soak)
     report.run(too_much)
     report.run(tight_limits)
     report.run(limited_server, server)
-    report.run(failing_allocations, server, folder)

@@ -8,6 +8,8 @@ from pathlib import Path
 from client import Lost, Session, wait_until
 from harness import server_directory, status_of
 
+OOM = "53200"
+
 CRASH_WORDS = ("terminated by signal", "all server processes terminated", "PANIC:", "FATAL:", "leak", "non-empty SPI stack")
 
 
@@ -68,6 +70,13 @@ class Limited:
 
     def lift(self):
         self.session.rows("SELECT probe_limit(0)")
+
+
+def place_of(error):
+    """Where memory was missing, as far as the error tells."""
+    if error.detail is None:
+        return "C++"
+    return "server, " + error.detail.rsplit("memory context ", 1)[-1].strip('."')
 
 
 def is_up():

@@ -1,0 +1,189 @@
+"""Each allocation of an import, and of the other functions, fails once: the server's own ones and those of C++. Runs in a
+cluster of its own, with failing_malloc preloaded."""
+
+from client import Lost, ServerError
+from harness import csv, open_session, usable
+from own_server import OOM, place_of, wait_for_server
+
+PREPARE = """
+ALTER TABLE customers ADD CONSTRAINT not_odd CHECK (email <> 'odd');
+CREATE TABLE files AS SELECT convert_to($1, 'LATIN1') AS bytes
+"""
+
+# A file with all kinds of outcomes: customers created, updated and unchanged, records rejected by rule and by the database.
+FILE = csv(["old,new@example.com,buyer,"]
+           + [f"m\xfcller{index},{'odd' if index == 3 else 'even'},{'nosuch' if index > 3 else 'buyer'},approver"
+              for index in range(6)]
+           + [f"new{index},{'odd' if index == 4 else 'even'},buyer,approver" for index in range(12)]
+           + ['"broken"x,,,', ",,buyer,", "old,,approver,buyer", "old,,approver,"], "userName,email,addRoles,removeRoles")
+
+IMPORT_FILE = ("SELECT probe_fail_allocations($1, $2), customer_import.import_customers(bytes, 'Create & Update',"
+               " encoding => 'LATIN1') FROM files")
+
+# The other ways into C++.
+ENTRY_POINTS = (
+    "customer_import.role_set('{buyer,approver,buyer}')",
+    "customer_import.is_role_set('{approver,buyer}')",
+    "customer_import.parse_role_set('buyer, approver; companyAdmin')",
+    "customer_import.role_set_union('{a_long_role_code_1,b}', '{b,c}')",
+    "customer_import.role_set_difference('{a_long_role_code_1,b}', '{b,c}')",
+    "customer_import.role_set_intersection('{a_long_role_code_1,b}', '{b,c}')",
+    "customer_import.fold_user_name('  M\u00dcLLER the Second of that Name ')",
+    "customer_import.is_user_name('m\u00fcller the second of that name')",
+    "customer_import.import_template()",
+    "customer_import.import_report((SELECT max(id) FROM customer_import.imports))",
+    "customer_import.rejected_csv((SELECT max(id) FROM customer_import.imports))",
+    "customer_import.rejected_csv_bytes((SELECT max(id) FROM customer_import.imports))",
+    "(SELECT array_agg(c) FROM customer_import.import_changes AS c)",
+    "customer_import.add_role_codes('{new_code_1,new_code_2}')",
+    "customer_import.alter_role_code('buyer', description => 'buys')",
+    "customer_import.remove_role_codes('{approver}')",
+    "hand_written('by hand', '{BUYER,approver}')",
+    "hand_written('by hand', '{nosuch,approver}')",
+    "customer_import.import_customers('not a file', 'Create Only')",
+)
+
+HAND_WRITTEN = """
+CREATE FUNCTION hand_written(text, text[]) RETURNS text LANGUAGE sql AS
+    'INSERT INTO customers (user_name, roles) VALUES ($1, $2) RETURNING roles::text'
+"""
+
+
+def disarm(session):
+    """No allocation fails from now on; those that were left to fail may hit this query itself."""
+    for _ in range(50):
+        error = session.error("SELECT probe_fail_allocations(0, 0)")
+        if error is None:
+            return
+        if error.sqlstate != OOM:
+            raise error
+    raise TimeoutError("allocations do not stop to fail")
+
+
+class Failing:
+    """Runs a query again and again while allocations fail."""
+
+    def __init__(self, sql, prepare, result):
+        self.sql, self.prepare, self.result = sql, prepare, result
+        self.wrong, self.places, self.failed, self.tried = [], {}, 0, 0
+
+    def start(self, session):
+        """Learns what the query does when nothing fails: how many allocations it takes, its effect and its error."""
+        disarm(session)
+        self.prepare(session)
+        self.nothing = self.result(session)
+        error = session.error(self.sql, [1 << 40, 1])
+        self.allocations = int(session.value("SELECT probe_allocations()"))
+        self.own_state = error and error.sqlstate
+        disarm(session)
+        self.effect = self.result(session)
+
+    def try_one(self, session, first, count):
+        self.tried += 1
+        disarm(session)
+        self.prepare(session)
+        error = session.error(self.sql, [first, count])
+        disarm(session)
+        if error is not None and error.sqlstate == OOM:
+            self.failed += 1
+            self.places[place_of(error)] = self.places.get(place_of(error), 0) + 1
+            expected = self.nothing
+        else:
+            expected = self.effect
+            if (error and error.sqlstate) != self.own_state:
+                self.wrong.append(f"{count} from {first}: {error}")
+        got = self.result(session)
+        if got != expected:
+            self.wrong.append(f"{count} from {first}: {error}, with this effect: {got}")
+        if not usable(session):
+            self.wrong.append(f"{count} from {first}: the session does not work")
+
+    def run(self, tries, new_sessions=False):
+        session = open_session()
+        for number, (first, count) in enumerate(tries):
+            try:
+                if new_sessions:
+                    session.close()
+                    session = open_session()
+                self.try_one(session, first, count)
+                if number % 50 == 0:
+                    self.try_one(session, 1 << 40, 1)
+            except (Lost, ServerError) as trouble:
+                self.wrong.append(f"{count} from {first}: {trouble}")
+                session.close()
+                wait_for_server()
+                session = open_session()
+        session.close()
+
+    def describe(self):
+        return (f"{self.allocations} allocations, {self.tried} tries, {self.failed} failed: {self.places.get('C++', 0)} in C++,"
+                f" {self.failed - self.places.get('C++', 0)} in the server")
+
+
+def customers(session):
+    return session.rows("SELECT user_name, email, roles FROM customers ORDER BY user_name")
+
+
+def one_old_customer(session):
+    session.rows("TRUNCATE customers; INSERT INTO customers (user_name, email) VALUES ('old', 'old@example.com')")
+
+
+def imports(report):
+    with open_session() as session:
+        alter, create = PREPARE.split(";")
+        session.rows(alter)
+        session.rows(create, [FILE])
+    for warm in (True, False):
+        subject = Failing(IMPORT_FILE, one_old_customer, customers)
+        with open_session() as session:
+            for _ in range(3 if warm else 1):
+                subject.start(session)
+        total = subject.allocations
+        if warm:  # each of them, and from every fourth on some in a row
+            step = max(1, total // 1500)
+            subject.run([(first, 1) for first in range(1, total + 1, step)]
+                        + [(first, (2, 5, 20)[first % 3]) for first in range(2, total, 4 * step)])
+        else:
+            subject.run([(first, 1) for first in range(1, total, total // 80)], new_sessions=True)
+        kind = "a warm session" if warm else "new sessions"
+        report.line(not subject.wrong and subject.failed > subject.tried // 4, f"an import whose allocations fail, in {kind}:"
+                    " 53200 or no matter, all or nothing applied, the session works", *subject.wrong[:20], subject.describe())
+        report.note(f"{kind}: {subject.describe()}")
+
+
+def entry_points(report):
+    with open_session() as session:
+        session.rows(HAND_WRITTEN)
+        one_old_customer(session)
+        session.rows("SELECT customer_import.import_customers(bytes, 'Create & Update', encoding => 'LATIN1') FROM files")
+
+    def prepare(session):
+        session.rows("ROLLBACK; DELETE FROM customers WHERE user_name = 'by hand';"
+                     " SELECT customer_import.add_role_codes('{buyer,approver}');"
+                     " SELECT customer_import.remove_role_codes('{new_code_1,new_code_2}');"
+                     " SELECT customer_import.alter_role_code('buyer', description => 'is new')")
+
+    def result(session):
+        return session.rows("SELECT code, description FROM customer_import.role_codes ORDER BY code"), customers(session)
+
+    for call in ENTRY_POINTS:
+        subject = Failing(f"SELECT probe_fail_allocations($1, $2), {call}::text", prepare, result)
+        with open_session() as session:
+            for _ in range(3):
+                subject.start(session)
+        step = max(1, subject.allocations // 60)
+        subject.run([(first, 1) for first in range(1, subject.allocations + 1, step)])
+        report.line(not subject.wrong, f"allocations fail in {call.split('(')[0] or call}: {subject.describe()}",
+                    *subject.wrong[:20])
+
+
+def run_all(report, server, folder):
+    if not server.restart(LD_PRELOAD=str(folder / "failing_malloc.so")):
+        report.line(False, "the server starts with failing_malloc")
+        return
+    report.run(imports)
+    report.run(entry_points)
+    with open_session() as session:
+        session.rows("ALTER TABLE customers DROP CONSTRAINT not_odd; DROP TABLE files; TRUNCATE customers;"
+                     " DROP FUNCTION hand_written")
+    server.restart()
