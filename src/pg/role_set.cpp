@@ -66,6 +66,11 @@ CI_FUNCTION(ci_parse_role_set) {
     });
 }
 
+// is_role_code(text) returns boolean: 1 to 63 of ASCII letters, digits, _ . : -
+CI_FUNCTION(ci_is_role_code) {
+    return pg::entry([&] { return BoolGetDatum(customer_import::is_role_code(pg::text_argument(fcinfo, 0))); });
+}
+
 CI_FUNCTION(ci_role_set_union) {
     return pg::merge_arguments(fcinfo, [](const RoleSet& a, const RoleSet& b) { return a | b; });
 }

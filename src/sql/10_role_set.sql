@@ -15,6 +15,11 @@ CREATE FUNCTION customer_import.parse_role_set(cell text) RETURNS text[]
 COMMENT ON FUNCTION customer_import.parse_role_set(text) IS
     'Makes a role set of the text of a CSV cell: codes separated by , ; | or line break, trimmed.';
 
+CREATE FUNCTION customer_import.is_role_code(code text) RETURNS boolean
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ci_is_role_code';
+COMMENT ON FUNCTION customer_import.is_role_code(text) IS
+    'True for a role code that the catalogue may hold: 1 to 63 of letters, digits and the characters _ . : - .';
+
 CREATE FUNCTION customer_import.role_set_union(a text[], b text[]) RETURNS text[]
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ci_role_set_union';
 COMMENT ON FUNCTION customer_import.role_set_union(text[], text[]) IS

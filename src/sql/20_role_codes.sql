@@ -1,7 +1,7 @@
 -- The catalogue of role codes.
 
 CREATE TABLE customer_import.role_codes (
-    code text COLLATE "C" PRIMARY KEY CHECK (code ~ '^[A-Za-z0-9_.:-]{1,63}$'),
+    code text COLLATE "C" PRIMARY KEY CHECK (customer_import.is_role_code(code)),
     name text,
     description text,
     privileged boolean NOT NULL DEFAULT false

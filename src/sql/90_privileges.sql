@@ -5,6 +5,7 @@ REVOKE ALL ON ALL SEQUENCES IN SCHEMA customer_import FROM PUBLIC;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA customer_import FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     customer_import.role_set(text[]),
+    customer_import.is_role_code(text),
     customer_import.is_role_set(text[]),
     customer_import.parse_role_set(text),
     customer_import.role_set_union(text[], text[]),

@@ -1,6 +1,6 @@
 -- Every function: volatility, strictness, parallel safety, language, and who may call it.
 BEGIN;
-SELECT plan(82);
+SELECT plan(84);
 
 CREATE ROLE regress_anybody;
 
@@ -15,6 +15,7 @@ INSERT INTO expected VALUES
     ('role_set_intersection(text[],text[])', 'i', true, 's', true),
     ('role_set_agg(text[])', 'i', false, 's', true),
     ('fold_user_name(text)', 'i', true, 's', true),
+    ('is_role_code(text)', 'i', true, 's', true),
     ('is_user_name(text)', 'i', true, 's', true),
     ('_role_codes_changed()', 'v', false, 'u', false),
     ('add_role_codes(text[],boolean)', 'v', true, 'u', false),
