@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,10 +42,12 @@ class Report:
 
     def run(self, part, *arguments):
         """Runs one part of the suite; when it ends early, that is a failure, and the next part runs."""
+        began = time.monotonic()
         try:
             part(self, *arguments)
         except Exception:  # pylint: disable=broad-except
             self.line(False, f"{part.__name__} runs to its end", traceback.format_exc())
+        self.note(f"{part.__name__}: {time.monotonic() - began:.1f} s")
 
     def finish(self):
         print(f"{self.passed} passed, {self.failed} failed")
