@@ -29,8 +29,8 @@ std::string format_count(std::int64_t number);
 // unprocessed: "9,812 updated, 3 rejected"; "no records" when there are none.
 std::string describe_counts(const Counts& counts);
 
-// The message of an import that ran to its end: "Import 7 completed: 9,812 updated, 3 rejected." and, where records were
-// rejected, what to do next.
+// The message of an import that ran to its end: "Import 7 completed: 9,812 updated, 3 rejected." and, where records
+// were rejected, what to do next.
 std::string completed_message(std::int64_t import_id, const Counts& counts);
 
 // The message of an import that was given up: "Import 7 failed: REASON. Nothing was applied." and what to do next.

@@ -1,5 +1,5 @@
-// How a batch is applied: in which order, in which subtransactions, and what happens on an error. What becomes of a single
-// record is decided in batch_decide.cpp.
+// How a batch is applied: in which order, in which subtransactions, and what happens on an error. What becomes of a
+// single record is decided in batch_decide.cpp.
 #include "pg/batch_apply.h"
 
 #include <algorithm>
@@ -155,8 +155,8 @@ void BatchApplier::apply_in_order(Indexes records) {
     }
 }
 
-// Applies the records in a subtransaction of their own; on failure nothing of it remains, and `reached` is the record that
-// failed where records are applied one by one.
+// Applies the records in a subtransaction of their own; on failure nothing of it remains, and `reached` is the record
+// that failed where records are applied one by one.
 std::optional<PgError> BatchApplier::try_apply(Indexes records, std::size_t& reached) {
     const std::size_t changes = changes_.size();
     std::optional<PgError> error = in_subtransaction([&] {

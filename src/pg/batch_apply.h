@@ -1,7 +1,7 @@
 // Step 5: applies a batch to the customers table, as the caller, so that his policies, the table's constraints and its
-// triggers decide. Set-based: one statement finds the customers and updates those that change, one creates the others. A
-// database error rejects the record that caused it, found by halving; on tables where order matters, records are applied
-// one by one.
+// triggers decide. Set-based: one statement finds the customers and updates those that change, one creates the others.
+// A database error rejects the record that caused it, found by halving; on tables where order matters, records are
+// applied one by one.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +32,8 @@ struct RecordResult {
 
 class BatchApplier {
 public:
-    // All arguments must outlive the object. `records` is how many there will be at the most; `context` holds what lives
-    // longer than a batch. Needs an SPI connection.
+    // All arguments must outlive the object. `records` is how many there will be at the most; `context` holds what
+    // lives longer than a batch. Needs an SPI connection.
     BatchApplier(const Target& target, const HeaderMap& header, ImportMode mode, const RoleCatalogue& catalogue,
                  std::int64_t records, MemoryContext context);
     ~BatchApplier();
@@ -55,8 +55,8 @@ public:
     // Returns the applier whose statements run with this token. Throws ImportError (55000) when there is none.
     static BatchApplier& find(std::int64_t token);
 
-    // What the statements call for each customer that they find: whether his row is to be written. Called again with the
-    // newest version of the row when another session has changed it meanwhile; the last call counts.
+    // What the statements call for each customer that they find: whether his row is to be written. Called again with
+    // the newest version of the row when another session has changed it meanwhile; the last call counts.
     bool decide(std::uint32_t index, const CustomerRow& customer);
 
     // The roles that the last decide() of this index came to.

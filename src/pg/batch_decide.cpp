@@ -1,5 +1,5 @@
-// What becomes of a single record, given its customer as he is: the merge of roles and values, and the entry in the change
-// log. decide() runs inside of the server's executor.
+// What becomes of a single record, given its customer as he is: the merge of roles and values, and the entry in the
+// change log. decide() runs inside of the server's executor.
 #include <algorithm>
 #include <cstring>
 #include <iterator>
@@ -69,8 +69,8 @@ bool BatchApplier::decide(std::uint32_t index, const CustomerRow& customer) {
     return true;
 }
 
-// Puts the held codes that the catalogue does not have and the record removes into lost_. One that the customer does not
-// hold rejects the record.
+// Puts the held codes that the catalogue does not have and the record removes into lost_. One that the customer does
+// not hold rejects the record.
 bool BatchApplier::take_lost_roles(const Attempt& attempt) {
     std::vector<Issue> issues;
     for (std::string_view code : record(attempt).lost_roles) {
@@ -88,7 +88,8 @@ bool BatchApplier::take_lost_roles(const Attempt& attempt) {
     return true;
 }
 
-// Codes are the same whatever their case: one that the customer holds in another spelling than the catalogue's gives way.
+// Codes are the same whatever their case: one that the customer holds in another spelling than the catalogue's gives
+// way.
 void BatchApplier::take_respelled(std::span<const std::string_view> codes) {
     for (std::string_view code : codes) {
         for (std::string_view held : held_) {
@@ -221,8 +222,8 @@ void BatchApplier::log_update(std::uint32_t index, const CustomerRow* after) {
     changes_.push_back(std::move(change));
 }
 
-// `after` holds, of the row as it is now, all columns where rows may be rewritten, else those with a default; nullptr: the
-// row is as it was written.
+// `after` holds, of the row as it is now, all columns where rows may be rewritten, else those with a default; nullptr:
+// the row is as it was written.
 void BatchApplier::log_create(std::uint32_t index, const CustomerRow* after) {
     const Record& record = this->record(attempts_[index]);
     Change change;

@@ -85,8 +85,8 @@ Datum write_text(char*& to, std::string_view text) {
 
 }  // namespace
 
-BatchStatements::BatchStatements(std::int64_t token, std::int64_t records, const Target& target, const HeaderMap& header,
-                                 const std::vector<ColumnIo>& columns, MemoryContext context)
+BatchStatements::BatchStatements(std::int64_t token, std::int64_t records, const Target& target,
+                                 const HeaderMap& header, const std::vector<ColumnIo>& columns, MemoryContext context)
     : target_(target),
       columns_(columns),
       context_(context),
@@ -192,11 +192,12 @@ std::string BatchStatements::customer_row(bool roles, const std::vector<bool>& v
     return list;
 }
 
-// Which columns decide() needs: those that the file names; all where the row may be rewritten behind our back. It is told
-// whether the row is the record's customer at all, because the server may evaluate conditions in any order.
+// Which columns decide() needs: those that the file names; all where the row may be rewritten behind our back. It is
+// told whether the row is the record's customer at all, because the server may evaluate conditions in any order.
 std::string BatchStatements::decide_call() const {
     const std::vector<bool> all(target_.values.size(), true);
-    return "customer_import._decide($1, b.o, " + same_customer() + ", " + customer_row(true, target_.rewritten ? all : in_file_) + ")";
+    return "customer_import._decide($1, b.o, " + same_customer() + ", " +
+           customer_row(true, target_.rewritten ? all : in_file_) + ")";
 }
 
 std::string BatchStatements::same_customer() const {
@@ -375,8 +376,8 @@ const CustomerRow* BatchStatements::read_back() {
 
 namespace pg = customer_import::pg;
 
-// _decide(token bigint, index int4, same_customer boolean, place tid, version xid, roles text[], VARIADIC fields "any") returns boolean. Only the
-// statements above can call it: nobody else knows the token. Errors: 55000.
+// _decide(token bigint, index int4, same_customer boolean, place tid, version xid, roles text[], VARIADIC fields "any")
+// returns boolean. Only the statements above can call it: nobody else knows the token. Errors: 55000.
 CI_FUNCTION(ci_decide) {
     return pg::entry([&] {
         constexpr int kFirstValue = 6;

@@ -22,8 +22,8 @@ class BatchApplier;
 
 class BatchStatements {
 public:
-    // All arguments must outlive the object. `token` is what the statements name the applier by; `records` is how many there
-    // will be at the most, each batch in the order of user names unless the target is one_by_one.
+    // All arguments must outlive the object. `token` is what the statements name the applier by; `records` is how many
+    // there will be at the most, each batch in the order of user names unless the target is one_by_one.
     BatchStatements(std::int64_t token, std::int64_t records, const Target& target, const HeaderMap& header,
                     const std::vector<ColumnIo>& columns, MemoryContext context);
 

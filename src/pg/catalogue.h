@@ -11,8 +11,8 @@
 
 namespace customer_import::pg {
 
-// Reads the catalogue as the extension's owner, as it is now whatever the transaction's isolation level: what is kept from
-// it must not be older than the last change that was announced. Needs an SPI connection.
+// Reads the catalogue as the extension's owner, as it is now whatever the transaction's isolation level: what is kept
+// from it must not be older than the last change that was announced. Needs an SPI connection.
 std::unique_ptr<RoleCatalogue> load_catalogue();
 
 // Returns a catalogue kept from call to call and read again after any change of role_codes. Valid until the next call.

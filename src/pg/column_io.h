@@ -22,15 +22,15 @@ public:
     // The value without compression and out-of-line storage.
     Value flat(const Value& value) const;
 
-    // True when a column that holds `held` has the value of a cell already. `converted` is what read() made of the cell; of
-    // texts and booleans it is not looked at.
+    // True when a column that holds `held` has the value of a cell already. `converted` is what read() made of the
+    // cell; of texts and booleans it is not looked at.
     bool holds(const Value& held, std::string_view cell, const Value& converted) const;
 
     // The text of the value of a cell, as write() gives it once it is stored.
     std::string_view write_cell(std::string_view cell, const Value& converted) const;
 
-    // Converts a validated cell of a column that is neither text nor boolean, in the current memory context. A server error
-    // becomes PgError.
+    // Converts a validated cell of a column that is neither text nor boolean, in the current memory context. A server
+    // error becomes PgError.
     Value read(std::string_view cell) const;
 
     // The text of a value that is not NULL, as export writes it: "true" or "false" for a boolean. Lives as long as the

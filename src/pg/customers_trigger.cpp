@@ -118,7 +118,8 @@ HeapTuple guard_row(const GuardedRow& row) {
 
 namespace pg = customer_import::pg;
 
-// _guard_customers() returns trigger; its argument names the roles column. Errors: 23514 for a code that does not exist.
+// _guard_customers() returns trigger; its argument names the roles column. Errors: 23514 for a code that does not
+// exist.
 CI_FUNCTION(ci_guard_customers) {
     return pg::entry([&] {
         pg::GuardedRow row = pg::call([&] { return pg::read_call(fcinfo); });

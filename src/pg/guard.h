@@ -49,8 +49,8 @@ private:
 
 namespace detail {
 
-// Calls function(argument) and puts the memory context back; a server error in it becomes PgError, or std::bad_alloc when
-// there is no memory for that.
+// Calls function(argument) and puts the memory context back; a server error in it becomes PgError, or std::bad_alloc
+// when there is no memory for that.
 void run_guarded(void (*function)(void*), void* argument);
 
 // What entry() carries out of its catch blocks: plain memory, so that the final jump leaves nothing behind.

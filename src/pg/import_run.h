@@ -1,5 +1,5 @@
-// One import from its first byte to its report: reads and checks the whole file, sorts its records, applies them batch by
-// batch.
+// One import from its first byte to its report: reads and checks the whole file, sorts its records, applies them batch
+// by batch.
 #pragma once
 
 #include <cstdint>
@@ -34,8 +34,8 @@ struct ImportResult {
     bool is_earlier = false;  // made before with the same request id; nothing was done now
 };
 
-// Imports in the caller's transaction: all or nothing. Errors: 22P04 for a file that is refused, 42501, 55000 when there
-// is no customers table; whatever the table raises that is not one record's fault. Connects to SPI itself.
+// Imports in the caller's transaction: all or nothing. Errors: 22P04 for a file that is refused, 42501, 55000 when
+// there is no customers table; whatever the table raises that is not one record's fault. Connects to SPI itself.
 ImportResult run_import(ImportRequest& request, InputSource& source);
 
 }  // namespace customer_import::pg

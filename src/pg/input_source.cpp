@@ -64,8 +64,8 @@ private:
 
 constexpr std::size_t kConvertedBytes = 4096;
 
-// Converts valid bytes up to the first that is not, at most kConvertedBytes, and returns how many. The result is appended
-// to `out`.
+// Converts valid bytes up to the first that is not, at most kConvertedBytes, and returns how many. The result is
+// appended to `out`.
 std::size_t convert(Oid procedure, int from, int to, std::string_view bytes, std::string& out) {
     bytes = bytes.substr(0, kConvertedBytes);
     if (bytes.empty()) {

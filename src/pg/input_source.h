@@ -50,7 +50,8 @@ public:
     // Forgets an incomplete character: the file is read again from its start.
     void reset() { rest_.clear(); }
 
-    // Describes the bytes of the file that decode() could not convert and escaped at `offset` of a record, e.g. "0x83 0x20".
+    // Describes the bytes of the file that decode() could not convert and escaped at `offset` of a record, e.g. "0x83
+    // 0x20".
     std::string describe_invalid(std::string_view record, std::size_t offset) const;
 
     // Converts text that decode() gave back to the file's bytes.

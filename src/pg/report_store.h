@@ -1,5 +1,5 @@
-// Steps 6 and before: what an import leaves behind. Issues and changes are collected here and written by the extension's
-// own statements, as its owner.
+// Steps 6 and before: what an import leaves behind. Issues and changes are collected here and written by the
+// extension's own statements, as its owner.
 #pragma once
 
 #include <cstdint>

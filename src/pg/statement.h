@@ -76,8 +76,8 @@ enum class JoinMethod {
     merge,        // reads a range of an index
 };
 
-// A prepared statement. The planner settings that lead to the join hold only while it is planned, so triggers and policies
-// do not see them.
+// A prepared statement. The planner settings that lead to the join hold only while it is planned, so triggers and
+// policies do not see them.
 class Statement {
 public:
     Statement(std::string text, std::vector<Oid> parameter_types = {}, JoinMethod join = JoinMethod::nested_loop);

@@ -49,8 +49,9 @@ struct Target {
     std::vector<Field> fields() const;
 };
 
-// The name of the registered customers table, quoted for SQL, and whether the extension created it. A table that has lost
-// the guard trigger is not it any more: it was dropped, and another one may have got its OID. Needs an SPI connection.
+// The name of the registered customers table, quoted for SQL, and whether the extension created it. A table that has
+// lost the guard trigger is not it any more: it was dropped, and another one may have got its OID. Needs an SPI
+// connection.
 struct RegisteredTable {
     Oid relation = InvalidOid;
     std::string name;
