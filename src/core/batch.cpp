@@ -50,10 +50,11 @@ void Batch::clear() {
 std::vector<std::vector<std::uint32_t>> make_rounds(std::span<const Record> records) {
     std::vector<std::uint32_t> order(records.size());
     std::iota(order.begin(), order.end(), 0);
-    std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    const auto before = [&](std::uint32_t a, std::uint32_t b) {
         const int names = records[a].user_name.compare(records[b].user_name);
         return names != 0 ? names < 0 : a < b;
-    });
+    };
+    if (!std::is_sorted(order.begin(), order.end(), before)) std::sort(order.begin(), order.end(), before);
     // One user's records now stand together in file order: the n-th of them goes to round n, and every round is filled
     // in the order of the names.
     std::vector<std::vector<std::uint32_t>> rounds;

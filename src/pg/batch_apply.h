@@ -59,7 +59,7 @@ public:
     // the newest version of the row when another session has changed it meanwhile; the last call counts.
     bool decide(std::uint32_t index, const CustomerRow& customer);
 
-    // The roles that the last decide() of this index came to.
+    // The roles that the last decide() of this index came to; nullptr: they stay as they are.
     const ArrayType* merged_roles(std::uint32_t index) const { return decisions_.at(index).roles; }
 
 private:

@@ -129,12 +129,10 @@ bool BatchApplier::decide_roles(const Record& record, Decision& decision) {
     }
     std::set_union(base.begin(), base.end(), record.add_roles.begin(), record.add_roles.end(),
                    std::back_inserter(merged_));
-    decision.roles = keep_roles(merged_);
     if (merged_ == held_) {
         return false;
     }
-    decision.change.added.clear();
-    decision.change.removed.clear();
+    decision.roles = keep_roles(merged_);
     add_difference(merged_, held_, decision.change.added);
     add_difference(held_, merged_, decision.change.removed);
     for (std::string_view& code : decision.change.removed) {

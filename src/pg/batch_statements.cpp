@@ -214,7 +214,8 @@ std::string BatchStatements::look_sql() const {
 std::string BatchStatements::update_sql() const {
     std::string assignments;
     if (writes_roles_) {
-        assignments += ", " + target_.roles.name + " = customer_import._merged_roles($1, b.o)";
+        assignments += ", " + target_.roles.name + " = COALESCE(customer_import._merged_roles($1, b.o), c." +
+                       target_.roles.name + ")";
     }
     for (std::size_t cell = 0; cell < cell_columns_.size(); ++cell) {
         const std::string& name = target_.values[cell_columns_[cell]].name;
@@ -402,10 +403,12 @@ CI_FUNCTION(ci_decide) {
     });
 }
 
-// _merged_roles(token bigint, index int4) returns text[]: what decide() came to. Errors: 55000.
+// _merged_roles(token bigint, index int4) returns text[]: what decide() came to; NULL: they stay. Errors: 55000.
 CI_FUNCTION(ci_merged_roles) {
     return pg::entry([&] {
         pg::BatchApplier& applier = pg::BatchApplier::find(PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0));
-        return PointerGetDatum(applier.merged_roles(static_cast<std::uint32_t>(PG_GETARG_INT32(1))));
+        const ArrayType* roles = applier.merged_roles(static_cast<std::uint32_t>(PG_GETARG_INT32(1)));
+        fcinfo->isnull = roles == nullptr;
+        return PointerGetDatum(roles);
     });
 }

@@ -457,6 +457,32 @@ CI_FUNCTION(probe_tuplestore) {
     });
 }
 
+// probe_spill(rows int): fills an ephemeral table that spills to a file; an error comes while both it and objects live.
+CI_FUNCTION(probe_spill) {
+    return entry([&] {
+        SpiConnection spi;
+        TupleDesc columns = call([] {
+            TupleDesc result = CreateTemplateTupleDesc(1);
+            TupleDescInitEntry(result, 1, "n", INT8OID, -1, 0);
+            return result;
+        });
+        in_frames([&] {
+            Counted before;
+            EphemeralTable table("probe_rows", columns, 64);
+            Counted after;
+            table.clear(CurrentMemoryContext);
+            for (std::int64_t row = 0; row < PG_GETARG_INT32(0); ++row) {
+                call([&] {
+                    Datum values[] = {Int64GetDatum(row)};
+                    bool nulls[] = {false};
+                    tuplestore_putvalues(table.rows(), columns, values, nulls);
+                });
+            }
+        });
+        return Datum{0};
+    });
+}
+
 // ---- interrupts ----------------------------------------------------------------------------------------------------
 
 // probe_loop(kind text): takes the advisory lock 4711 as a sign of life and never ends by itself.

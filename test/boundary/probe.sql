@@ -17,6 +17,7 @@ CREATE FUNCTION probe_many_subtransactions(int, text) RETURNS int LANGUAGE C AS 
 CREATE FUNCTION probe_spi_context(text) RETURNS text LANGUAGE C AS 'MODULE', 'probe_spi_context';
 CREATE FUNCTION probe_owner(text) RETURNS text LANGUAGE C AS 'MODULE', 'probe_owner';
 CREATE FUNCTION probe_tuplestore(int, text) RETURNS text LANGUAGE C AS 'MODULE', 'probe_tuplestore';
+CREATE FUNCTION probe_spill(int) RETURNS void LANGUAGE C AS 'MODULE', 'probe_spill';
 CREATE FUNCTION probe_loop(text) RETURNS void LANGUAGE C AS 'MODULE', 'probe_loop';
 CREATE FUNCTION probe_allocate(text, bigint) RETURNS void LANGUAGE C AS 'MODULE', 'probe_allocate';
 CREATE FUNCTION probe_limit(bigint) RETURNS void LANGUAGE C AS 'MODULE', 'probe_limit';
