@@ -67,7 +67,7 @@ def fields_of(result):
     fields = {}
     for name, code in FIELDS.items():
         value = PQ.PQresultErrorField(result, ord(code))
-        fields[name] = None if value is None else value.decode("utf-8", "strict" if name == "message" else "replace")
+        fields[name] = None if value is None else value.decode("utf-8", "surrogateescape")
     return fields
 
 

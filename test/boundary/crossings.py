@@ -221,8 +221,21 @@ def subtransactions(report):
             report.equal(error and error.sqlstate, "42501", "acting as the owner does not change what the caller may")
         finally:
             session.rows("RESET ROLE; DROP OWNED BY regress_boundary_user; DROP ROLE regress_boundary_user")
-        report.equal(session.value("SELECT probe_spi_context('SELECT 1')"), "the same",
-                     "the memory context after statements and connections is the one before")
+        error = session.error("SELECT probe_spi_context('SELECT 1')")
+        report.line(error is None, "the memory context after statements and connections is the one before", error)
+
+
+def spills(report):
+    """Files that C++ objects hold are closed while the error of writing them is on its way."""
+    for limit, rows, state in (("-1", 200000, None), ("0", 100, None), ("0", 20000, "53400"),
+                               ("64kB", 20000, "53400"), ("1MB", 200000, "53400")):
+        with open_session() as session:
+            session.rows(f"SET temp_file_limit = '{limit}'")
+            error = session.error("SELECT probe_spill($1)", [rows])
+            session.rows("RESET temp_file_limit")
+            report.equal(error and error.sqlstate, state, f"{rows} rows in an ephemeral table, temp_file_limit {limit}")
+            report.line(usable(session), f"{rows} rows, temp_file_limit {limit}: no object is left",
+                        session.rows("SELECT probe_live(), probe_level()"))
 
 
 LIMITS = {"message": 1023, "what": 1023, "detail": 4095, "hint": 1023}
@@ -260,5 +273,5 @@ def long_texts(report):
 
 
 def run_all(report):
-    for part in (thrown, server_errors, nested, subtransactions, long_texts):
+    for part in (thrown, server_errors, nested, subtransactions, spills, long_texts):
         report.run(part)

@@ -1,6 +1,6 @@
-// To be preloaded into a server: makes chosen allocations of a process fail, so that each place that takes memory can be
-// tried. Armed by probe_fail_allocations(). Allocations in critical sections do not count: there any failure has to end
-// the server.
+// To be preloaded into a server: makes chosen allocations of a process fail, so that each place that takes memory can
+// be tried. Armed by probe_fail_allocations(). Allocations in critical sections do not count: there any failure has to
+// end the server.
 #include <cerrno>
 #include <cstddef>
 

@@ -1,6 +1,6 @@
 """Memory: what a long session keeps, and what becomes of a session that gets no more. Runs in a cluster of its own."""
 
-from client import Lost, ServerError
+from client import Lost, ServerError, wait_until
 from harness import (IMPORT, created, csv, import_text, new_customers, open_session, status_of, usable)
 from own_server import OOM, Limited, place_of
 
@@ -112,9 +112,39 @@ def soak(report):
         halved = csv((f"user{index},{'odd' if index % 20 == 7 else 'even'}{index}" for index in range(200)), "userName,email")
         repeat("100 imports with 10 records each that fail in the database", 100,
                lambda index: session.rows(IMPORT, [halved]), wrong)
+        session.rows("SET temp_file_limit = '64kB'")
+        many_issues = csv(f"user{index},nosuch{'x' * 100}" for index in range(30000))
+        repeat("40 imports that reach temp_file_limit with their issues", 40,
+               lambda index: fails_with("53400", IMPORT, [many_issues]), wrong)
+        many_records = wide(150000)
+        repeat("8 imports that reach temp_file_limit with their records", 8,
+               lambda index: fails_with("53400", IMPORT, [many_records]), wrong)
+        session.rows("RESET temp_file_limit")
         session.rows("SELECT lo_unlink(large_object) FROM one_file; DROP TABLE one_file;"
                      " ALTER TABLE customers DROP CONSTRAINT no_odd; TRUNCATE customers")
+    canceled_with_files(report)
     growth(report)
+
+
+def canceled_with_files(report):
+    """An import that holds temporary files when it is canceled."""
+    text = wide(150000)
+    wrong = []
+    with open_session() as session, open_session() as watcher:
+        for _ in range(6):
+            session.start(IMPORT, [text])
+            try:
+                wait_until(lambda: watcher.value("SELECT count(*) FROM pg_ls_tmpdir()") != "0" or not session.busy(),
+                           "the import writes a temporary file")
+                session.cancel()
+                session.finish()
+                wrong.append("the import was over before it had a temporary file")
+            except ServerError as error:
+                if error.sqlstate != "57014":
+                    wrong.append(error)
+            if watcher.value("SELECT count(*) FROM pg_ls_tmpdir()") != "0" or not usable(session):
+                wrong.append("a temporary file is left, or the session does not work")
+        report.line(not wrong, "a canceled import leaves no temporary file", *wrong)
 
 
 def peak_of(sql, parameters):

@@ -263,6 +263,11 @@ def places(report):
               "25006: cannot execute INSERT in a read-only transaction")
         check("READ ONLY with a refused file", f"BEGIN READ ONLY; SELECT {call(REFUSED)}; COMMIT",
               '22P04: the header has no column "userName"')
+        for function, arguments in (("_decide", "1, 0, true, '(0,1)'::tid, '1'::xid, '{}', 1"), ("_merged_roles", "1, 0"),
+                                    ("_decide", "NULL, NULL, true, NULL, NULL, NULL, NULL::text"), ("_merged_roles", "NULL, NULL")):
+            error = session.error(f"SELECT customer_import.{function}({arguments})")
+            report.equal((error and error.sqlstate, usable(session)), ("55000", True),
+                         f"{function}({arguments}) outside of an import is refused")
         nested_imports(report, session, check)
 
 
@@ -283,6 +288,11 @@ def nested_imports(report, session, check):
             EXCEPTION WHEN OTHERS THEN
                 INSERT INTO marks VALUES (SQLSTATE);
             END;
+            RETURN NEW;
+        END $$;
+        CREATE FUNCTION calls_engine() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            PERFORM customer_import._merged_roles(4711, 0);
             RETURN NEW;
         END $$;
         CREATE FUNCTION leaves_cursor() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -310,7 +320,50 @@ def nested_imports(report, session, check):
     check("a trigger that catches the error of an import of its own",
           trigger("BEFORE", "swallows()") + f"SELECT {call(ONE)}; SELECT {call(TWO)}" + drop, "{one,two}")
     report.equal(session.rows("SELECT mark FROM marks"), [("22P04",), ("22P04",)], "it has seen the SQLSTATE")
+    check("a trigger that calls the engine's own functions", trigger("BEFORE", "calls_engine()") + f"SELECT {call(ONE)}",
+          "55000: no import is running here")
     check("a trigger that leaves a cursor open", trigger("BEFORE", "leaves_cursor()") + f"SELECT {call(ONE)}" + drop, "{one}")
+
+
+# What no sane trigger does while its own table is imported into. An error or not: nothing may crash or stay behind.
+NASTY = (
+    "DROP EXTENSION customer_import CASCADE", "DROP TABLE customers CASCADE", "TRUNCATE customers", "DELETE FROM customers",
+    "UPDATE customers SET phone = 'z'", "ALTER TABLE customers ADD COLUMN more int", "CREATE INDEX ON customers (email)",
+    "ANALYZE customers", "CLUSTER customers USING customers_pkey", "SET LOCAL search_path = nowhere",
+    "SET LOCAL ROLE pg_monitor", "RESET ALL", "DISCARD PLANS", "SET CONSTRAINTS ALL DEFERRED", "COMMIT", "SAVEPOINT s",
+    "DISCARD ALL", "DECLARE left_open CURSOR FOR SELECT 1", "CLOSE ALL", "LISTEN nothing", "SET LOCAL work_mem = '64kB'",
+    "SET LOCAL customer_import.batch_rows = 1", "CREATE TEMP TABLE customer_import_batch (o int)",
+    "SELECT customer_import.detach_customers_table()", "DELETE FROM customer_import.role_codes",
+    "SELECT customer_import.add_role_codes('{from_trigger}')", "DELETE FROM customer_import.imports",
+    "TRUNCATE customer_import.imports", "ALTER TABLE customer_import.import_issues RENAME TO gone",
+)
+
+
+def nasty_triggers(report):
+    with open_session() as session:
+        clean(session)
+        session.rows("""
+            CREATE FUNCTION nasty() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                IF NEW.user_name = 'second' AND pg_trigger_depth() = 1 THEN EXECUTE TG_ARGV[0]; END IF;
+                RETURN NEW;
+            END $$;
+            INSERT INTO customers (user_name) VALUES ('first'), ('second'), ('third')""")
+        text = csv(["first,1,buyer", "second,2,buyer", "third,3,buyer", "fourth,4,approver"], "userName,phone,addRoles")
+        before = contents(session)
+        for timing in ("BEFORE", "AFTER"):
+            wrong, failed = [], 0
+            for command in NASTY:
+                session.rows(f"BEGIN; CREATE TRIGGER nasty {timing} UPDATE ON customers FOR EACH ROW"
+                             f" EXECUTE FUNCTION nasty($argument${command}$argument$)")
+                failed += session.error(IMPORT, [text]) is not None
+                session.rows("ROLLBACK")
+                if contents(session) != before or not usable(session):
+                    wrong.append(command)
+            report.line(not wrong and 0 < failed < len(NASTY), f"{len(NASTY)} things that no {timing} trigger ought to do,"
+                        " rolled back: nothing is left, the session works", *wrong, f"{failed} of them are errors")
+        session.rows("DROP FUNCTION nasty()")
+        clean(session)
 
 
 def other_sessions(report):
@@ -399,5 +452,5 @@ def catalogue(report):
 
 
 def run_all(report):
-    for part in (prepare, trigger_errors, caught, places, other_sessions, catalogue):
+    for part in (prepare, trigger_errors, caught, places, nasty_triggers, other_sessions, catalogue):
         report.run(part)

@@ -58,7 +58,9 @@ Datum make_text(const std::string& text) { return text_datum(text); }
     if (kind == "bad_optional_access") (void)std::optional<int>().value();
     if (kind == "bad_alloc") throw std::bad_alloc();
     if (kind == "bad_array_new_length") throw std::bad_array_new_length();
-    if (kind == "import_error") throw ImportError(ERRCODE_BAD_COPY_FILE_FORMAT, "first line", "some detail", "some hint");
+    if (kind == "import_error") {
+        throw ImportError(ERRCODE_BAD_COPY_FILE_FORMAT, "first line", "some detail", "some hint");
+    }
     if (kind == "import_error_bare") throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, "only a message");
     if (kind == "refused_file") throw ImportError(broken_file("a file", "a detail", "a hint"));
     if (kind == "refused_argument") {
@@ -265,8 +267,8 @@ CI_FUNCTION(probe_direct) {
     });
 }
 
-// probe_nested(levels int, kind text) returns text: C++ -> SPI -> C++ ... and the innermost throws, or calls `kind` as SQL
-// when it begins with a blank.
+// probe_nested(levels int, kind text) returns text: C++ -> SPI -> C++ ... and the innermost throws, or runs `kind` as
+// SQL when it begins with a blank.
 CI_FUNCTION(probe_nested) {
     return entry([&] {
         const int levels = PG_GETARG_INT32(0);
@@ -343,7 +345,8 @@ CI_FUNCTION(probe_subtransaction_throw) {
     });
 }
 
-// probe_nest(depth int, fail_at int, by_exception boolean) returns text: subtransactions one in the other; fail_at 0: none.
+// probe_nest(depth int, fail_at int, by_exception boolean) returns text: subtransactions one in the other; none fails
+// with fail_at 0.
 CI_FUNCTION(probe_nest) {
     return entry([&] {
         SpiConnection spi;
@@ -351,7 +354,8 @@ CI_FUNCTION(probe_nest) {
     });
 }
 
-// probe_pass_through(levels int, sql text) returns text: the error passes all subtransactions; the outermost reports it.
+// probe_pass_through(levels int, sql text) returns text: the error passes all subtransactions; the outermost reports
+// it.
 CI_FUNCTION(probe_pass_through) {
     return entry([&] {
         const std::string sql = text_argument(fcinfo, 1);
@@ -570,8 +574,8 @@ CI_FUNCTION(probe_limit) {
     PG_RETURN_VOID();
 }
 
-// probe_fail_allocations(first bigint, count int): from now on the allocations number first, first + 1, ... fail, `count`
-// of them; first 0: none. Needs failing_malloc in the server.
+// probe_fail_allocations(first bigint, count int): from now on the allocations number first, first + 1, ... fail,
+// `count` of them; first 0: none. Needs failing_malloc in the server.
 CI_FUNCTION(probe_fail_allocations) {
     auto arm = reinterpret_cast<void (*)(long, int)>(dlsym(RTLD_DEFAULT, "failing_malloc_arm"));
     if (arm == nullptr) {
