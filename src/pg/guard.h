@@ -149,6 +149,19 @@ private:
 // Frees the record of an error that was dealt with.
 inline void forget(const PgError& error) { FreeErrorData(error.data()); }
 
+// Gives back what the server keeps, in a destructor. An error in it is dropped: even closing a temporary file that will be
+// deleted writes its last bytes and may pass temp_file_limit. What is left then goes with the (sub)transaction.
+template <typename Body>
+void release(Body&& body) noexcept {
+    try {
+        call(body);
+    } catch (const PgError& error) {
+        forget(error);
+    } catch (const std::bad_alloc&) {
+        // There was no memory for the record of such an error.
+    }
+}
+
 // Answers a pending cancel or timeout by PgError.
 inline void check_interrupts() {
     if (INTERRUPTS_PENDING_CONDITION()) {

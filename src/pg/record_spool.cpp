@@ -31,8 +31,7 @@ RecordSpool::RecordSpool(RecordOrder order) : order_(order) {
 }
 
 RecordSpool::~RecordSpool() {
-    // Frees memory and closes temporary files; neither raises.
-    tuplesort_end(sort_);
+    release([&] { tuplesort_end(sort_); });
 }
 
 void RecordSpool::add(const Record& record) {

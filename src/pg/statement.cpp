@@ -64,10 +64,12 @@ EphemeralTable::EphemeralTable(const char* name, TupleDesc columns, int kilobyte
 }
 
 EphemeralTable::~EphemeralTable() {
-    SPI_unregister_relation(relation_->md.name);
-    if (own_ != nullptr) {
-        tuplestore_end(own_);
-    }
+    release([&] {
+        SPI_unregister_relation(relation_->md.name);
+        if (own_ != nullptr) {
+            tuplestore_end(own_);
+        }
+    });
 }
 
 void EphemeralTable::clear(MemoryContext context) {
