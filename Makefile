@@ -16,7 +16,7 @@ OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/core/*.cpp) $(wildcard src/pg/
 JOINED_SCRIPT = customer_import--$(EXTVERSION).sql
 DATA_built = $(JOINED_SCRIPT)
 DATA = $(wildcard src/sql/upgrade/*.sql) scripts/import.psql
-DOCS = doc/customer_import.md
+DOCS = doc/customer_import.md doc/security.md
 EXTRA_CLEAN = $(JOINED_SCRIPT) build
 
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))

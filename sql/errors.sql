@@ -124,7 +124,7 @@ SELECT regress.refusal($$INSERT INTO customers (user_name, roles) VALUES ('ann',
 SELECT regress.refusal($$INSERT INTO customers (user_name, roles) VALUES ('ann', '{"no code",gardener}')$$);
 SELECT regress.refusal(format('INSERT INTO customers (user_name, roles) VALUES (''ann'', %L)', ARRAY[repeat('ü', 200)]));
 SELECT regress.refusal($$SELECT customer_import._guard_customers()$$);
-SELECT regress.refusal($$SELECT customer_import._role_codes_changed()$$);
+SELECT regress.refusal($$SELECT customer_import._announce_change()$$);
 SELECT regress.refusal($$SELECT customer_import._decide(1, 0, true, '(0,1)', '1'::xid, '{}', 'x'::text)$$);
 SELECT regress.refusal($$SELECT customer_import._decide(NULL, NULL, true, NULL, NULL, NULL, NULL::text)$$);
 SELECT regress.refusal($$SELECT customer_import._decide(1, 0, true, '(0,1)', '1'::xid, '{}', VARIADIC NULL::text[])$$);

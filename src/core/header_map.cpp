@@ -10,13 +10,8 @@ namespace customer_import {
 
 namespace {
 
-constexpr std::size_t kMaxShownName = 200;
 constexpr std::size_t kMaxShownColumns = 1000;
 constexpr std::size_t kLongName = 8;  // from this length on two edits are still a near miss
-
-std::string quoted(std::string_view name) {
-    return "\"" + shorten(name, kMaxShownName) + "\"";
-}
 
 // What stays of a header name when case, blanks, _ and - do not count.
 std::string comparable(std::string_view name) {

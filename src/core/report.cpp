@@ -57,9 +57,11 @@ std::string completed_message(std::int64_t import_id, const Counts& counts) {
     return message + "There is nothing to do.";
 }
 
-std::string failed_message(std::int64_t import_id, std::string_view reason) {
-    return "Import " + std::to_string(import_id) + " failed: " + std::string(reason) +
-           ". Nothing was applied. See why: " + select_from("import_issues", import_id);
+std::string failed_message(std::int64_t import_id, std::string_view state, std::string_view reason) {
+    const std::string next = state == "denied" ? "Ask an administrator for the right to import."
+                                               : "See why: " + select_from("import_issues", import_id);
+    return "Import " + std::to_string(import_id) + " " + std::string(state) + ": " + std::string(reason) +
+           ". Nothing was applied. " + next;
 }
 
 }  // namespace customer_import

@@ -33,7 +33,8 @@ std::string describe_counts(const Counts& counts);
 // were rejected, what to do next.
 std::string completed_message(std::int64_t import_id, const Counts& counts);
 
-// The message of an import that was given up: "Import 7 failed: REASON. Nothing was applied." and what to do next.
-std::string failed_message(std::int64_t import_id, std::string_view reason);
+// The message of an import that was given up, with the state "failed" or "denied": "Import 7 failed: REASON. Nothing was
+// applied." and what to do next.
+std::string failed_message(std::int64_t import_id, std::string_view state, std::string_view reason);
 
 }  // namespace customer_import

@@ -18,14 +18,19 @@ std::uint64_t letters(std::string_view lower_case) {
 
 }  // namespace
 
-bool RoleCatalogue::add(std::string_view code) {
+bool RoleCatalogue::add(std::string_view code, bool privileged) {
     const std::string lower_case = ascii_lower(code);
-    return spelling_.try_emplace(lower_case, Entry{std::string(code), letters(lower_case)}).second;
+    return spelling_.try_emplace(lower_case, Entry{std::string(code), letters(lower_case), privileged}).second;
 }
 
 std::string_view RoleCatalogue::find(std::string_view code) const {
     const auto found = spelling_.find(ascii_lower(code));
     return found == spelling_.end() ? std::string_view() : std::string_view(found->second.spelling);
+}
+
+bool RoleCatalogue::is_privileged(std::string_view code) const {
+    const auto found = spelling_.find(ascii_lower(code));
+    return found != spelling_.end() && found->second.privileged;
 }
 
 std::string_view RoleCatalogue::nearest(std::string_view code) const {

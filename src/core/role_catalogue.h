@@ -13,11 +13,14 @@ namespace customer_import {
 class RoleCatalogue {
 public:
     // Adds a code unless one that differs only in case is there already. Returns true when it was added.
-    bool add(std::string_view code);
+    bool add(std::string_view code, bool privileged = false);
 
     // Returns the catalogue's spelling, or an empty view. The view lives as long as the catalogue, also when more
     // codes are added.
     std::string_view find(std::string_view code) const;
+
+    // True for a code, in any case, of which only administrators change who holds it.
+    bool is_privileged(std::string_view code) const;
 
     // Returns the nearest code to one that does not exist, or an empty view when none is near enough: distance at most
     // max(1, length / 3); the smallest distance wins, then byte order.
@@ -29,6 +32,7 @@ private:
     struct Entry {
         std::string spelling;
         std::uint64_t letters;
+        bool privileged;
     };
     TextMap<Entry> spelling_;  // by lower case; node based, so views stay valid
 };

@@ -186,6 +186,8 @@ std::string shorten(std::string_view text, std::size_t limit) {
     return std::string(text.substr(0, end)) + "…";
 }
 
+std::string quoted(std::string_view text) { return "\"" + shorten(text, 100) + "\""; }
+
 CellMeaning read_cell(std::string_view cell, std::string_view& text) {
     text = cell;
     if (cell.empty()) return CellMeaning::keep;

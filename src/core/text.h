@@ -45,6 +45,9 @@ std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t li
 // Cuts at a character boundary so that at most `limit` bytes are kept, and appends "…" when anything was cut.
 std::string shorten(std::string_view text, std::size_t limit);
 
+// Quotes a user's text for a message, shortened to 100 bytes.
+std::string quoted(std::string_view text);
+
 // What a cell says by the rules of _EMPTY_VALUE_ (spec section 3).
 enum class CellMeaning { keep, clear, text };
 

@@ -1,5 +1,8 @@
 #include "pg/access.h"
 
+#include "core/text.h"
+#include "pg/identity.h"
+
 namespace customer_import::pg {
 
 Oid extension_owner() {
@@ -21,15 +24,26 @@ Oid extension_owner() {
     });
 }
 
-void require_admin(const char* what) {
-    if (!call([] { return superuser(); })) {
-        throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, std::string("permission denied to ") + what,
-                          "Only database superusers may do this.");
+void require_right(Right right, const char* what) {
+    const Identity& identity = current_identity();
+    if (identity.rights.has(right)) {
+        return;
     }
+    std::string detail = identity.shortcoming;
+    std::string hint;
+    if (identity.is_known) {
+        detail = "Operator " + quoted(identity.name) + " lacks " + identity.rights.missing(right) + ".";
+        hint = "An administrator can change that with customer_import.alter_operator().";
+    }
+    throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, std::string("permission denied to ") + what, std::move(detail),
+                      std::move(hint));
 }
 
-std::string current_operator_name() {
-    return call([] { return static_cast<const char*>(GetUserNameFromId(GetUserId(), false)); });
+void require_superuser(const char* what) {
+    if (!call([] { return superuser(); })) {
+        throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, std::string("permission denied to ") + what,
+                          "Only superusers of the database may do this.");
+    }
 }
 
 }  // namespace customer_import::pg

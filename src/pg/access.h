@@ -1,6 +1,7 @@
 // Who may do what.
 #pragma once
 
+#include "core/rights.h"
 #include "pg/guard.h"
 #include "pg/server.h"
 
@@ -9,10 +10,10 @@ namespace customer_import::pg {
 // Returns the owner of the extension: the role that writes its tables.
 Oid extension_owner();
 
-// Raises 42501 unless the caller may import. `what` completes "permission denied to …".
-void require_admin(const char* what);
+// Raises 42501 unless the operator who acts has the right. `what` completes "permission denied to …".
+void require_right(Right right, const char* what);
 
-// Returns the name of the operator who acts: the current role.
-std::string current_operator_name();
+// Raises 42501 unless the current role is a database superuser.
+void require_superuser(const char* what);
 
 }  // namespace customer_import::pg

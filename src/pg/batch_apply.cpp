@@ -25,8 +25,25 @@ std::vector<ColumnIo> make_columns(const Target& target, MemoryContext context) 
     return result;
 }
 
+// A row that the caller's policies do not let him write. The server has no SQLSTATE of its own for it.
+bool is_refused_by_policy(const PgError& error) {
+    const char* function = error.data()->funcname;
+    return error.sqlstate() == ERRCODE_INSUFFICIENT_PRIVILEGE && function != nullptr &&
+           std::string_view(function) == "ExecWithCheckOptions";
+}
+
+// What a user's trigger made of a row passes the grant ceiling: the guard says so.
+bool is_refused_by_guard(const PgError& error) {
+    const char* constraint = error.data()->constraint_name;
+    return error.sqlstate() == ERRCODE_INSUFFICIENT_PRIVILEGE && constraint != nullptr &&
+           std::string_view(constraint) == kGrantCeiling;
+}
+
 // True for errors that are the record's fault: spec section 4.
 bool rejects_record(const PgError& error) {
+    if (is_refused_by_policy(error) || is_refused_by_guard(error)) {
+        return true;
+    }
     switch (ERRCODE_TO_CATEGORY(error.sqlstate())) {
         case MAKE_SQLSTATE('2', '2', '0', '0', '0'):
         case MAKE_SQLSTATE('2', '3', '0', '0', '0'):
@@ -77,8 +94,9 @@ BatchApplier& BatchApplier::find(std::int64_t token) {
     throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "no import is running here");
 }
 
-std::optional<std::string> BatchApplier::apply(const Batch& batch) {
+std::optional<std::string> BatchApplier::apply(const Batch& batch, const GrantCeiling* ceiling) {
     batch_ = &batch;
+    ceiling_ = ceiling;
     changes_.clear();
     rejected_.clear();
     call([&] { MemoryContextReset(batch_context_); });
@@ -193,8 +211,12 @@ bool BatchApplier::retry_create(const PgError& error) {
 
 void BatchApplier::reject(std::uint32_t record, const PgError& error) {
     const ErrorData* data = error.data();
-    Issue issue = make_issue(IssueCode::database_error, "", "", std::string(or_empty(data->message)),
-                             std::string(or_empty(data->hint)));
+    const bool not_permitted = is_refused_by_policy(error);
+    const IssueCode code = not_permitted                ? IssueCode::not_permitted
+                           : is_refused_by_guard(error) ? IssueCode::role_not_grantable
+                                                        : IssueCode::database_error;
+    Issue issue =
+        make_issue(code, "", "", std::string(or_empty(data->message)), std::string(or_empty(data->hint)));
     issue.has_value = false;
     issue.detail = or_empty(data->detail);
     issue.sqlstate = unpack_sql_state(data->sqlerrcode);
@@ -204,10 +226,12 @@ void BatchApplier::reject(std::uint32_t record, const PgError& error) {
         }
     }
     forget(error);
-    if (++failures_ == 1) {
-        first_sqlstate_ = issue.sqlstate;
+    if (!not_permitted) {
+        if (++failures_ == 1) {
+            first_sqlstate_ = issue.sqlstate;
+        }
+        hopeless_ = hopeless_ && issue.sqlstate == first_sqlstate_;
     }
-    hopeless_ = hopeless_ && issue.sqlstate == first_sqlstate_;
     rejected_.push_back(record);
     results_[record].outcome = Outcome::rejected;
     results_[record].issues = {std::move(issue)};
@@ -280,10 +304,21 @@ std::vector<BatchApplier::Attempt> BatchApplier::finish_updates() {
 // Creates the customers that were not found.
 void BatchApplier::create_missing(std::vector<Attempt>& again) {
     std::vector<Attempt> missing;
+    std::size_t refused = 0;
     for (std::uint32_t index = 0; index < attempts_.size(); ++index) {
-        if (decisions_[index].state == Decision::State::not_found && !refuse_lost_roles(attempts_[index])) {
+        if (decisions_[index].state != Decision::State::not_found) {
+            continue;
+        }
+        if (refuse_lost_roles(attempts_[index]) || refuse_new_customer(attempts_[index])) {
+            ++refused;
+        } else {
             missing.push_back(attempts_[index]);
         }
+    }
+    if (expect_new_ && refused > 0) {  // refused as new customers, but nobody has looked whether they are
+        expect_new_ = false;
+        again = std::move(attempts_);
+        return;
     }
     expect_new_ = mode_ == ImportMode::create_only && !unless_exists_ && missing.size() == attempts_.size() &&
                   (expect_new_ || missing.size() >= kAllNew);
@@ -295,7 +330,8 @@ void BatchApplier::create_missing(std::vector<Attempt>& again) {
     decisions_.resize(attempts_.size());
     statements_.clear();
     for (std::uint32_t index = 0; index < attempts_.size(); ++index) {
-        decisions_[index].roles = new_customer_roles(record(attempts_[index]));
+        merge_new_roles(record(attempts_[index]));
+        decisions_[index].roles = keep_roles(merged_);
         statements_.add(record(attempts_[index]), decisions_[index].roles);
     }
     statements_.fill();

@@ -12,6 +12,7 @@
 
 #include "core/batch.h"
 #include "core/change_page.h"
+#include "core/grant_ceiling.h"
 #include "core/header_map.h"
 #include "core/import_mode.h"
 #include "core/issue.h"
@@ -40,11 +41,11 @@ public:
     BatchApplier(const BatchApplier&) = delete;
     BatchApplier& operator=(const BatchApplier&) = delete;
 
-    // Applies the records. Afterwards results()[n] tells about record n, and changes() what was done, until the next
+    // Applies the records; `ceiling` is that of the operator who acts, nullptr for administrators. Afterwards results()[n] tells about record n, and changes() what was done, until the next
     // call; the batch must live as long. Errors that reject no record propagate as PgError. When the first
     // kHopelessRecords records applied have all failed with one SQLSTATE, stops and returns the reason to give up; then
     // only those of rejected() have a result.
-    std::optional<std::string> apply(const Batch& batch);
+    std::optional<std::string> apply(const Batch& batch, const GrantCeiling* ceiling);
     const std::vector<std::uint32_t>& rejected() const { return rejected_; }
 
     const std::vector<RecordResult>& results() const { return results_; }
@@ -103,10 +104,12 @@ private:
     bool take_lost_roles(const Attempt& attempt);
     void take_respelled(std::span<const std::string_view> codes);
     bool refuse_lost_roles(const Attempt& attempt);
+    bool refuse_new_customer(const Attempt& attempt);
+    void refuse_breach(const Attempt& attempt, const GrantCeiling::Breach& breach);
     bool decide_roles(const Record& record, Decision& decision);
     bool decide_values(std::uint32_t index, const CustomerRow& customer, Change& change);
     void keep_before(const CustomerRow& customer, Decision& decision);
-    const ArrayType* new_customer_roles(const Record& record);
+    void merge_new_roles(const Record& record);
     void log_update(std::uint32_t index, const CustomerRow* after);
     void log_create(std::uint32_t index, const CustomerRow* after);
     std::optional<std::string_view> kept_text(std::size_t column, const CustomerRow& row);
@@ -128,6 +131,7 @@ private:
     // Of the batch that is applied.
     MemoryContext batch_context_;
     const Batch* batch_ = nullptr;
+    const GrantCeiling* ceiling_ = nullptr;
     std::vector<RecordResult> results_;
     std::vector<Change> changes_;
     std::vector<std::uint32_t> rejected_;  // by an error of the database

@@ -57,6 +57,12 @@ bool BatchApplier::decide(std::uint32_t index, const CustomerRow& customer) {
         return false;
     }
     const bool roles_changed = decide_roles(record, decision);
+    if (roles_changed && ceiling_ != nullptr) {
+        if (const auto breach = ceiling_->check_change(record.user_name, held_, merged_)) {
+            refuse_breach(attempt, *breach);
+            return false;
+        }
+    }
     const bool values_changed = decide_values(index, customer, decision.change);
     if (!roles_changed && !values_changed) {
         set_result(attempt, Outcome::unchanged);
@@ -183,14 +189,27 @@ void BatchApplier::keep_before(const CustomerRow& customer, Decision& decision) 
     }
 }
 
-// The roles of a customer who is created.
-const ArrayType* BatchApplier::new_customer_roles(const Record& record) {
+// Leaves the roles of a customer who is created in merged_.
+void BatchApplier::merge_new_roles(const Record& record) {
     merged_.clear();
     kept_.clear();
     add_difference(record.replace_roles, record.remove_roles, kept_);
     std::set_union(kept_.begin(), kept_.end(), record.add_roles.begin(), record.add_roles.end(),
                    std::back_inserter(merged_));
-    return keep_roles(merged_);
+}
+
+// A customer who may not be created by whoever acts.
+bool BatchApplier::refuse_new_customer(const Attempt& attempt) {
+    if (ceiling_ == nullptr) {
+        return false;
+    }
+    const Record& record = this->record(attempt);
+    merge_new_roles(record);
+    const auto breach = ceiling_->check_arrival(record.user_name, merged_);
+    if (breach) {
+        refuse_breach(attempt, *breach);
+    }
+    return breach.has_value();
 }
 
 // `after` is the row as it is now; nullptr: as it was written.
@@ -278,6 +297,14 @@ const ArrayType* BatchApplier::keep_roles(std::span<const std::string_view> code
 
 void BatchApplier::refuse(const Attempt& attempt) {
     set_result(attempt, Outcome::rejected, {not_permitted_issue(record(attempt).user_name)});
+}
+
+void BatchApplier::refuse_breach(const Attempt& attempt, const GrantCeiling::Breach& breach) {
+    const Record& record = this->record(attempt);
+    const std::string_view column = record.replaces_roles   ? "roles"
+                                    : breach.code_is_added ? "addRoles"
+                                                           : "removeRoles";
+    set_result(attempt, Outcome::rejected, {role_not_grantable_issue(breach, column, record.user_name)});
 }
 
 void BatchApplier::set_result(const Attempt& attempt, Outcome outcome, std::vector<Issue> issues) {

@@ -3,6 +3,7 @@
 
 #include "pg/access.h"
 #include "pg/guard.h"
+#include "pg/privileges.h"
 #include "pg/statement.h"
 #include "pg/target.h"
 #include "pg/text_array.h"
@@ -26,7 +27,11 @@ std::string creation_name(std::string_view name) {
     return quoted;
 }
 
+constexpr const char* kPolicies[] = {"customer_import_select", "customer_import_insert", "customer_import_update",
+                                     "customer_import_delete"};
+
 void forget_registered() {
+    forget_table_privileges();
     OwnerScope owner;
     execute("DELETE FROM customer_import.customers_table_columns");
     execute("DELETE FROM customer_import.customers_table");
@@ -51,8 +56,14 @@ void create_table(const std::string& name) {
     execute("COMMENT ON COLUMN " + name + ".roles IS 'Role set: codes of customer_import.role_codes, sorted, unique.'");
     execute("ALTER TABLE " + name + " ENABLE ROW LEVEL SECURITY");
     execute("ALTER TABLE " + name + " FORCE ROW LEVEL SECURITY");
-    execute("CREATE TRIGGER \"~customer_import_guard\" BEFORE INSERT OR UPDATE ON " + name +
-            " FOR EACH ROW EXECUTE FUNCTION customer_import._guard_customers('roles')");
+    const std::string edit = "((SELECT customer_import.may_edit_customers()))";
+    execute("CREATE POLICY customer_import_select ON " + name +
+            " FOR SELECT USING ((SELECT customer_import.may_view_customers()))");
+    execute("CREATE POLICY customer_import_insert ON " + name + " FOR INSERT WITH CHECK " + edit);
+    execute("CREATE POLICY customer_import_update ON " + name + " FOR UPDATE USING " + edit + " WITH CHECK " + edit);
+    execute("CREATE POLICY customer_import_delete ON " + name + " FOR DELETE USING " + edit);
+    execute("CREATE TRIGGER \"~customer_import_guard\" BEFORE INSERT OR UPDATE OR DELETE ON " + name +
+            " FOR EACH ROW EXECUTE FUNCTION customer_import._guard_customers('roles', 'user_name')");
 }
 
 void register_created(const std::string& name) {
@@ -67,7 +78,7 @@ void register_created(const std::string& name) {
 }
 
 Oid create_customers_table(std::string_view requested) {
-    require_admin("create the customers table");
+    require_right(Right::administer, "create the customers table");
     SpiConnection spi;
     if (std::optional<RegisteredTable> existing = find_registered_table()) {
         throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -78,17 +89,22 @@ Oid create_customers_table(std::string_view requested) {
     const std::string name = creation_name(requested);
     create_table(name);
     register_created(name);
+    refresh_all_privileges();
     const std::string oid = *query("SELECT $1::pg_catalog.regclass::pg_catalog.oid",
                                    {parameter(std::string_view(name))}).front()[0];
     return static_cast<Oid>(std::stoul(oid));
 }
 
 void detach_customers_table() {
-    require_admin("detach the customers table");
+    require_right(Right::administer, "detach the customers table");
     SpiConnection spi;
     std::optional<RegisteredTable> table = find_registered_table();
     if (!table) {
         throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "there is no customers table");
+    }
+    revoke_table_privileges(*table);
+    for (const char* policy : kPolicies) {
+        execute("DROP POLICY IF EXISTS " + std::string(policy) + " ON " + table->name);
     }
     execute("DROP TRIGGER IF EXISTS \"~customer_import_guard\" ON " + table->name);
     execute("ALTER TABLE " + table->name + " DROP CONSTRAINT IF EXISTS customer_import_user_name");

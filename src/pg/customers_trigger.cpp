@@ -1,25 +1,74 @@
-// The guard on the customers table: every row that is written holds a canonical role set of codes that exist. It fires
-// last among the row triggers (its name begins with "~"), so nothing changes the roles after it.
+// The guard on the customers table: every row that is written holds a canonical role set of codes that exist, and nobody
+// but administrators passes the grant ceiling. It fires last among the row triggers (its name begins with "~"), so
+// nothing changes the row after it.
 #include <algorithm>
 
+#include "core/grant_ceiling.h"
 #include "core/role_set.h"
 #include "core/text.h"
 #include "pg/catalogue.h"
 #include "pg/guard.h"
+#include "pg/identity.h"
 #include "pg/text_array.h"
 
 namespace customer_import::pg {
 
 namespace {
 
+// A version of the row, as plain data.
+struct Version {
+    HeapTuple tuple = nullptr;  // nullptr: there is none
+    ArrayType* roles = nullptr; // nullptr: NULL, or none
+    Datum user_name = 0;
+    bool user_name_is_null = true;
+};
+
 // What the trigger needs of its call, as plain data.
 struct GuardedRow {
-    HeapTuple tuple = nullptr;  // the row to be written
-    int attribute = 0;          // its roles
-    ArrayType* roles = nullptr; // nullptr: NULL, or not changed
-    ArrayType* held = nullptr;  // the roles before; nullptr: none
+    Version before;
+    Version after;
+    bool roles_changed = false;
+    bool user_name_changed = false;
     TupleDesc columns = nullptr;
+    int roles_attribute = 0;
+    int user_name_attribute = 0;
 };
+
+int find_attribute(TupleDesc columns, const char* name) {
+    const int attribute = SPI_fnumber(columns, name);
+    if (attribute <= 0) {
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("column \"%s\" of the customers table does not exist", name),
+                        errhint("Give the column its name back.")));
+    }
+    return attribute;
+}
+
+// True when the column differs between both versions; one that is missing differs.
+bool differs(const GuardedRow& row, int attribute) {
+    if (row.before.tuple == nullptr || row.after.tuple == nullptr) {
+        return true;
+    }
+    bool before_is_null, after_is_null;
+    Datum before = heap_getattr(row.before.tuple, attribute, row.columns, &before_is_null);
+    Datum after = heap_getattr(row.after.tuple, attribute, row.columns, &after_is_null);
+    if (before_is_null || after_is_null) {
+        return before_is_null != after_is_null;
+    }
+    const Form_pg_attribute form = TupleDescAttr(row.columns, attribute - 1);
+    return !datum_image_eq(before, after, form->attbyval, form->attlen);
+}
+
+void read_version(const GuardedRow& row, Version& version) {
+    if (version.tuple == nullptr) {
+        return;
+    }
+    bool is_null;
+    const Datum roles = heap_getattr(version.tuple, row.roles_attribute, row.columns, &is_null);
+    version.roles = is_null ? nullptr : DatumGetArrayTypeP(roles);
+    version.user_name =
+        heap_getattr(version.tuple, row.user_name_attribute, row.columns, &version.user_name_is_null);
+}
 
 GuardedRow read_call(FunctionCallInfo fcinfo) {
     if (!CALLED_AS_TRIGGER(fcinfo)) {
@@ -28,48 +77,56 @@ GuardedRow read_call(FunctionCallInfo fcinfo) {
     }
     auto trigger = (TriggerData*)fcinfo->context;
     if (!TRIGGER_FIRED_BEFORE(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
-        trigger->tg_trigger->tgnargs != 1) {
+        trigger->tg_trigger->tgnargs != 2) {
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                        errmsg("must be called as a BEFORE row trigger with the roles column as its argument")));
+                        errmsg("must be called as a BEFORE row trigger with two columns as its arguments: "
+                               "roles and user name")));
     }
     GuardedRow row;
-    bool update = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
-    row.tuple = update ? trigger->tg_newtuple : trigger->tg_trigtuple;
     row.columns = RelationGetDescr(trigger->tg_relation);
-    row.attribute = SPI_fnumber(row.columns, trigger->tg_trigger->tgargs[0]);
-    if (row.attribute <= 0) {
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("column \"%s\" of the customers table does not exist",
-                               trigger->tg_trigger->tgargs[0]),
-                        errhint("Give the column its name back.")));
+    row.roles_attribute = find_attribute(row.columns, trigger->tg_trigger->tgargs[0]);
+    row.user_name_attribute = find_attribute(row.columns, trigger->tg_trigger->tgargs[1]);
+    if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)) {
+        row.before.tuple = trigger->tg_trigtuple;
+        row.after.tuple = trigger->tg_newtuple;
+    } else if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event)) {
+        row.before.tuple = trigger->tg_trigtuple;
+    } else {
+        row.after.tuple = trigger->tg_trigtuple;
     }
-    bool is_null;
-    Datum roles = heap_getattr(row.tuple, row.attribute, row.columns, &is_null);
-    if (is_null) {
-        return row;
+    row.roles_changed = differs(row, row.roles_attribute);
+    row.user_name_changed = differs(row, row.user_name_attribute);
+    if (row.roles_changed || row.user_name_changed) {
+        read_version(row, row.before);
+        read_version(row, row.after);
     }
-    if (update) {
-        bool held_is_null;
-        Datum held = heap_getattr(trigger->tg_trigtuple, row.attribute, row.columns, &held_is_null);
-        if (!held_is_null) {
-            if (datum_image_eq(roles, held, false, -1)) {
-                return row;
-            }
-            row.held = DatumGetArrayTypeP(held);
-        }
-    }
-    row.roles = DatumGetArrayTypeP(roles);
     return row;
 }
 
-// Replaces each code that the customer does not hold yet by the catalogue's spelling. Returns true when any changed.
-bool spell_codes(std::vector<std::string_view>& codes, const ArrayType* held_roles) {
-    std::vector<std::string_view> held;
-    if (held_roles != nullptr) {
-        read_text_array(held_roles, held);
+std::vector<std::string_view> read_codes(const Version& version) {
+    std::vector<std::string_view> codes;
+    if (version.roles != nullptr) {
+        read_text_array(version.roles, codes);
     }
+    return codes;
+}
+
+std::string read_user_name(const GuardedRow& row, const Version& version) {
+    if (version.user_name_is_null) {
+        return {};
+    }
+    return call([&]() -> const char* {
+        Oid output;
+        bool is_varlena;
+        getTypeOutputInfo(TupleDescAttr(row.columns, row.user_name_attribute - 1)->atttypid, &output, &is_varlena);
+        return OidOutputFunctionCall(output, version.user_name);
+    });
+}
+
+// Replaces each code that the customer does not hold yet by the catalogue's spelling. Returns true when any changed.
+bool spell_codes(std::vector<std::string_view>& codes, const std::vector<std::string_view>& held,
+                 const RoleCatalogue& catalogue) {
     bool changed = false;
-    const RoleCatalogue& catalogue = cached_catalogue();
     for (std::string_view& code : codes) {
         if (std::find(held.begin(), held.end(), code) != held.end()) {
             continue;
@@ -77,8 +134,7 @@ bool spell_codes(std::vector<std::string_view>& codes, const ArrayType* held_rol
         std::string_view spelling = catalogue.find(code);
         if (spelling.empty()) {
             std::string_view nearest = catalogue.nearest(code);
-            throw ImportError(ERRCODE_CHECK_VIOLATION,
-                              "role code \"" + shorten(code, 100) + "\" is not in the catalogue", {},
+            throw ImportError(ERRCODE_CHECK_VIOLATION, "role code " + quoted(code) + " is not in the catalogue", {},
                               nearest.empty() ? "Add it with customer_import.add_role_codes()."
                                               : "Did you mean \"" + std::string(nearest) + "\"?");
         }
@@ -88,27 +144,66 @@ bool spell_codes(std::vector<std::string_view>& codes, const ArrayType* held_rol
     return changed;
 }
 
-HeapTuple guard_row(const GuardedRow& row) {
-    if (row.roles == nullptr) {
-        return row.tuple;
-    }
-    std::vector<std::string_view> codes;
-    read_text_array(row.roles, codes);
-    bool canonical = !ARR_HASNULL(row.roles) && ARR_NDIM(row.roles) <= 1 &&
-                     (ARR_NDIM(row.roles) == 0 || ARR_LBOUND(row.roles)[0] == 1) &&
-                     RoleSet::is_canonical(codes.data(), codes.size());
+// Makes the codes those that are to be stored. Returns true when they differ from what the row has.
+bool canonicalise(const Version& version, std::vector<std::string_view>& codes,
+                  const std::vector<std::string_view>& held, const RoleCatalogue& catalogue) {
+    const ArrayType* roles = version.roles;
+    const bool canonical = !ARR_HASNULL(roles) && ARR_NDIM(roles) <= 1 &&
+                           (ARR_NDIM(roles) == 0 || ARR_LBOUND(roles)[0] == 1) &&
+                           RoleSet::is_canonical(codes.data(), codes.size());
     if (!canonical) {
         codes = RoleSet(std::move(codes)).codes();
     }
-    if (!spell_codes(codes, row.held) && canonical) {
-        return row.tuple;
+    if (!spell_codes(codes, held, catalogue)) {
+        return !canonical;
     }
-    Datum roles = make_text_array(RoleSet(std::move(codes)).codes());
+    codes = RoleSet(std::move(codes)).codes();
+    return true;
+}
+
+void check_ceiling(const GuardedRow& row, const std::vector<std::string_view>& held,
+                   const std::vector<std::string_view>& codes, const GrantCeiling& ceiling) {
+    std::optional<GrantCeiling::Breach> breach;
+    if (row.user_name_changed && row.before.tuple != nullptr) {
+        breach = ceiling.check_departure(read_user_name(row, row.before), held);
+    }
+    if (!breach && row.after.tuple != nullptr) {
+        const std::string user_name = read_user_name(row, row.after);
+        breach = row.user_name_changed ? ceiling.check_arrival(user_name, codes)
+                                       : ceiling.check_change(user_name, held, codes);
+    }
+    if (breach) {
+        throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, breach->message).with_constraint(kGrantCeiling);
+    }
+}
+
+HeapTuple guard_row(const GuardedRow& row) {
+    const HeapTuple unchanged = row.after.tuple != nullptr ? row.after.tuple : row.before.tuple;
+    if (!row.roles_changed && !row.user_name_changed) {
+        return unchanged;
+    }
+    const Identity& identity = current_identity();
+    const bool is_limited = !identity.rights.has(Right::administer);
+    const bool has_new_roles = row.after.roles != nullptr && row.roles_changed;
+    if (!is_limited && !has_new_roles) {
+        return unchanged;
+    }
+    const RoleCatalogue& catalogue = cached_catalogue();
+    const std::vector<std::string_view> held = read_codes(row.before);
+    std::vector<std::string_view> codes = read_codes(row.after);
+    const bool rewritten = has_new_roles && canonicalise(row.after, codes, held, catalogue);
+    if (is_limited) {
+        check_ceiling(row, held, codes, GrantCeiling(catalogue, identity.own_names));
+    }
+    if (!rewritten) {
+        return unchanged;
+    }
+    Datum roles = make_text_array(codes);
     return call([&] {
-        int attribute = row.attribute;
+        int attribute = row.roles_attribute;
         Datum value = roles;
         bool is_null = false;
-        return heap_modify_tuple_by_cols(row.tuple, row.columns, 1, &attribute, &value, &is_null);
+        return heap_modify_tuple_by_cols(row.after.tuple, row.columns, 1, &attribute, &value, &is_null);
     });
 }
 
@@ -118,8 +213,8 @@ HeapTuple guard_row(const GuardedRow& row) {
 
 namespace pg = customer_import::pg;
 
-// _guard_customers() returns trigger; its argument names the roles column. Errors: 23514 for a code that does not
-// exist.
+// _guard_customers() returns trigger; its arguments name the roles and the user name columns. Errors: 23514 for a code
+// that does not exist, 42501 for what only administrators may do (constraint customer_import_grant_ceiling).
 CI_FUNCTION(ci_guard_customers) {
     return pg::entry([&] {
         pg::GuardedRow row = pg::call([&] { return pg::read_call(fcinfo); });

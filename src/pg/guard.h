@@ -34,7 +34,14 @@ public:
         : sqlstate_(sqlstate), message_(std::move(message)), detail_(std::move(detail)), hint_(std::move(hint)) {}
     explicit ImportError(const Refusal& refusal);
 
+    // Names the constraint that was violated, for clients and for those who catch the error.
+    ImportError&& with_constraint(const char* name) && {
+        constraint_ = name;
+        return std::move(*this);
+    }
+
     int sqlstate() const { return sqlstate_; }
+    const char* constraint() const { return constraint_; }  // nullptr: none
     const std::string& message() const { return message_; }
     const std::string& detail() const { return detail_; }
     const std::string& hint() const { return hint_; }
@@ -45,7 +52,11 @@ private:
     std::string message_;
     std::string detail_;
     std::string hint_;
+    const char* constraint_ = nullptr;
 };
+
+// The constraint that an error names when an operator has tried what only administrators may do.
+inline constexpr const char* kGrantCeiling = "customer_import_grant_ceiling";
 
 namespace detail {
 
@@ -57,6 +68,7 @@ void run_guarded(void (*function)(void*), void* argument);
 struct Failure {
     ErrorData* server_error = nullptr;
     int sqlstate = 0;
+    const char* constraint = nullptr;
     char message[1024];
     char detail[4096];
     char hint[1024];

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "core/text.h"
+#include "pg/arguments.h"
 #include "pg/guard.h"
 #include "pg/import_run.h"
 #include "pg/statement.h"
@@ -15,13 +16,6 @@ namespace {
 enum Argument { kCsv, kMode, kFileName, kRejectLimit, kDelimiter, kEncoding, kUnknownRoles, kSendReport, kRequestId,
                 kUnlink };
 
-std::optional<std::string> optional_text(FunctionCallInfo fcinfo, int index) {
-    if (PG_ARGISNULL(index)) {
-        return std::nullopt;
-    }
-    return std::string(varlena_view(call([&] { return PG_GETARG_TEXT_PP(index); })));
-}
-
 [[noreturn]] void refuse_argument(std::string message, std::string hint = {}) {
     throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, std::move(message), {}, std::move(hint));
 }
@@ -30,7 +24,7 @@ ImportMode read_mode(FunctionCallInfo fcinfo) {
     const std::string text = optional_text(fcinfo, kMode).value_or("");
     std::optional<ImportMode> mode = parse_import_mode(text);
     if (!mode) {
-        refuse_argument("invalid import mode \"" + shorten(text, 100) + "\"",
+        refuse_argument("invalid import mode " + quoted(text),
                         "Use 'Create & Update', 'Create Only' or 'Update Only'.");
     }
     return *mode;
@@ -51,7 +45,7 @@ ImportRequest read_request(FunctionCallInfo fcinfo, bool is_text) {
     }
     if (std::optional<std::string> delimiter = optional_text(fcinfo, kDelimiter)) {
         if (delimiter->size() != 1 || std::strchr(",;\t|", delimiter->front()) == nullptr) {
-            refuse_argument("invalid delimiter \"" + shorten(*delimiter, 100) + "\"",
+            refuse_argument("invalid delimiter " + quoted(*delimiter),
                             "Use a comma, a semicolon, a tab or \"|\".");
         }
         request.delimiter = delimiter->front();
@@ -65,7 +59,7 @@ ImportRequest read_request(FunctionCallInfo fcinfo, bool is_text) {
     }
     const std::string unknown_roles = optional_text(fcinfo, kUnknownRoles).value_or("reject");
     if (unknown_roles != "reject" && unknown_roles != "create") {
-        refuse_argument("invalid value \"" + shorten(unknown_roles, 100) + "\" of unknown_roles",
+        refuse_argument("invalid value " + quoted(unknown_roles) + " of unknown_roles",
                         "Use 'reject' or 'create'.");
     }
     request.create_unknown_roles = unknown_roles == "create";

@@ -5,11 +5,14 @@
 
 #include "core/batch.h"
 #include "core/csv_reader.h"
+#include "core/grant_ceiling.h"
 #include "core/header_map.h"
 #include "core/row_validator.h"
+#include "core/text.h"
 #include "pg/access.h"
 #include "pg/batch_apply.h"
 #include "pg/catalogue.h"
+#include "pg/identity.h"
 #include "pg/module.h"
 #include "pg/record_spool.h"
 #include "pg/report_store.h"
@@ -25,18 +28,29 @@ constexpr std::size_t kMaxBatchBytes = 8 * 1024 * 1024;
 // Thrown when an import is given up: everything that it applied must be taken back.
 class ImportFailed : public std::exception {
 public:
-    explicit ImportFailed(std::string reason) : reason_(std::move(reason)) {}
+    explicit ImportFailed(std::string reason, const char* state = "failed")
+        : state_(state), reason_(std::move(reason)) {}
+    const char* state() const { return state_; }
     const std::string& reason() const { return reason_; }
     const char* what() const noexcept override { return reason_.c_str(); }
 
 private:
+    const char* state_;
     std::string reason_;
 };
+
+// The right that every batch needs; what is lacking in the middle of an import ends it.
+void require_still(const Identity& identity) {
+    if (!identity.rights.has(Right::import_customers)) {
+        throw ImportFailed("operator " + quoted(identity.name) + " may not import any more", "denied");
+    }
+}
 
 class ImportRun {
 public:
     ImportRun(ImportRequest& request, InputSource& source, MemoryContext context)
-        : request_(request),
+        : operator_(current_identity().name),
+          request_(request),
           source_(source),
           context_(context),
           target_(load_target()),
@@ -69,8 +83,10 @@ private:
     std::string reject_limit_reason() const {
         return "the reject limit of " + format_count(*request_.reject_limit) + " was passed";
     }
-    void give_up(const std::string& reason);
+    bool failed() const { return result_.state != "completed"; }
+    void give_up(const std::string& state, const std::string& reason);
 
+    const std::string operator_;
     ImportRequest& request_;
     InputSource& source_;
     const MemoryContext context_;
@@ -86,8 +102,7 @@ private:
     char delimiter_ = ',';
     std::int64_t records_ = 0;  // of the whole file, known after the check
     Counts counts_;
-    ImportResult result_;
-    bool failed_ = false;
+    ImportResult result_{.state = "completed"};
 };
 
 // Validates records. What it finds is used by the two readings below.
@@ -185,7 +200,7 @@ std::optional<ImportResult> ImportRun::find_earlier() const {
     if (!request_.request_id) {
         return std::nullopt;
     }
-    const Parameter operator_name = parameter(current_operator_name());
+    const Parameter operator_name = parameter(std::string_view(operator_));
     std::vector<Row> rows;
     {
         OwnerScope owner;
@@ -237,7 +252,7 @@ void ImportRun::check() {
 
 // Writes the import's row. Returns false when the same request has come in on another connection meanwhile.
 bool ImportRun::record_import() {
-    const std::string name = current_operator_name();
+    const std::string role = current_role_name();
     const std::string header = request_.encoding.encode(raw_header_);
     const Parameter limit =
         request_.reject_limit ? parameter(*request_.reject_limit) : Parameter{INT8OID, 0, true};
@@ -247,16 +262,16 @@ bool ImportRun::record_import() {
     std::vector<Row> rows = query(
         "INSERT INTO customer_import.imports (operator, database_role, mode, file_name, file_bytes, options, state,"
         "       warnings, header, delimiter, encoding, request_id, started_at)"
-        " VALUES ($1, $1, $2, $3, $4, pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
+        " VALUES ($1, $13, $2, $3, $4, pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
         "       'reject_limit', $5, 'unknown_roles', $6, 'send_report', $7)), 'running', $8, $9, $10, $11, $12,"
         "       pg_catalog.clock_timestamp())"
         " ON CONFLICT (operator, request_id) DO NOTHING RETURNING id",
-        {parameter(std::string_view(name)), parameter(import_mode_name(request_.mode)),
+        {parameter(std::string_view(operator_)), parameter(import_mode_name(request_.mode)),
          optional_parameter(request_.file_name), parameter(source_.bytes()), limit,
          parameter(std::string_view(request_.create_unknown_roles ? "create" : "reject")),
          parameter(request_.send_report), text_array_parameter(result_.warnings), raw,
          parameter(std::string_view(&delimiter_, 1)), parameter(request_.encoding.name()),
-         optional_parameter(request_.request_id)});
+         optional_parameter(request_.request_id), parameter(std::string_view(role))});
     if (rows.empty()) {
         return false;
     }
@@ -271,7 +286,11 @@ void ImportRun::apply_records() {
         add_role_codes(new_codes_, false);
         Batch batch;
         while (spool_.next(batch, static_cast<std::size_t>(batch_rows), kMaxBatchBytes)) {
-            if (std::optional<std::string> reason = applier.apply(batch)) {
+            const Identity identity = current_identity();
+            require_still(identity);
+            const GrantCeiling ceiling(*catalogue_, identity.own_names);
+            const bool is_limited = !identity.rights.has(Right::administer);
+            if (std::optional<std::string> reason = applier.apply(batch, is_limited ? &ceiling : nullptr)) {
                 for (std::uint32_t index : applier.rejected()) {
                     count(batch.records()[index], applier.results()[index]);
                 }
@@ -306,7 +325,7 @@ void ImportRun::apply() {
         return;
     }
     if (reject_limit_passed(counts_.rejected)) {
-        give_up(reject_limit_reason());
+        give_up("failed", reject_limit_reason());
         return;
     }
     if (!target_.deferrable_constraints.empty()) {
@@ -315,36 +334,35 @@ void ImportRun::apply() {
     try {
         apply_records();
     } catch (const ImportFailed& failure) {
-        failed_ = true;
+        result_.state = failure.state();
         result_.message = failure.reason();
     }
     if (!target_.initially_deferred_constraints.empty()) {
         execute("SET CONSTRAINTS " + target_.initially_deferred_constraints + " DEFERRED");
     }
-    if (failed_) {
-        give_up(result_.message);
+    if (failed()) {
+        give_up(result_.state, result_.message);
     }
 }
 
 // Nothing was applied, or it was taken back: only what was rejected is known.
-void ImportRun::give_up(const std::string& reason) {
-    failed_ = true;
+void ImportRun::give_up(const std::string& state, const std::string& reason) {
+    result_.state = state;
     counts_ = Counts{.records = records_,
                      .rejected = counts_.rejected,
                      .unprocessed = records_ - counts_.rejected};
-    result_.message = failed_message(result_.import_id, reason);
+    result_.message = failed_message(result_.import_id, state, reason);
 }
 
 ImportResult ImportRun::finish() {
     if (result_.is_earlier) {
         return result_;
     }
-    if (!failed_) {
+    if (!failed()) {
         result_.message = completed_message(result_.import_id, counts_);
     }
-    result_.state = failed_ ? "failed" : "completed";
     result_.counts = counts_;
-    issues_.write(result_.import_id, failed_);
+    issues_.write(result_.import_id, failed());
     OwnerScope owner;
     execute("UPDATE customer_import.imports SET state = $2, message = $3, records = $4, created = $5, updated = $6,"
             "       unchanged = $7, skipped = $8, rejected = $9, unprocessed = $10,"
@@ -360,7 +378,10 @@ ImportResult ImportRun::finish() {
 }  // namespace
 
 ImportResult run_import(ImportRequest& request, InputSource& source) {
-    require_admin("import customers");
+    require_right(Right::import_customers, "import customers");
+    if (request.create_unknown_roles) {
+        require_right(Right::administer, "add role codes by unknown_roles => 'create'");
+    }
     SpiConnection spi;
     MemoryContext context =
         call([] { return AllocSetContextCreate(CurrentMemoryContext, "customer_import", ALLOCSET_DEFAULT_SIZES); });

@@ -94,7 +94,7 @@ FileEncoding::FileEncoding() = default;
 FileEncoding::FileEncoding(const std::string& name) {
     encoding_ = pg_char_to_encoding(name.c_str());
     if (encoding_ < 0) {
-        throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, "invalid encoding name \"" + shorten(name, 100) + "\"");
+        throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, "invalid encoding name " + quoted(name));
     }
     name_ = pg_encoding_to_char(encoding_);
     if (encoding_ == PG_UTF8) {

@@ -1,6 +1,8 @@
 // Loading of the library: its magic block and its settings.
 #include "pg/module.h"
 
+#include "pg/identity.h"
+
 extern "C" {
 PG_MODULE_MAGIC;
 PGDLLEXPORT void _PG_init();
@@ -18,4 +20,5 @@ void _PG_init() {
                             nullptr, &pg::batch_rows, pg::kDefaultBatchRows, 1, 1000000, PGC_SUSET, 0, nullptr, nullptr,
                             nullptr);
     MarkGUCPrefixReserved("customer_import");
+    pg::watch_transactions();
 }

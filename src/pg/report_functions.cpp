@@ -40,7 +40,7 @@ std::string quoted_cell(std::string_view text) {
 // The file of the rejected records: the header and the records as they came, with _line and _error behind them.
 RejectedFile rejected_file(std::int64_t import_id) {
     SpiConnection spi;
-    OwnerScope owner;
+    CatalogPath path;  // as the caller: he sees what his rights show him
     std::vector<Row> imports = query(
         "SELECT pg_catalog.encode(header, 'hex'), delimiter, encoding FROM customer_import.imports"
         " WHERE id OPERATOR(pg_catalog.=) $1",
@@ -139,20 +139,20 @@ void return_change(ReturnSetInfo* result, const Change& change) {
 
 namespace pg = customer_import::pg;
 
-// rejected_csv_bytes(import_id bigint) returns bytea, in the encoding of the file. Errors: 42704.
+// rejected_csv_bytes(import_id bigint) returns bytea, in the encoding of the file. Errors: 42501, 42704.
 CI_FUNCTION(ci_rejected_csv_bytes) {
     return pg::entry([&] {
-        pg::require_admin("read the records of an import");
+        pg::require_right(customer_import::Right::view_imports, "view imports");
         pg::RejectedFile file = pg::rejected_file(PG_GETARG_INT64(0));
         pg::check_varlena_size(file.bytes);
         return pg::text_datum(file.bytes);
     });
 }
 
-// rejected_csv(import_id bigint) returns text; bytes that are not valid are U+FFFD. Errors: 42704.
+// rejected_csv(import_id bigint) returns text; bytes that are not valid are U+FFFD. Errors: 42501, 42704.
 CI_FUNCTION(ci_rejected_csv) {
     return pg::entry([&] {
-        pg::require_admin("read the records of an import");
+        pg::require_right(customer_import::Right::view_imports, "view imports");
         pg::RejectedFile file = pg::rejected_file(PG_GETARG_INT64(0));
         std::string text = pg::readable(file.encoding.decode(file.bytes, true));
         pg::check_varlena_size(text);

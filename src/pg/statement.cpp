@@ -41,13 +41,14 @@ CatalogPath::~CatalogPath() {
     AtEOXact_GUC(true, level_);
 }
 
-OwnerScope::OwnerScope() {
-    Oid owner = extension_owner();
+RoleScope::RoleScope(Oid role) {
     GetUserIdAndSecContext(&saved_user_, &saved_context_);
-    SetUserIdAndSecContext(owner, saved_context_ | SECURITY_LOCAL_USERID_CHANGE);
+    SetUserIdAndSecContext(role, saved_context_ | SECURITY_LOCAL_USERID_CHANGE);
 }
 
-OwnerScope::~OwnerScope() { SetUserIdAndSecContext(saved_user_, saved_context_); }
+RoleScope::~RoleScope() { SetUserIdAndSecContext(saved_user_, saved_context_); }
+
+OwnerScope::OwnerScope() : role_(extension_owner()) {}
 
 EphemeralTable::EphemeralTable(const char* name, TupleDesc columns, int kilobytes)
     : kilobytes_(kilobytes), owner_(CurrentResourceOwner) {
@@ -162,7 +163,8 @@ std::uint64_t Statement::run(DestReceiver* receiver, std::span<const Datum> para
 namespace {
 
 // Runs the statement as the last thing SPI did: its rows stand in SPI_tuptable.
-std::uint64_t run_parameters(const std::string& text, std::initializer_list<Parameter> parameters) {
+std::uint64_t run_parameters(const std::string& text, std::initializer_list<Parameter> parameters,
+                             bool latest_snapshot = false) {
     std::vector<Oid> types;
     std::vector<Datum> values;
     std::string nulls;
@@ -172,9 +174,15 @@ std::uint64_t run_parameters(const std::string& text, std::initializer_list<Para
         nulls.push_back(parameter.is_null ? 'n' : ' ');
     }
     return call([&]() -> std::uint64_t {
+        if (latest_snapshot) {
+            PushActiveSnapshot(GetLatestSnapshot());
+        }
         require_spi(SPI_execute_with_args(text.c_str(), static_cast<int>(types.size()), types.data(), values.data(),
-                                          nulls.data(), false, 0),
+                                          nulls.data(), latest_snapshot, 0),
                     "SPI_execute_with_args");
+        if (latest_snapshot) {
+            PopActiveSnapshot();
+        }
         return SPI_processed;
     });
 }
@@ -230,13 +238,9 @@ std::vector<Row> query(const std::string& text, std::initializer_list<Parameter>
     return take_rows(run_parameters(text, parameters));
 }
 
-std::vector<Row> query_latest(const std::string& text) {
-    return take_rows(call([&]() -> std::uint64_t {
-        PushActiveSnapshot(GetLatestSnapshot());
-        require_spi(SPI_execute(text.c_str(), true, 0), "SPI_execute");
-        PopActiveSnapshot();
-        return SPI_processed;
-    }));
+std::vector<Row> query_latest(const std::string& text, std::initializer_list<Parameter> parameters) {
+    // A parallel operation allows no further snapshot; the one it has is that of its statement.
+    return take_rows(run_parameters(text, parameters, !IsInParallelMode()));
 }
 
 Datum text_datum(std::string_view text) {

@@ -35,18 +35,27 @@ private:
     int level_;
 };
 
-// Acts as the extension's owner for as long as it lives: only for the extension's own fixed statements.
-class OwnerScope {
+// Acts as a role for as long as it lives: only for the extension's own fixed statements.
+class RoleScope {
 public:
-    OwnerScope();
-    ~OwnerScope();
-    OwnerScope(const OwnerScope&) = delete;
-    OwnerScope& operator=(const OwnerScope&) = delete;
+    explicit RoleScope(Oid role);
+    ~RoleScope();
+    RoleScope(const RoleScope&) = delete;
+    RoleScope& operator=(const RoleScope&) = delete;
 
 private:
     CatalogPath path_;
     Oid saved_user_;
     int saved_context_;
+};
+
+// Acts as the extension's owner.
+class OwnerScope {
+public:
+    OwnerScope();
+
+private:
+    RoleScope role_;
 };
 
 // A table that exists only for the statements of one SPI connection: its rows stand in a tuplestore of ours. Statements
@@ -123,7 +132,7 @@ using Row = std::vector<std::optional<std::string>>;
 std::vector<Row> query(const std::string& text, std::initializer_list<Parameter> parameters = {});
 
 // The same for a statement that only reads, with the latest snapshot also where a transaction keeps its first one.
-std::vector<Row> query_latest(const std::string& text);
+std::vector<Row> query_latest(const std::string& text, std::initializer_list<Parameter> parameters = {});
 
 Datum text_datum(std::string_view text);
 

@@ -22,13 +22,13 @@ INSERT INTO customer_import.role_codes (code, name, privileged) VALUES
 SELECT pg_catalog.pg_extension_config_dump('customer_import.role_codes',
     'WHERE code NOT IN (''administrator'', ''superuser'', ''customerView'', ''customerEdit'', ''importView'', ''importEdit'')');
 
-CREATE FUNCTION customer_import._role_codes_changed() RETURNS trigger
-    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_role_codes_changed';
-COMMENT ON FUNCTION customer_import._role_codes_changed() IS 'Makes every session read the catalogue again.';
+CREATE FUNCTION customer_import._announce_change() RETURNS trigger
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_announce_change';
+COMMENT ON FUNCTION customer_import._announce_change() IS 'Makes every session read a table again that it keeps in memory.';
 
 CREATE TRIGGER role_codes_changed
     AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON customer_import.role_codes
-    FOR EACH STATEMENT EXECUTE FUNCTION customer_import._role_codes_changed();
+    FOR EACH STATEMENT EXECUTE FUNCTION customer_import._announce_change();
 
 CREATE FUNCTION customer_import.add_role_codes(codes text[], privileged boolean DEFAULT false) RETURNS bigint
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_add_role_codes';

@@ -26,7 +26,7 @@ SELECT pg_catalog.pg_extension_config_dump('customer_import.customers_table_colu
 CREATE FUNCTION customer_import._guard_customers() RETURNS trigger
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_guard_customers';
 COMMENT ON FUNCTION customer_import._guard_customers() IS
-    'Keeps the roles of the customers table canonical and in the catalogue.';
+    'Keeps the roles of the customers table canonical and in the catalogue, and what operators do below the grant ceiling.';
 
 CREATE FUNCTION customer_import.create_customers_table(name text DEFAULT 'public.customers') RETURNS regclass
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_create_customers_table';

@@ -110,3 +110,20 @@ CREATE FUNCTION customer_import._merged_roles(token bigint, index integer) RETUR
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_merged_roles';
 COMMENT ON FUNCTION customer_import._merged_roles(bigint, integer) IS
     'The roles that an import gives to a customer that it has found.';
+
+-- Everybody sees his own imports, administrators see all. The writer is the extension's owner, a superuser.
+ALTER TABLE customer_import.imports ENABLE ROW LEVEL SECURITY;
+ALTER TABLE customer_import.imports FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_or_admin ON customer_import.imports FOR SELECT
+    USING ((SELECT customer_import.is_admin())
+           OR (SELECT customer_import.may_view_imports()) AND operator = (SELECT customer_import.current_operator()));
+
+ALTER TABLE customer_import.import_issues ENABLE ROW LEVEL SECURITY;
+ALTER TABLE customer_import.import_issues FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_or_admin ON customer_import.import_issues FOR SELECT
+    USING ((SELECT customer_import.is_admin()) OR import_id IN (SELECT i.id FROM customer_import.imports AS i));
+
+ALTER TABLE customer_import.import_change_pages ENABLE ROW LEVEL SECURITY;
+ALTER TABLE customer_import.import_change_pages FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_or_admin ON customer_import.import_change_pages FOR SELECT
+    USING ((SELECT customer_import.is_admin()) OR import_id IN (SELECT i.id FROM customer_import.imports AS i));

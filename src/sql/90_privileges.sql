@@ -1,4 +1,4 @@
--- Nothing is PUBLIC but what only computes.
+-- Nothing is PUBLIC but what only computes, or tells a caller about himself.
 
 REVOKE ALL ON ALL TABLES IN SCHEMA customer_import FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA customer_import FROM PUBLIC;
@@ -13,5 +13,52 @@ GRANT EXECUTE ON FUNCTION
     customer_import.role_set_intersection(text[], text[]),
     customer_import.role_set_agg(text[]),
     customer_import.fold_user_name(text),
-    customer_import.is_user_name(text)
+    customer_import.is_user_name(text),
+    customer_import.current_operator(),
+    customer_import.is_admin(),
+    customer_import.may_view_customers(),
+    customer_import.may_edit_customers(),
+    customer_import.may_import_customers(),
+    customer_import.may_view_imports()
 TO PUBLIC;
+
+-- What operators are granted with which right. The functions ask for the right once more, and policies do: a gateway is
+-- granted all of it and has the rights of whom it acts as.
+INSERT INTO customer_import.operator_privileges (object, privilege, needs)
+SELECT o.object, o.privilege, o.needs || '{gateway}'
+  FROM (VALUES
+        ('customers table', 'SELECT', '{view_customers}'::text[]),
+        ('customers table', 'INSERT', '{edit_customers}'),
+        ('customers table', 'UPDATE', '{edit_customers}'),
+        ('customers table', 'DELETE', '{edit_customers}'),
+        ('customer_import.operators', 'SELECT', '{operator}'),
+        ('customer_import.role_codes', 'SELECT', '{operator}'),
+        ('customer_import.customers_table_columns', 'SELECT', '{operator}'),
+        ('customer_import.import_template()', 'EXECUTE', '{operator}'),
+        ('customer_import.import_customers(text,text,text,bigint,text,text,text,boolean,text)', 'EXECUTE',
+         '{import_customers}'),
+        ('customer_import.import_customers(bytea,text,text,bigint,text,text,text,boolean,text)', 'EXECUTE',
+         '{import_customers}'),
+        ('customer_import.import_customers(oid,text,text,bigint,text,text,text,boolean,text,boolean)', 'EXECUTE',
+         '{import_customers}'),
+        ('customer_import._decide(bigint,integer,boolean,tid,xid,text[],"any")', 'EXECUTE', '{import_customers}'),
+        ('customer_import._merged_roles(bigint,integer)', 'EXECUTE', '{import_customers}'),
+        ('customer_import.imports', 'SELECT', '{view_imports}'),
+        ('customer_import.import_issues', 'SELECT', '{view_imports}'),
+        ('customer_import.import_change_pages', 'SELECT', '{view_imports}'),
+        ('customer_import.import_changes', 'SELECT', '{view_imports}'),
+        ('customer_import._read_change_page(bytea)', 'EXECUTE', '{view_imports}'),
+        ('customer_import.import_report(bigint)', 'EXECUTE', '{view_imports}'),
+        ('customer_import.rejected_csv(bigint)', 'EXECUTE', '{view_imports}'),
+        ('customer_import.rejected_csv_bytes(bigint)', 'EXECUTE', '{view_imports}'),
+        ('customer_import.add_role_codes(text[],boolean)', 'EXECUTE', '{administer}'),
+        ('customer_import.alter_role_code(text,text,text,boolean)', 'EXECUTE', '{administer}'),
+        ('customer_import.remove_role_codes(text[])', 'EXECUTE', '{administer}'),
+        ('customer_import.add_operator(text,text,text[],boolean,text)', 'EXECUTE', '{administer}'),
+        ('customer_import.alter_operator(text,text,text[],boolean)', 'EXECUTE', '{administer}'),
+        ('customer_import.remove_operator(text)', 'EXECUTE', '{administer}'),
+        ('customer_import.create_customers_table(text)', 'EXECUTE', '{administer}'),
+        ('customer_import.detach_customers_table()', 'EXECUTE', '{administer}'),
+        ('customer_import._guard_customers()', 'EXECUTE', '{administer}'),
+        ('customer_import.act_as(text)', 'EXECUTE', '{}')
+       ) AS o (object, privilege, needs);

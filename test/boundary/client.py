@@ -12,6 +12,7 @@ FIELDS = {
     "internal_position": "p", "internal_query": "q", "context": "W", "schema": "s", "table": "t", "column": "c",
     "datatype": "d", "constraint": "n", "source_file": "F", "source_line": "L", "source_function": "R",
 }
+LONGEST_QUERY = 120  # seconds; what takes longer hears no interrupt or hangs
 COMMAND_OK, TUPLES_OK = 1, 2
 CONNECTION_OK = 0
 # What the server says when a transaction that went well has not given back all it took.
@@ -129,7 +130,12 @@ class Session:
     def finish(self):
         """Waits for the end of the query. Returns the rows of its last result; raises its error."""
         rows, error = [], None
+        end = time.monotonic() + LONGEST_QUERY
         while True:
+            while self.busy():
+                if time.monotonic() > end:
+                    raise Lost(f"no answer within {LONGEST_QUERY} s")
+                self.wait_readable(1)
             result = PQ.PQgetResult(self._connection)
             if not result:
                 break

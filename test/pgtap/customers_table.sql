@@ -31,7 +31,7 @@ SELECT isnt(obj_description('public.customers'::regclass, 'pg_class'), NULL, 'it
 
 -- The guard
 SELECT triggers_are('public', 'customers', ARRAY['~customer_import_guard'::name]);
-SELECT is((SELECT tgtype FROM pg_trigger WHERE tgrelid = 'public.customers'::regclass), 23::int2, 'the guard is a BEFORE INSERT OR UPDATE trigger for each row');
+SELECT is((SELECT tgtype FROM pg_trigger WHERE tgrelid = 'public.customers'::regclass), 31::int2, 'the guard is a BEFORE INSERT, UPDATE OR DELETE trigger for each row');
 SELECT is((SELECT tgqual IS NULL AND tgattr = '' FROM pg_trigger WHERE tgrelid = 'public.customers'::regclass), true, 'whatever is updated');
 SELECT is((SELECT tgfoid::regprocedure::text FROM pg_trigger WHERE tgrelid = 'public.customers'::regclass), 'customer_import._guard_customers()', 'its function is internal');
 SELECT is((SELECT convalidated FROM pg_constraint WHERE conrelid = 'public.customers'::regclass AND conname = 'customer_import_user_name'), true, 'a CHECK keeps user names folded');

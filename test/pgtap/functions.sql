@@ -1,6 +1,6 @@
 -- Every function: volatility, strictness, parallel safety, language, and who may call it.
 BEGIN;
-SELECT plan(84);
+SELECT plan(129);
 
 CREATE ROLE regress_anybody;
 
@@ -17,7 +17,7 @@ INSERT INTO expected VALUES
     ('fold_user_name(text)', 'i', true, 's', true),
     ('is_role_code(text)', 'i', true, 's', true),
     ('is_user_name(text)', 'i', true, 's', true),
-    ('_role_codes_changed()', 'v', false, 'u', false),
+    ('_announce_change()', 'v', false, 'u', false),
     ('add_role_codes(text[],boolean)', 'v', true, 'u', false),
     ('alter_role_code(text,text,text,boolean)', 'v', false, 'u', false),
     ('remove_role_codes(text[])', 'v', true, 'u', false),
@@ -33,7 +33,19 @@ INSERT INTO expected VALUES
     ('import_report(bigint)', 's', true, 's', false),
     ('rejected_csv(bigint)', 's', true, 'u', false),
     ('rejected_csv_bytes(bigint)', 's', true, 'u', false),
-    ('import_template()', 's', false, 's', false);
+    ('import_template()', 's', false, 's', false),
+    ('add_operator(text,text,text[],boolean,text)', 'v', false, 'u', false),
+    ('alter_operator(text,text,text[],boolean)', 'v', false, 'u', false),
+    ('remove_operator(text)', 'v', false, 'u', false),
+    ('grant_gateway(text,boolean)', 'v', false, 'u', false),
+    ('revoke_gateway(text)', 'v', false, 'u', false),
+    ('act_as(text)', 'v', true, 'u', false),
+    ('current_operator()', 's', false, 'r', true),
+    ('is_admin()', 's', false, 'r', true),
+    ('may_view_customers()', 's', false, 'r', true),
+    ('may_edit_customers()', 's', false, 'r', true),
+    ('may_import_customers()', 's', false, 'r', true),
+    ('may_view_imports()', 's', false, 'r', true);
 
 CREATE TEMPORARY VIEW functions AS
     SELECT p.*, replace(p.oid::regprocedure::text, 'customer_import.', '') AS signature, l.lanname
@@ -47,13 +59,11 @@ SELECT is(f.provolatile, e.volatility, format('%s is %s', e.signature,
   FROM expected AS e LEFT JOIN functions AS f USING (signature) ORDER BY e.signature;
 SELECT is(f.proisstrict AND f.prokind = 'f', e.strict, format('%s is %sstrict', e.signature, CASE WHEN e.strict THEN '' ELSE 'not ' END))
   FROM expected AS e LEFT JOIN functions AS f USING (signature) ORDER BY e.signature;
-SELECT is(f.proparallel, e.parallel, format('%s is parallel %s', e.signature, CASE e.parallel WHEN 's' THEN 'safe' ELSE 'unsafe' END))
-  FROM expected AS e LEFT JOIN functions AS f USING (signature) WHERE NOT e.everybody ORDER BY e.signature;
+SELECT is(f.proparallel, e.parallel, format('%s is parallel %s', e.signature, CASE e.parallel WHEN 's' THEN 'safe' WHEN 'r' THEN 'restricted' ELSE 'unsafe' END))
+  FROM expected AS e LEFT JOIN functions AS f USING (signature) ORDER BY e.signature;
 
-SELECT is_empty($$SELECT f.signature FROM functions AS f JOIN expected AS e USING (signature)
-                   WHERE e.everybody AND f.proparallel <> 's'$$, 'what everybody may call is parallel safe');
 SELECT set_eq($$SELECT signature FROM functions WHERE has_function_privilege('regress_anybody', oid, 'EXECUTE')$$,
-              'SELECT signature FROM expected WHERE everybody', 'PUBLIC may call what only computes, and nothing else');
+              'SELECT signature FROM expected WHERE everybody', 'PUBLIC may call what only computes or tells him about himself, and nothing else');
 SELECT is_empty($$SELECT f.signature, a.grantee::regrole FROM functions AS f, aclexplode(f.proacl) AS a
                    WHERE a.grantee <> f.proowner AND a.grantee <> 0$$, 'no function is granted to a single role');
 SELECT is_empty($$SELECT f.signature FROM functions AS f, aclexplode(f.proacl) AS a WHERE a.grantee = 0 AND a.is_grantable$$,

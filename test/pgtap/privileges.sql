@@ -1,6 +1,6 @@
 -- What a role may do that nobody has granted anything: compute with role sets and user names, and nothing else.
 BEGIN;
-SELECT plan(73);
+SELECT plan(77);
 
 DO $$
 BEGIN
@@ -67,7 +67,7 @@ SELECT throws_ok($$SELECT customer_import._read_change_page('')$$, '42501', 'per
 SELECT throws_ok($$SELECT customer_import._decide(1, 0, false, '(0,1)', '1'::xid, '{}', 1)$$, '42501', 'permission denied for function _decide');
 SELECT throws_ok($$SELECT customer_import._merged_roles(1, 0)$$, '42501', 'permission denied for function _merged_roles');
 SELECT throws_ok($$SELECT customer_import._guard_customers()$$, '42501', 'permission denied for function _guard_customers');
-SELECT throws_ok($$SELECT customer_import._role_codes_changed()$$, '42501', 'permission denied for function _role_codes_changed');
+SELECT throws_ok($$SELECT customer_import._announce_change()$$, '42501', 'permission denied for function _announce_change');
 SELECT throws_ok('TABLE customer_import.role_codes', '42501', 'permission denied for table role_codes');
 SELECT throws_ok('TABLE customer_import.customers_table', '42501', 'permission denied for table customers_table');
 SELECT throws_ok('TABLE customer_import.customers_table_columns', '42501', 'permission denied for table customers_table_columns');
@@ -85,7 +85,7 @@ SELECT throws_ok('TABLE public.customers', '42501', 'permission denied for table
 -- Internal functions cannot be used on his own tables either
 CREATE TABLE public.mine (roles text[]);
 SELECT throws_ok($$CREATE TRIGGER mine BEFORE INSERT ON public.mine FOR EACH ROW EXECUTE FUNCTION customer_import._guard_customers('roles')$$, '42501', 'permission denied for function customer_import._guard_customers');
-SELECT throws_ok('CREATE TRIGGER mine AFTER INSERT ON public.mine EXECUTE FUNCTION customer_import._role_codes_changed()', '42501', 'permission denied for function customer_import._role_codes_changed');
+SELECT throws_ok('CREATE TRIGGER mine AFTER INSERT ON public.mine EXECUTE FUNCTION customer_import._announce_change()', '42501', 'permission denied for function customer_import._announce_change');
 RESET ROLE;
 
 -- A role that was given everything by grants is still no superuser
@@ -99,7 +99,7 @@ SELECT throws_ok($$SELECT customer_import.alter_role_code('buyer', privileged =>
 SELECT throws_ok($$SELECT customer_import.remove_role_codes('{buyer}')$$, '42501', 'permission denied to change role codes');
 SELECT throws_ok($$SELECT customer_import.create_customers_table('public.others')$$, '42501', 'permission denied to create the customers table');
 SELECT throws_ok($$SELECT customer_import.detach_customers_table()$$, '42501', 'permission denied to detach the customers table');
-SELECT throws_ok($$SELECT customer_import.rejected_csv(1)$$, '42501', 'permission denied to read the records of an import');
+SELECT throws_ok($$SELECT customer_import.rejected_csv(1)$$, '42501', 'permission denied to view imports');
 -- The customers are behind forced row security without a policy
 SELECT is_empty('TABLE public.customers', 'with all rights on the table he sees no customer');
 SELECT throws_ok($$INSERT INTO public.customers (user_name) VALUES ('cleo')$$, '42501', 'new row violates row-level security policy for table "customers"');

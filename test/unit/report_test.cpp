@@ -95,9 +95,15 @@ TEST(CompletedMessage, SaysThatNothingIsToBeDone) {
 }
 
 TEST(FailedMessage, GivesTheReasonAndWhereToLook) {
-    EXPECT_EQ(failed_message(7, "more than 10 records were rejected"),
+    EXPECT_EQ(failed_message(7, "failed", "more than 10 records were rejected"),
               "Import 7 failed: more than 10 records were rejected. Nothing was applied. "
               "See why: SELECT * FROM customer_import.import_issues WHERE import_id = 7");
+}
+
+TEST(FailedMessage, SaysWhomToAskForALostRight) {
+    EXPECT_EQ(failed_message(7, "denied", "operator \"ann\" may not import any more"),
+              "Import 7 denied: operator \"ann\" may not import any more. Nothing was applied. "
+              "Ask an administrator for the right to import.");
 }
 
 }  // namespace

@@ -46,6 +46,16 @@ TEST(RoleCatalogue, ViewsStayValidWhenItGrows) {
     EXPECT_EQ(roles.find("buyer").data(), buyer.data());
 }
 
+TEST(RoleCatalogue, KnowsWhichCodesArePrivileged) {
+    RoleCatalogue roles;
+    roles.add("administrator", true);
+    roles.add("buyer");
+    EXPECT_TRUE(roles.is_privileged("administrator"));
+    EXPECT_TRUE(roles.is_privileged("ADMINISTRATOR"));
+    EXPECT_FALSE(roles.is_privileged("buyer"));
+    EXPECT_FALSE(roles.is_privileged("nobody"));
+}
+
 TEST(NearestCode, IsNoneWhenAllAreFar) {
     EXPECT_EQ(catalogue({"buyer", "approver"}).nearest("zzzzzz"), "");
     EXPECT_EQ(catalogue({"buyer"}).nearest(std::string(100000, 'b')), "");

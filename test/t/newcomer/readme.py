@@ -1,14 +1,15 @@
 """README.md, run from top to bottom in one database.
 
 The output of each sql block, and of each sh block that begins with psql, has to be that of the text block behind it; a csv
-block is the file roles.csv. The example on top runs in a database of its own, set up like the first import.
+block is the file roles.csv. The example on top runs in a database of its own, set up like the first import. A block may
+fail where the output that is shown has an error.
 """
 
 import re
 import tempfile
 from pathlib import Path
 
-from newcomer.harness import ROOT, Database, check, check_equal
+from newcomer.harness import QUERY, ROOT, Database, check, check_equal, run
 
 README = ROOT / "README.md"
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -45,6 +46,8 @@ def run_readme(blocks):
             result = database.psql(text) if language == "sql" else database.run(["bash", "-c", text], cwd=folder)
             yield index, result.returncode, re.sub(r"^psql:\S+?:\d+: ", "", result.stdout, flags=re.MULTILINE)
         check_equal(database.large_objects(), "0", "README.md leaves no large object")
+    for role in re.findall(r"^CREATE ROLE (\w+)", README.read_text("utf-8"), re.MULTILINE):
+        run([*QUERY, "--dbname=postgres", f"--command=DROP ROLE {role}"])
 
 
 def test_readme():
@@ -52,8 +55,10 @@ def test_readme():
     shown = 0
     for index, status, output in run_readme(blocks):
         line = blocks[index][2]
-        check(status == 0, f"README.md line {line}: the block runs", output)
-        if index + 1 < len(blocks) and blocks[index + 1][0] == "text":
+        is_shown = index + 1 < len(blocks) and blocks[index + 1][0] == "text"
+        fails = is_shown and re.search("^ERROR:", blocks[index + 1][1], re.MULTILINE) is not None
+        check((status != 0) == fails, f"README.md line {line}: the block {'fails' if fails else 'runs'}", output)
+        if is_shown:
             shown += 1
             check_equal(comparable(output), comparable(blocks[index + 1][1]), f"README.md line {line}: its output is shown")
     check(shown == sum(language == "text" for language, _, _ in blocks), "each text block of README.md is an output", shown)

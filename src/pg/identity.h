@@ -1,0 +1,38 @@
+// Who acts: the operator behind the current role, and what he may do. The current role is the caller's, unless it is a
+// gateway that has called act_as() in this transaction.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/rights.h"
+#include "pg/guard.h"
+#include "pg/server.h"
+
+namespace customer_import::pg {
+
+struct Identity {
+    std::string name;           // of the operator; of the current role where there is none
+    bool is_known = false;      // an active operator or a database superuser
+    Rights rights;
+    std::string shortcoming;    // why he is not known: a sentence
+    std::vector<std::string> own_names;  // folded user names by which he is a customer himself
+};
+
+// Registers with the server what ends act_as(). Called once, when the library is loaded.
+void watch_transactions();
+
+// Returns who acts now. What other sessions have changed counts as soon as they have committed. Valid until the next
+// call. Not for parallel workers: they do not know of act_as().
+const Identity& current_identity();
+
+// The name of the current role: the database role that history records beside the operator.
+std::string current_role_name();
+
+// Lets the current role act as an operator until the end of the transaction; a rolled back savepoint undoes it.
+// Errors: 42501 unless the current role is a gateway that may, 42704 for an unknown operator, 55000 when the
+// transaction acts as another one already.
+void act_as(std::string_view name);
+
+}  // namespace customer_import::pg

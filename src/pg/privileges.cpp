@@ -1,0 +1,257 @@
+#include "pg/privileges.h"
+
+#include <string>
+#include <vector>
+
+#include "core/role_set.h"
+#include "core/rights.h"
+#include "pg/access.h"
+#include "pg/statement.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+// The objects by which the customers table stands in operator_privileges and granted_privileges: its name may change.
+constexpr std::string_view kCustomersTable = "customers table";
+constexpr std::string_view kCustomersSchema = "schema of the customers table";
+
+// The customers table as the object of a GRANT.
+struct TableFacts {
+    Oid owner;
+    const char* schema;
+    Oid schema_oid;
+};
+
+TableFacts read_facts(Oid relation) {
+    return call([&] {
+        HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+        if (!HeapTupleIsValid(tuple)) {
+            elog(ERROR, "cache lookup failed for relation %u", relation);
+        }
+        auto form = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
+        TableFacts facts{form->relowner, quote_identifier(get_namespace_name(form->relnamespace)), form->relnamespace};
+        ReleaseSysCache(tuple);
+        return facts;
+    });
+}
+
+Oid role_oid(std::string_view name) {
+    if (name.size() >= NAMEDATALEN || name.find('\0') != std::string_view::npos) {
+        return InvalidOid;
+    }
+    return call([&] { return get_role_oid(pnstrdup(name.data(), name.size()), true); });
+}
+
+const char* quoted_role(Oid role) {
+    return call([&] { return static_cast<const char*>(quote_identifier(GetUserNameFromId(role, false))); });
+}
+
+// One privilege on one object, for one role.
+struct Privilege {
+    std::string object;
+    std::string name;
+};
+
+// Runs GRANT or REVOKE as the one whose privilege it is to give.
+void run_grant(const Privilege& privilege, Oid role, bool grant, const std::optional<RegisteredTable>& table) {
+    const std::string verb = grant ? "GRANT " : "REVOKE ";
+    const std::string role_clause = (grant ? " TO " : " FROM ") + std::string(quoted_role(role));
+    if (privilege.object == kCustomersTable || privilege.object == kCustomersSchema) {
+        const TableFacts facts = read_facts(table->relation);
+        RoleScope owner(facts.owner);
+        execute(verb + privilege.name +
+                (privilege.object == kCustomersTable ? " ON TABLE " + table->name
+                                                     : " ON SCHEMA " + std::string(facts.schema)) +
+                role_clause);
+        return;
+    }
+    OwnerScope owner;
+    execute(verb + privilege.name + (privilege.name == "EXECUTE" ? " ON FUNCTION " : " ON TABLE ") + privilege.object +
+            role_clause);
+}
+
+void record_grant(const Privilege& privilege, std::string_view role) {
+    OwnerScope owner;
+    execute("INSERT INTO customer_import.granted_privileges (role, object, privilege) VALUES ($1, $2, $3)"
+            " ON CONFLICT DO NOTHING",
+            {parameter(role), parameter(std::string_view(privilege.object)),
+             parameter(std::string_view(privilege.name))});
+}
+
+void forget_grant(const Privilege& privilege, std::string_view role) {
+    OwnerScope owner;
+    execute("DELETE FROM customer_import.granted_privileges WHERE role = $1 AND object = $2 AND privilege = $3",
+            {parameter(role), parameter(std::string_view(privilege.object)),
+             parameter(std::string_view(privilege.name))});
+}
+
+// What the role needs: names of rights, "operator" and "gateway".
+std::vector<std::string> find_needs(std::string_view role) {
+    OwnerScope owner;
+    std::vector<std::string> needs;
+    for (const Row& row : query("SELECT array_to_string(roles, ',') FROM customer_import.operators"
+                                " WHERE name = $1 AND database_role AND active",
+                                {parameter(role)})) {
+        needs.emplace_back("operator");
+        const Rights rights = Rights::of(split_role_cell(*row[0]));
+        for (const Right right : kRights) {
+            if (rights.has(right)) {
+                needs.emplace_back(right_name(right));
+            }
+        }
+    }
+    if (!query("SELECT FROM customer_import.gateways WHERE name = $1", {parameter(role)}).empty()) {
+        needs.emplace_back("gateway");
+    }
+    return needs;
+}
+
+// The privileges that the role needs and has not been given directly.
+std::vector<Privilege> find_missing(std::string_view role, Oid oid, const std::optional<RegisteredTable>& table) {
+    const std::vector<std::string> needs = find_needs(role);
+    const Parameter relation = parameter_oid(table ? table->relation : InvalidOid);
+    OwnerScope owner;
+    std::vector<Privilege> missing;
+    for (const Row& row : query(
+             "SELECT p.object, p.privilege FROM customer_import.operator_privileges AS p"
+             " WHERE p.needs && $1 AND (p.object <> $2 OR $3 <> 0)"
+             "   AND NOT EXISTS ("
+             "       SELECT FROM aclexplode(CASE"
+             "                  WHEN p.privilege = 'EXECUTE'"
+             "                      THEN (SELECT proacl FROM pg_proc WHERE oid = p.object::regprocedure)"
+             "                  WHEN p.object = $2"
+             "                      THEN (SELECT relacl FROM pg_class WHERE oid = $3)"
+             "                  ELSE (SELECT relacl FROM pg_class WHERE oid = p.object::regclass) END) AS a"
+             "        WHERE a.grantee = $4 AND a.privilege_type = p.privilege)"
+             " ORDER BY p.object, p.privilege",
+             {text_array_parameter(needs), parameter(kCustomersTable), relation, parameter_oid(oid)})) {
+        missing.push_back({*row[0], *row[1]});
+    }
+    return missing;
+}
+
+// What was granted and is needed no more.
+std::vector<Privilege> find_superfluous(std::string_view role) {
+    const std::vector<std::string> needs = find_needs(role);
+    OwnerScope owner;
+    std::vector<Privilege> superfluous;
+    for (const Row& row : query(
+             "SELECT g.object, g.privilege FROM customer_import.granted_privileges AS g"
+             " WHERE g.role = $1 AND NOT EXISTS ("
+             "       SELECT FROM customer_import.operator_privileges AS p"
+             "        WHERE p.needs && $2 AND p.privilege IN (g.privilege, CASE WHEN g.object = $3 THEN 'SELECT' END)"
+             "          AND p.object = CASE WHEN g.object = $3 THEN $4 ELSE g.object END)"
+             " ORDER BY g.object, g.privilege",
+             {parameter(role), text_array_parameter(needs), parameter(kCustomersSchema),
+              parameter(kCustomersTable)})) {
+        superfluous.push_back({*row[0], *row[1]});
+    }
+    return superfluous;
+}
+
+// Whoever may see the customers table must reach it through its schema.
+void open_schema(std::string_view role, Oid oid, const RegisteredTable& table) {
+    const TableFacts facts = read_facts(table.relation);
+    struct Access {
+        bool may_use;
+        bool may_grant;
+    };
+    const Access access = call([&] {
+        return Access{pg_namespace_aclcheck(facts.schema_oid, oid, ACL_USAGE) == ACLCHECK_OK,
+                      pg_namespace_aclcheck(facts.schema_oid, facts.owner, ACL_GRANT_OPTION_FOR(ACL_USAGE)) ==
+                          ACLCHECK_OK};
+    });
+    if (access.may_use) {
+        return;
+    }
+    if (!access.may_grant) {
+        const char* name = quoted_role(oid);
+        call([&] {
+            ereport(WARNING, (errmsg("role %s may not use schema %s of the customers table", name, facts.schema),
+                              errhint("Its owner can say: GRANT USAGE ON SCHEMA %s TO %s;", facts.schema, name)));
+        });
+        return;
+    }
+    const Privilege usage{std::string(kCustomersSchema), "USAGE"};
+    run_grant(usage, oid, true, table);
+    record_grant(usage, role);
+}
+
+// Two sessions that grant on one object at the same time would fail.
+void lock_privileges() {
+    OwnerScope owner;
+    execute("LOCK TABLE customer_import.granted_privileges IN SHARE ROW EXCLUSIVE MODE");
+}
+
+void refresh_role(std::string_view role, const std::optional<RegisteredTable>& table) {
+    const Oid oid = role_oid(role);
+    if (!OidIsValid(oid)) {
+        OwnerScope owner;
+        execute("DELETE FROM customer_import.granted_privileges WHERE role = $1", {parameter(role)});
+        return;
+    }
+    for (const Privilege& privilege : find_superfluous(role)) {
+        const bool of_table = privilege.object == kCustomersTable || privilege.object == kCustomersSchema;
+        if (!of_table || table) {
+            run_grant(privilege, oid, false, table);
+        }
+        forget_grant(privilege, role);
+    }
+    bool uses_table = false;
+    for (const Privilege& privilege : find_missing(role, oid, table)) {
+        run_grant(privilege, oid, true, table);
+        record_grant(privilege, role);
+        uses_table = uses_table || privilege.object == kCustomersTable;
+    }
+    if (uses_table) {
+        open_schema(role, oid, *table);
+    }
+}
+
+}  // namespace
+
+bool role_exists(std::string_view name) { return OidIsValid(role_oid(name)); }
+
+void refresh_privileges(std::string_view role) {
+    lock_privileges();
+    refresh_role(role, find_registered_table());
+}
+
+void refresh_all_privileges() {
+    lock_privileges();
+    std::vector<Row> roles;
+    {
+        OwnerScope owner;
+        roles = query("SELECT name FROM customer_import.operators WHERE database_role"
+                      " UNION SELECT name FROM customer_import.gateways ORDER BY name");
+    }
+    const std::optional<RegisteredTable> table = find_registered_table();
+    for (const Row& row : roles) {
+        refresh_role(*row[0], table);
+    }
+}
+
+void revoke_table_privileges(const RegisteredTable& table) {
+    lock_privileges();
+    std::vector<Row> rows;
+    {
+        OwnerScope owner;
+        rows = query("SELECT role, object, privilege FROM customer_import.granted_privileges WHERE object IN ($1, $2)",
+                     {parameter(kCustomersTable), parameter(kCustomersSchema)});
+    }
+    for (const Row& row : rows) {
+        if (const Oid oid = role_oid(*row[0]); OidIsValid(oid)) {
+            run_grant({*row[1], *row[2]}, oid, false, table);
+        }
+    }
+    forget_table_privileges();
+}
+
+void forget_table_privileges() {
+    OwnerScope owner;
+    execute("DELETE FROM customer_import.granted_privileges WHERE object IN ($1, $2)",
+            {parameter(kCustomersTable), parameter(kCustomersSchema)});
+}
+
+}  // namespace customer_import::pg
