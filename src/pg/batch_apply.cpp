@@ -263,7 +263,7 @@ void BatchApplier::apply_records(Indexes records) {
         if (mode_ != ImportMode::update_only) {
             create_missing(todo);
         } else {
-            settle_missing();
+            settle_missing(todo);
         }
     }
 }
@@ -290,7 +290,7 @@ std::vector<BatchApplier::Attempt> BatchApplier::finish_updates() {
         if (statements_.written()[index] != 0) {
             updated.push_back(index);
         } else {
-            again.push_back({attempts_[index].record, true, decision.tid, decision.xmin});
+            again.push_back({attempts_[index].record, Attempt::Miss::unwritten, decision.tid, decision.xmin});
         }
     }
     const CustomerRow* after = target_.rewritten && !updated.empty() ? statements_.read_back() : nullptr;
@@ -322,6 +322,9 @@ void BatchApplier::create_missing(std::vector<Attempt>& again) {
     }
     expect_new_ = mode_ == ImportMode::create_only && !unless_exists_ && missing.size() == attempts_.size() &&
                   (expect_new_ || missing.size() >= kAllNew);
+    if (unless_exists_) {
+        missing = look_again(std::move(missing), again);
+    }
     if (missing.empty()) {
         return;
     }
@@ -361,7 +364,7 @@ void BatchApplier::create() {
     }
 }
 
-// The statement does not tell which customers it created: a search does.
+// The statement does not tell which customers it created: a search does. None of them could be seen before.
 void BatchApplier::create_unless_exists(std::vector<Attempt>& again) {
     statements_.insert_unless_exists();
     const CustomerRow* after = statements_.read_back();
@@ -377,30 +380,49 @@ void BatchApplier::create_unless_exists(std::vector<Attempt>& again) {
     }
 }
 
-// Update Only: customers that were not found. One that can be seen but not updated is hidden from the UPDATE alone.
-void BatchApplier::settle_missing() {
+// Update Only: customers that were not found.
+void BatchApplier::settle_missing(std::vector<Attempt>& again) {
     std::vector<Attempt> missing;
     for (std::uint32_t index = 0; index < attempts_.size(); ++index) {
         if (decisions_[index].state == Decision::State::not_found) {
             missing.push_back(attempts_[index]);
         }
     }
-    if (missing.empty()) {
-        return;
-    }
-    const CustomerRow* visible = nullptr;
     if (target_.has_policies) {
-        start_attempt(missing);
-        statements_.fill();
-        visible = statements_.read_back();
+        missing = look_again(std::move(missing), again);
     }
-    for (std::size_t index = 0; index < missing.size(); ++index) {
-        if (visible != nullptr && visible[index].found) {
-            refuse(missing[index]);
-        } else if (!refuse_lost_roles(missing[index])) {
-            set_result(missing[index], Outcome::skipped, {not_found_issue(record(missing[index]).user_name)});
+    for (const Attempt& attempt : missing) {
+        if (!refuse_lost_roles(attempt)) {
+            set_result(attempt, Outcome::skipped, {not_found_issue(record(attempt).user_name)});
         }
     }
+}
+
+// Looks at customers whom the UPDATE did not come upon: another session may have created them meanwhile, or they can be
+// seen and a policy keeps them from being updated. Returns those who cannot be seen either.
+std::vector<BatchApplier::Attempt> BatchApplier::look_again(std::vector<Attempt> missing,
+                                                            std::vector<Attempt>& again) {
+    if (missing.empty()) {
+        return missing;
+    }
+    start_attempt(std::move(missing));
+    statements_.fill();
+    statements_.look();
+    std::vector<Attempt> unseen;
+    for (std::uint32_t index = 0; index < attempts_.size(); ++index) {
+        const Attempt& attempt = attempts_[index];
+        const Decision& decision = decisions_[index];
+        if (decision.state == Decision::State::not_found) {
+            unseen.push_back(attempt);
+        } else if (decision.state == Decision::State::changed) {
+            if (attempt.miss == Attempt::Miss::unfound && same_version(attempt, decision.tid, decision.xmin)) {
+                refuse(attempt);
+            } else {
+                again.push_back({attempt.record, Attempt::Miss::unfound, decision.tid, decision.xmin});
+            }
+        }
+    }
+    return unseen;
 }
 
 }  // namespace customer_import::pg

@@ -66,10 +66,15 @@ public:
 private:
     using Indexes = std::span<const std::uint32_t>;
 
-    // A record to be applied; and the version of its customer that was not written at the attempt before.
+    // A record to be applied; and what went wrong at the attempt before, with which version of its customer.
     struct Attempt {
+        enum class Miss : std::uint8_t {
+            none,
+            unwritten,  // the statement came to write him, and did not
+            unfound,    // the statement did not come upon him, but he can be seen
+        };
         std::uint32_t record = 0;
-        bool again = false;
+        Miss miss = Miss::none;
         ItemPointerData tid{};
         TransactionId xmin = InvalidTransactionId;
     };
@@ -99,8 +104,10 @@ private:
     void create_missing(std::vector<Attempt>& again);
     void create();
     void create_unless_exists(std::vector<Attempt>& again);
-    void settle_missing();
+    void settle_missing(std::vector<Attempt>& again);
+    std::vector<Attempt> look_again(std::vector<Attempt> missing, std::vector<Attempt>& again);
 
+    static bool same_version(const Attempt& attempt, const ItemPointerData& tid, TransactionId xmin);
     bool take_lost_roles(const Attempt& attempt);
     void take_respelled(std::span<const std::string_view> codes);
     bool refuse_lost_roles(const Attempt& attempt);

@@ -30,9 +30,11 @@ void add_difference(std::span<const std::string_view> a, std::span<const std::st
     std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(to));
 }
 
-bool same_place(const ItemPointerData& a, const ItemPointerData& b) { return std::memcmp(&a, &b, sizeof a) == 0; }
-
 }  // namespace
+
+bool BatchApplier::same_version(const Attempt& attempt, const ItemPointerData& tid, TransactionId xmin) {
+    return attempt.xmin == xmin && std::memcmp(&attempt.tid, &tid, sizeof tid) == 0;
+}
 
 bool BatchApplier::decide(std::uint32_t index, const CustomerRow& customer) {
     const Attempt& attempt = attempts_.at(index);
@@ -42,7 +44,7 @@ bool BatchApplier::decide(std::uint32_t index, const CustomerRow& customer) {
     decision.state = Decision::State::settled;
     decision.tid = customer.tid;
     decision.xmin = customer.xmin;
-    if (attempt.again && customer.xmin == attempt.xmin && same_place(customer.tid, attempt.tid)) {
+    if (attempt.miss == Attempt::Miss::unwritten && same_version(attempt, customer.tid, customer.xmin)) {
         // Nobody else changed the row, and yet it was not written: a policy or a trigger did not let it.
         refuse(attempt);
         return false;

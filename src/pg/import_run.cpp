@@ -39,11 +39,14 @@ private:
     std::string reason_;
 };
 
-// The right that every batch needs; what is lacking in the middle of an import ends it.
-void require_still(const Identity& identity) {
+// The right that every batch needs; an import that has lost it in the middle ends.
+Identity require_still() {
+    call([] { AcceptInvalidationMessages(); });  // nothing else that a batch does needs to read them
+    const Identity& identity = current_identity();
     if (!identity.rights.has(Right::import_customers)) {
         throw ImportFailed("operator " + quoted(identity.name) + " may not import any more", "denied");
     }
+    return identity;
 }
 
 class ImportRun {
@@ -286,8 +289,7 @@ void ImportRun::apply_records() {
         add_role_codes(new_codes_, false);
         Batch batch;
         while (spool_.next(batch, static_cast<std::size_t>(batch_rows), kMaxBatchBytes)) {
-            const Identity identity = current_identity();
-            require_still(identity);
+            const Identity identity = require_still();
             const GrantCeiling ceiling(*catalogue_, identity.own_names);
             const bool is_limited = !identity.rights.has(Right::administer);
             if (std::optional<std::string> reason = applier.apply(batch, is_limited ? &ceiling : nullptr)) {
@@ -304,6 +306,9 @@ void ImportRun::apply_records() {
         }
     });
     if (error) {
+        if (error->sqlstate() == ERRCODE_INSUFFICIENT_PRIVILEGE) {
+            require_still();
+        }
         throw PgError(*error);
     }
 }

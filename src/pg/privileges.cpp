@@ -53,17 +53,53 @@ struct Privilege {
     std::string name;
 };
 
+// A privilege on single columns that the role has by itself.
+struct ColumnPrivilege {
+    std::string column;  // quoted
+    bool is_grantable;
+};
+
+std::vector<ColumnPrivilege> find_column_privileges(const std::string& privilege, Oid role, Oid relation) {
+    std::vector<ColumnPrivilege> found;
+    for (const Row& row : query(
+             "SELECT quote_ident(c.attname), a.is_grantable FROM pg_attribute AS c, aclexplode(c.attacl) AS a"
+             " WHERE c.attrelid = $1 AND NOT c.attisdropped AND a.grantee = $2 AND a.privilege_type = $3"
+             " ORDER BY c.attnum",
+             {parameter_oid(relation), parameter_oid(role), parameter(std::string_view(privilege))})) {
+        found.push_back({*row[0], row[1] == "t"});
+    }
+    return found;
+}
+
+// Runs GRANT or REVOKE on the customers table as its owner.
+void run_table_grant(const std::string& privilege, Oid role, bool grant, const RegisteredTable& table) {
+    const std::string name = quoted_role(role);
+    RoleScope owner(read_facts(table.relation).owner);
+    if (grant) {
+        execute("GRANT " + privilege + " ON TABLE " + table.name + " TO " + name);
+        return;
+    }
+    // REVOKE takes the privilege on single columns, too: whoever granted those gets them back.
+    const std::vector<ColumnPrivilege> columns = find_column_privileges(privilege, role, table.relation);
+    execute("REVOKE " + privilege + " ON TABLE " + table.name + " FROM " + name);
+    for (const ColumnPrivilege& column : columns) {
+        execute("GRANT " + privilege + " (" + column.column + ") ON TABLE " + table.name + " TO " + name +
+                (column.is_grantable ? " WITH GRANT OPTION" : ""));
+    }
+}
+
 // Runs GRANT or REVOKE as the one whose privilege it is to give.
 void run_grant(const Privilege& privilege, Oid role, bool grant, const std::optional<RegisteredTable>& table) {
+    if (privilege.object == kCustomersTable) {
+        run_table_grant(privilege.name, role, grant, *table);
+        return;
+    }
     const std::string verb = grant ? "GRANT " : "REVOKE ";
     const std::string role_clause = (grant ? " TO " : " FROM ") + std::string(quoted_role(role));
-    if (privilege.object == kCustomersTable || privilege.object == kCustomersSchema) {
+    if (privilege.object == kCustomersSchema) {
         const TableFacts facts = read_facts(table->relation);
         RoleScope owner(facts.owner);
-        execute(verb + privilege.name +
-                (privilege.object == kCustomersTable ? " ON TABLE " + table->name
-                                                     : " ON SCHEMA " + std::string(facts.schema)) +
-                role_clause);
+        execute(verb + privilege.name + " ON SCHEMA " + facts.schema + role_clause);
         return;
     }
     OwnerScope owner;
