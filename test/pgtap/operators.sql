@@ -1,0 +1,283 @@
+-- Operators: what they are granted and what is taken back, their names and database roles, and who counts as whom.
+BEGIN;
+\ir attempt.psql
+SET LOCAL client_min_messages = error;
+SELECT plan(192);
+
+-- What is granted to a role, on objects of the extension, on the customers table and on its schema
+CREATE TEMPORARY VIEW grants AS
+    SELECT COALESCE(r.rolname, 'PUBLIC') AS role, replace(o.object, 'customer_import.', '') AS object,
+           a.privilege_type AS privilege, a.is_grantable
+      FROM (SELECT oid::regclass::text AS object, relacl AS acl FROM pg_class
+             WHERE relnamespace IN ('customer_import'::regnamespace, 'public'::regnamespace)
+                OR relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'regress_shop')
+            UNION ALL SELECT oid::regprocedure::text, proacl FROM pg_proc WHERE pronamespace = 'customer_import'::regnamespace
+            UNION ALL SELECT 'schema ' || nspname, nspacl FROM pg_namespace
+            UNION ALL SELECT format('%s.%s', attrelid::regclass, attname), attacl FROM pg_attribute WHERE attacl IS NOT NULL) AS o
+     CROSS JOIN LATERAL aclexplode(o.acl) AS a
+      LEFT JOIN pg_roles AS r ON r.oid = a.grantee;
+CREATE FUNCTION pg_temp.granted(who text) RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(format('%s %s%s', lower(privilege), object, CASE WHEN is_grantable THEN ' *' END), ', ' ORDER BY object COLLATE "C", privilege)
+      FROM grants WHERE role = who
+$$;
+
+DO $$
+BEGIN
+    PERFORM customer_import.create_customers_table('public.customers');
+    PERFORM customer_import.add_role_codes('{buyer}');
+    INSERT INTO public.customers (user_name, roles) VALUES ('ann', '{buyer}'), ('bob', '{}'), ('boss', '{administrator}');
+END
+$$;
+CREATE TEMPORARY TABLE public_before AS SELECT * FROM grants WHERE role = 'PUBLIC';
+
+--
+-- What an operator is granted: by his rights, and nothing else
+--
+CREATE TEMPORARY TABLE needed (needs text, object text, privilege text);
+INSERT INTO needed VALUES
+    ('operator', 'operators', 'SELECT'), ('operator', 'role_codes', 'SELECT'), ('operator', 'customers_table_columns', 'SELECT'),
+    ('operator', 'import_template()', 'EXECUTE'),
+    ('view', 'customers', 'SELECT'),
+    ('edit', 'customers', 'INSERT'), ('edit', 'customers', 'UPDATE'), ('edit', 'customers', 'DELETE'),
+    ('import', 'import_customers(text,text,text,bigint,text,text,text,boolean,text)', 'EXECUTE'),
+    ('import', 'import_customers(bytea,text,text,bigint,text,text,text,boolean,text)', 'EXECUTE'),
+    ('import', 'import_customers(oid,text,text,bigint,text,text,text,boolean,text,boolean)', 'EXECUTE'),
+    ('import', '_decide(bigint,integer,boolean,tid,xid,text[],"any")', 'EXECUTE'), ('import', '_merged_roles(bigint,integer)', 'EXECUTE'),
+    ('history', 'imports', 'SELECT'), ('history', 'import_issues', 'SELECT'), ('history', 'import_change_pages', 'SELECT'),
+    ('history', 'import_changes', 'SELECT'), ('history', '_read_change_page(bytea)', 'EXECUTE'), ('history', 'import_report(bigint)', 'EXECUTE'),
+    ('history', 'rejected_csv(bigint)', 'EXECUTE'), ('history', 'rejected_csv_bytes(bigint)', 'EXECUTE'),
+    ('admin', 'add_role_codes(text[],boolean)', 'EXECUTE'), ('admin', 'alter_role_code(text,text,text,boolean)', 'EXECUTE'),
+    ('admin', 'remove_role_codes(text[])', 'EXECUTE'), ('admin', 'add_operator(text,text,text[],boolean,text)', 'EXECUTE'),
+    ('admin', 'alter_operator(text,text,text[],boolean)', 'EXECUTE'), ('admin', 'remove_operator(text)', 'EXECUTE'),
+    ('admin', 'create_customers_table(text)', 'EXECUTE'), ('admin', 'detach_customers_table()', 'EXECUTE'), ('admin', '_guard_customers()', 'EXECUTE'),
+    ('gateway', 'act_as(text)', 'EXECUTE');
+CREATE TEMPORARY TABLE kinds (number integer GENERATED ALWAYS AS IDENTITY, roles text[], needs text[]);
+INSERT INTO kinds (roles, needs) VALUES
+    ('{}', '{operator}'), ('{customerView}', '{operator,view}'), ('{customerEdit}', '{operator}'), ('{customerEdit,customerView}', '{operator,view,edit}'),
+    ('{importView}', '{operator,history}'), ('{importEdit}', '{operator}'), ('{importEdit,importView}', '{operator,history}'),
+    ('{customerEdit,customerView,importEdit}', '{operator,view,edit}'),
+    ('{customerEdit,customerView,importEdit,importView}', '{operator,view,edit,history,import}'),
+    ('{administrator}', '{operator,view,edit,history,import,admin}'), ('{superuser}', '{operator,view,edit,history,import,admin}');
+CREATE TEMPORARY VIEW kind_grants AS
+    SELECT 'regress_op_' || k.number AS role, n.object, n.privilege FROM kinds AS k JOIN needed AS n ON n.needs = ANY (k.needs);
+
+SELECT format('CREATE ROLE regress_op_%s', number) FROM kinds \gexec
+SELECT lives_ok(format($$SELECT customer_import.add_operator('regress_op_%s', roles => %L)$$, number, roles), format('an operator with %s', roles)) FROM kinds ORDER BY number;
+SELECT set_eq(format('SELECT object, privilege FROM grants WHERE role = ''regress_op_%s'' AND NOT is_grantable', number),
+              format('SELECT object, privilege FROM kind_grants WHERE role = ''regress_op_%s''', number), format('he is granted what he needs with %s', roles))
+  FROM kinds ORDER BY number;
+SELECT is_empty($$SELECT * FROM grants WHERE role LIKE 'regress%' AND is_grantable$$, 'and may pass on nothing');
+SELECT is_empty($$SELECT * FROM grants WHERE role LIKE 'regress%' AND privilege IN ('TRUNCATE', 'REFERENCES', 'TRIGGER', 'CREATE')$$, 'TRUNCATE, REFERENCES and TRIGGER are never granted');
+SELECT set_eq('SELECT role, privilege, replace(object, ''customer_import.'', '''') FROM customer_import.granted_privileges WHERE object <> ''customers table''',
+              'SELECT role, privilege, object FROM kind_grants WHERE object <> ''customers''', 'it is known what was granted');
+SELECT set_eq('TABLE grants EXCEPT SELECT * FROM grants WHERE role <> ''PUBLIC''', 'TABLE public_before', 'PUBLIC was granted nothing');
+CREATE ROLE regress_gw;
+SELECT lives_ok($$SELECT customer_import.grant_gateway('regress_gw')$$, 'a gateway');
+SELECT set_eq($$SELECT object, privilege FROM grants WHERE role = 'regress_gw'$$, 'SELECT object, privilege FROM needed', 'is granted all that any operator is, and act_as()');
+SELECT is_empty($$SELECT p FROM unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) AS p, unnest('{gateways,granted_privileges,operator_privileges,customers_table}'::text[]) AS t
+                   WHERE has_table_privilege('regress_gw', 'customer_import.' || t, p)$$, 'but nothing on the bookkeeping');
+
+--
+-- Taken back is exactly what was granted
+--
+CREATE ROLE regress_op_dba;
+CREATE ROLE regress_op_other;
+GRANT SELECT ON public.customers TO regress_op_dba WITH GRANT OPTION;
+GRANT INSERT, REFERENCES ON public.customers TO regress_op_dba;
+GRANT UPDATE (email) ON public.customers TO regress_op_dba;
+GRANT SELECT ON customer_import.imports TO regress_op_dba;
+GRANT EXECUTE ON FUNCTION customer_import.import_template() TO regress_op_dba WITH GRANT OPTION;
+GRANT USAGE ON SCHEMA public TO regress_op_dba;
+CREATE TEMPORARY TABLE of_dba AS SELECT pg_temp.granted('regress_op_dba') AS grants;
+SELECT lives_ok($$SELECT customer_import.add_operator('regress_op_dba', roles => '{customerView,customerEdit,importView,importEdit}')$$, 'somebody to whom a DBA has granted a few things');
+SELECT is_empty($$(SELECT object, privilege FROM kind_grants WHERE role = 'regress_op_9') EXCEPT SELECT object, privilege FROM grants WHERE role = 'regress_op_dba'$$, 'has all that he needs');
+SELECT set_eq($$SELECT object, privilege FROM customer_import.granted_privileges WHERE role = 'regress_op_dba'
+                   AND (object IN ('customer_import.imports', 'customer_import.import_template()') OR object = 'customers table')$$,
+              $$VALUES ('customers table', 'UPDATE'), ('customers table', 'DELETE')$$, 'what he had is not counted as granted');
+SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.alter_operator('regress_op_dba', active => false)$$, $$SELECT pg_temp.granted('regress_op_dba')$$),
+          'ok  => ' || grants, 'switched off, he keeps what the DBA granted') FROM of_dba;
+SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.alter_operator('regress_op_dba', roles => '{}')$$, $$SELECT string_agg(object, ',' ORDER BY object) FROM customer_import.granted_privileges WHERE role = 'regress_op_dba'$$),
+          'ok  => customer_import.customers_table_columns,customer_import.operators,customer_import.role_codes', 'without rights too');
+SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.detach_customers_table()$$, $$SELECT string_agg(privilege, ',' ORDER BY privilege) FROM grants WHERE role = 'regress_op_dba' AND object = 'customers'$$),
+          'ok  => INSERT,REFERENCES,SELECT', 'after detaching he keeps what the DBA granted on the table');
+SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.remove_operator('regress_op_dba')$$, $$SELECT pg_temp.granted('regress_op_dba')$$),
+          'ok  => ' || grants, 'removed, he has exactly what he had before') FROM of_dba;
+SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.remove_operator('regress_op_dba')$$, $$SELECT count(*) FROM customer_import.granted_privileges WHERE role = 'regress_op_dba'$$),
+          'ok  => 0', 'and nothing is kept about him');
+
+-- Changes
+SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.alter_operator('regress_op_10', roles => '{importView}')$$, $$SELECT pg_temp.granted('regress_op_10')$$),
+          'ok  => ' || pg_temp.granted('regress_op_5'), 'rights taken from an administrator are revoked');
+SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.alter_operator('regress_op_1', roles => '{superuser}')$$, $$SELECT pg_temp.granted('regress_op_1')$$),
+          'ok  => ' || pg_temp.granted('regress_op_11'), 'rights given are granted');
+SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.alter_operator('regress_op_9', email => 'nine@example.com')$$, $$SELECT pg_temp.granted('regress_op_9')$$),
+          'ok  => ' || pg_temp.granted('regress_op_9'), 'another e-mail changes no grant');
+SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.alter_operator('regress_op_9', active => false)$$, $$SELECT pg_temp.granted('regress_op_9')$$),
+          'ok  => NULL', 'switched off, an operator has no grant');
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.alter_operator('regress_op_9', active => false);
+              PERFORM customer_import.alter_operator('regress_op_9', active => true); END $do$ $$, $$SELECT pg_temp.granted('regress_op_9')$$),
+          'ok 0 => ' || pg_temp.granted('regress_op_9'), 'switched on again, the same as before');
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.alter_operator('regress_op_9', active => false, roles => '{administrator}');
+              PERFORM customer_import.alter_operator('regress_op_9', active => true); END $do$ $$, $$SELECT pg_temp.granted('regress_op_9')$$),
+          'ok 0 => ' || pg_temp.granted('regress_op_10'), 'rights given meanwhile come with it');
+SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.remove_operator('regress_op_9')$$, $$SELECT pg_temp.granted('regress_op_9')$$), 'ok  => NULL', 'removed, he has none');
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.add_operator('regress_gw', roles => '{customerView}'); PERFORM customer_import.remove_operator('regress_gw'); END $do$ $$,
+                          $$SELECT count(*) FROM grants WHERE role = 'regress_gw'$$), 'ok 0 => ' || count(*), 'a gateway that was an operator too stays a gateway') FROM needed;
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.add_operator('regress_gw', roles => '{customerView}'); PERFORM customer_import.revoke_gateway('regress_gw'); END $do$ $$,
+                          $$SELECT count(*) FROM grants WHERE role = 'regress_gw'$$), 'ok 0 => 5', 'and without the gateway an operator');
+SELECT matches(pg_temp.attempt(NULL, NULL, 'DROP ROLE regress_op_9'), '^2BP01 ', 'the role of an operator cannot be dropped');
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.remove_operator('regress_op_9'); DROP ROLE regress_op_9; END $do$ $$), 'ok 0', 'but after he was removed');
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN DROP OWNED BY regress_op_9; DROP ROLE regress_op_9; PERFORM customer_import.alter_operator('regress_op_9', roles => '{administrator}');
+              PERFORM customer_import.alter_operator('regress_op_9', active => false); PERFORM customer_import.remove_operator('regress_op_9'); END $do$ $$),
+          'ok 0', 'an operator whose role has gone can be altered and removed');
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN DROP OWNED BY regress_gw; DROP ROLE regress_gw; PERFORM customer_import.revoke_gateway('regress_gw'); END $do$ $$), 'ok 0', 'so can a gateway be revoked');
+
+-- Detach and create
+SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.detach_customers_table()$$, $$SELECT count(*) FROM grants WHERE object = 'customers' AND (role LIKE 'regress_op__' OR role = 'regress_op_10')$$),
+          'ok  => 0', 'detach revokes what was granted on the table');
+SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.detach_customers_table()$$, $$SELECT string_agg(object || ' ' || privilege, ', ' ORDER BY object, privilege) FROM grants WHERE role = 'regress_op_2'$$),
+          'ok  => customers_table_columns SELECT, import_template() EXECUTE, operators SELECT, role_codes SELECT', 'and leaves all else');
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.detach_customers_table(); DROP TABLE public.customers; PERFORM customer_import.create_customers_table(); END $do$ $$,
+                          $$SELECT pg_temp.granted('regress_op_10')$$), 'ok 0 => ' || pg_temp.granted('regress_op_10'), 'create grants to the operators who are there');
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN DROP TABLE public.customers; PERFORM customer_import.create_customers_table(); END $do$ $$,
+                          $$SELECT pg_temp.granted('regress_op_10')$$), 'ok 0 => ' || pg_temp.granted('regress_op_10'), 'also when the table before was dropped');
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.alter_operator('regress_op_9', active => false); PERFORM customer_import.detach_customers_table(); DROP TABLE public.customers;
+              PERFORM customer_import.create_customers_table(); END $do$ $$, $$SELECT pg_temp.granted('regress_op_9')$$), 'ok 0 => NULL', 'but not to those who are switched off');
+CREATE SCHEMA regress_shop;
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.detach_customers_table(); PERFORM customer_import.create_customers_table('regress_shop.customers'); END $do$ $$,
+                          $$SELECT string_agg(object || ' ' || privilege, ', ' ORDER BY object, privilege) FROM grants WHERE role = 'regress_op_4' AND object LIKE '%shop%'$$),
+          'ok 0 => regress_shop.customers DELETE, regress_shop.customers INSERT, regress_shop.customers SELECT, regress_shop.customers UPDATE, schema regress_shop USAGE', 'a schema that is closed is opened for those who may see the table');
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.detach_customers_table(); PERFORM customer_import.create_customers_table('regress_shop.customers'); END $do$ $$,
+                          $$SELECT count(*) FROM grants WHERE role IN ('regress_op_1', 'regress_op_5') AND object LIKE '%shop%'$$), 'ok 0 => 0', 'and for nobody else');
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.detach_customers_table(); PERFORM customer_import.create_customers_table('regress_shop.customers');
+              PERFORM customer_import.alter_operator('regress_op_4', roles => '{customerEdit}'); END $do$ $$, $$SELECT count(*) FROM grants WHERE role = 'regress_op_4' AND object LIKE '%shop%'$$),
+          'ok 0 => 0', 'and closed again with the right');
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.detach_customers_table(); PERFORM customer_import.create_customers_table('regress_shop.customers');
+              PERFORM customer_import.detach_customers_table(); END $do$ $$, $$SELECT count(*) FROM grants WHERE role LIKE 'regress%' AND object LIKE '%shop%' AND NOT role = current_user$$),
+          'ok 0 => 0', 'and with detaching');
+
+--
+-- Who may, and what is wrong
+--
+CREATE TEMPORARY TABLE faults (number integer GENERATED ALWAYS AS IDENTITY, statement text, expected text, name text);
+INSERT INTO faults (statement, expected, name) VALUES
+    ($$SELECT customer_import.add_operator('regress_op_1')$$, '42710 operator "regress_op_1" exists already', 'an operator twice'),
+    ($$SELECT customer_import.add_operator('')$$, '22023 ', 'without a name'),
+    ($$SELECT customer_import.add_operator(NULL)$$, '22004 ', 'the name NULL'),
+    ($$SELECT customer_import.add_operator(repeat('x', 321))$$, '22023 ', 'a name of 321 bytes'),
+    ($$SELECT customer_import.add_operator(repeat('ä', 161))$$, '22023 ', 'and of 161 letters of two bytes'),
+    ($$SELECT customer_import.add_operator(E'a\nb')$$, '22023 ', 'a control character in it'),
+    ($$SELECT customer_import.add_operator(E'a\u0085b')$$, '22023 ', 'also one of Unicode'),
+    ($$SELECT customer_import.add_operator('pg_monitor')$$, '42939 ', 'a name of the server'),
+    ($$SELECT customer_import.add_operator('pg_of_mine', database_role => false)$$, '42939 ', 'or one like it'),
+    ($$SELECT customer_import.add_operator('regress_nobody', database_role => true)$$, '42704 role "regress_nobody" does not exist', 'no such role'),
+    ($$SELECT customer_import.add_operator('public', database_role => true)$$, '42704 role "public" does not exist', 'PUBLIC is none'),
+    ($$SELECT customer_import.add_operator('current_user', database_role => true)$$, '42704 role "current_user" does not exist', 'CURRENT_USER neither'),
+    ($$SELECT customer_import.add_operator('x', roles => '{buyer}')$$, '22023 role code "buyer" ', 'a code that is no portal code'),
+    ($$SELECT customer_import.add_operator('x', roles => '{customerView," importView"}')$$, '22023 role code " importView" ', 'one with a blank'),
+    ($$SELECT customer_import.add_operator('x', roles => ARRAY[U&'\0430dministrator'])$$, '22023 role code ', 'a look-alike'),
+    ($$SELECT customer_import.add_operator('x', roles => '{customerView,""}')$$, '22023 ', 'an empty one'),
+    ($$SELECT customer_import.add_operator('x', user_name => '')$$, '22023 ', 'an empty user name'),
+    ($$SELECT customer_import.add_operator('x', user_name => E'a\tb')$$, '22023 ', 'a user name with a control character'),
+    ($$SELECT customer_import.add_operator('x', user_name => repeat('x', 321))$$, '22023 ', 'one of 321 bytes'),
+    ($$SELECT customer_import.alter_operator('regress_nobody')$$, '42704 operator "regress_nobody" does not exist', 'altered: no such operator'),
+    ($$SELECT customer_import.alter_operator('REGRESS_OP_1')$$, '42704 operator "REGRESS_OP_1" does not exist', 'altered: another case'),
+    ($$SELECT customer_import.alter_operator(NULL)$$, '22004 ', 'altered: NULL'),
+    ($$SELECT customer_import.alter_operator('regress_op_1', roles => '{buyer}')$$, '22023 role code "buyer" ', 'altered: no portal code'),
+    ($$SELECT customer_import.alter_operator('regress_op_1', email => 'x')$$, '22023 invalid e-mail address "x"', 'altered: no e-mail'),
+    ($$SELECT customer_import.remove_operator('regress_nobody')$$, '42704 operator "regress_nobody" does not exist', 'removed: no such operator'),
+    ($$SELECT customer_import.remove_operator(NULL)$$, '22004 ', 'removed: NULL'),
+    ($$SELECT customer_import.remove_role_codes('{administrator}')$$, '22023 ', 'the built-in codes cannot be removed'),
+    ($$SELECT customer_import.remove_role_codes('{buyer,IMPORTEDIT}')$$, '22023 ', 'in any case'),
+    ($$SELECT customer_import.alter_role_code('customerView', privileged => false)$$, '22023 ', 'nor made unprivileged'),
+    ($$SELECT customer_import.alter_role_code('SUPERUSER', privileged => false)$$, '22023 ', 'in any case');
+INSERT INTO faults (statement, expected, name)
+    SELECT format('SELECT customer_import.add_operator(%L, %L)', 'x', email), '22023 invalid e-mail address ', 'e-mail ' || name
+      FROM (VALUES ('without an @', 'ann'), ('with two', 'ann@b@example.com'), ('without a domain', 'ann@'), ('without a name', '@example.com'),
+                   ('with a blank', 'ann lee@example.com'), ('with a line break', E'ann@example.com\nBcc: eve@example.com'), ('with CRLF', E'ann@example.com\r\nBcc: eve@example.com'),
+                   ('with a tab', E'ann@example.com\t'), ('in angle brackets', '<ann@example.com>'), ('that ends in one', 'ann@example.com>'), ('of two addresses', 'ann@example.com,eve@example.com'),
+                   ('with a letter that is not ASCII', 'änn@example.com'), ('with a domain that is not', 'ann@exämple.com'), ('with two dots', 'ann..lee@example.com'),
+                   ('that begins with a dot', '.ann@example.com'), ('with an empty label', 'ann@example..com'), ('with a hyphen at the edge', 'ann@-example.com'),
+                   ('of 255 bytes', 'a@' || repeat('b23456789.', 25) || 'com'), ('with a long name', repeat('a', 65) || '@example.com'),
+                   ('with a comment', 'ann(x)@example.com'), ('that is blank', ' ')) AS e (name, email);
+SELECT matches(pg_temp.attempt(NULL, NULL, statement), '^' || expected, name) FROM faults ORDER BY number;
+SELECT is(pg_temp.attempt(NULL, NULL, format('SELECT customer_import.add_operator(%L, %L)', 'x', email), $$SELECT email FROM customer_import.operators WHERE name = 'x'$$), 'ok  => ' || email, 'e-mail ' || name)
+  FROM (VALUES ('plain', 'ann@example.com'), ('in any case', 'Ann.Lee@Example.COM'), ('with a plus', 'ann+lee@example.com'), ('with an apostrophe', 'o''brien@example.com'),
+               ('of 254 bytes', 'a@' || repeat('b23456789.', 24) || repeat('c', 12))) AS e (name, email);
+
+SELECT is(pg_temp.attempt('regress_op_10', NULL, $$SELECT customer_import.add_operator('x')$$), 'ok ', 'an administrator adds operators');
+SELECT is(pg_temp.attempt('regress_op_11', NULL, $$SELECT customer_import.remove_operator('regress_op_10')$$), 'ok ', 'and removes others');
+SELECT is(pg_temp.attempt('regress_op_9', NULL, $$SELECT customer_import.add_operator('x')$$), '42501 permission denied for function add_operator', 'another operator does not');
+SELECT is(pg_temp.attempt('regress_gw', NULL, $$SELECT customer_import.add_operator('x')$$),
+          '42501 permission denied to change operators | Role "regress_gw" has not called customer_import.act_as() in this transaction.', 'nor a gateway by itself');
+
+-- What is stored
+SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.add_operator('x', 'x@example.com', '{IMPORTEDIT,customerview,CustomerView}', user_name => 'X')$$,
+                          $$SELECT concat_ws('|', database_role, email, roles, user_name, active) FROM customer_import.operators WHERE name = 'x'$$),
+          'ok  => f|x@example.com|{customerView,importEdit}|X|t', 'codes in the catalogue''s spelling, sorted');
+SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.add_operator('x')$$, $$SELECT to_jsonb(o) FROM customer_import.operators AS o WHERE name = 'x'$$),
+          'ok  => {"name": "x", "email": null, "roles": [], "active": true, "user_name": null, "database_role": false}', 'without anything');
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.add_operator('x', 'x@example.com', '{importView}', user_name => 'ann'); PERFORM customer_import.alter_operator('x'); END $do$ $$,
+                          $$SELECT concat_ws('|', database_role, email, roles, user_name, active) FROM customer_import.operators WHERE name = 'x'$$), 'ok 0 => f|x@example.com|{importView}|ann|t', 'NULL keeps');
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.add_operator('x', 'x@example.com'); PERFORM customer_import.alter_operator('x', email => ''); END $do$ $$,
+                          $$SELECT email IS NULL FROM customer_import.operators WHERE name = 'x'$$), 'ok 0 => true', 'an empty e-mail removes it');
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.add_operator('x', roles => '{importView}'); PERFORM customer_import.alter_operator('x', roles => '{}'); END $do$ $$,
+                          $$SELECT roles FROM customer_import.operators WHERE name = 'x'$$), 'ok 0 => {}', 'an empty set of codes takes all');
+SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.remove_operator('regress_op_9')$$, $$SELECT count(*) FROM customer_import.operators WHERE name = 'regress_op_9'$$), 'ok  => 0', 'removed is removed');
+
+--
+-- Names
+--
+CREATE FUNCTION pg_temp.four() RETURNS text[] LANGUAGE sql AS $$SELECT '{customerView,customerEdit,importView,importEdit}'::text[]$$;
+CREATE TEMPORARY TABLE names (name text);
+INSERT INTO names VALUES ('regress_"q''uote'), ('regress two  words'), ('REGRESS_upper'), ('regress_ä€😀'), ('regress_$1%s\'), ('regress_' || repeat('x', 55));
+SELECT format('CREATE ROLE %I', name) FROM names \gexec
+SELECT lives_ok(format('SELECT customer_import.add_operator(%L, roles => pg_temp.four())', name), 'operator ' || name) FROM names;
+SELECT is(pg_temp.granted(name), pg_temp.granted('regress_op_9'), 'has the grants of any other') FROM names;
+SELECT is(pg_temp.attempt(name, NULL, 'SELECT customer_import.current_operator()'), 'ok ' || name, 'is himself') FROM names;
+SELECT is(pg_temp.attempt(name, NULL, $$SELECT pg_temp.import(E'userName,addRoles\nann,\ncleo,buyer\n')$$,
+                          $$SELECT concat_ws('|', operator, database_role) FROM customer_import.imports ORDER BY id DESC LIMIT 1$$),
+          format('ok completed created=1 unchanged=1 => %s|%s', name, name), 'imports') FROM names;
+SELECT is(pg_temp.attempt('regress_gw', name, 'SELECT customer_import.current_operator()'), 'ok ' || name, 'and may be acted as') FROM names;
+SELECT is(pg_temp.attempt(NULL, NULL, format('SELECT customer_import.remove_operator(%L)', name), format('SELECT pg_temp.granted(%L)', name)), 'ok  => NULL', 'removed, he has no grant') FROM names;
+
+-- Names longer than those of roles, and names that are words to GRANT
+SELECT lives_ok($$SELECT customer_import.add_operator('regress_' || repeat('y', 56), roles => '{administrator}')$$, 'a name of 64 bytes');
+SELECT is((SELECT database_role FROM customer_import.operators WHERE name LIKE 'regress_yyy%'), false, 'is that of no role');
+CREATE ROLE regress_yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy;
+SELECT is(pg_temp.granted('regress_' || repeat('y', 55)), NULL, 'not even of one that begins like it');
+SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.add_operator('regress_' || repeat('x', 56), database_role => true)$$), format('42704 role "regress_%s" does not exist', repeat('x', 56)), 'which is none for database_role => true either');
+SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.grant_gateway('regress_' || repeat('x', 56))$$), format('42704 role "regress_%s" does not exist', repeat('x', 56)), 'nor for a gateway');
+SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.add_operator('regress_' || repeat('x', 56), roles => '{administrator}')$$, $$SELECT pg_temp.granted('regress_' || repeat('x', 55))$$),
+          'ok  => ' || pg_temp.granted('regress_op_9'), 'so that who is called almost the same gets nothing by it');
+SELECT lives_ok($$SELECT customer_import.add_operator(repeat('ü', 160), roles => '{importView}')$$, 'a name of 320 bytes');
+SELECT lives_ok(format('SELECT customer_import.add_operator(%L, roles => %L)', name, '{administrator}'), 'operator ' || name) FROM unnest('{public,current_user,session_user,current_role,none,user,PUBLIC,*}'::text[]) AS name;
+SELECT is_empty($$SELECT name FROM customer_import.operators WHERE name IN ('public', 'current_user', 'session_user', 'current_role', 'none', 'user', 'PUBLIC', '*') AND database_role$$, 'are those of no role');
+SELECT set_eq($$SELECT * FROM grants WHERE role = 'PUBLIC'$$, 'TABLE public_before', 'and PUBLIC was granted nothing');
+SELECT lives_ok(format('SELECT customer_import.remove_operator(%L)', name), 'gone is ' || name) FROM unnest('{public,current_user,none}'::text[]) AS name;
+SELECT set_eq($$SELECT * FROM grants WHERE role = 'PUBLIC'$$, 'TABLE public_before', 'and nothing was revoked from PUBLIC');
+
+--
+-- Which role is an operator
+--
+CREATE ROLE regress_all;
+GRANT ALL ON public.customers TO regress_all;
+GRANT ALL ON ALL TABLES IN SCHEMA customer_import TO regress_all;
+GRANT ALL ON ALL FUNCTIONS IN SCHEMA customer_import TO regress_all;
+CREATE ROLE regress_not_him IN ROLE regress_all;
+DO $$
+BEGIN
+    PERFORM customer_import.add_operator('regress_later', roles => '{administrator}');
+    PERFORM customer_import.add_operator('regress_not_him', roles => '{administrator}', database_role => false);
+END
+$$;
+CREATE ROLE regress_later IN ROLE regress_all;
+SELECT is(pg_temp.attempt(who, NULL, statement), expected, format('%s: %s', who, statement))
+  FROM (VALUES ('SELECT customer_import.current_operator()', 'ok NULL'), ('SELECT customer_import.is_admin()', 'ok false'), ('SELECT count(*) FROM public.customers', 'ok 0'),
+               ($$SELECT pg_temp.import('userName,addRoles')$$, '42501 permission denied to import customers | Role "%s" is not an operator.')) AS t (statement, answer)
+ CROSS JOIN unnest('{regress_later,regress_not_him}'::text[]) AS who CROSS JOIN LATERAL (SELECT format(answer, who) AS expected) AS e;
+SELECT is_empty($$SELECT * FROM grants WHERE role IN ('regress_later', 'regress_not_him')$$, 'neither is granted anything');
+SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.alter_operator('regress_later', roles => '{superuser}')$$, $$SELECT pg_temp.granted('regress_later')$$), 'ok  => NULL', 'also not when the operator is altered');
+
+SELECT * FROM finish();
+ROLLBACK;
