@@ -17,7 +17,7 @@ export PG_CONFIG=$pg_config PG_VERSION=$pg_version PGCLIENTENCODING=UTF8 LC_ALL=
 demo_packages=("postgresql-$pg_version" "postgresql-server-dev-$pg_version" libcsv-dev libutf8proc-dev g++ make)
 # shellcheck disable=SC2034
 check_packages=("${demo_packages[@]}" cmake clang libclang-rt-14-dev libgtest-dev "postgresql-$pg_version-pgtap"
-                libtap-parser-sourcehandler-pgtap-perl python3)
+                libtap-parser-sourcehandler-pgtap-perl python3 python3-psycopg2 pgbouncer)
 
 # The caller's standard error, also for what runs with its output in a log.
 exec 4>&2
@@ -70,6 +70,32 @@ allow_main_cluster() {
     [[ -z $no_cluster_dir_made ]] || as_root rmdir --ignore-fail-on-non-empty "$no_cluster_dir"
 }
 
+# A package with a service would start it, now and at each boot: nothing here needs that. policy-rc.d answers for now.
+service_policy=/usr/sbin/policy-rc.d
+service_policy_made=
+
+forbid_services() {
+    [[ ! -e $service_policy ]] || return 0
+    service_policy_made=yes
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$service_policy" >/dev/null
+    as_root chmod 755 "$service_policy"
+}
+
+allow_services() {
+    [[ -n $service_policy_made ]] || return 0
+    service_policy_made=
+    as_root rm -f "$service_policy"
+}
+
+# Services of the given packages, which were installed just now, stay off also at the next boot.
+disable_services() {
+    local package
+    command -v systemctl >/dev/null || return 0
+    for package in "$@"; do
+        [[ $package != pgbouncer ]] || as_root systemctl --quiet disable pgbouncer.service || true
+    done
+}
+
 apt_get() {
     as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
         apt-get -q -y -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@" </dev/null
@@ -81,8 +107,11 @@ install_packages() {
     mapfile -t missing < <(missing_packages "$@")
     ((${#missing[@]})) || return 0
     command -v apt-get >/dev/null || fail "This needs apt, or these packages: ${missing[*]}"
-    apt_get update && forbid_main_cluster && apt_get install --no-install-recommends "${missing[@]}" || return
+    apt_get update && forbid_main_cluster && forbid_services &&
+        apt_get install --no-install-recommends "${missing[@]}" || return
     allow_main_cluster
+    allow_services
+    disable_services "${missing[@]}"
 }
 
 # ---- build ---------------------------------------------------------------------------------------------------------
@@ -183,6 +212,7 @@ clean_up() {
     stop_command
     stop_cluster
     allow_main_cluster
+    allow_services
 }
 trap clean_up EXIT
 trap 'exit 130' INT

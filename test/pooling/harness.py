@@ -1,0 +1,234 @@
+"""What the parts of the pooling suite share: results, and a database with operators, gateways and customers."""
+
+import os
+import random
+import sys
+import time
+import traceback
+from contextlib import contextmanager, suppress
+
+import psycopg2
+
+DATABASE = "regress_pooling"
+OPERATOR_CODES = ("customerView", "customerEdit", "importView", "importEdit")
+
+# Pooled logins. WEB is what nearly all tests use.
+WEB, ADMIN_WEB, OTHER = "regress_web", "regress_admin_web", "regress_other"
+# An operator with a database role of his own, and a gateway that is an operator himself.
+DAVE, SHOP = "regress_dave", "regress_shop"
+ROLES = (WEB, ADMIN_WEB, OTHER, DAVE, SHOP)
+
+CUSTOMERS = 5
+
+# What view_of() of an operator is: name, the rights (view, edit, import, view imports, admin), customers that he sees.
+NOBODY = (None, False, False, False, False, False, 0)
+ANN = ("ann", True, True, True, True, False, CUSTOMERS)
+BEN = ("ben", True, True, True, True, False, CUSTOMERS)
+VIC = ("vic", True, False, False, False, False, CUSTOMERS)
+NIA = ("nia", False, False, False, False, False, 0)
+ADA = ("ada", True, True, True, True, True, CUSTOMERS)
+VIEWS = {view[0]: view for view in (ANN, BEN, VIC, NIA)}
+
+IDENTITY = """customer_import.current_operator(), customer_import.may_view_customers(),
+    customer_import.may_edit_customers(), customer_import.may_import_customers(), customer_import.may_view_imports(),
+    customer_import.is_admin()"""
+VIEW = f"SELECT {IDENTITY}, (SELECT count(*) FROM public.customers)"
+
+
+class Report:
+    """Prints a line a case and counts them."""
+
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def line(self, good, text, *details):
+        self.passed += good
+        self.failed += not good
+        print(f"{'ok' if good else 'not ok'} {self.passed + self.failed} - {text}")
+        for detail in details if not good else ():
+            for line in str(detail).splitlines() or [""]:
+                print(f"#   {line[:600]}")
+        sys.stdout.flush()
+
+    def equal(self, actual, expected, text):
+        self.line(actual == expected, text, f"expected: {expected!r}", f"actual:   {actual!r}")
+
+    @staticmethod
+    def note(text):
+        print(f"# {text}", flush=True)
+
+    def run(self, part, *arguments):
+        """Runs one part of the suite; when it ends early, that is a failure, and the next part runs."""
+        try:
+            part(self, *arguments)
+        except Exception:  # pylint: disable=broad-except
+            self.line(False, f"{part.__module__}.{part.__name__} runs to its end", traceback.format_exc())
+
+    def run_all(self, module, bouncer):
+        began = time.monotonic()
+        for part in module.PARTS:
+            self.run(part, bouncer)
+            bouncer.clean()  # what a part that ended early has left in the session must not fail the next one
+        self.note(f"{module.__name__}: {time.monotonic() - began:.1f} s")
+
+    def finish(self):
+        print(f"{self.passed} passed, {self.failed} failed")
+        return 1 if self.failed or not self.passed else 0
+
+
+class Client:
+    """A connection of the driver. Transactions are opened and closed by the statements that the tests send."""
+
+    def __init__(self, database=DATABASE, **where):
+        self.connection = psycopg2.connect(dbname=database, **where)
+        self.connection.autocommit = True
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.connection.close()
+
+    def rows(self, sql, parameters=None):
+        """Runs a query and returns the rows of its last result."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            return cursor.fetchall() if cursor.description is not None else []
+
+    def row(self, sql, parameters=None):
+        rows = self.rows(sql, parameters)
+        return rows[0] if rows else None
+
+    def value(self, sql, parameters=None):
+        row = self.row(sql, parameters)
+        return row[0] if row else None
+
+    def error(self, sql, parameters=None):
+        """Runs a query that has to fail and returns its SQLSTATE; None if it does not fail."""
+        try:
+            self.rows(sql, parameters)
+        except psycopg2.Error as error:
+            return error.pgcode or f"without SQLSTATE: {error}"
+        return None
+
+    def view(self):
+        """Who the session is for the extension, and what he may do."""
+        return self.row(VIEW)
+
+    def act_as(self, name):
+        self.rows("SELECT customer_import.act_as(%s)", [name])
+
+    def act_error(self, name):
+        return self.error("SELECT customer_import.act_as(%s)", [name])
+
+    def pid(self):
+        return self.value("SELECT pg_backend_pid()")
+
+    @contextmanager
+    def transaction(self, operator=None, ending="COMMIT", mode=""):
+        """A transaction, at choice as an operator. It is rolled back when the test fails in it."""
+        self.rows(f"BEGIN {mode}")
+        try:
+            if operator is not None:
+                self.act_as(operator)
+            yield self
+        except BaseException:
+            with suppress(psycopg2.Error):  # what ended the test matters
+                self.rows("ROLLBACK")
+            raise
+        self.rows(ending)
+
+    def view_as(self, operator):
+        with self.transaction(operator):
+            return self.view()
+
+
+def superuser(database=DATABASE):
+    """A connection of the superuser, past the pool."""
+    return Client(database)
+
+
+def wait_until(condition, what, seconds=60):
+    """Waits for a condition, with a limit that is a failure."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(f"waited {seconds} s in vain: {what}")
+        time.sleep(0.002)
+
+
+def random_source(report):
+    """A source of chance that POOLING_SEED repeats."""
+    seed = int(os.environ.get("POOLING_SEED") or random.SystemRandom().randrange(1 << 32))
+    report.note(f"POOLING_SEED={seed}")
+    return random.Random(seed)
+
+
+# The timeouts are for an engine that is so broken that a test would wait for ever.
+SET_UP = f"""
+ALTER DATABASE {DATABASE} SET lock_timeout = '60s';
+ALTER DATABASE {DATABASE} SET statement_timeout = '120s';
+CREATE EXTENSION customer_import;
+SELECT customer_import.create_customers_table();
+SELECT customer_import.add_role_codes('{{buyer,approver,companyAdmin}}');
+SELECT customer_import.grant_gateway('{WEB}');
+SELECT customer_import.grant_gateway('{ADMIN_WEB}', may_act_as_admin => true);
+SELECT customer_import.grant_gateway('{SHOP}');
+GRANT {OTHER}, {DAVE} TO {WEB};
+
+-- What happened under which operator; everybody may write here.
+CREATE TABLE public.marks (number bigint GENERATED ALWAYS AS IDENTITY, step text, operator text, may_edit boolean);
+GRANT SELECT, INSERT ON public.marks TO PUBLIC;
+CREATE FUNCTION public.mark(step text) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO public.marks (step, operator, may_edit)
+    VALUES (step, customer_import.current_operator(), customer_import.may_edit_customers());
+$$;
+"""
+
+
+def reset_operators(session):
+    """Puts operators and customers back to where each part of the suite starts."""
+    for (name,) in session.rows("SELECT name FROM customer_import.operators"):
+        session.rows("SELECT customer_import.remove_operator(%s)", [name])
+    for name, codes in (("ann", OPERATOR_CODES), ("ben", OPERATOR_CODES), ("vic", ("customerView",)), ("nia", ()),
+                        ("ada", ("administrator",)), ("ina", OPERATOR_CODES), (DAVE, OPERATOR_CODES),
+                        (SHOP, ("customerView",))):
+        session.rows("SELECT customer_import.add_operator(%s, roles => %s, database_role => %s)",
+                     [name, list(codes), name in ROLES])
+    session.rows("SELECT customer_import.alter_operator('ina', active => false)")
+    session.rows("TRUNCATE public.customers, public.marks")
+    session.rows("INSERT INTO public.customers (user_name, roles)"
+                 " SELECT 'customer' || n, '{buyer}' FROM generate_series(1, %s) AS n", [CUSTOMERS])
+
+
+def marks(session):
+    """The marks that were left since the last call, in their order."""
+    return session.rows("WITH gone AS (DELETE FROM public.marks RETURNING *)"
+                        " SELECT step, operator, may_edit FROM gone ORDER BY number")
+
+
+def remove_all():
+    with superuser("postgres") as session:
+        session.rows(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+        for role in ROLES:
+            session.rows(f"DROP ROLE IF EXISTS {role}")
+
+
+@contextmanager
+def database():
+    """A database and roles of our own, dropped at the end."""
+    remove_all()
+    try:
+        with superuser("postgres") as session:
+            session.rows(f"CREATE DATABASE {DATABASE} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'")
+            for role in ROLES:
+                session.rows(f"CREATE ROLE {role} LOGIN")
+        with superuser() as session:
+            session.rows(SET_UP)
+            reset_operators(session)
+        yield
+    finally:
+        remove_all()
