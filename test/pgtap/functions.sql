@@ -30,7 +30,7 @@ INSERT INTO expected VALUES
     ('import_customers(text,text,text,bigint,text,text,text,boolean,text)', 'v', false, 'u', false),
     ('import_customers(bytea,text,text,bigint,text,text,text,boolean,text)', 'v', false, 'u', false),
     ('import_customers(oid,text,text,bigint,text,text,text,boolean,text,boolean)', 'v', false, 'u', false),
-    ('import_report(bigint)', 's', true, 's', false),
+    ('import_report(bigint)', 's', true, 'r', false),
     ('rejected_csv(bigint)', 's', true, 'u', false),
     ('rejected_csv_bytes(bigint)', 's', true, 'u', false),
     ('import_template()', 's', false, 's', false),
