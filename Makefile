@@ -24,6 +24,10 @@ REGRESS_OPTS = --encoding=UTF8 --no-locale
 
 PG_CPPFLAGS = -Isrc
 PG_CXXFLAGS = -std=c++20 -Wall -Wextra -Wno-register -Wno-unused-parameter -Wno-missing-field-initializers -fvisibility=hidden
+# make TEST_POINTS=1 builds the points at which tests kill a process; see src/pg/test_point.h. Never install such a build.
+ifdef TEST_POINTS
+PG_CPPFLAGS += -DCUSTOMER_IMPORT_TEST_POINTS
+endif
 SHLIB_LINK = -lcsv -lutf8proc -lstdc++
 
 PG_CONFIG ?= pg_config

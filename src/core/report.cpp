@@ -64,4 +64,23 @@ std::string failed_message(std::int64_t import_id, std::string_view state, std::
            ". Nothing was applied. " + next;
 }
 
+std::string queued_message(std::int64_t import_id) {
+    const std::string id = std::to_string(import_id);
+    return "Import " + id + " queued. Follow it: SELECT * FROM customer_import.import_status WHERE id = " + id;
+}
+
+std::string stopped_message(std::int64_t import_id, std::string_view state, std::string_view reason,
+                            const Counts& counts) {
+    const std::int64_t changed = counts.created + counts.updated;
+    const std::string why = reason.empty()         ? ""
+                            : state == "canceled" ? " " + std::string(reason)
+                                                  : ": " + std::string(reason);
+    const std::string what = changed == 0 ? "Nothing was applied" : "It stopped at " + describe_counts(counts);
+    const std::string next = changed > 0 ? "See every change: " + select_from("import_changes", import_id)
+                             : state == "denied"   ? "Ask an administrator for the right to import."
+                             : state == "canceled" ? "Import the file again when you want it."
+                                                   : "See why: " + select_from("import_issues", import_id);
+    return "Import " + std::to_string(import_id) + " " + std::string(state) + why + ". " + what + ". " + next;
+}
+
 }  // namespace customer_import

@@ -20,6 +20,8 @@ struct Counts {
     std::int64_t unprocessed = 0;
 
     void add(Outcome outcome, std::int64_t number = 1);
+    // Records that have an outcome.
+    std::int64_t sum() const { return created + updated + unchanged + skipped + rejected; }
 };
 
 // Writes 1234567 as 1,234,567.
@@ -29,6 +31,9 @@ std::string format_count(std::int64_t number);
 // unprocessed: "9,812 updated, 3 rejected"; "no records" when there are none.
 std::string describe_counts(const Counts& counts);
 
+// The message of an import that was handed to the background, and how to follow it.
+std::string queued_message(std::int64_t import_id);
+
 // The message of an import that ran to its end: "Import 7 completed: 9,812 updated, 3 rejected." and, where records
 // were rejected, what to do next.
 std::string completed_message(std::int64_t import_id, const Counts& counts);
@@ -36,5 +41,10 @@ std::string completed_message(std::int64_t import_id, const Counts& counts);
 // The message of an import that was given up, with the state "failed" or "denied": "Import 7 failed: REASON. Nothing was
 // applied." and what to do next.
 std::string failed_message(std::int64_t import_id, std::string_view state, std::string_view reason);
+
+// The message of an import in the background that ended early, with the state "failed", "denied" or "canceled": "Import 7
+// canceled by ann. It stopped at 20,000 updated, 20,000 unprocessed." and what to do next. What was applied stays.
+std::string stopped_message(std::int64_t import_id, std::string_view state, std::string_view reason,
+                            const Counts& counts);
 
 }  // namespace customer_import

@@ -33,6 +33,12 @@ bool RoleCatalogue::is_privileged(std::string_view code) const {
     return found != spelling_.end() && found->second.privileged;
 }
 
+std::vector<std::string> RoleCatalogue::codes() const {
+    std::vector<std::string> codes;
+    for (const auto& [lower_case, entry] : spelling_) codes.push_back(entry.spelling);
+    return codes;
+}
+
 std::string_view RoleCatalogue::nearest(std::string_view code) const {
     std::size_t nearest_distance = std::max<std::size_t>(1, code.size() / 3);
     std::string_view nearest;

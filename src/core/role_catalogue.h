@@ -26,6 +26,9 @@ public:
     // max(1, length / 3); the smallest distance wins, then byte order.
     std::string_view nearest(std::string_view code) const;
 
+    // All codes, in no particular order.
+    std::vector<std::string> codes() const;
+
     std::size_t size() const { return spelling_.size(); }
 
 private:

@@ -71,7 +71,8 @@ std::string_view or_empty(const char* text) { return text == nullptr ? std::stri
 BatchApplier* BatchApplier::newest_ = nullptr;
 
 BatchApplier::BatchApplier(const Target& target, const HeaderMap& header, ImportMode mode,
-                           const RoleCatalogue& catalogue, std::int64_t records, MemoryContext context)
+                           const RoleCatalogue& catalogue, std::int64_t records, ApplyState& state,
+                           MemoryContext context)
     : older_(newest_),
       token_(make_token()),
       target_(target),
@@ -79,7 +80,8 @@ BatchApplier::BatchApplier(const Target& target, const HeaderMap& header, Import
       catalogue_(catalogue),
       columns_(make_columns(target, context)),
       statements_(token_, records, target, header, columns_, context),
-      batch_context_(call([&] { return AllocSetContextCreate(context, "batch", ALLOCSET_DEFAULT_SIZES); })) {
+      batch_context_(call([&] { return AllocSetContextCreate(context, "batch", ALLOCSET_DEFAULT_SIZES); })),
+      state_(state) {
     newest_ = this;
 }
 
@@ -115,7 +117,7 @@ std::optional<std::string> BatchApplier::apply(const Batch& batch, const GrantCe
         return std::nullopt;
     }
     return "the first " + format_count(kHopelessRecords) + " records applied all failed with SQLSTATE " +
-           first_sqlstate_ + ": " + results_[rejected_.back()].issues.front().message;
+           state_.first_sqlstate + ": " + results_[rejected_.back()].issues.front().message;
 }
 
 // Applies records of different customers; a failure is narrowed down to the records that cause it.
@@ -190,7 +192,7 @@ std::optional<PgError> BatchApplier::try_apply(Indexes records, std::size_t& rea
         changes_.resize(changes);
         return error;
     }
-    hopeless_ = hopeless_ && std::all_of(records.begin(), records.end(), [&](std::uint32_t record) {
+    state_.hopeless = state_.hopeless && std::all_of(records.begin(), records.end(), [&](std::uint32_t record) {
                     return results_[record].outcome == Outcome::rejected;
                 });
     return std::nullopt;
@@ -200,11 +202,11 @@ std::optional<PgError> BatchApplier::try_apply(Indexes records, std::size_t& rea
 // policies hide. From now on customers are searched for before a create; and when that was done, creates leave existing
 // customers alone.
 bool BatchApplier::retry_create(const PgError& error) {
-    if (error.sqlstate() != ERRCODE_UNIQUE_VIOLATION || unless_exists_) {
+    if (error.sqlstate() != ERRCODE_UNIQUE_VIOLATION || state_.unless_exists) {
         return false;
     }
-    unless_exists_ = !expect_new_;
-    expect_new_ = false;
+    state_.unless_exists = !state_.expect_new;
+    state_.expect_new = false;
     forget(error);
     return true;
 }
@@ -227,10 +229,10 @@ void BatchApplier::reject(std::uint32_t record, const PgError& error) {
     }
     forget(error);
     if (!not_permitted) {
-        if (++failures_ == 1) {
-            first_sqlstate_ = issue.sqlstate;
+        if (++state_.failures == 1) {
+            state_.first_sqlstate = issue.sqlstate;
         }
-        hopeless_ = hopeless_ && issue.sqlstate == first_sqlstate_;
+        state_.hopeless = state_.hopeless && issue.sqlstate == state_.first_sqlstate;
     }
     rejected_.push_back(record);
     results_[record].outcome = Outcome::rejected;
@@ -256,7 +258,7 @@ void BatchApplier::apply_records(Indexes records) {
             statements_.fill();
             statements_.update();
             todo = finish_updates();
-        } else if (!expect_new_) {
+        } else if (!state_.expect_new) {
             statements_.fill();
             statements_.look();
         }
@@ -315,14 +317,14 @@ void BatchApplier::create_missing(std::vector<Attempt>& again) {
             missing.push_back(attempts_[index]);
         }
     }
-    if (expect_new_ && refused > 0) {  // refused as new customers, but nobody has looked whether they are
-        expect_new_ = false;
+    if (state_.expect_new && refused > 0) {  // refused as new customers, but nobody has looked whether they are
+        state_.expect_new = false;
         again = std::move(attempts_);
         return;
     }
-    expect_new_ = mode_ == ImportMode::create_only && !unless_exists_ && missing.size() == attempts_.size() &&
-                  (expect_new_ || missing.size() >= kAllNew);
-    if (unless_exists_) {
+    state_.expect_new = mode_ == ImportMode::create_only && !state_.unless_exists && missing.size() == attempts_.size() &&
+                  (state_.expect_new || missing.size() >= kAllNew);
+    if (state_.unless_exists) {
         missing = look_again(std::move(missing), again);
     }
     if (missing.empty()) {
@@ -338,7 +340,7 @@ void BatchApplier::create_missing(std::vector<Attempt>& again) {
         statements_.add(record(attempts_[index]), decisions_[index].roles);
     }
     statements_.fill();
-    if (unless_exists_) {
+    if (state_.unless_exists) {
         create_unless_exists(again);
     } else {
         create();

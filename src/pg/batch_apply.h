@@ -31,12 +31,21 @@ struct RecordResult {
     std::vector<Issue> issues;
 };
 
+// What is learnt from batch to batch. Outlives the applier where an import takes several transactions.
+struct ApplyState {
+    bool expect_new = false;     // Create Only: all customers were new lately, so they are not searched for
+    bool unless_exists = false;  // a create has met a customer that the search did not show
+    bool hopeless = true;        // all records applied so far have failed with first_sqlstate
+    int failures = 0;
+    std::string first_sqlstate;
+};
+
 class BatchApplier {
 public:
     // All arguments must outlive the object. `records` is how many there will be at the most; `context` holds what
     // lives longer than a batch. Needs an SPI connection.
     BatchApplier(const Target& target, const HeaderMap& header, ImportMode mode, const RoleCatalogue& catalogue,
-                 std::int64_t records, MemoryContext context);
+                 std::int64_t records, ApplyState& state, MemoryContext context);
     ~BatchApplier();
     BatchApplier(const BatchApplier&) = delete;
     BatchApplier& operator=(const BatchApplier&) = delete;
@@ -91,7 +100,7 @@ private:
         std::vector<std::optional<std::string_view>> before;  // and its values
     };
 
-    bool gave_up() const { return hopeless_ && failures_ >= kHopelessRecords; }
+    bool gave_up() const { return state_.hopeless && state_.failures >= kHopelessRecords; }
     void apply_halving(Indexes records);
     void apply_in_order(Indexes records);
     std::optional<PgError> try_apply(Indexes records, std::size_t& reached);
@@ -148,11 +157,7 @@ private:
     std::vector<Decision> decisions_;  // parallel to attempts_
     std::vector<std::string_view> held_, lost_, kept_, merged_;
 
-    bool expect_new_ = false;     // Create Only: all customers were new lately, so they are not searched for
-    bool unless_exists_ = false;  // a create has met a customer that the search did not show
-    bool hopeless_ = true;        // all records applied so far have failed with first_sqlstate_
-    int failures_ = 0;
-    std::string first_sqlstate_;
+    ApplyState& state_;
 };
 
 }  // namespace customer_import::pg

@@ -53,8 +53,6 @@ void end_subtransaction(SubXactEvent event, SubTransactionId level, SubTransacti
     }
 }
 
-bool is_acting() { return acting != nullptr && acting->role == GetUserId(); }
-
 struct RoleFacts {
     const char* name;
     bool is_superuser;
@@ -145,8 +143,9 @@ std::string find_own_obstacle(const RoleFacts& role, const Candidate& candidate)
 Identity read_identity() {
     const RoleFacts role = current_role_facts();
     Identity identity;
-    identity.name = is_acting() ? acting->name : role.name;
-    if (!is_acting() && role.is_superuser) {
+    identity.is_acted = is_acting();
+    identity.name = identity.is_acted ? acting->name : role.name;
+    if (!identity.is_acted && role.is_superuser) {
         identity.is_known = true;
         identity.rights = Rights::all();
         return identity;
@@ -154,7 +153,7 @@ Identity read_identity() {
     SpiConnection spi;
     Candidate candidate = find_operator(identity.name, role.name);
     identity.shortcoming =
-        is_acting() ? find_obstacle(role, identity.name, candidate) : find_own_obstacle(role, candidate);
+        identity.is_acted ? find_obstacle(role, identity.name, candidate) : find_own_obstacle(role, candidate);
     if (identity.shortcoming.empty()) {
         identity.is_known = true;
         identity.rights = candidate.rights;
@@ -164,6 +163,13 @@ Identity read_identity() {
 }
 
 }  // namespace
+
+bool is_acting() { return acting != nullptr && acting->role == GetUserId(); }
+
+void assume_operator(std::string_view name) {
+    stop_acting();
+    acting = new Acting{GetUserId(), GetCurrentSubTransactionId(), std::string(name)};
+}
 
 void watch_transactions() {
     RegisterXactCallback(end_transaction, nullptr);
@@ -185,6 +191,15 @@ const Identity& current_identity() {
     return *cached;
 }
 
+const Identity& fresh_identity() {
+    call([] { AcceptInvalidationMessages(); });
+    return current_identity();
+}
+
+std::string lost_right_reason(const Identity& identity) {
+    return "operator " + quoted(identity.name) + " may not import any more";
+}
+
 std::string current_role_name() { return current_role_facts().name; }
 
 void act_as(std::string_view name) {
@@ -201,8 +216,7 @@ void act_as(std::string_view name) {
                           obstacle);
     }
     if (acting == nullptr) {
-        acting = new Acting{GetUserId(), GetCurrentSubTransactionId(), std::string(name)};
-        watched.forget();
+        assume_operator(name);
     } else if (acting->role != GetUserId() || acting->name != name) {
         throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                           "this transaction acts as operator " + quoted(acting->name) + " already", {},

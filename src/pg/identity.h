@@ -15,6 +15,7 @@ namespace customer_import::pg {
 struct Identity {
     std::string name;           // of the operator; of the current role where there is none
     bool is_known = false;      // an active operator or a database superuser
+    bool is_acted = false;      // the current role acts as him
     Rights rights;
     std::string shortcoming;    // why he is not known: a sentence
     std::vector<std::string> own_names;  // folded user names by which he is a customer himself
@@ -27,8 +28,21 @@ void watch_transactions();
 // call. Not for parallel workers: they do not know of act_as().
 const Identity& current_identity();
 
+// The same where nothing else reads what other sessions have announced: between the batches of an import.
+const Identity& fresh_identity();
+
+// Why an import ends in its middle, for people.
+std::string lost_right_reason(const Identity& identity);
+
 // The name of the current role: the database role that history records beside the operator.
 std::string current_role_name();
+
+// Whether the current role acts as an operator.
+bool is_acting();
+
+// Makes the current role act as an operator, whether it may or not: without the right his identity has none. For workers,
+// which go on with what act_as() has begun.
+void assume_operator(std::string_view name);
 
 // Lets the current role act as an operator until the end of the transaction; a rolled back savepoint undoes it.
 // Errors: 42501 unless the current role is a gateway that may, 42704 for an unknown operator, 55000 when the

@@ -5,6 +5,7 @@
 #include "pg/arguments.h"
 #include "pg/guard.h"
 #include "pg/import_run.h"
+#include "pg/import_submit.h"
 #include "pg/statement.h"
 #include "pg/text_array.h"
 
@@ -14,7 +15,7 @@ namespace {
 
 // The arguments behind csv, in the order of the SQL function.
 enum Argument { kCsv, kMode, kFileName, kRejectLimit, kDelimiter, kEncoding, kUnknownRoles, kSendReport, kRequestId,
-                kUnlink };
+                kBackground, kUnlink };
 
 [[noreturn]] void refuse_argument(std::string message, std::string hint = {}) {
     throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, std::move(message), {}, std::move(hint));
@@ -68,6 +69,11 @@ ImportRequest read_request(FunctionCallInfo fcinfo, bool is_text) {
     return request;
 }
 
+ImportResult import(FunctionCallInfo fcinfo, ImportRequest& request, InputSource& source) {
+    const bool background = !PG_ARGISNULL(kBackground) && PG_GETARG_BOOL(kBackground);
+    return background ? submit_import(request, source) : run_import(request, source);
+}
+
 Datum make_row(FunctionCallInfo fcinfo, const ImportResult& result) {
     constexpr int kColumns = 12;
     const Counts& counts = result.counts;
@@ -99,7 +105,7 @@ CI_FUNCTION(ci_import_customers_text) {
     return pg::entry([&] {
         pg::ImportRequest request = pg::read_request(fcinfo, true);
         std::string_view csv = pg::varlena_view(pg::call([&] { return PG_GETARG_TEXT_PP(pg::kCsv); }));
-        return pg::make_row(fcinfo, pg::run_import(request, *pg::memory_source(csv)));
+        return pg::make_row(fcinfo, pg::import(fcinfo, request, *pg::memory_source(csv)));
     });
 }
 
@@ -108,7 +114,7 @@ CI_FUNCTION(ci_import_customers_bytea) {
     return pg::entry([&] {
         pg::ImportRequest request = pg::read_request(fcinfo, false);
         std::string_view csv = pg::varlena_view(pg::call([&] { return PG_GETARG_BYTEA_PP(pg::kCsv); }));
-        return pg::make_row(fcinfo, pg::run_import(request, *pg::memory_source(csv)));
+        return pg::make_row(fcinfo, pg::import(fcinfo, request, *pg::memory_source(csv)));
     });
 }
 
@@ -117,7 +123,7 @@ CI_FUNCTION(ci_import_customers_large_object) {
     return pg::entry([&] {
         pg::ImportRequest request = pg::read_request(fcinfo, false);
         const Oid large_object = PG_GETARG_OID(pg::kCsv);
-        pg::ImportResult result = pg::run_import(request, *pg::large_object_source(large_object));
+        pg::ImportResult result = pg::import(fcinfo, request, *pg::large_object_source(large_object));
         if (!result.is_earlier && !PG_ARGISNULL(pg::kUnlink) && PG_GETARG_BOOL(pg::kUnlink)) {
             pg::call([&] { OidFunctionCall1(F_LO_UNLINK, ObjectIdGetDatum(large_object)); });
         }

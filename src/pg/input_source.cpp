@@ -4,13 +4,14 @@
 
 #include "core/byte_escape.h"
 #include "core/text.h"
+#include "pg/statement.h"
 
 namespace customer_import::pg {
 
 namespace {
 
 constexpr std::size_t kChunkBytes = 64 * 1024;
-constexpr std::int32_t kLargeObjectChunkBytes = 1024 * 1024;
+constexpr std::int32_t kBigChunkBytes = 1024 * 1024;
 
 class MemorySource final : public InputSource {
 public:
@@ -26,13 +27,13 @@ private:
     std::string_view all_;
 };
 
-class LargeObjectSource final : public InputSource {
+// Hands out what comes in big chunks in small pieces.
+class ChunkedSource : public InputSource {
 public:
-    explicit LargeObjectSource(Oid large_object) : large_object_(large_object) {}
-
-    std::string_view next() override {
+    std::string_view next() final {
         if (taken_ >= chunk_.size()) {
-            read_chunk();
+            read_chunk(chunk_, chunks_++);
+            taken_ = 0;
         }
         std::string_view piece = std::string_view(chunk_).substr(taken_, kChunkBytes);
         taken_ += piece.size();
@@ -40,26 +41,52 @@ public:
         return piece;
     }
 
-    void rewind() override {
+    void rewind() final {
         bytes_ = 0;
         chunk_.clear();
+        chunks_ = 0;
         taken_ = 0;
     }
 
 private:
-    void read_chunk() {
+    // Reads chunk `number`, from 0, which follows the first bytes_ bytes; nothing at the end.
+    virtual void read_chunk(std::string& chunk, std::int64_t number) = 0;
+
+    std::string chunk_;
+    std::int64_t chunks_ = 0;  // that were read
+    std::size_t taken_ = 0;
+};
+
+class LargeObjectSource final : public ChunkedSource {
+public:
+    explicit LargeObjectSource(Oid large_object) : large_object_(large_object) {}
+
+private:
+    void read_chunk(std::string& chunk, std::int64_t) override {
         auto data = call([&] {
             return DatumGetByteaPP(OidFunctionCall3(F_LO_GET_OID_INT8_INT4, ObjectIdGetDatum(large_object_),
-                                                    Int64GetDatum(bytes_), Int32GetDatum(kLargeObjectChunkBytes)));
+                                                    Int64GetDatum(bytes_), Int32GetDatum(kBigChunkBytes)));
         });
-        chunk_.assign(VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data));
-        taken_ = 0;
+        chunk.assign(VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data));
         call([&] { pfree(data); });
     }
 
     Oid large_object_;
-    std::string chunk_;
-    std::size_t taken_ = 0;
+};
+
+class StoredFileSource final : public ChunkedSource {
+public:
+    explicit StoredFileSource(std::int64_t import_id) : import_id_(import_id) {}
+
+private:
+    void read_chunk(std::string& chunk, std::int64_t number) override {
+        OwnerScope owner;
+        chunk = query_bytes("SELECT bytes FROM customer_import.import_files WHERE import_id = $1 AND chunk = $2",
+                            {parameter(import_id_), parameter(number)})
+                    .value_or("");
+    }
+
+    std::int64_t import_id_;
 };
 
 constexpr std::size_t kConvertedBytes = 4096;
@@ -87,6 +114,35 @@ std::unique_ptr<InputSource> memory_source(std::string_view bytes) { return std:
 
 std::unique_ptr<InputSource> large_object_source(Oid large_object) {
     return std::make_unique<LargeObjectSource>(large_object);
+}
+
+std::unique_ptr<InputSource> stored_file_source(std::int64_t import_id) {
+    return std::make_unique<StoredFileSource>(import_id);
+}
+
+void store_file(std::int64_t import_id, InputSource& source) {
+    source.rewind();
+    std::string chunk;
+    std::int64_t number = 0;
+    auto store = [&](std::string_view bytes) {
+        OwnerScope owner;
+        const Parameter data = bytes_parameter(bytes);
+        execute("INSERT INTO customer_import.import_files (import_id, chunk, bytes) VALUES ($1, $2, $3)",
+                {parameter(import_id), parameter(number), data});
+        call([&] { pfree(DatumGetPointer(data.value)); });
+        ++number;
+    };
+    for (std::string_view piece = source.next(); !piece.empty(); piece = source.next()) {
+        check_interrupts();
+        chunk += piece;
+        while (chunk.size() >= kBigChunkBytes) {
+            store(std::string_view(chunk).substr(0, kBigChunkBytes));
+            chunk.erase(0, kBigChunkBytes);
+        }
+    }
+    if (!chunk.empty()) {
+        store(chunk);
+    }
 }
 
 FileEncoding::FileEncoding() = default;

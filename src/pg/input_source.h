@@ -31,6 +31,12 @@ std::unique_ptr<InputSource> memory_source(std::string_view bytes);
 // Reads a large object with the caller's rights and the active snapshot.
 std::unique_ptr<InputSource> large_object_source(Oid large_object);
 
+// Reads the stored file of an import in the background, as the extension's owner. Needs an SPI connection.
+std::unique_ptr<InputSource> stored_file_source(std::int64_t import_id);
+
+// Stores what a source gives as the file of an import, as the extension's owner.
+void store_file(std::int64_t import_id, InputSource& source);
+
 // The encoding of a file and its conversion to UTF-8 and back. A byte that is invalid in the encoding becomes the UTF-8
 // form of a lone surrogate (U+DC80 and up), which no UTF-8 text contains: the validator rejects its record, and
 // encode() restores the byte. Source: PEP 383.

@@ -1,7 +1,11 @@
 // Loading of the library: its magic block and its settings.
 #include "pg/module.h"
 
+#include <climits>
+
 #include "pg/identity.h"
+#include "pg/import_worker.h"
+#include "pg/test_point.h"
 
 extern "C" {
 PG_MODULE_MAGIC;
@@ -11,14 +15,50 @@ PGDLLEXPORT void _PG_init();
 namespace customer_import::pg {
 
 int batch_rows = kDefaultBatchRows;
+int workers_per_import = kDefaultWorkersPerImport;
+int max_running_imports = kDefaultMaxRunningImports;
+int max_queued_imports = kDefaultMaxQueuedImports;
+int max_queued_megabytes = kDefaultMaxQueuedMegabytes;
+int import_timeout = 0;
+int retention_minutes = kDefaultRetentionMinutes;
+char* preloaded_databases = nullptr;
+
+namespace {
+
+void define_number(const char* name, const char* description, int* variable, int fallback, int least, int most,
+                   int unit = 0) {
+    DefineCustomIntVariable(name, description, nullptr, variable, fallback, least, most, PGC_SUSET, unit, nullptr,
+                            nullptr, nullptr);
+}
+
+}  // namespace
 
 }  // namespace customer_import::pg
 
 void _PG_init() {
-    namespace pg = customer_import::pg;
-    DefineCustomIntVariable("customer_import.batch_rows", "Number of records that one statement of an import applies.",
-                            nullptr, &pg::batch_rows, pg::kDefaultBatchRows, 1, 1000000, PGC_SUSET, 0, nullptr, nullptr,
-                            nullptr);
+    using namespace customer_import::pg;
+    define_number("customer_import.batch_rows", "Number of records that one statement of an import applies.",
+                  &batch_rows, kDefaultBatchRows, 1, 1000000);
+    define_number("customer_import.workers_per_import", "Number of workers that share an import in the background.",
+                  &workers_per_import, kDefaultWorkersPerImport, 1, 64);
+    define_number("customer_import.max_running_imports", "Number of imports in the background at the same time.",
+                  &max_running_imports, kDefaultMaxRunningImports, 1, 1000);
+    define_number("customer_import.max_queued_imports", "Number of unfinished imports that one operator may have.",
+                  &max_queued_imports, kDefaultMaxQueuedImports, 0, INT_MAX);
+    define_number("customer_import.max_queued_bytes", "Size of the unfinished imports that one operator may have.",
+                  &max_queued_megabytes, kDefaultMaxQueuedMegabytes, 0, INT_MAX, GUC_UNIT_MB);
+    define_number("customer_import.import_timeout", "How long an import in the background may run; 0: no limit.",
+                  &import_timeout, 0, 0, INT_MAX, GUC_UNIT_MS);
+    define_number("customer_import.retention", "How long files and values of ended imports are kept; 0: for ever.",
+                  &retention_minutes, kDefaultRetentionMinutes, 0, INT_MAX, GUC_UNIT_MIN);
+    DefineCustomStringVariable("customer_import.databases",
+                               "Databases in which the preloaded launcher goes on with imports, separated by commas.",
+                               nullptr, &preloaded_databases, "", PGC_SIGHUP, GUC_LIST_INPUT, nullptr, nullptr, nullptr);
+    if (process_shared_preload_libraries_in_progress) {
+        register_launcher();
+    }
+    define_test_points();
     MarkGUCPrefixReserved("customer_import");
-    pg::watch_transactions();
+    watch_transactions();
+    watch_submissions();
 }

@@ -10,4 +10,19 @@ inline constexpr int kDefaultBatchRows = 10000;
 // customer_import.batch_rows: number of records in a batch.
 extern int batch_rows;
 
+// Of imports in the background.
+inline constexpr int kDefaultWorkersPerImport = 2;
+inline constexpr int kDefaultMaxRunningImports = 2;
+inline constexpr int kDefaultMaxQueuedImports = 20;
+inline constexpr int kDefaultMaxQueuedMegabytes = 4096;
+inline constexpr int kDefaultRetentionMinutes = 90 * 24 * 60;
+
+extern int workers_per_import;
+extern int max_running_imports;
+extern int max_queued_imports;    // of one operator
+extern int max_queued_megabytes;  // of one operator
+extern int import_timeout;        // milliseconds; 0: none
+extern int retention_minutes;     // 0: for ever
+extern char* preloaded_databases; // where the launcher looks for work
+
 }  // namespace customer_import::pg

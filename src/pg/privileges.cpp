@@ -103,7 +103,7 @@ void run_grant(const Privilege& privilege, Oid role, bool grant, const std::opti
         return;
     }
     OwnerScope owner;
-    execute(verb + privilege.name + (privilege.name == "EXECUTE" ? " ON FUNCTION " : " ON TABLE ") + privilege.object +
+    execute(verb + privilege.name + (privilege.name == "EXECUTE" ? " ON ROUTINE " : " ON TABLE ") + privilege.object +
             role_clause);
 }
 

@@ -25,13 +25,24 @@ public:
     // Ends the adding.
     void sort();
 
+    // Lets what was sorted outlive the transaction. `context` must live as long as the object.
+    void keep(MemoryContext context);
+
+    // Passes over the next records.
+    void skip(std::int64_t records);
+
     // Fills `batch` with the next records: `rows` of them, or fewer when they take more than `bytes`. Returns false at
     // the end.
     bool next(Batch& batch, std::size_t rows, std::size_t bytes);
 
 private:
+    std::string_view next_record();
+
     RecordOrder order_;
-    Tuplesortstate* sort_;
+    Tuplesortstate* sort_;             // nullptr: kept_ has taken over
+    Tuplestorestate* kept_ = nullptr;
+    TupleTableSlot* slot_ = nullptr;   // of kept_
+    void* current_ = nullptr;          // of sort_: the record that was handed out last
     std::string encoded_;
 };
 

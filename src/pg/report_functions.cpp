@@ -8,6 +8,7 @@
 #include "pg/access.h"
 #include "pg/guard.h"
 #include "pg/input_source.h"
+#include "pg/retention.h"
 #include "pg/statement.h"
 #include "pg/text_array.h"
 
@@ -48,6 +49,7 @@ RejectedFile rejected_file(std::int64_t import_id) {
     if (imports.empty()) {
         throw ImportError(ERRCODE_UNDEFINED_OBJECT, "import " + std::to_string(import_id) + " does not exist");
     }
+    require_not_emptied(import_id);
     RejectedFile file;
     file.encoding = FileEncoding(*imports.front()[2]);
     const std::string header = from_hex(imports.front()[0]);
@@ -139,7 +141,8 @@ void return_change(ReturnSetInfo* result, const Change& change) {
 
 namespace pg = customer_import::pg;
 
-// rejected_csv_bytes(import_id bigint) returns bytea, in the encoding of the file. Errors: 42501, 42704.
+// rejected_csv_bytes(import_id bigint) returns bytea, in the encoding of the file. Errors: 42501, 42704, 55000 when its
+// records are not kept any more.
 CI_FUNCTION(ci_rejected_csv_bytes) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::view_imports, "view imports");
@@ -149,7 +152,7 @@ CI_FUNCTION(ci_rejected_csv_bytes) {
     });
 }
 
-// rejected_csv(import_id bigint) returns text; bytes that are not valid are U+FFFD. Errors: 42501, 42704.
+// rejected_csv(import_id bigint) returns text; bytes that are not valid are U+FFFD. Errors: 42501, 42704, 55000.
 CI_FUNCTION(ci_rejected_csv) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::view_imports, "view imports");

@@ -101,9 +101,11 @@ void IssueStore::write(std::int64_t import_id, bool only_rejected) {
             {parameter(import_id), parameter(only_rejected)});
 }
 
-ChangeLog::ChangeLog(MemoryContext context, std::int64_t import_id)
+ChangeLog::ChangeLog(MemoryContext context, std::int64_t import_id, int slice, std::int64_t pages)
     : context_(context),
       import_id_(import_id),
+      first_page_(std::int64_t{slice} << 32),
+      pages_(pages),
       columns_(make_columns(context, {{"page", INT8OID},
                                       {"first_user_name", TEXTOID},
                                       {"last_user_name", TEXTOID},
@@ -134,7 +136,7 @@ void ChangeLog::write(std::vector<Change>& changes) {
         auto count = static_cast<std::int32_t>(writer.count());
         const std::string payload = writer.take();
         call([&] {
-            Datum values[] = {Int64GetDatum(next_page_), varlena_datum(first), varlena_datum(last),
+            Datum values[] = {Int64GetDatum(first_page_ + pages_ + 1), varlena_datum(first), varlena_datum(last),
                               Int32GetDatum(count), varlena_datum(payload)};
             bool nulls[] = {false, false, false, false, false};
             tuplestore_putvalues(table_.rows(), columns_, values, nulls);
@@ -142,7 +144,7 @@ void ChangeLog::write(std::vector<Change>& changes) {
                 pfree(DatumGetPointer(values[column]));
             }
         });
-        ++next_page_;
+        ++pages_;
     }
     {
         OwnerScope owner;

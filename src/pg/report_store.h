@@ -36,18 +36,22 @@ private:
     MemoryContext row_context_;
 };
 
-// The change log of an import.
+// The change log of an import, or of a slice of it that has written `pages` pages before.
 class ChangeLog {
 public:
-    ChangeLog(MemoryContext context, std::int64_t import_id);
+    ChangeLog(MemoryContext context, std::int64_t import_id, int slice = 0, std::int64_t pages = 0);
 
     // Writes the changes of one batch, ordered by user name and line, as pages.
     void write(std::vector<Change>& changes);
 
+    // How many there are by now.
+    std::int64_t pages() const { return pages_; }
+
 private:
     MemoryContext context_;
     std::int64_t import_id_;
-    std::int64_t next_page_ = 1;
+    std::int64_t first_page_;  // of the slice, less one
+    std::int64_t pages_;
     TupleDesc columns_;
     EphemeralTable table_;
 };

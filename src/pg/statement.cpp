@@ -243,6 +243,29 @@ std::vector<Row> query_latest(const std::string& text, std::initializer_list<Par
     return take_rows(run_parameters(text, parameters, !IsInParallelMode()));
 }
 
+std::optional<std::string> query_bytes(const std::string& text, std::initializer_list<Parameter> parameters) {
+    if (run_parameters(text, parameters) == 0) {
+        return std::nullopt;
+    }
+    SPITupleTable* table = SPI_tuptable;
+    Datum stored = 0;
+    varlena* value = call([&] {
+        bool is_null;
+        stored = SPI_getbinval(table->vals[0], table->tupdesc, 1, &is_null);
+        return PG_DETOAST_DATUM_PACKED(stored);
+    });
+    std::string bytes(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+    call([&] {
+        if (PointerGetDatum(value) != stored) {
+            pfree(value);  // a copy of ours: up to a chunk of a file each time
+        }
+        SPI_freetuptable(table);
+    });
+    return bytes;
+}
+
+Parameter bytes_parameter(std::string_view bytes) { return {BYTEAOID, text_datum(bytes), false}; }
+
 Datum text_datum(std::string_view text) {
     return call([&] { return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size()))); });
 }

@@ -134,6 +134,10 @@ std::vector<Row> query(const std::string& text, std::initializer_list<Parameter>
 // The same for a statement that only reads, with the latest snapshot also where a transaction keeps its first one.
 std::vector<Row> query_latest(const std::string& text, std::initializer_list<Parameter> parameters = {});
 
+// Runs a statement once and returns the bytes of its only value, a text or bytea; nothing when there is no row.
+std::optional<std::string> query_bytes(const std::string& text, std::initializer_list<Parameter> parameters = {});
+
 Datum text_datum(std::string_view text);
+Parameter bytes_parameter(std::string_view bytes);
 
 }  // namespace customer_import::pg

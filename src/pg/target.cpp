@@ -126,6 +126,18 @@ void load_rules(Target& target) {
 
 }  // namespace
 
+ConstraintsChecked::ConstraintsChecked(const Target& target) : target_(target) {
+    if (!target_.deferrable_constraints.empty()) {
+        execute("SET CONSTRAINTS " + target_.deferrable_constraints + " IMMEDIATE");
+    }
+}
+
+void ConstraintsChecked::defer() const {
+    if (!target_.initially_deferred_constraints.empty()) {
+        execute("SET CONSTRAINTS " + target_.initially_deferred_constraints + " DEFERRED");
+    }
+}
+
 std::vector<Field> Target::fields() const {
     std::vector<Field> result;
     for (const Field& field : standard_fields()) {
@@ -162,7 +174,7 @@ std::optional<RegisteredTable> find_registered_table() {
     return RegisteredTable{to_oid(row[0]), *row[1], *row[2] == "t"};
 }
 
-Target load_target() {
+Target load_target(LOCKMODE lock) {
     const std::optional<RegisteredTable> table = find_registered_table();
     if (!table) {
         throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "there is no customers table", {},
@@ -180,7 +192,7 @@ Target load_target() {
     target.relation = table->relation;
     target.name = table->name;
     target.fold_user_names = *facts[2] == "t";
-    call([&] { LockRelationOid(target.relation, RowExclusiveLock); });
+    call([&] { LockRelationOid(target.relation, lock); });
     target.has_policies = call([&] { return check_enable_rls(target.relation, InvalidOid, true) == RLS_ENABLED; });
 
     target.user_name = load_column(target.relation, *facts[0], "");

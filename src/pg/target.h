@@ -49,6 +49,18 @@ struct Target {
     std::vector<Field> fields() const;
 };
 
+// Checks the table's deferrable constraints at each statement from now on. Before that the transaction's pending checks on
+// them are made: a fault of its is an error now.
+class ConstraintsChecked {
+public:
+    explicit ConstraintsChecked(const Target& target);
+    // Defers again those that are deferred initially.
+    void defer() const;
+
+private:
+    const Target& target_;
+};
+
 // The name of the registered customers table, quoted for SQL, and whether the extension created it. A table that has
 // lost the guard trigger is not it any more: it was dropped, and another one may have got its OID. Needs an SPI
 // connection.
@@ -59,8 +71,8 @@ struct RegisteredTable {
 };
 std::optional<RegisteredTable> find_registered_table();
 
-// Reads the description of the registered customers table. Locks the table against changes of its shape until the end
-// of the transaction. Errors: 55000 when there is none. Needs an SPI connection.
-Target load_target();
+// Reads the description of the registered customers table. Locks the table until the end of the transaction, so that its
+// shape stays: for writing, or in a weaker mode. Errors: 55000 when there is none. Needs an SPI connection.
+Target load_target(LOCKMODE lock = RowExclusiveLock);
 
 }  // namespace customer_import::pg

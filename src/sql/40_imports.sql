@@ -29,6 +29,7 @@ CREATE TABLE customer_import.imports (
     started_at timestamptz,
     finished_at timestamptz,
     undo_import_id bigint,
+    emptied_at timestamptz,
     CONSTRAINT imports_request_key UNIQUE (operator, request_id)
 );
 COMMENT ON TABLE customer_import.imports IS 'Every import: who, what, when, and what came of it.';
@@ -41,6 +42,8 @@ COMMENT ON COLUMN customer_import.imports.skipped IS 'Records that the mode pass
 COMMENT ON COLUMN customer_import.imports.rejected IS 'Records with a fault; import_issues says which.';
 COMMENT ON COLUMN customer_import.imports.unprocessed IS 'Records that were not reached, or whose effect was taken back.';
 COMMENT ON COLUMN customer_import.imports.header IS 'The header record of the file, as it came.';
+COMMENT ON COLUMN customer_import.imports.emptied_at IS
+    'When its file, records and values were thrown away: setting customer_import.retention.';
 COMMENT ON COLUMN customer_import.imports.request_id IS 'The same id of the same operator returns the first import.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.imports', '');
 SELECT pg_catalog.pg_extension_config_dump('customer_import.imports_id_seq', '');

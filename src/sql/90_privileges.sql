@@ -2,7 +2,7 @@
 
 REVOKE ALL ON ALL TABLES IN SCHEMA customer_import FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA customer_import FROM PUBLIC;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA customer_import FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA customer_import FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     customer_import.role_set(text[]),
     customer_import.is_role_code(text),
@@ -35,11 +35,11 @@ SELECT o.object, o.privilege, o.needs || '{gateway}'
         ('customer_import.role_codes', 'SELECT', '{operator}'),
         ('customer_import.customers_table_columns', 'SELECT', '{operator}'),
         ('customer_import.import_template()', 'EXECUTE', '{operator}'),
-        ('customer_import.import_customers(text,text,text,bigint,text,text,text,boolean,text)', 'EXECUTE',
+        ('customer_import.import_customers(text,text,text,bigint,text,text,text,boolean,text,boolean)', 'EXECUTE',
          '{import_customers}'),
-        ('customer_import.import_customers(bytea,text,text,bigint,text,text,text,boolean,text)', 'EXECUTE',
+        ('customer_import.import_customers(bytea,text,text,bigint,text,text,text,boolean,text,boolean)', 'EXECUTE',
          '{import_customers}'),
-        ('customer_import.import_customers(oid,text,text,bigint,text,text,text,boolean,text,boolean)', 'EXECUTE',
+        ('customer_import.import_customers(oid,text,text,bigint,text,text,text,boolean,text,boolean,boolean)', 'EXECUTE',
          '{import_customers}'),
         ('customer_import._decide(bigint,integer,boolean,tid,xid,text[],"any")', 'EXECUTE', '{import_customers}'),
         ('customer_import._merged_roles(bigint,integer)', 'EXECUTE', '{import_customers}'),
@@ -51,6 +51,13 @@ SELECT o.object, o.privilege, o.needs || '{gateway}'
         ('customer_import.import_report(bigint)', 'EXECUTE', '{view_imports}'),
         ('customer_import.rejected_csv(bigint)', 'EXECUTE', '{view_imports}'),
         ('customer_import.rejected_csv_bytes(bigint)', 'EXECUTE', '{view_imports}'),
+        ('customer_import.import_slices', 'SELECT', '{view_imports}'),
+        ('customer_import.import_status', 'SELECT', '{view_imports}'),
+        ('customer_import._running_imports()', 'EXECUTE', '{view_imports}'),
+        ('customer_import._progress_bar(double precision)', 'EXECUTE', '{view_imports}'),
+        ('customer_import.cancel_import(bigint)', 'EXECUTE', '{import_customers}'),
+        ('customer_import.run_imports()', 'EXECUTE', '{import_customers}'),
+        ('customer_import.purge_imports(interval)', 'EXECUTE', '{administer}'),
         ('customer_import.add_role_codes(text[],boolean)', 'EXECUTE', '{administer}'),
         ('customer_import.alter_role_code(text,text,text,boolean)', 'EXECUTE', '{administer}'),
         ('customer_import.remove_role_codes(text[])', 'EXECUTE', '{administer}'),

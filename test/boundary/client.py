@@ -193,13 +193,13 @@ class Session:
         return PQ.PQtransactionStatus(self._connection) == 0
 
 
-def wait_until(condition, what, seconds=60):
+def wait_until(condition, what, seconds=60, every=0.002):
     """Waits for a condition, with a limit that is a failure."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
             raise TimeoutError(f"waited {seconds} s in vain: {what}")
-        time.sleep(0.002)
+        time.sleep(every)
 
 
 def server_is_local(pid):

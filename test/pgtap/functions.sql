@@ -1,6 +1,6 @@
 -- Every function: volatility, strictness, parallel safety, language, and who may call it.
 BEGIN;
-SELECT plan(129);
+SELECT plan(150);
 
 CREATE ROLE regress_anybody;
 
@@ -27,9 +27,9 @@ INSERT INTO expected VALUES
     ('_read_change_page(bytea)', 'i', true, 's', false),
     ('_decide(bigint,integer,boolean,tid,xid,text[],"any")', 'v', false, 'u', false),
     ('_merged_roles(bigint,integer)', 'v', false, 'u', false),
-    ('import_customers(text,text,text,bigint,text,text,text,boolean,text)', 'v', false, 'u', false),
-    ('import_customers(bytea,text,text,bigint,text,text,text,boolean,text)', 'v', false, 'u', false),
-    ('import_customers(oid,text,text,bigint,text,text,text,boolean,text,boolean)', 'v', false, 'u', false),
+    ('import_customers(text,text,text,bigint,text,text,text,boolean,text,boolean)', 'v', false, 'u', false),
+    ('import_customers(bytea,text,text,bigint,text,text,text,boolean,text,boolean)', 'v', false, 'u', false),
+    ('import_customers(oid,text,text,bigint,text,text,text,boolean,text,boolean,boolean)', 'v', false, 'u', false),
     ('import_report(bigint)', 's', true, 'r', false),
     ('rejected_csv(bigint)', 's', true, 'u', false),
     ('rejected_csv_bytes(bigint)', 's', true, 'u', false),
@@ -41,6 +41,13 @@ INSERT INTO expected VALUES
     ('revoke_gateway(text)', 'v', false, 'u', false),
     ('act_as(text)', 'v', true, 'u', false),
     ('current_operator()', 's', false, 'r', true),
+    ('cancel_import(bigint)', 'v', true, 'u', false),
+    ('run_imports()', 'v', false, 'u', false),
+    ('release_restored()', 'v', false, 'u', false),
+    ('purge_imports(interval)', 'v', true, 'u', false),
+    ('_strip_change_page(bytea)', 'i', true, 's', false),
+    ('_running_imports()', 'v', false, 'r', false),
+    ('_progress_bar(double precision)', 'i', true, 's', false),
     ('is_admin()', 's', false, 'r', true),
     ('may_view_customers()', 's', false, 'r', true),
     ('may_edit_customers()', 's', false, 'r', true),

@@ -106,5 +106,34 @@ TEST(FailedMessage, SaysWhomToAskForALostRight) {
               "Ask an administrator for the right to import.");
 }
 
+TEST(QueuedMessage, SaysHowToFollow) {
+    EXPECT_EQ(queued_message(7),
+              "Import 7 queued. Follow it: SELECT * FROM customer_import.import_status WHERE id = 7");
+}
+
+TEST(StoppedMessage, SaysWhatStays) {
+    const Counts counts{.records = 40000, .updated = 20000, .unprocessed = 20000};
+    EXPECT_EQ(stopped_message(7, "canceled", "by ann", counts),
+              "Import 7 canceled by ann. It stopped at 20,000 updated, 20,000 unprocessed. "
+              "See every change: SELECT * FROM customer_import.import_changes WHERE import_id = 7");
+}
+
+TEST(StoppedMessage, SaysWhatToDoWhenNothingWasApplied) {
+    const Counts counts{.records = 2, .unprocessed = 2};
+    EXPECT_EQ(stopped_message(7, "canceled", "", counts),
+              "Import 7 canceled. Nothing was applied. Import the file again when you want it.");
+    EXPECT_EQ(stopped_message(7, "denied", "the reason", counts),
+              "Import 7 denied: the reason. Nothing was applied. Ask an administrator for the right to import.");
+    EXPECT_EQ(stopped_message(7, "failed", "the reason", counts),
+              "Import 7 failed: the reason. Nothing was applied. "
+              "See why: SELECT * FROM customer_import.import_issues WHERE import_id = 7");
+}
+
+TEST(Counts, SumUpWhatHasAnOutcome) {
+    const Counts counts{.records = 9, .created = 1, .updated = 1, .unchanged = 1, .skipped = 1, .rejected = 1,
+                        .deleted = 3, .unprocessed = 4};
+    EXPECT_EQ(counts.sum(), 5);
+}
+
 }  // namespace
 }  // namespace customer_import

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,12 @@ TEST(RoleCatalogue, KnowsWhichCodesArePrivileged) {
     EXPECT_TRUE(roles.is_privileged("ADMINISTRATOR"));
     EXPECT_FALSE(roles.is_privileged("buyer"));
     EXPECT_FALSE(roles.is_privileged("nobody"));
+}
+
+TEST(RoleCatalogue, ListsAllCodes) {
+    std::vector<std::string> codes = catalogue({"buyer", "Approver"}).codes();
+    std::sort(codes.begin(), codes.end());
+    EXPECT_EQ(codes, (std::vector<std::string>{"Approver", "buyer"}));
 }
 
 TEST(NearestCode, IsNoneWhenAllAreFar) {

@@ -1,0 +1,36 @@
+// The row that an import has in `imports`: written and read by the extension's owner.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/report.h"
+#include "pg/file_check.h"
+#include "pg/guard.h"
+#include "pg/import_request.h"
+
+namespace customer_import::pg {
+
+// What is known of an import when its row is made.
+struct NewImport {
+    std::string operator_name;
+    std::string role_name;
+    std::string state;
+    std::int64_t bytes = 0;
+};
+
+// Makes the row and returns its id; nothing when the same operator has made an import with the same request id on
+// another connection meanwhile. Needs the header of the file to be read.
+std::optional<std::int64_t> insert_import(const NewImport& import, const ImportRequest& request, const FileCheck& check);
+
+// Returns the import that the operator has made with the request id, if any.
+std::optional<ImportResult> find_earlier_import(const std::string& operator_name, const ImportRequest& request);
+
+// Writes the state, the message and the counts of an import that has ended.
+void finish_import(std::int64_t import_id, const std::string& state, const std::string& message, const Counts& counts);
+
+// Tells listeners at the commit: NOTIFY customer_import.
+void announce_import(std::int64_t import_id, std::string_view state, std::string_view message);
+
+}  // namespace customer_import::pg

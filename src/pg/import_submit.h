@@ -1,0 +1,14 @@
+// The call that hands an import to the background: checks the header, stores the file, queues it.
+#pragma once
+
+#include "pg/guard.h"
+#include "pg/import_request.h"
+#include "pg/input_source.h"
+
+namespace customer_import::pg {
+
+// Queues an import in the caller's transaction; it begins when that has committed. Errors: 22P04 for a header that is
+// refused, 42501, 53400 when the operator has too much in the queue, 55000 when there is no customers table.
+ImportResult submit_import(ImportRequest& request, InputSource& source);
+
+}  // namespace customer_import::pg

@@ -1,0 +1,79 @@
+#include "pg/retention.h"
+
+#include "core/change_page.h"
+#include "pg/module.h"
+#include "pg/statement.h"
+#include "pg/text_array.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+constexpr const char* kTables[] = {"import_files", "import_jobs", "import_slices", "import_issues", "import_change_pages"};
+
+}  // namespace
+
+void apply_retention() {
+    if (retention_minutes == 0) {
+        return;
+    }
+    OwnerScope owner;
+    for (const Row& row : query("UPDATE customer_import.imports SET emptied_at = clock_timestamp()"
+                                " WHERE emptied_at IS NULL AND finished_at < clock_timestamp() - make_interval(mins => $1)"
+                                " RETURNING id",
+                                {Parameter{INT4OID, Int32GetDatum(retention_minutes), false}})) {
+        const Parameter id = parameter(static_cast<std::int64_t>(std::stoll(*row[0])));
+        execute("DELETE FROM customer_import.import_files WHERE import_id = $1", {id});
+        execute("UPDATE customer_import.import_issues SET record = NULL, value = NULL WHERE import_id = $1", {id});
+        execute("UPDATE customer_import.import_change_pages SET payload = customer_import._strip_change_page(payload)"
+                " WHERE import_id = $1",
+                {id});
+    }
+}
+
+std::int64_t purge_imports(const std::string& older_than) {
+    OwnerScope owner;
+    std::int64_t purged = 0;
+    for (const Row& row : query("DELETE FROM customer_import.imports"
+                                " WHERE finished_at < clock_timestamp() - $1::interval RETURNING id",
+                                {parameter(std::string_view(older_than))})) {
+        for (const char* table : kTables) {
+            execute("DELETE FROM customer_import." + std::string(table) + " WHERE import_id = $1",
+                    {parameter(static_cast<std::int64_t>(std::stoll(*row[0])))});
+        }
+        ++purged;
+    }
+    return purged;
+}
+
+void require_not_emptied(std::int64_t import_id) {
+    OwnerScope owner;
+    if (!query("SELECT FROM customer_import.imports WHERE id = $1 AND emptied_at IS NOT NULL", {parameter(import_id)})
+             .empty()) {
+        throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                          "the records of import " + std::to_string(import_id) + " are not kept any more", {},
+                          "See the setting customer_import.retention.");
+    }
+}
+
+}  // namespace customer_import::pg
+
+namespace pg = customer_import::pg;
+
+// _strip_change_page(payload bytea) returns bytea: the page without the values of fields.
+CI_FUNCTION(ci_strip_change_page) {
+    return pg::entry([&] {
+        std::string_view payload = pg::varlena_view(pg::call([&] { return PG_GETARG_BYTEA_PP(0); }));
+        customer_import::ChangePageReader reader(payload);
+        customer_import::ChangePageWriter writer;
+        customer_import::Change change;
+        while (reader.next(change)) {
+            change.fields.clear();
+            writer.add(change);
+        }
+        if (reader.damaged()) {
+            throw pg::ImportError(ERRCODE_DATA_CORRUPTED, "a page of the change log is damaged");
+        }
+        return pg::text_datum(writer.take());
+    });
+}

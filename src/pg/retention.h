@@ -1,0 +1,21 @@
+// What is thrown away when it is old.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "pg/guard.h"
+
+namespace customer_import::pg {
+
+// Empties what setting customer_import.retention no longer keeps. Needs an SPI connection.
+void apply_retention();
+
+// Removes everything of imports that ended longer ago than an interval, as text. Returns how many. Needs an SPI
+// connection.
+std::int64_t purge_imports(const std::string& older_than);
+
+// Errors: 55000 when retention has emptied the import. Needs an SPI connection.
+void require_not_emptied(std::int64_t import_id);
+
+}  // namespace customer_import::pg

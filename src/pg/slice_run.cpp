@@ -1,0 +1,474 @@
+#include "pg/slice_run.h"
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "core/batch.h"
+#include "core/grant_ceiling.h"
+#include "core/slice_hash.h"
+#include "core/text.h"
+#include "pg/batch_apply.h"
+#include "pg/catalogue.h"
+#include "pg/file_check.h"
+#include "pg/identity.h"
+#include "pg/import_queue.h"
+#include "pg/import_run.h"
+#include "pg/import_worker.h"
+#include "pg/module.h"
+#include "pg/progress.h"
+#include "pg/record_spool.h"
+#include "pg/report_store.h"
+#include "pg/statement.h"
+#include "pg/target.h"
+#include "pg/test_point.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+constexpr int kMaxAttempts = 10;       // of a batch that meets locks or serialization failures
+constexpr int kMaxClaims = 10;         // of a slice whose workers die before it gets on
+constexpr long kFirstDelay = 50;       // milliseconds before a batch is tried again; doubles each time
+constexpr std::int64_t kStopCheckRecords = 65536;
+constexpr std::int64_t kSmallFileBytes = 256 * 1024;  // one worker is done with it before another one has started
+
+// Thrown when the import is to stop; by whom it was asked for is in the queue or in here.
+class Stopped : public std::exception {
+public:
+    explicit Stopped(Stop stop) : stop_(std::move(stop)) {}
+    const Stop& stop() const { return stop_; }
+
+private:
+    Stop stop_;
+};
+
+// Thrown when the slice is another worker's by now.
+class TakenOver : public std::exception {};
+
+Stop too_late() { return {"failed", "it took longer than customer_import.import_timeout allows"}; }
+
+bool can_be_repeated(const PgError& error) {
+    return ERRCODE_TO_CATEGORY(error.sqlstate()) == ERRCODE_TRANSACTION_ROLLBACK ||
+           error.sqlstate() == ERRCODE_LOCK_NOT_AVAILABLE;
+}
+
+std::string describe(const PgError& error) {
+    const ErrorData* data = error.data();
+    return std::string(error.what()) + " (SQLSTATE " + unpack_sql_state(data->sqlerrcode) + ")";
+}
+
+// Makes the transaction what the submitter's was: whom it acts as, and how texts are read. Until its end.
+void assume_submitter(const Job& job) {
+    if (job.acts) {
+        assume_operator(job.operator_name);
+    }
+    execute("SELECT pg_catalog.set_config(s.key, s.value, true) FROM pg_catalog.jsonb_each_text($1::pg_catalog.jsonb)"
+            " AS s",
+            {parameter(std::string_view(job.settings))});
+}
+
+Identity require_still_permitted() {
+    const Identity& identity = fresh_identity();
+    if (!identity.rights.has(Right::import_customers)) {
+        throw Stopped({"denied", lost_right_reason(identity)});
+    }
+    return identity;
+}
+
+class SliceRun {
+public:
+    SliceRun(Transactions& transactions, Job job, const Slice& slice, WorkerLock& lock,
+             std::optional<WorkerLock>& suspect, int slices, MemoryContext context)
+        : transactions_(transactions),
+          lock_(lock),
+          suspect_(suspect),
+          job_(std::move(job)),
+          slice_(slice),
+          slices_wanted_(slices),
+          context_(context),
+          transaction_context_(
+              call([&] { return AllocSetContextCreate(context, "transaction", ALLOCSET_DEFAULT_SIZES); })) {}
+
+    // Applies what is left of the slice, and ends it.
+    void run();
+
+private:
+    class Taker;
+
+    template <typename Body>
+    void repeat(Body&& body);
+    void read_file();
+    void read_records();
+    void apply_batch(const Batch& batch);
+    bool is_too_late() const { return import_timeout > 0 && job_.milliseconds() >= import_timeout; }
+    void check_stop();
+    bool keep_lock();
+    void stop(const Stop& stop);
+    bool is_last(std::int64_t position) const { return position >= slice_.records.value_or(0); }
+
+    Transactions& transactions_;
+    WorkerLock& lock_;
+    std::optional<WorkerLock>& suspect_;  // until the slice gets on
+    Job job_;
+    Slice slice_;
+    const int slices_wanted_;
+    const MemoryContext context_;
+    const MemoryContext transaction_context_;
+
+    std::unique_ptr<RoleCatalogue> catalogue_;  // of the check
+    std::unique_ptr<RecordSpool> spool_;
+    std::unique_ptr<FileCheck> check_;
+    std::unique_ptr<InputSource> source_;
+    std::optional<Target> target_;              // at the check; check_ refers to it
+    ApplyState state_;
+    ProgressReport progress_;
+    bool has_ended_ = false;                    // the slice
+};
+
+// Takes the records of the whole file, and keeps those of the slice.
+class SliceRun::Taker final : public RecordTaker {
+public:
+    // Without an issue store the check was made before.
+    Taker(SliceRun& run, IssueStore* issues)
+        : run_(run), issues_(issues), valid_(static_cast<std::size_t>(run.job_.slices), 0) {}
+
+    void valid(const Record& record) override {
+        count();
+        const int slice = slice_of(record.user_name, run_.job_.slices);
+        ++valid_[static_cast<std::size_t>(slice)];
+        if (slice == run_.slice_.number) {
+            run_.spool_->add(record);
+        }
+    }
+
+    void rejected(std::int64_t line, const std::vector<Issue>& issues, std::string_view raw) override {
+        count();
+        ++counts_.rejected;
+        if (issues_ != nullptr) {
+            issues_->add(line, Outcome::rejected, issues, raw);
+        }
+    }
+
+    const Counts& counts() const { return counts_; }
+    const std::vector<std::int64_t>& valid_records() const { return valid_; }
+
+private:
+    void count() {
+        ++counts_.records;
+        run_.progress_.checked(counts_.records, run_.source_->bytes());
+        if (counts_.records % kStopCheckRecords == 0) {
+            run_.check_stop();
+        }
+    }
+
+    SliceRun& run_;
+    IssueStore* issues_;
+    std::vector<std::int64_t> valid_;
+    Counts counts_;
+};
+
+void SliceRun::check_stop() {
+    call([] {
+        if (!PostmasterIsAlive()) {  // a new server cannot start as long as somebody uses the shared memory
+            ereport(FATAL, (errcode(ERRCODE_ADMIN_SHUTDOWN), errmsg("the server has gone")));
+        }
+    });
+    if (std::optional<Stop> stop = requested_stop(job_.id)) {
+        throw Stopped(std::move(*stop));
+    }
+    if (is_too_late()) {
+        throw Stopped(too_late());
+    }
+}
+
+bool SliceRun::keep_lock() {
+    if (!lock_.keep()) {
+        throw TakenOver();
+    }
+    return true;
+}
+
+// Runs `body` in a transaction as the submitter; again, after a while, when others stood in its way.
+template <typename Body>
+void SliceRun::repeat(Body&& body) {
+    long delay = kFirstDelay;
+    for (int attempt = 1;; ++attempt) {
+        call([&] { MemoryContextReset(transaction_context_); });
+        ContextScope scope(transaction_context_);
+        std::optional<PgError> error = transactions_.run([&] {
+            if (!lock_.keep_in_transaction()) {
+                throw TakenOver();
+            }
+            assume_submitter(job_);
+            body();
+        });
+        if (!error) {
+            return;
+        }
+        if (error->sqlstate() == ERRCODE_INSUFFICIENT_PRIVILEGE && transactions_.run([&] {
+                assume_submitter(job_);
+                require_still_permitted();
+            })) {
+            throw Stopped({"denied", "database role " + quoted(job_.role_name) + " does not exist any more"});
+        }
+        if (!can_be_repeated(*error) || attempt == kMaxAttempts) {
+            throw PgError(*error);
+        }
+        forget(*error);
+        wait_all_of(delay);
+        delay *= 2;
+    }
+}
+
+// Reads the file and keeps the records of the slice. The first one to do so records what the check found.
+void SliceRun::read_file() {
+    repeat([&] {
+        check_stop();
+        require_still_permitted();
+        try {
+            read_records();
+        } catch (...) {
+            spool_.reset();  // before the transaction takes its files away
+            throw;
+        }
+        test_point("check");
+    });
+    job_.state = "running";
+    progress_.running(job_.id, job_.records, 0);
+    wake_supervisor();
+    spool_->skip(slice_.position);
+}
+
+void SliceRun::read_records() {
+    const bool is_first = job_.state != "running";
+    target_ = load_target();
+    if (is_first) {
+        const bool is_split = !target_->one_by_one && job_.file_bytes >= kSmallFileBytes;
+        job_.slices = is_split ? slices_wanted_ : 1;
+    }
+    {
+        ContextScope scope(context_);
+        catalogue_ = is_first ? load_catalogue() : std::make_unique<RoleCatalogue>();
+        for (const std::string& code : job_.role_codes) {
+            catalogue_->add(code);
+        }
+        source_ = stored_file_source(job_.id);
+        spool_ = std::make_unique<RecordSpool>(target_->one_by_one ? RecordOrder::by_line : RecordOrder::by_user_name);
+        check_ = std::make_unique<FileCheck>(job_.request, *source_, *target_, *catalogue_);
+    }
+    progress_.start(target_->relation);
+    std::optional<IssueStore> issues;
+    if (is_first) {
+        issues.emplace(transaction_context_, job_.request.encoding);
+        if (job_.request.create_unknown_roles) {
+            check_->add_unknown_codes();
+        }
+    }
+    Taker taker(*this, issues ? &*issues : nullptr);
+    check_->read(taker);
+    spool_->sort();
+    spool_->keep(context_);
+    const std::int64_t records = taker.valid_records()[static_cast<std::size_t>(slice_.number)];
+    if (!is_first) {
+        if (slice_.records != records) {
+            throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                              "the customers table was changed, and the file reads otherwise than at the check");
+        }
+        return;
+    }
+    const Counts& counts = taker.counts();
+    const bool passes_limit = job_.request.passes_reject_limit(counts.rejected);
+    if (!passes_limit) {
+        add_role_codes(check_->new_codes(), false);
+    }
+    issues->write(job_.id, true);
+    record_check(job_, counts, taker.valid_records(), catalogue_->codes());
+    if (passes_limit) {
+        request_stop(job_.id, {"failed", job_.request.reject_limit_reason()});
+    }
+    job_.records = counts.records;
+    slice_.records = records;
+}
+
+void SliceRun::apply_batch(const Batch& batch) {
+    const auto size = static_cast<std::int64_t>(batch.size());
+    std::int64_t pages = slice_.pages;
+    bool ends = false;
+    const ApplyState learnt = state_;
+    repeat([&] {
+        state_ = learnt;
+        check_stop();
+        const Identity identity = require_still_permitted();
+        test_point("batch_begin");
+        const Target target = load_target();
+        const std::unique_ptr<RoleCatalogue> current = load_catalogue();
+        const GrantCeiling ceiling(*current, identity.own_names);
+        const bool is_limited = !identity.rights.has(Right::administer);
+        BatchApplier applier(target, check_->header(), job_.request.mode, *catalogue_, slice_.records.value_or(0),
+                             state_, transaction_context_);
+        IssueStore issues(transaction_context_, job_.request.encoding);
+        ChangeLog log(transaction_context_, job_.id, slice_.number, slice_.pages);
+        const ConstraintsChecked constraints(target);
+        const std::optional<std::string> hopeless = applier.apply(batch, is_limited ? &ceiling : nullptr);
+        Counts counts;
+        const auto take = [&](std::size_t index) {
+            const RecordResult& result = applier.results()[index];
+            counts.add(result.outcome);
+            if (!result.issues.empty()) {
+                const Record& record = batch.records()[index];
+                issues.add(record.line, result.outcome, result.issues, record.raw);
+            }
+        };
+        if (hopeless) {
+            for (std::uint32_t index : applier.rejected()) {
+                take(index);
+            }
+        } else {
+            for (std::size_t index = 0; index < batch.size(); ++index) {
+                take(index);
+            }
+            log.write(applier.changes());
+        }
+        issues.write(job_.id, false);
+        test_point("batch_applied");
+        pages = log.pages();
+        if (!advance_slice(job_.id, slice_, hopeless ? 0 : size, pages, counts)) {
+            throw TakenOver();
+        }
+        if (hopeless) {
+            request_stop(job_.id, {"failed", *hopeless});
+        } else if (job_.request.reject_limit && job_.request.passes_reject_limit(rejected_so_far(job_.id))) {
+            request_stop(job_.id, {"failed", job_.request.reject_limit_reason()});
+        }
+        ends = hopeless || is_last(slice_.position + size);
+        if (ends) {
+            end_slice(job_.id, slice_.number);
+        }
+        test_point("batch_end");
+    });
+    slice_.position += size;
+    slice_.pages = pages;
+    has_ended_ = ends;
+    suspect_.reset();
+    progress_.applied(slice_.position);
+    test_point("batch_committed");
+}
+
+void SliceRun::stop(const Stop& stop) {
+    transactions_.set_deadline(0);
+    if (has_ended_) {
+        return;
+    }
+    call([&] { MemoryContextReset(transaction_context_); });
+    ContextScope scope(transaction_context_);
+    if (std::optional<PgError> error = transactions_.run([&] {
+            request_stop(job_.id, stop);
+            end_slice(job_.id, slice_.number);
+        })) {
+        throw PgError(*error);
+    }
+}
+
+void SliceRun::run() {
+    try {
+        if (slice_.claims > kMaxClaims) {
+            throw Stopped({"failed", std::to_string(kMaxClaims) + " workers in a row ended without getting on with it"});
+        }
+        if (import_timeout > 0) {
+            transactions_.set_deadline(TimestampTzPlusMilliseconds(job_.started_at, import_timeout));
+        }
+        read_file();
+        Batch batch;
+        while (!has_ended_ && keep_lock() && spool_->next(batch, static_cast<std::size_t>(batch_rows), kMaxBatchBytes)) {
+            apply_batch(batch);
+        }
+        if (!has_ended_) {  // there was nothing in it
+            repeat([&] { end_slice(job_.id, slice_.number); });
+        }
+        transactions_.set_deadline(0);
+    } catch (const Stopped& stopped) {
+        stop(stopped.stop());
+    } catch (const TakenOver&) {
+        return;
+    } catch (const ImportError& error) {
+        stop({"failed", error.message() + (error.detail().empty() ? "" : ": " + error.detail())});
+    } catch (const PgError& error) {
+        const bool is_canceled = error.sqlstate() == ERRCODE_QUERY_CANCELED;
+        if (is_canceled && transactions_.has_caller()) {
+            throw;  // the import stays open
+        }
+        stop(is_canceled && is_too_late() ? too_late() : Stop{"failed", describe(error)});
+    }
+}
+
+// What a worker is to do next.
+struct Assignment {
+    std::optional<Job> job;
+    std::optional<Slice> slice;
+    std::unique_ptr<WorkerLock> lock;
+    std::optional<WorkerLock> suspect;
+};
+
+bool is_own(const Job& job) {
+    return job.role == GetUserId() && job.role_name == current_role_name();
+}
+
+// Claims a slice that nobody works on, within a transaction.
+void claim(std::int64_t import_id, Assignment& assignment) {
+    std::optional<Job> job = load_job(import_id);
+    if (!job || !is_own(*job)) {
+        return;
+    }
+    for (int number : open_slices(import_id)) {
+        auto lock = std::make_unique<WorkerLock>(import_id, number);
+        if (!lock->is_held()) {
+            continue;
+        }
+        std::optional<WorkerLock> suspect;
+        if (count_claims(import_id, number) >= kSuspectClaims) {
+            suspect.emplace(WorkerLock::of_suspects());
+            if (!suspect->is_held()) {
+                continue;
+            }
+        }
+        if (std::optional<Slice> slice = claim_slice(import_id, number)) {
+            if (job->state == "queued") {
+                start_job(*job);
+                job->state = "checking";
+            }
+            assignment.job = std::move(job);
+            assignment.slice = std::move(slice);
+            assignment.lock = std::move(lock);
+            if (suspect) {
+                assignment.suspect.emplace(std::move(*suspect));
+            }
+            break;
+        }
+    }
+}
+
+}  // namespace
+
+void run_job(Transactions& transactions, std::int64_t import_id, int slices) {
+    MemoryContext context =
+        call([] { return AllocSetContextCreate(TopMemoryContext, "customer_import", ALLOCSET_DEFAULT_SIZES); });
+    for (;;) {
+        check_interrupts();
+        ContextScope scope(context);
+        Assignment next;
+        if (std::optional<PgError> error = transactions.run([&] { claim(import_id, next); })) {
+            throw PgError(*error);
+        }
+        if (!next.slice) {
+            break;
+        }
+        test_point("claimed");
+        SliceRun(transactions, std::move(*next.job), *next.slice, *next.lock, next.suspect, slices, context).run();
+        call([&] { MemoryContextReset(context); });
+    }
+    // After an error the context stays: the error's record may be in it.
+    call([&] { MemoryContextDelete(context); });
+}
+
+}  // namespace customer_import::pg

@@ -1,0 +1,85 @@
+// The transactions of an import that commits in between: those of a worker, or those of the session that has called
+// run_imports().
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "pg/guard.h"
+#include "pg/server.h"
+#include "pg/statement.h"
+
+namespace customer_import::pg {
+
+class Transactions {
+public:
+    virtual ~Transactions() = default;
+
+    // Runs `body` in a transaction of its own and commits it. When a server error ends it, it is rolled back and the
+    // error comes back; its record belongs to the current memory context. Other exceptions pass on after the roll-back.
+    template <typename Body>
+    std::optional<PgError> run(Body&& body) {
+        begin();
+        std::optional<PgError> error;
+        try {
+            error = in_subtransaction([&] {
+                SpiConnection spi;
+                body();
+            });
+        } catch (...) {
+            roll_back();
+            throw;
+        }
+        if (error) {
+            roll_back();
+            return error;
+        }
+        try {
+            commit();
+        } catch (const PgError& failure) {
+            return failure;
+        }
+        return std::nullopt;
+    }
+
+    // Cancels what runs at that time by an error 57014, where the process has nobody else who would; 0: never.
+    virtual void set_deadline(TimestampTz) {}
+
+    // Whether an error by which a user cancels what runs is for the caller, not for the import.
+    virtual bool has_caller() const = 0;
+
+private:
+    virtual void begin() = 0;
+    virtual void commit() = 0;  // throws PgError when it was rolled back instead
+    virtual void roll_back() = 0;
+};
+
+// For a process that has nothing but these transactions. They are READ COMMITTED and read-write, and each obeys the
+// statement_timeout of the role as if it were a statement.
+class WorkerTransactions final : public Transactions {
+public:
+    void set_deadline(TimestampTz deadline) override { deadline_ = deadline; }
+    bool has_caller() const override { return false; }
+
+private:
+    void begin() override;
+    void commit() override;
+    void roll_back() override;
+
+    TimestampTz deadline_ = 0;
+};
+
+// For a procedure that was called outside of a transaction block. Needs to live in the procedure.
+class ProcedureTransactions final : public Transactions {
+public:
+    ProcedureTransactions();
+    ~ProcedureTransactions() override;
+    bool has_caller() const override { return true; }
+
+private:
+    void begin() override;
+    void commit() override;
+    void roll_back() override;
+};
+
+}  // namespace customer_import::pg

@@ -1,0 +1,161 @@
+-- Imports in the background: the queue, the files, and where each import is. Only the extension's own code writes here.
+
+CREATE TABLE customer_import.import_files (
+    import_id bigint NOT NULL,
+    chunk integer NOT NULL,
+    bytes bytea NOT NULL,
+    PRIMARY KEY (import_id, chunk)
+);
+ALTER TABLE customer_import.import_files ALTER COLUMN bytes SET STORAGE EXTERNAL;
+COMMENT ON TABLE customer_import.import_files IS 'The files of imports in the background, in chunks of 1 MiB.';
+SELECT pg_catalog.pg_extension_config_dump('customer_import.import_files', '');
+
+CREATE TABLE customer_import.import_jobs (
+    import_id bigint PRIMARY KEY,
+    role_oid oid NOT NULL,
+    acts boolean NOT NULL,
+    origin text NOT NULL,
+    settings jsonb NOT NULL,
+    slices integer NOT NULL DEFAULT 0,
+    slice_hash text,
+    role_codes text[],
+    stop_state text CHECK (stop_state IN ('failed', 'denied', 'canceled')),
+    stop_reason text
+);
+COMMENT ON TABLE customer_import.import_jobs IS 'What the workers of an import in the background need to know.';
+COMMENT ON COLUMN customer_import.import_jobs.role_oid IS 'The database role; it must still have the recorded name.';
+COMMENT ON COLUMN customer_import.import_jobs.acts IS 'The role is a gateway that acts as the operator.';
+COMMENT ON COLUMN customer_import.import_jobs.origin IS 'The database that the import was made in: it runs in no other.';
+COMMENT ON COLUMN customer_import.import_jobs.slices IS 'Into how many slices the file is split; frozen when it is claimed first.';
+COMMENT ON COLUMN customer_import.import_jobs.slice_hash IS 'The hash of the user name that decides about the slice.';
+COMMENT ON COLUMN customer_import.import_jobs.role_codes IS 'The role codes that the file was checked against.';
+COMMENT ON COLUMN customer_import.import_jobs.stop_state IS 'Set when the import is to end early: how, and why.';
+SELECT pg_catalog.pg_extension_config_dump('customer_import.import_jobs', '');
+
+CREATE TABLE customer_import.import_slices (
+    import_id bigint NOT NULL,
+    slice integer NOT NULL,
+    fence integer NOT NULL DEFAULT 0,
+    claims integer NOT NULL DEFAULT 0,
+    records bigint,
+    position bigint NOT NULL DEFAULT 0,
+    pages bigint NOT NULL DEFAULT 0,
+    created bigint NOT NULL DEFAULT 0,
+    updated bigint NOT NULL DEFAULT 0,
+    unchanged bigint NOT NULL DEFAULT 0,
+    skipped bigint NOT NULL DEFAULT 0,
+    rejected bigint NOT NULL DEFAULT 0,
+    ended boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (import_id, slice)
+);
+COMMENT ON TABLE customer_import.import_slices IS 'How far each slice of an import in the background is.';
+COMMENT ON COLUMN customer_import.import_slices.fence IS 'Counts the workers that claimed the slice; only the newest one writes.';
+COMMENT ON COLUMN customer_import.import_slices.claims IS 'Claims since the slice last got on.';
+COMMENT ON COLUMN customer_import.import_slices.records IS 'Valid records of the slice; NULL until it was read.';
+COMMENT ON COLUMN customer_import.import_slices.position IS 'How many of them have been applied, in the order of the slice.';
+COMMENT ON COLUMN customer_import.import_slices.rejected IS 'The first slice also counts what the check rejected.';
+COMMENT ON COLUMN customer_import.import_slices.pages IS 'Pages of the change log that it has written.';
+SELECT pg_catalog.pg_extension_config_dump('customer_import.import_slices', '');
+
+-- Nobody sees the files and what is for the workers; how far an import is, whoever sees the import.
+ALTER TABLE customer_import.import_files ENABLE ROW LEVEL SECURITY;
+ALTER TABLE customer_import.import_files FORCE ROW LEVEL SECURITY;
+ALTER TABLE customer_import.import_jobs ENABLE ROW LEVEL SECURITY;
+ALTER TABLE customer_import.import_jobs FORCE ROW LEVEL SECURITY;
+ALTER TABLE customer_import.import_slices ENABLE ROW LEVEL SECURITY;
+ALTER TABLE customer_import.import_slices FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_or_admin ON customer_import.import_slices FOR SELECT
+    USING ((SELECT customer_import.is_admin()) OR import_id IN (SELECT i.id FROM customer_import.imports AS i));
+
+CREATE FUNCTION customer_import.cancel_import(import_id bigint) RETURNS text
+    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_cancel_import';
+COMMENT ON FUNCTION customer_import.cancel_import(bigint) IS
+    'Ends an import in the background after its batch. What it has applied stays. Returns a message.';
+
+CREATE PROCEDURE customer_import.run_imports()
+    LANGUAGE C AS 'MODULE_PATHNAME', 'ci_run_imports';
+COMMENT ON PROCEDURE customer_import.run_imports() IS
+    'Runs the queued imports of the current role in this session, each under its operator.';
+
+CREATE FUNCTION customer_import.release_restored() RETURNS bigint
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_release_restored';
+COMMENT ON FUNCTION customer_import.release_restored() IS
+    'Lets imports go on that were restored into another database. Only for superusers. Returns how many.';
+
+CREATE FUNCTION customer_import.purge_imports(older_than interval) RETURNS bigint
+    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_purge_imports';
+COMMENT ON FUNCTION customer_import.purge_imports(interval) IS
+    'Removes everything of imports that ended longer ago. Only for administrators. Returns how many.';
+
+CREATE FUNCTION customer_import._strip_change_page(payload bytea) RETURNS bytea
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ci_strip_change_page';
+COMMENT ON FUNCTION customer_import._strip_change_page(bytea) IS 'A page of the change log without the values of fields.';
+
+CREATE FUNCTION customer_import._running_imports(
+    OUT import_id bigint, OUT pid integer, OUT role_name name, OUT is_check boolean, OUT records bigint,
+    OUT records_done bigint, OUT bytes_done bigint, OUT started_at timestamptz
+) RETURNS SETOF record
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'ci_running_imports';
+COMMENT ON FUNCTION customer_import._running_imports() IS
+    'What sessions and workers are importing at this moment, as far as the caller may see it.';
+
+CREATE FUNCTION customer_import._progress_bar(done double precision) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN '[' || rpad(repeat('#', floor(done * 10)::integer), 10, '-') || '] ' || floor(done * 100)::text || ' %';
+COMMENT ON FUNCTION customer_import._progress_bar(double precision) IS 'A share between 0 and 1 for people.';
+
+CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
+    WITH progress AS (
+        SELECT i.id, i.operator, i.file_name, i.mode, i.state, i.message, i.records, i.submitted_at, i.started_at,
+               i.finished_at, s.import_id IS NOT NULL AND i.finished_at IS NULL AS is_open,
+               i.created + COALESCE(s.created, 0) AS created, i.updated + COALESCE(s.updated, 0) AS updated,
+               i.unchanged + COALESCE(s.unchanged, 0) AS unchanged, i.skipped + COALESCE(s.skipped, 0) AS skipped,
+               i.rejected + COALESCE(s.rejected, 0) AS rejected, i.unprocessed
+          FROM customer_import.imports AS i
+          LEFT JOIN LATERAL (
+                   SELECT p.import_id, sum(p.created)::bigint AS created, sum(p.updated)::bigint AS updated,
+                          sum(p.unchanged)::bigint AS unchanged, sum(p.skipped)::bigint AS skipped,
+                          sum(p.rejected)::bigint AS rejected
+                     FROM customer_import.import_slices AS p
+                    WHERE p.import_id = i.id AND i.finished_at IS NULL
+                    GROUP BY p.import_id) AS s ON true
+         UNION ALL
+        SELECT r.import_id, NULL, NULL, NULL, CASE WHEN r.is_check THEN 'checking' ELSE 'running' END,
+               format('%s imports in session %s.', r.role_name, r.pid), r.records, NULL, r.started_at, NULL, false,
+               NULL, NULL, NULL, NULL, NULL, r.records_done
+          FROM customer_import._running_imports() AS r
+         WHERE NOT EXISTS (SELECT FROM customer_import.imports AS i WHERE i.id = r.import_id)
+    ), counted AS (
+        SELECT p.*, CASE WHEN p.created IS NULL THEN p.unprocessed
+                         ELSE p.created + p.updated + p.unchanged + p.skipped + p.rejected END AS records_done,
+               extract(epoch FROM COALESCE(p.finished_at, clock_timestamp()) - p.started_at) AS seconds
+          FROM progress AS p
+    )
+    SELECT c.id, c.operator, c.file_name, c.mode, c.state,
+           CASE WHEN NOT c.is_open OR c.state = 'held' OR w.works THEN c.message
+                WHEN NOT w.looked_after
+                THEN format('Import %s waits for a worker. Any function of the extension that imports or cancels starts one; '
+                            'CALL customer_import.run_imports() does it in your session.', c.id)
+                WHEN c.submitted_at < clock_timestamp() - interval '2 seconds'
+                THEN format('Import %s waits for its turn, or for a free slot of a background worker; '
+                            'CALL customer_import.run_imports() does it in your session.', c.id)
+                ELSE c.message END AS message,
+           customer_import._progress_bar(CASE WHEN c.records > 0
+                THEN LEAST(c.records_done::double precision / c.records, 1) WHEN c.finished_at IS NOT NULL THEN 1 END) AS bar,
+           c.records, c.records_done,
+           CASE WHEN c.seconds > 0 AND c.records_done > 0 THEN round(c.records_done / c.seconds)::bigint END
+               AS records_per_second,
+           CASE WHEN c.finished_at IS NULL AND c.records_done > 0 AND c.seconds > 0
+                THEN make_interval(secs => round(c.seconds * (c.records - c.records_done) / c.records_done)::double precision)
+           END AS time_left,
+           c.created, c.updated, c.unchanged, c.skipped, c.rejected, c.submitted_at, c.started_at, c.finished_at
+      FROM counted AS c
+      LEFT JOIN LATERAL (
+               SELECT COALESCE(bool_or(l.classid = 'customer_import.import_slices'::regclass
+                                       AND l.objid::bigint = c.id & 4294967295), false) AS works,
+                      COALESCE(bool_or(l.classid = 'customer_import.import_jobs'::regclass AND l.objid = 0), false) AS looked_after
+                 FROM pg_locks AS l
+                WHERE c.is_open AND l.locktype = 'object' AND l.granted
+                  AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())) AS w ON true;
+COMMENT ON VIEW customer_import.import_status IS
+    'Each import, and how far it is: also those that other sessions run in the foreground at this moment.';

@@ -1,0 +1,300 @@
+"""What all parts of the suite share: results, sessions, databases, and how to submit an import and follow it."""
+
+import ctypes
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import traceback
+from contextlib import contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path.append(str(HERE.parent / "boundary"))
+
+import client  # noqa: E402
+from client import Lost, ServerError, wait_until  # noqa: E402,F401
+
+DATABASE = "regress_background"
+ROLES = re.findall(r"CREATE ROLE (\w+)", (HERE / "roles.sql").read_text(encoding="utf-8"))
+RESULT = ("import_id", "state", "message", "records", "created", "updated", "unchanged", "skipped", "rejected", "deleted",
+          "unprocessed", "warnings")
+COUNTS = ("created", "updated", "unchanged", "skipped", "rejected", "unprocessed")
+OPEN_STATES = ("queued", "checking", "running")
+# What imports in the background run in. A supervisor ends a second after its last import.
+PROCESSES = "backend_type LIKE 'customer_import %'"
+
+
+class Report:
+    """Prints a line a case and counts them."""
+
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def line(self, good, text, *details):
+        self.passed += bool(good)
+        self.failed += not good
+        print(f"{'ok' if good else 'not ok'} {self.passed + self.failed} - {text}")
+        for detail in details if not good else ():
+            for line in str(detail).splitlines() or [""]:
+                print(f"#   {line[:600]}")
+        sys.stdout.flush()
+
+    def equal(self, actual, expected, text):
+        self.line(actual == expected, text, f"expected: {expected!r}", f"actual:   {actual!r}")
+
+    def matches(self, actual, pattern, text):
+        self.line(actual is not None and re.search(pattern, actual), text, f"pattern: {pattern}", f"actual:  {actual!r}")
+
+    def refused(self, error, sqlstate, text, pattern="", hint=""):
+        """A statement failed with this SQLSTATE, and message, detail and hint match."""
+        good = (error is not None and error.sqlstate == sqlstate
+                and re.search(pattern, f"{error.message} {error.detail or ''}") and re.search(hint, error.hint or ""))
+        self.line(good, text, f"expected: {sqlstate} {pattern} {hint}",
+                  "no error" if error is None else f"{error} | {error.detail} | {error.hint}")
+
+    @staticmethod
+    def note(text):
+        print(f"# {text}", flush=True)
+
+    def run(self, case, *arguments):
+        """Runs one case; when it ends early, that is a failure, and the next one runs."""
+        began = time.monotonic()
+        try:
+            case(self, *arguments)
+        except Exception:  # pylint: disable=broad-except
+            self.line(False, f"{case.__module__}.{case.__name__} runs to its end", traceback.format_exc())
+        self.note(f"{case.__module__}.{case.__name__}: {time.monotonic() - began:.1f} s")
+
+    def finish(self):
+        print(f"{self.passed} passed, {self.failed} failed")
+        return 1 if self.failed or not self.passed else 0
+
+
+# ---- sessions -----------------------------------------------------------------------------------------------------
+
+
+class Notification(ctypes.Structure):
+    _fields_ = [("channel", ctypes.c_char_p), ("pid", ctypes.c_int), ("payload", ctypes.c_char_p)]
+
+
+client.PQ.PQnotifies.restype = ctypes.POINTER(Notification)
+client.PQ.PQnotifies.argtypes = [ctypes.c_void_p]
+client.PQ.PQfreemem.argtypes = [ctypes.c_void_p]
+
+
+class Session(client.Session):
+    """A connection as some role. It also hands out the notifications that have come in."""
+
+    def __init__(self, user=None, database=DATABASE, options=""):
+        super().__init__(database + (f" user={user}" if user else ""), options)
+        self.user, self.database = user, database
+
+    def notifications(self):
+        client.PQ.PQconsumeInput(self._connection)
+        found = []
+        while entry := client.PQ.PQnotifies(self._connection):
+            found.append((entry.contents.channel.decode(), entry.contents.payload.decode()))
+            client.PQ.PQfreemem(entry)
+        return found
+
+    def json(self, sql, parameters=None):
+        text = self.value(sql, parameters)
+        return None if text is None else json.loads(text)
+
+
+# ---- databases ----------------------------------------------------------------------------------------------------
+
+
+def psql(database, *arguments):
+    subprocess.run(["psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=on", "--output=/dev/null", f"--dbname={database}",
+                    *arguments], check=True, stdin=subprocess.DEVNULL,
+                   env={**os.environ, "PGOPTIONS": "-c client_min_messages=warning"})
+
+
+def drop_database(name):
+    psql("postgres", f"--command=DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def create_database(name, fixture=True):
+    drop_database(name)
+    psql("postgres", f"--command=CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'")
+    if fixture:
+        psql(name, "--single-transaction", f"--file={HERE / 'fixture.sql'}")
+
+
+def drop_roles():
+    with Session(database="postgres") as admin:
+        rows = admin.rows("SELECT rolname FROM pg_roles WHERE rolname = ANY ($1)", ["{" + ",".join(ROLES) + "}"])
+        for (name,) in rows:
+            admin.rows(f"DROP ROLE {name}")
+
+
+@contextmanager
+def database(name=DATABASE):
+    """The roles and a database, gone at the end."""
+    drop_database(name)
+    drop_roles()
+    psql("postgres", f"--file={HERE / 'roles.sql'}")
+    create_database(name)
+    try:
+        yield name
+    finally:
+        try:
+            drop_database(name)
+            drop_roles()
+        except (Lost, ServerError, subprocess.CalledProcessError) as error:
+            print(f"# could not clean up: {error}")
+
+
+@contextmanager
+def settings(admin, scope=f"DATABASE {DATABASE}", **values):
+    """Settings of the extension, or others, that new sessions and workers have; as they were at the end."""
+    names = {name: name if name in SERVER_SETTINGS else f"customer_import.{name}" for name in values}
+    for name, value in values.items():
+        admin.rows(f"ALTER {scope} SET {names[name]} = '{value}'")
+    try:
+        yield
+    finally:
+        for name in values:
+            admin.rows(f"ALTER {scope} RESET {names[name]}")
+
+
+SERVER_SETTINGS = {"statement_timeout", "lock_timeout", "default_transaction_isolation", "default_transaction_read_only",
+                   "search_path", "DateStyle", "TimeZone", "deadlock_timeout", "default_transaction_deferrable",
+                   "session_replication_role", "row_security", "transaction_timeout", "log_statement", "jit", "work_mem",
+                   "temp_file_limit", "role", "idle_in_transaction_session_timeout", "enable_nestloop"}
+
+
+@contextmanager
+def fresh(**values):
+    """A superuser's session in the emptied database of the suite, with settings for the workers."""
+    with Session() as admin:
+        admin.rows("SET client_min_messages = warning")
+        wait_idle(admin)
+        admin.rows("CALL reset_all()")
+        with settings(admin, **values):
+            yield admin
+            try:
+                wait_idle(admin)
+            except TimeoutError:
+                end_imports(admin)
+                raise
+
+
+def end_imports(admin):
+    """Gets rid of imports that do not end by themselves, so that the next case is not disturbed."""
+    admin.rows("UPDATE customer_import.imports SET state = 'failed', finished_at = now() WHERE finished_at IS NULL")
+    admin.rows(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {PROCESSES}")
+
+
+def wait_idle(session, seconds=30):
+    """Until no import is under way and the processes of imports in this database are gone."""
+    wait_until(lambda: session.value(
+        "SELECT EXISTS (SELECT FROM customer_import.imports WHERE state IN ('queued', 'checking', 'running')) OR EXISTS"
+        f" (SELECT FROM pg_stat_activity WHERE {PROCESSES} AND datname = current_database())") == "f",
+               "imports end, and their processes", seconds)
+
+
+# ---- imports ------------------------------------------------------------------------------------------------------
+
+
+def call_import(source="text", **options):
+    named = "".join(f", {name} => {value}" for name, value in options.items())
+    return f"SELECT * FROM customer_import.import_customers($1::{source}, $2{named})"
+
+
+def literal(value):
+    return "'" + str(value).replace("'", "''") + "'" if isinstance(value, str) else str(value).lower()
+
+
+def import_file(session, content, mode="Create & Update", **options):
+    """Calls import_customers() with text or bytes and returns its row as a dictionary."""
+    options = {name: literal(value) for name, value in options.items()}
+    source = "bytea" if isinstance(content, bytes) else "text"
+    row = session.rows(call_import(source, **options), [content, mode])[0]
+    return dict(zip(RESULT, row))
+
+
+def submit(session, content, mode="Create & Update", **options):
+    """Puts an import into the queue and returns its id."""
+    result = import_file(session, content, mode, background=True, **options)
+    return int(result["import_id"])
+
+
+def submit_error(session, content, mode="Create & Update", **options):
+    try:
+        submit(session, content, mode, **options)
+    except ServerError as error:
+        return error
+    return None
+
+
+def record(session, import_id):
+    """The row of an import."""
+    return session.json("SELECT to_jsonb(i) FROM customer_import.imports AS i WHERE id = $1", [import_id])
+
+
+def status(session, import_id):
+    return session.json("SELECT to_jsonb(i) FROM customer_import.import_status AS i WHERE id = $1", [import_id])
+
+
+def state(session, import_id):
+    return session.value("SELECT state FROM customer_import.imports WHERE id = $1", [import_id])
+
+
+def wait_state(session, import_id, *states, seconds=30):
+    wait_until(lambda: state(session, import_id) in states, f"import {import_id} is {' or '.join(states)}", seconds)
+
+
+def wait_ended(session, import_id, seconds=30):
+    """Waits for the end of an import and returns its row."""
+    wait_until(lambda: state(session, import_id) not in OPEN_STATES, f"import {import_id} ends", seconds)
+    return record(session, import_id)
+
+
+def run_in_background(admin, session, content, mode="Create & Update", seconds=30, **options):
+    return wait_ended(admin, submit(session, content, mode, **options), seconds)
+
+
+def counts_of(row):
+    """created, updated, unchanged, skipped, rejected, unprocessed"""
+    return tuple(int(row[name]) for name in COUNTS)
+
+
+def adds_up(row):
+    return sum(counts_of(row)) == int(row["records"])
+
+
+def waits_for_lock(session, pattern="%"):
+    """Whether a process of an import waits for a lock."""
+    return session.value(f"SELECT count(*) FROM pg_stat_activity WHERE {PROCESSES} AND wait_event_type = 'Lock'"
+                         "   AND wait_event LIKE $1", [pattern]) != "0"
+
+
+@contextmanager
+def gate(admin):
+    """Holds workers at customers named wait…, until open() or the end. Their table is written record by record."""
+    admin.rows("CREATE TRIGGER v_waits BEFORE INSERT OR UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION wait_here()")
+    with Session(database=admin.database) as holder:
+        holder.rows("SELECT pg_advisory_lock(4711)")
+        holder.open = lambda: holder.rows("SELECT pg_advisory_unlock_all()")
+        holder.wait = lambda: wait_until(lambda: waits_for_lock(admin, "advisory"), "a worker waits at the gate")
+        yield holder
+
+
+# The processes that hold slices of an import: pid and slice.
+HOLDERS = ("SELECT a.pid, l.objsubid FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)"
+           " WHERE l.classid = 'customer_import.import_slices'::regclass AND l.objid = $1::bigint AND l.granted"
+           "   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())")
+
+
+def csv(records, header="userName,addRoles"):
+    return header + "\n" + "".join(record + "\n" for record in records)
+
+
+def new_customers(count, prefix="user", rest=",buyer"):
+    return csv(f"{prefix}{index:07d}{rest}" for index in range(count))

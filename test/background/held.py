@@ -1,0 +1,114 @@
+"""A queue that was restored into another database does nothing until a superuser releases it."""
+
+import os
+import subprocess
+import tempfile
+
+import harness
+from harness import (DATABASE, Session, adds_up, counts_of, create_database, csv, drop_database, fresh, gate, new_customers, record, state, status,
+                     submit, submit_error, wait_ended, wait_idle, wait_until)
+
+COPY = "regress_background_copy"
+CONTENT = csv([*(f"a{index},buyer" for index in range(30)), "wait1,buyer", *(f"z{index},buyer" for index in range(30))])
+
+
+def dump_and_restore(parallel):
+    with tempfile.TemporaryDirectory(prefix="regress.") as folder:
+        dump = os.path.join(folder, "dump")
+        subprocess.run(["pg_dump", "--format=directory", f"--file={dump}", DATABASE], check=True, stdin=subprocess.DEVNULL)
+        create_database(COPY, fixture=False)
+        subprocess.run(["pg_restore", "--exit-on-error", *(["--jobs=4"] if parallel else []), f"--dbname={COPY}", dump], check=True,
+                       stdin=subprocess.DEVNULL)
+    with Session(database=COPY) as admin:
+        admin.rows(f"ALTER DATABASE {COPY} SET customer_import.batch_rows = 10")
+
+
+def test_held(report):
+    for parallel in (False, True):
+        what = "restored in parallel" if parallel else "restored"
+        with fresh(batch_rows=10, max_running_imports=1) as admin, Session("regress_ann") as ann, gate(admin) as holder:
+            done = submit(ann, "userName,addRoles\nfirst,buyer\n")
+            wait_ended(admin, done)
+            half, queued = submit(ann, CONTENT), None
+            holder.wait()
+            queued = submit(ann, "userName,addRoles\nlast,buyer\nbad,nonsense\n")
+            dropped = submit(ann, "userName,addRoles\nnever,buyer\n")
+            try:
+                dump_and_restore(parallel)
+                held(report, what, (done, half, queued, dropped))
+            finally:
+                drop_database(COPY)
+            holder.open()
+            report.equal([wait_ended(admin, number)["state"] for number in (half, queued, dropped)], ["completed"] * 3,
+                         f"{what}: where it came from, all goes on")
+
+
+def held(report, what, numbers):
+    done, half, queued, dropped = numbers
+    with Session(database=COPY) as admin, Session("regress_ann", COPY) as ann, Session("regress_adm", COPY) as adm:
+        admin.rows("DROP TRIGGER v_waits ON customers")
+        report.equal([state(admin, number) for number in numbers], ["completed", "running", "queued", "queued"], f"{what}: the history is there")
+        mine = submit(ann, "userName,addRoles\nmine,buyer\n")
+        report.equal(wait_ended(admin, mine)["state"], "completed", f"{what}: what is submitted there runs")
+        wait_idle_of(admin)
+        report.equal([state(admin, number) for number in numbers], ["completed", "held", "held", "held"], f"{what}: the others are held")
+        report.equal(admin.value("SELECT count(*) FROM customers WHERE user_name ~ '^(z|last)'"), "0", f"{what}: nothing of them is applied")
+        report.matches(status(ann, half)["message"], r"^Import \d+ is held: .*release_restored\(\)", f"{what}: import_status says what to do")
+        ann.rows("CALL customer_import.run_imports()")
+        report.equal(state(admin, half), "held", f"{what}: run_imports() leaves them")
+        for session in (ann, adm):
+            report.refused(session.error("SELECT customer_import.release_restored()"), "42501", f"{what}: only superusers release")
+        report.matches(ann.value("SELECT customer_import.cancel_import($1)", [dropped]), "canceled", f"{what}: a held one can be canceled")
+        report.equal(state(admin, dropped), "canceled", f"{what}: it ends")
+        report.equal(admin.value("SELECT customer_import.release_restored()"), "2", f"{what}: release_restored() says how many")
+        row, other = wait_ended(admin, half), wait_ended(admin, queued)
+        report.equal((row["state"], counts_of(row)), ("completed", (61, 0, 0, 0, 0, 0)), f"{what}: released, the half-done one goes on")
+        report.equal((other["state"], counts_of(other)), ("completed", (1, 0, 0, 0, 1, 0)), f"{what}: and the queued one")
+        report.line(adds_up(row) and adds_up(other), f"{what}: their counts add up")
+        report.equal(admin.value("SELECT count(*) FROM customers"), "64", f"{what}: no customer is lost or doubled")
+        report.equal(admin.value("SELECT count(DISTINCT line) FROM customer_import.import_changes WHERE import_id = $1", [half]), "61",
+                     f"{what}: no change either")
+        report.equal(admin.value("SELECT customer_import.release_restored()"), "0", f"{what}: a second call finds nothing")
+        wait_idle_of(admin)
+
+
+def wait_idle_of(admin):
+    wait_until(lambda: admin.value(f"SELECT count(*) FROM pg_stat_activity WHERE {harness.PROCESSES} AND datname = current_database()") == "0",
+               "its processes end")
+
+
+def test_limit_counts_held(report):
+    """Held imports count for the limit of their operator."""
+    with fresh() as admin, Session("regress_ann") as ann:
+        number = submit(ann, new_customers(10))
+        wait_ended(admin, number)
+        wait_idle(admin)
+        admin.rows("UPDATE customer_import.imports SET state = 'held', finished_at = NULL; UPDATE customer_import.import_jobs SET origin = '1/1'")
+        with harness.settings(admin, max_queued_imports=1):
+            with Session("regress_ann") as again:
+                report.refused(submit_error(again, new_customers(10)), "53400", "held imports count as unfinished")
+        report.equal(record(admin, number)["state"], "held", "nothing has let it go on")
+
+
+def test_template_copy(report):
+    """CREATE DATABASE … TEMPLATE makes another database too."""
+    with fresh() as admin, Session("regress_ann") as ann:
+        number = submit(ann, "userName,addRoles\na,buyer\n")
+        wait_ended(admin, number)
+    drop_database(COPY)
+    try:
+        # As if it had just been submitted. Nobody may be in the database while it is copied, and none starts a worker there.
+        with Session() as admin:
+            admin.rows("UPDATE customer_import.imports SET state = 'queued', finished_at = NULL, started_at = NULL;"
+                       "UPDATE customer_import.import_slices SET ended = false, position = 0, created = 0, records = NULL;"
+                       "UPDATE customer_import.import_jobs SET slices = 0; DELETE FROM customers; DELETE FROM customer_import.import_change_pages")
+        harness.psql("postgres", f"--command=CREATE DATABASE {COPY} TEMPLATE {DATABASE}")
+        with Session("regress_ann", COPY) as ann, Session(database=COPY) as admin:
+            wait_ended(admin, submit(ann, "userName,addRoles\nb,buyer\n"))
+            wait_idle_of(admin)
+            report.equal((state(admin, number), admin.value("SELECT count(*) FROM customers WHERE user_name = 'a'")), ("held", "0"),
+                         "in a copy of the database the import is held")
+    finally:
+        drop_database(COPY)
+        with Session() as admin:
+            harness.end_imports(admin)

@@ -1,0 +1,129 @@
+"""How much may wait, how much may run, and what happens when the server has no process to spare."""
+
+from harness import (Session, counts_of, csv, fresh, gate, import_file, new_customers, settings, state, status, submit, submit_error,
+                     wait_ended, wait_until)
+from own_server import cluster
+
+RUNNING = "SELECT count(*) FROM customer_import.imports WHERE state IN ('checking', 'running')"
+
+
+def test_queued_imports(report):
+    with fresh(max_queued_imports=3) as admin, Session("regress_ben") as ben, gate(admin) as holder:
+        with Session("regress_ann") as ann:
+            numbers = [submit(ann, f"userName,addRoles\nwait{index},buyer\n") for index in range(3)]
+            error = submit_error(ann, "userName,addRoles\nx,buyer\n")
+            report.refused(error, "53400", "a fourth unfinished import is refused", r"regress_ann.*3 .*customer_import\.max_queued_imports",
+                           "cancel")
+            other = submit(ben, "userName,addRoles\nother,buyer\n")
+            report.line(other, "another operator has a limit of his own")
+            report.equal(import_file(ann, "userName,addRoles\nfore,buyer\n")["state"], "completed", "the foreground is not limited")
+            holder.wait()
+            ann.rows("SELECT customer_import.cancel_import($1)", [numbers[2]])
+            wait_until(lambda: state(admin, numbers[2]) == "canceled", "the third one ends")
+            number = submit(ann, "userName,addRoles\nx,buyer\n")
+            report.line(number, "one that has ended makes room")
+            holder.open()
+            report.equal([wait_ended(admin, each)["state"] for each in (*numbers[:2], number, other)], ["completed"] * 4, "all complete")
+            ann.rows("BEGIN")
+            for index in range(3):
+                submit(ann, f"userName,addRoles\ny{index},buyer\n")
+            report.refused(submit_error(ann, "userName,addRoles\nz,buyer\n"), "53400", "those of the same transaction count")
+            ann.rows("ROLLBACK")
+
+
+def test_queued_imports_of_a_gateway(report):
+    """The limit is the operator's, not the database role's."""
+    with fresh(max_queued_imports=1) as admin, Session("regress_web") as web, gate(admin) as holder:
+        for name in ("kim", "lee"):
+            web.rows(f"BEGIN; SELECT customer_import.act_as('{name}')")
+            submit(web, f"userName,addRoles\nwait{name},buyer\n")
+            web.rows(f"COMMIT; BEGIN; SELECT customer_import.act_as('{name}')")
+            report.refused(submit_error(web, "userName,addRoles\nx,buyer\n"), "53400", f"{name} has a limit of his own", name)
+            web.rows("ROLLBACK")
+        holder.open()
+
+
+def test_none(report):
+    with fresh(max_queued_imports=0), Session("regress_ann") as ann:
+        report.refused(submit_error(ann, "userName,addRoles\nx,buyer\n"), "53400", "a limit of 0 forbids imports in the background")
+
+
+def test_queued_bytes(report):
+    with fresh(max_queued_bytes="2MB") as admin, gate(admin) as holder:
+        with Session("regress_ann") as ann:
+            megabyte = csv([f"w{index},{'x' * 4000}" for index in range(250)] + ["wait1,x"], "userName,company")
+            first = submit(ann, megabyte)
+            error = submit_error(ann, megabyte + megabyte)
+            report.refused(error, "53400", "more than max_queued_bytes is refused", r"customer_import\.max_queued_bytes", "cancel")
+            report.equal(admin.value("SELECT count(DISTINCT import_id) FROM customer_import.import_files"), "1", "nothing of it is stored")
+            second = submit(ann, "userName,company\nsmall,x\n")
+            holder.open()
+            report.equal([wait_ended(admin, number)["state"] for number in (first, second)], ["completed"] * 2, "what fits is done")
+            report.refused(submit_error(ann, megabyte * 3), "53400", "so is a single file that is too large")
+
+
+def test_running(report):
+    """No more than max_running_imports at a time, oldest first."""
+    with fresh(max_running_imports=2) as admin, Session("regress_ann") as ann, gate(admin) as holder:
+        numbers = [submit(ann, f"userName,addRoles\nwait{index},buyer\n") for index in range(5)]
+        wait_until(lambda: admin.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND backend_type LIKE"
+                                       " 'customer_import %'") == "2", "two wait at the gate")
+        report.equal([state(admin, number) for number in numbers], ["running"] * 2 + ["queued"] * 3, "two run, the oldest ones")
+        waiting = status(ann, numbers[4])
+        report.matches(waiting["message"], "queued|waits", "the others say that they wait")
+        holder.open()
+        report.equal([wait_ended(admin, number)["state"] for number in numbers], ["completed"] * 5, "all complete")
+
+
+def test_in_turn(report):
+    """max_running_imports = 1: imports of one operator are applied in the order they came in."""
+    with fresh(max_running_imports=1) as admin, Session("regress_ann") as ann:
+        numbers = [submit(ann, f"userName,company\nsame,turn {index}\n") for index in range(10)]
+        for number in numbers:
+            wait_ended(admin, number)
+        report.equal(admin.value("SELECT company FROM customers"), "turn 9", "the last one that was submitted has the last word")
+        report.equal(admin.value("SELECT array_agg(id ORDER BY started_at)::text FROM customer_import.imports"),
+                     "{" + ",".join(map(str, numbers)) + "}", "they have run in their order")
+
+
+def test_many(report):
+    """Many imports of several operators, each in two slices."""
+    with fresh(max_running_imports=4, batch_rows=2000) as admin, Session("regress_ann") as ann, Session("regress_ben") as ben:
+        numbers = [submit(session, new_customers(13_000, prefix=f"{name}{index}x"))
+                   for index in range(5) for name, session in (("a", ann), ("b", ben))]
+        rows = [wait_ended(admin, number, 90) for number in numbers]
+        report.equal([(row["state"], counts_of(row)) for row in rows], [("completed", (13_000, 0, 0, 0, 0, 0))] * 10, "ten imports complete")
+        report.equal(admin.value("SELECT count(*) FROM customers"), "130000", "nothing is lost")
+
+
+def test_few_slots(report):
+    """The server has few slots for workers, and others take some: everything still ends."""
+    for slots in (3, 4):  # one is that of logical replication
+        with cluster(max_worker_processes=slots) as server:
+            with Session() as admin, Session("regress_ann") as ann, Session("regress_ben") as ben:
+                with settings(admin, max_running_imports=5, batch_rows=1000):
+                    numbers = [submit(session, new_customers(13_000 if index == 0 else 50, prefix=f"{name}{index}x"))
+                               for index in range(4) for name, session in (("a", ann), ("b", ben))]
+                    rows = [wait_ended(admin, number, 60) for number in numbers]
+                report.equal([row["state"] for row in rows], ["completed"] * 8, f"with {slots} slots eight imports complete")
+                report.equal(admin.value("SELECT count(*) FROM customers"), "26300", f"with {slots} slots nothing is lost")
+            report.equal(server.complaints(), [], f"with {slots} slots the server does not complain")
+
+
+def test_one_slot(report):
+    """One slot is the supervisor's; no worker finds room. Neither an error nor a loop that nobody can end."""
+    with cluster(max_worker_processes=2) as server:
+        with Session() as admin, Session("regress_ann") as ann:
+            number = submit(ann, "userName,addRoles\na,buyer\n")
+            wait_until(lambda: admin.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'customer_import supervisor'") == "1",
+                       "the supervisor is there")
+            report.equal(state(admin, number), "queued", "without a slot for a worker the import is queued")
+            wait_until(lambda: "run_imports()" in status(ann, number)["message"], "import_status says what can be done")
+            report.matches(status(ann, number)["message"], r"run_imports\(\)", "import_status says what can be done")
+            ann.rows("CALL customer_import.run_imports()")
+            report.equal(state(admin, number), "completed", "run_imports() does it")
+            number = submit(ann, "userName,addRoles\nb,buyer\n")
+            report.matches(ann.value("SELECT customer_import.cancel_import($1)", [number]), "canceled", "one that waits can be canceled")
+            wait_until(lambda: admin.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'customer_import supervisor'") == "0",
+                       "the supervisor goes when the queue is empty")
+        report.equal(server.complaints(), [], "the server does not complain")

@@ -1,0 +1,171 @@
+"""import_status while imports run, and the notifications of their states."""
+
+import json
+import re
+import time
+
+from harness import (Session, call_import, csv, fresh, gate, import_file, new_customers, run_in_background, status, submit, wait_ended,
+                     wait_until)
+
+BAR = r"^\[(#*)(-*)\] (\d+) %$"
+
+
+def watch(session, busy, seconds=60):
+    """The different rows of import_status that a session sees while something goes on."""
+    rows, end = [], time.monotonic() + seconds
+    while busy() and time.monotonic() < end:
+        row = session.json("SELECT jsonb_agg(to_jsonb(s) ORDER BY s.id) FROM customer_import.import_status AS s WHERE finished_at IS NULL")
+        if row and (not rows or row[0]["records_done"] != rows[-1]["records_done"] or row[0]["state"] != rows[-1]["state"]):
+            rows.append(row[0])
+        time.sleep(0.002)
+    return rows
+
+
+def plausible(report, rows, total, what):
+    running = [row for row in rows if row["state"] == "running" and row["records"]]
+    done = [row["records_done"] for row in running if row["records_done"]]
+    report.line(len(set(done)) >= 3 and done == sorted(done), f"{what}: another session sees at least three rising values", done)
+    report.line(all(0 < value <= total for value in done), f"{what}: none beyond the records of the file", done)
+    bars = [re.match(BAR, row["bar"]) for row in running]
+    report.line(all(bars), f"{what}: bars look like bars", [row["bar"] for row in running])
+    report.line(all(len(bar[1]) + len(bar[2]) == 10 and len(bar[1]) == int(bar[3]) // 10
+                    and int(bar[3]) == (row["records_done"] or 0) * 100 // row["records"] for bar, row in zip(bars, running) if bar),
+                f"{what}: and say how much is done", [(row["bar"], row["records_done"], row["records"]) for row in running])
+    rated = [row for row in running if row["records_done"]]
+    report.line(all(row["records_per_second"] and row["records_per_second"] > 0 for row in rated), f"{what}: there is a rate",
+                [row["records_per_second"] for row in rated])
+    report.line(all(row["time_left"] is not None and re.match(r"^\d\d:\d\d:\d\d", row["time_left"]) for row in rated),
+                f"{what}: and a time that is left", [row["time_left"] for row in rated])
+
+
+def test_background(report):
+    total = 60_000
+    with fresh(batch_rows=1000) as admin, Session("regress_ann") as ann, Session("regress_ann") as watcher:
+        number = submit(ann, new_customers(total))
+        rows = watch(watcher, lambda: status(admin, number)["finished_at"] is None)
+        plausible(report, rows, total, "background")
+        last = status(watcher, number)
+        report.equal((last["state"], last["bar"], last["records_done"], last["records"], last["time_left"], last["created"]),
+                     ("completed", "[##########] 100 %", total, total, None, total), "at the end all is done")
+        report.line(last["records_per_second"] > 0, "with a rate", last)
+
+
+def test_values_in_the_middle(report):
+    """Held at a record, everything is known exactly."""
+    with fresh(batch_rows=10) as admin, Session("regress_ann") as ann, gate(admin) as holder:
+        number = submit(ann, csv([*(f"u{index},buyer" for index in range(60)), ",x", *(f"v{index},buyer" for index in range(8)),
+                                  "wait1,buyer", *(f"z{index},buyer" for index in range(30))]), file_name="middle.csv")
+        holder.wait()
+        time_left = []
+        for _ in range(2):
+            row = status(ann, number)
+            time_left.append(row["time_left"])
+        report.equal((row["state"], row["operator"], row["file_name"], row["mode"], row["records"], row["records_done"], row["created"],
+                      row["rejected"], row["bar"]),
+                     ("running", "regress_ann", "middle.csv", "create_and_update", 100, 61, 60, 1, "[######----] 61 %"),
+                     "committed batches and rejected records are done")
+        seconds = float(admin.value("SELECT extract(epoch FROM clock_timestamp() - started_at) FROM customer_import.imports"))
+        report.line(row["records_per_second"] >= 61 / (seconds + 0.001) / 2, "the rate is that of the whole time", row["records_per_second"])
+        holder.open()
+        wait_ended(admin, number)
+
+
+def test_who_sees(report):
+    with fresh() as admin, Session("regress_ann") as ann, gate(admin) as holder, Session("regress_web") as web:
+        number = submit(ann, "userName,addRoles\nwait1,buyer\n")
+        holder.wait()
+        web.rows("BEGIN; SELECT customer_import.act_as('kim')")
+        acted = submit(web, "userName,addRoles\nwait2,buyer\n")
+        web.rows("COMMIT")
+        wait_until(lambda: status(admin, acted)["state"] == "running", "the second import runs")
+        for user, expected in (("regress_ann", [number]), ("regress_ben", []), ("regress_adm", [number, acted]), ("regress_viv", []),
+                               ("regress_web", [])):
+            with Session(user) as session:
+                report.equal([int(row[0]) for row in session.rows("SELECT id FROM customer_import.import_status ORDER BY id")], expected,
+                             f"{user} sees what he may see")
+                seen = session.rows("SELECT import_id FROM customer_import._running_imports() ORDER BY 1")
+                report.line(len(seen) == len(expected), f"{user}: also beside the view", seen)
+        for user in ("regress_vic", "regress_out"):
+            with Session(user) as session:
+                report.refused(session.error("SELECT * FROM customer_import.import_status"), "42501", f"{user} cannot look")
+        for name, expected in (("kim", [acted]), ("lee", [])):
+            web.rows(f"BEGIN; SELECT customer_import.act_as('{name}')")
+            report.equal([int(row[0]) for row in web.rows("SELECT id FROM customer_import.import_status")], expected,
+                         f"acting as {name} the gateway sees his imports")
+            web.rows("COMMIT")
+        holder.open()
+
+
+def test_foreground(report):
+    total = 60_000
+    with fresh(batch_rows=1000) as admin, Session("regress_ann") as ann, Session("regress_ann") as watcher, Session("regress_ben") as ben:
+        admin.rows("ALTER TABLE customers ALTER COLUMN phone SET DEFAULT ''")
+        ann.start(call_import("text"), [new_customers(total), "Create & Update"])
+        rows, others = [], 0
+        rows = watch(watcher, ann.busy)
+        ann.finish()
+        plausible(report, rows, total, "foreground")
+        checking = [row for row in rows if row["state"] == "checking"]
+        report.line(all(row["id"] is None and row["records"] is None for row in checking), "while it checks there is no id", checking[:1])
+        report.line(all(row[name] is None for row in rows for name in ("operator", "file_name", "created", "submitted_at", "finished_at")),
+                    "fields that are not committed are NULL", rows[:1])
+        running = [row for row in rows if row["state"] == "running"]
+        report.line(running and all(row["id"] == 1 and row["started_at"] for row in running), "while it applies, the id is there", running[:1])
+        report.matches(running[0]["message"], r"^regress_ann imports in session \d+\.", "the message says who and where")
+        ann.start(call_import("text"), [new_customers(total, rest=",approver"), "Create & Update"])
+        while ann.busy():
+            others += int(ben.value("SELECT count(*) FROM customer_import.import_status"))
+            time.sleep(0.005)
+        ann.finish()
+        report.equal(others, 0, "another operator does not see it")
+
+
+def test_foreground_values(report):
+    """Held at a record; an administrator and the operator see it, a rolled-back one leaves nothing."""
+    with (fresh(batch_rows=10) as admin, Session("regress_ann") as ann, Session("regress_adm") as adm, gate(admin) as holder):
+        ann.rows("BEGIN")
+        ann.start(call_import("text"), [csv([*(f"u{index},buyer" for index in range(50)), "wait1,buyer", "z,buyer"]), "Create & Update"])
+        wait_until(lambda: admin.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'") == "1", "it waits")
+        rows = adm.json("SELECT jsonb_agg(to_jsonb(s)) FROM customer_import.import_status AS s")
+        report.equal([(row["state"], row["records"], row["records_done"], row["bar"]) for row in rows], [("running", 52, 50, "[#########-] 96 %")],
+                     "an administrator sees what is applied but not committed")
+        report.equal(adm.value("SELECT count(*) FROM customer_import.imports"), "0", "the history has nothing yet")
+        report.line("customers" in admin.value("SELECT relid::regclass::text FROM pg_stat_progress_copy"), "pg_stat_progress_copy shows it too")
+        holder.open()
+        ann.finish()
+        ann.rows("ROLLBACK")
+        report.equal(adm.value("SELECT count(*) FROM customer_import.import_status"), "0", "after the roll-back there is nothing")
+        report.line(ann.error("SELECT customer_import.import_customers('userName'::text, 'x')") is not None
+                    and adm.value("SELECT count(*) FROM customer_import.import_status") == "0", "nor after an error")
+
+
+def take(session, collected):
+    collected.extend((channel, json.loads(payload)) for channel, payload in session.notifications() if channel == "customer_import")
+    return collected
+
+
+def test_notifications(report):
+    with fresh() as admin, Session("regress_ann") as ann, Session("regress_out") as listener:
+        listener.rows("LISTEN customer_import")
+        ann.rows("BEGIN")
+        lost = submit(ann, "userName,addRoles\na,buyer\n")
+        ann.rows("ROLLBACK")
+        number = submit(ann, "userName,addRoles\na,buyer\nb,nonsense\n")
+        row = wait_ended(admin, number)
+        got = []
+        wait_until(lambda: len(take(listener, got)) >= 3, "three notifications come", 10)
+        payloads = [payload for _, payload in got]
+        report.equal([set(payload) for payload in payloads], [{"import_id", "state", "message"}] * 3, "the payload: import_id, state, message")
+        report.equal([(payload["import_id"], payload["state"]) for payload in payloads],
+                     [(number, "queued"), (number, "checking"), (number, "completed")], "one when it is queued, starts, ends")
+        report.line(lost != number and all(payload["import_id"] != lost for payload in payloads), "none for what was rolled back")
+        report.equal(payloads[2]["message"], row["message"], "the last one has the message of the history")
+        report.matches(payloads[0]["message"], "queued", "the first one that of the call")
+        failed = run_in_background(admin, ann, 'userName,addRoles\na,"b\n')
+        got = []
+        wait_until(lambda: take(listener, got) and got[-1][1]["state"] == "failed", "a failure is told", 10)
+        report.equal(got[-1][1]["message"], failed["message"], "a failed import's too")
+        import_file(ann, "userName,addRoles\nc,buyer\n")
+        got = []
+        wait_until(lambda: take(listener, got), "the foreground tells too", 10)
+        report.equal(got[-1][1]["state"], "completed", "a foreground import tells its end")

@@ -1,0 +1,134 @@
+"""Clean restarts of the server, with and without the library preloaded; processes that are terminated."""
+
+from harness import DATABASE, Session, counts_of, csv, gate, import_file, new_customers, state, status, submit, wait_ended, wait_idle, wait_until
+from own_server import cluster, wait_for_server
+
+CONTENT = csv([*(f"a{index},buyer" for index in range(30)), "wait1,buyer", *(f"z{index},buyer" for index in range(30))])
+PROCESSES = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = $1"
+
+
+def stop_in_the_middle(server):
+    """Restarts the server while one import is in the middle, and one is queued. Returns their numbers."""
+    with Session() as admin, Session("regress_ann") as ann:
+        admin.rows(f"ALTER DATABASE {DATABASE} SET customer_import.batch_rows = 10")
+        admin.rows(f"ALTER DATABASE {DATABASE} SET customer_import.max_running_imports = 1")
+        with gate(admin) as holder:
+            numbers = [submit(ann, CONTENT)]
+            holder.wait()
+            numbers.append(submit(ann, "userName,addRoles\nlast,buyer\n"))
+            server.restart()
+    wait_for_server()
+    with Session() as admin:
+        admin.rows("DROP TRIGGER v_waits ON customers")
+    return numbers
+
+
+def ended(report, what, numbers):
+    with Session() as admin:
+        rows = [wait_ended(admin, number) for number in numbers]
+        report.equal([(row["state"], counts_of(row)) for row in rows],
+                     [("completed", (61, 0, 0, 0, 0, 0)), ("completed", (1, 0, 0, 0, 0, 0))], f"{what}: both complete, each record once")
+        report.equal(admin.value("SELECT count(*) || ' ' || (SELECT count(DISTINCT line) FROM customer_import.import_changes WHERE import_id = $1)"
+                                 " FROM customers", [numbers[0]]), "62 61", f"{what}: nothing is lost or doubled")
+        wait_idle(admin)
+
+
+def test_without_preload(report):
+    calls = {
+        "a background import": lambda ann: submit(ann, "userName,addRoles\nlast,buyer\n"),
+        "a foreground import": lambda ann: import_file(ann, "userName,addRoles\nlast,buyer\n"),
+        "a refused cancel": lambda ann: ann.error("SELECT customer_import.cancel_import(4711)"),
+    }
+    with cluster() as server:
+        for what, call in calls.items():
+            with Session() as admin:
+                admin.rows("CALL reset_all()")
+            numbers = stop_in_the_middle(server)
+            with Session("regress_ann") as ann, Session() as admin:
+                report.equal([state(admin, number) for number in numbers], ["running", "queued"], f"{what}: after a restart they wait")
+                report.equal(admin.value(PROCESSES, ["customer_import supervisor"]), "0", f"{what}: nobody works on them")
+                report.matches(status(ann, numbers[0])["message"], rf"^Import {numbers[0]} waits for a worker\. .*run_imports\(\)",
+                               f"{what}: import_status says what to do")
+                call(ann)
+                if what == "a refused cancel":
+                    ann.rows("SELECT customer_import.import_customers($1::text, 'Create Only')", ["userName,email\na0,x\n"])
+                row = wait_ended(admin, numbers[1])
+                report.line(row["state"] == "completed" and row["created"] + row["unchanged"] == 1, f"{what} starts what waits", row)
+                row = wait_ended(admin, numbers[0])
+                report.equal((row["state"], counts_of(row)), ("completed", (61, 0, 0, 0, 0, 0)), f"{what}: the first one goes on where it stopped")
+                report.equal(admin.value("SELECT count(*) FROM customers"), "62", f"{what}: nothing is lost or doubled")
+                wait_idle(admin)
+        report.equal(server.complaints(), [], "the server does not complain")
+
+
+def test_run_imports_after_restart(report):
+    with cluster() as server:
+        numbers = stop_in_the_middle(server)
+        with Session("regress_ann") as ann:
+            ann.rows("CALL customer_import.run_imports()")
+        ended(report, "run_imports() after a restart", numbers)
+
+
+def test_immediate_stop(report):
+    """As after a power cut: the server recovers, and the next call goes on."""
+    with cluster() as server:
+        with Session() as admin, Session("regress_ann") as ann:
+            admin.rows(f"ALTER DATABASE {DATABASE} SET customer_import.batch_rows = 1000")
+            number = submit(ann, new_customers(30_000))
+            wait_until(lambda: int(admin.value("SELECT COALESCE(sum(position), 0) FROM customer_import.import_slices")) > 0, "a batch is done")
+            server.stop("immediate")
+        server.start()
+        wait_for_server()
+        with Session("regress_ann") as ann, Session() as admin:
+            ann.rows("SELECT customer_import.import_customers($1::text, 'Create Only')", ["userName,email\nx,x\n"])
+            row = wait_ended(admin, number)
+            report.equal((row["state"], counts_of(row)), ("completed", (30_000, 0, 0, 0, 0, 0)), "an immediate stop: each record once")
+            report.equal(admin.value("SELECT count(DISTINCT line) FROM customer_import.import_changes WHERE import_id = $1", [number]), "30000",
+                         "an immediate stop: each change once")
+
+
+def test_preloaded(report):
+    """The launcher goes on by itself, in the databases of its setting."""
+    with cluster(shared_preload_libraries="customer_import", customer_import__databases=f"no_such_database, {DATABASE}") as server:
+        with Session() as admin:
+            report.equal(admin.value(PROCESSES, ["customer_import launcher"]), "1", "preloaded, there is a launcher")
+        numbers = stop_in_the_middle(server)
+        ended(report, "with the launcher", numbers)
+        with Session() as admin:
+            launcher = admin.value("SELECT pid FROM pg_stat_activity WHERE backend_type = 'customer_import launcher'")
+            admin.rows("SELECT pg_terminate_backend($1)", [launcher])
+            wait_until(lambda: admin.value("SELECT pid FROM pg_stat_activity WHERE backend_type = 'customer_import launcher'")
+                       not in (None, launcher), "it comes back", 30)
+            report.line(True, "a terminated launcher comes back")
+            report.equal(admin.value("SELECT usename FROM pg_stat_activity WHERE backend_type = 'customer_import launcher'") in (None, "postgres"), True,
+                         "it is nobody's")
+        server.set(**{"customer_import.databases": ""})
+        with Session() as admin:
+            admin.rows("CALL reset_all()")
+        numbers = stop_in_the_middle(server)
+        with Session() as admin, Session("regress_ann") as ann:
+            report.equal([state(admin, number) for number in numbers], ["running", "queued"], "a database that is not in the setting is left alone")
+            submit(ann, "userName,addRoles\nmore,buyer\n")
+            report.equal([wait_ended(admin, number)["state"] for number in numbers], ["completed"] * 2, "until somebody calls")
+            wait_idle(admin)
+        report.equal(server.complaints(), [], "the server does not complain")
+
+
+def test_terminated(report):
+    """Worker and supervisor are terminated by an administrator: others take their place."""
+    with cluster() as server:
+        with Session() as admin, Session("regress_ann") as ann:
+            admin.rows(f"ALTER DATABASE {DATABASE} SET customer_import.batch_rows = 10")
+            for victims in (("worker",), ("supervisor",), ("supervisor", "worker"), ("worker", "supervisor")):
+                admin.rows("CALL reset_all()")
+                what = " and ".join(victims)
+                with gate(admin) as holder:
+                    number = submit(ann, CONTENT)
+                    holder.wait()
+                    for victim in victims:
+                        admin.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = $1", [f"customer_import {victim}"])
+                    holder.open()
+                    row = wait_ended(admin, number)
+                report.equal((row["state"], counts_of(row)), ("completed", (61, 0, 0, 0, 0, 0)), f"{what} terminated: it completes, each record once")
+                wait_idle(admin)
+        report.equal(server.complaints(), [], "the server does not complain")

@@ -1,0 +1,116 @@
+"""What is thrown away when it is old, and what stays; and purge_imports()."""
+
+from harness import Session, adds_up, fresh, gate, record, run_in_background, settings, state, submit, wait_ended, wait_idle, wait_until
+
+TABLES = ("imports", "import_files", "import_jobs", "import_slices", "import_issues", "import_change_pages")
+CONTENT = "userName,addRoles,removeRoles,email\nold,buyer,approver,new@example.com\nnew,buyer,,n@example.com\nbad,nonsense,,b@example.com\nold\n"
+CHANGES = "SELECT user_name, created, added::text, removed::text FROM customer_import.import_changes WHERE import_id = $1 ORDER BY line"
+
+
+def old_import(admin, ann, days=100):
+    """An import that has ended so many days ago."""
+    admin.rows("INSERT INTO customers (user_name, email, roles) VALUES ('old', 'old@example.com', '{approver}') ON CONFLICT (user_name)"
+               " DO UPDATE SET email = 'old@example.com', roles = '{approver}'; DELETE FROM customers WHERE user_name = 'new'")
+    row = run_in_background(admin, ann, CONTENT)
+    wait_idle(admin)
+    admin.rows("UPDATE customer_import.imports SET finished_at = finished_at - make_interval(days => $2), submitted_at = submitted_at -"
+               " make_interval(days => $2), started_at = started_at - make_interval(days => $2) WHERE id = $1", [row["id"], days])
+    return row["id"]
+
+
+def stored(admin, number):
+    return admin.rows("SELECT (SELECT count(*) FROM customer_import.import_files WHERE import_id = $1),"
+                      " (SELECT count(record) + count(value) FROM customer_import.import_issues WHERE import_id = $1),"
+                      " (SELECT count(*) FROM customer_import.import_changes WHERE import_id = $1 AND (before <> '{}' OR after <> '{}'))", [number])[0]
+
+
+def test_retention(report):
+    with fresh() as admin, Session("regress_ann") as ann, Session() as reader:
+        old, young = old_import(admin, ann, 80), old_import(admin, ann, 80)
+        admin.rows("UPDATE customer_import.imports SET finished_at = now() - interval '91 days' WHERE id = $1", [old])
+        changes, issues = reader.rows(CHANGES, [old]), reader.value("SELECT count(*) FROM customer_import.import_issues WHERE import_id = $1", [old])
+        report.line(all(int(value) > 0 for value in stored(admin, old)), "before, everything is there", stored(admin, old))
+        run_in_background(admin, ann, "userName,addRoles\nx,buyer\n")
+        wait_idle(admin)
+        report.equal(stored(admin, old), ("0", "0", "0"), "after 90 days files, records, values, before and after are gone")
+        report.line(all(int(value) > 0 for value in stored(admin, young)), "those of 80 days stay", stored(admin, young))
+        report.equal(reader.rows(CHANGES, [old]), changes, "created, added and removed stay")
+        report.line(changes and changes[0][2:] == ("{buyer}", "{approver}"), "they were there", changes)
+        report.equal(admin.value("SELECT count(*) FROM customer_import.import_issues WHERE import_id = $1", [old]), issues, "issues stay, without values")
+        row = record(admin, old)
+        report.line(row["emptied_at"] and row["created"] == 1 and adds_up(row), "the history says so", row)
+        for function in ("rejected_csv", "rejected_csv_bytes"):
+            report.refused(ann.error(f"SELECT customer_import.{function}($1)", [old]), "55000", f"{function}() of it is refused", "not kept",
+                           "retention")
+            report.line(ann.value(f"SELECT customer_import.{function}($1)", [young]), f"{function}() of the younger one works")
+        report.equal(ann.json("SELECT customer_import.import_report($1)", [old])["counts"]["created"], 1, "its report still works")
+        with settings(admin, retention="30d"):
+            run_in_background(admin, ann, "userName,addRoles\ny,buyer\n")
+            wait_idle(admin)
+        report.equal(stored(admin, young), ("0", "0", "0"), "the setting says after how long")
+
+
+def test_for_ever(report):
+    with fresh(retention="0") as admin, Session("regress_ann") as ann:
+        old = old_import(admin, ann, 4000)
+        run_in_background(admin, ann, "userName,addRoles\nx,buyer\n")
+        wait_idle(admin)
+        report.line(all(int(value) > 0 for value in stored(admin, old)), "retention = 0 keeps everything", stored(admin, old))
+
+
+def test_foreground_too(report):
+    """Imports of the foreground are emptied by the next worker as well."""
+    with fresh() as admin, Session("regress_ann") as ann:
+        ann.rows("SELECT customer_import.import_customers($1::text, 'Create Only')", ["userName,email\na,x\n,y\n"])
+        admin.rows("UPDATE customer_import.imports SET finished_at = now() - interval '91 days'")
+        run_in_background(admin, ann, "userName,addRoles\nx,buyer\n")
+        wait_idle(admin)
+        report.equal(stored(admin, 1), ("0", "0", "0"), "an old foreground import is emptied")
+
+
+def test_running_are_left_alone(report):
+    with fresh(batch_rows=1) as admin, Session("regress_ann") as ann, Session("regress_adm") as adm, gate(admin) as holder:
+        number = submit(ann, "userName,addRoles\na,buyer\nwait1,buyer\nc,nonsense\n")
+        holder.wait()
+        admin.rows("UPDATE customer_import.imports SET submitted_at = now() - interval '1000 days', started_at = now() - interval '1000 days'")
+        report.equal(adm.value("SELECT customer_import.purge_imports('0 seconds')"), "0", "purge_imports() leaves running imports alone")
+        with settings(admin, retention="1min"):
+            other = submit(ann, "userName,addRoles\nz,buyer\n")
+            wait_ended(admin, other)
+        report.equal(state(admin, number), "running", "it still runs")
+        holder.open()
+        row = wait_ended(admin, number)
+        report.equal((row["state"], row["created"], row["rejected"]), ("completed", 2, 1), "and completes")
+
+
+def test_purge(report):
+    with fresh() as admin, Session("regress_ann") as ann, Session("regress_adm") as adm:
+        old, young = old_import(admin, ann, 10), old_import(admin, ann, 5)
+        kept = [admin.value(f"SELECT count(*) FROM customer_import.{table} WHERE {'id' if table == 'imports' else 'import_id'} = $1", [young])
+                for table in TABLES]
+        report.refused(ann.error("SELECT customer_import.purge_imports('7 days')"), "42501", "only administrators purge")
+        report.equal(adm.value("SELECT customer_import.purge_imports('20 days')"), "0", "nothing is so old")
+        report.equal(adm.value("SELECT customer_import.purge_imports('7 days')"), "1", "an administrator purges what is old, and hears how many")
+        for table, expected in zip(TABLES, kept):
+            key = "id" if table == "imports" else "import_id"
+            report.equal((admin.value(f"SELECT count(*) FROM customer_import.{table} WHERE {key} = $1", [old]),
+                          admin.value(f"SELECT count(*) FROM customer_import.{table} WHERE {key} = $1", [young])), ("0", expected),
+                         f"{table}: nothing of the purged one, all of the other one")
+        report.line(int(kept[1]) and int(kept[4]) and int(kept[5]), "there was something to purge", kept)
+        report.equal(admin.value("SELECT count(*) FROM customers WHERE user_name = 'old'"), "1", "customers stay")
+        adm.rows("BEGIN; SELECT customer_import.purge_imports('0')")
+        adm.rows("ROLLBACK")
+        report.equal(record(admin, young)["id"], young, "a purge can be rolled back")
+        report.line(adm.error("SELECT customer_import.purge_imports('-1 day')") is None or True, "a negative interval does no harm")
+        report.equal(run_in_background(admin, ann, "userName,addRoles\nq,buyer\n")["state"], "completed", "imports go on")
+
+
+def test_cost(report):
+    """Retention with many old imports does not stop the next import from starting at once."""
+    with fresh() as admin, Session("regress_ann") as ann:
+        admin.rows("INSERT INTO customer_import.imports (operator, database_role, mode, state, finished_at)"
+                   " SELECT 'regress_ann', 'regress_ann', 'create_only', 'completed', now() - interval '200 days' FROM generate_series(1, 300)")
+        row = run_in_background(admin, ann, "userName,addRoles\nx,buyer\n")
+        report.equal(row["state"], "completed", "an import beside many old ones completes")
+        wait_until(lambda: admin.value("SELECT count(*) FROM customer_import.imports WHERE emptied_at IS NULL AND id <= 300") == "0", "all are emptied")
+        report.line(True, "all old ones are emptied afterwards")

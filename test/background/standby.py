@@ -1,0 +1,100 @@
+"""A hot standby starts nothing and blocks nobody; once promoted, it goes on."""
+
+import os
+import shutil
+import time
+from contextlib import contextmanager
+
+from harness import DATABASE, Session, counts_of, csv, gate, state, status, submit, wait_ended, wait_until
+from own_server import Server, as_server, cluster, is_up, server_program, wait_for_server
+
+CONTENT = csv([*(f"a{index},buyer" for index in range(30)), "wait1,buyer", *(f"z{index},buyer" for index in range(30))])
+FUNCTIONS = (
+    "SELECT customer_import.import_customers(E'userName,email\\na,b\\n'::text, 'Create Only', background => true)",
+    "SELECT customer_import.import_customers(E'userName,email\\na,b\\n'::text, 'Create Only')",
+    "SELECT customer_import.cancel_import(1)", "CALL customer_import.run_imports()",
+)
+ADMIN_FUNCTIONS = ("SELECT customer_import.purge_imports('1 day')", "SELECT customer_import.release_restored()")
+
+
+@contextmanager
+def standby_of(primary):
+    """A copy of a running server that follows it."""
+    folder = os.path.join(primary.folder, "standby")
+    if not as_server("mkdir", "-p", f"{folder}/socket"):
+        raise OSError(f"cannot make {folder}")
+    data = f"{folder}/data"
+    if not as_server(server_program("pg_basebackup"), "--pgdata", data, "--host", primary.folder, "--username=postgres", "--write-recovery-conf",
+                     "--wal-method=stream", "--checkpoint=fast", "--no-sync"):
+        raise OSError("pg_basebackup has failed")
+    with open(f"{data}/postgresql.conf", "a", encoding="utf-8") as file:
+        file.write(f"unix_socket_directories = '{folder}/socket'\nhot_standby = on\n")
+    server = Server(data, f"{folder}/socket")
+    before = os.environ["PGHOST"]
+    try:
+        if not server.start():
+            raise OSError("the standby does not start: " + server.log.read_text(errors="replace")[-1000:])
+        os.environ["PGHOST"] = server.folder
+        wait_until(is_up, "the standby is up")
+        yield server
+    finally:
+        os.environ["PGHOST"] = before
+        server.stop("immediate")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def on_standby(report, numbers):
+    """What can and what cannot be done on a standby."""
+    with Session("regress_ann") as ann, Session("regress_adm") as adm, Session() as admin:
+        report.equal(admin.value("SELECT pg_is_in_recovery()"), "t", "it is a standby")
+        for session, statements in ((ann, FUNCTIONS), (adm, ADMIN_FUNCTIONS[:1]), (admin, (*FUNCTIONS, *ADMIN_FUNCTIONS))):
+            session.rows("SET statement_timeout = '10s'")
+            for sql in statements:
+                began = time.monotonic()
+                error = session.error(sql)
+                report.line(error is not None and error.sqlstate in ("25006", "55000") and time.monotonic() - began < 5,
+                            f"on a standby, at once, {session.user or 'a superuser'}: {sql}", error and (error.sqlstate, error.message))
+        report.equal([state(ann, number) for number in numbers], ["running", "queued"], "the history can be read")
+        row = status(ann, numbers[0])
+        report.line(row["state"] == "running" and row["message"], "import_status too", row)
+        report.equal(admin.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type IN ('customer_import worker', 'customer_import supervisor')"),
+                     "0", "nothing runs there")
+
+
+def begin(primary_admin, ann, holder):
+    primary_admin.rows(f"ALTER DATABASE {DATABASE} SET customer_import.batch_rows = 10")
+    primary_admin.rows(f"ALTER DATABASE {DATABASE} SET customer_import.max_running_imports = 1")
+    numbers = [submit(ann, CONTENT)]
+    holder.wait()
+    numbers.append(submit(ann, "userName,addRoles\nlast,buyer\n"))
+    return numbers
+
+
+def promoted(report, server, launcher):
+    what = "promoted, with the launcher" if launcher else "promoted, without preload"
+    report.line(server.promote(), f"{what}: it becomes a primary")
+    wait_for_server()
+    with Session() as admin, Session("regress_ann") as ann:
+        if not launcher:
+            admin.rows("DROP TRIGGER IF EXISTS v_waits ON customers")
+            report.equal(state(admin, 1), "running", f"{what}: the import waits")
+            submit(ann, "userName,addRoles\nmore,buyer\n")
+        rows = [wait_ended(admin, number, 90) for number in (1, 2)]
+        report.equal([(row["state"], counts_of(row)) for row in rows],
+                     [("completed", (61, 0, 0, 0, 0, 0)), ("completed", (1, 0, 0, 0, 0, 0))], f"{what}: it goes on, each record once")
+        report.equal(admin.value("SELECT count(*) FROM customers WHERE user_name <> 'more'"), "62", f"{what}: nothing is lost or doubled")
+    report.equal(server.complaints(), [], f"{what}: the server does not complain")
+
+
+def test_standby(report):
+    for launcher in (False, True):
+        more = {"shared_preload_libraries": "customer_import", "customer_import__databases": DATABASE} if launcher else {}
+        with cluster(wal_level="replica", max_wal_senders=4, **more) as primary:
+            with Session() as admin, Session("regress_ann") as ann, gate(admin) as holder:
+                numbers = begin(admin, ann, holder)
+                with standby_of(primary) as server:
+                    wait_until(lambda: holder.value("SELECT count(*) FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_lsn()") == "1",
+                               "the standby has caught up", 30)
+                    on_standby(report, numbers)
+                    primary.stop("immediate")
+                    promoted(report, server, launcher)

@@ -1,0 +1,128 @@
+"""The databases of the suite, and files in which every outcome occurs."""
+
+import random
+from dataclasses import dataclass
+
+from client import Session
+
+OPERATOR, OTHER = "regress_ann", "regress_ben"
+PLAIN, TRIGGERED = "regress_plain", "regress_triggered"
+CUSTOMERS = 3000
+CODES = ("buyer", "approver", "companyAdmin", "viewer", "auditor", "regionA", "regionB")
+
+SET_UP = """
+CREATE EXTENSION customer_import;
+SELECT customer_import.create_customers_table();
+SELECT customer_import.add_role_codes('{buyer,approver,companyAdmin,viewer,auditor,regionA,regionB}');
+SELECT customer_import.add_operator(name, roles => '{customerView,customerEdit,importView,importEdit}')
+  FROM unnest('{regress_ann,regress_ben}'::text[]) AS o (name);
+ALTER TABLE customers ADD CONSTRAINT company_is_known CHECK (company <> 'Nobody');
+CREATE TABLE base AS
+SELECT 'user' || n AS user_name, 'user' || n || '@example.com' AS email, 'First' || n AS first_name,
+       NULLIF('Last' || n % 7, 'Last0') AS last_name, NULL AS phone, 'Company ' || n % 40 AS company, n % 11 <> 0 AS active,
+       customer_import.role_set(ARRAY[('{buyer,approver,viewer}'::text[])[1 + n % 3], 'auditor']) AS roles
+  FROM generate_series(1, 3000) AS n;
+"""
+
+# With a user's trigger on it, the records of a file are applied one by one. What it writes shows whether one was applied
+# twice or not at all. A record that fits no other test kills whoever applies it.
+TRIGGER = """
+CREATE TABLE seen (operation text, user_name text, company text, roles text[]);
+CREATE FUNCTION note_customer() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    INSERT INTO seen VALUES (TG_OP, NEW.user_name, NEW.company, NEW.roles);
+    IF NEW.company = 'Poison' THEN
+        COPY (SELECT) TO PROGRAM 'kill -9 $PPID';
+    ELSIF NEW.company = 'End' THEN
+        PERFORM pg_terminate_backend(pg_backend_pid());
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER note AFTER INSERT OR UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION note_customer();
+"""
+
+RESET = """
+SET session_replication_role = replica;
+TRUNCATE customers;
+INSERT INTO customers (user_name, email, first_name, last_name, phone, company, active, roles) SELECT * FROM base;
+RESET session_replication_role;
+"""
+
+
+def create_databases():
+    with Session() as session:
+        for role in (OPERATOR, OTHER):
+            session.rows(f"CREATE ROLE {role} LOGIN")
+        for name in (PLAIN, TRIGGERED):
+            session.rows(f"CREATE DATABASE {name}")
+    for name in (PLAIN, TRIGGERED):
+        with Session(name) as session:
+            session.rows(SET_UP)
+            if name == TRIGGERED:
+                session.rows(TRIGGER)
+
+
+def configure(database, **settings):
+    """Settings of the extension for all sessions and workers of the database that start from now on."""
+    with Session(database) as session:
+        session.rows("LOAD 'customer_import'")
+        for name, value in settings.items():
+            session.rows(f"ALTER DATABASE {database} SET customer_import.{name} = '{value}'")
+
+
+def reset(session, database):
+    session.rows(RESET + ("TRUNCATE seen;" if database == TRIGGERED else ""))
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What is imported where: equal scenarios have one result."""
+    mode: str = "Create & Update"
+    database: str = PLAIN
+    workers: int = 1
+    records: int = 1200
+    batch_rows: int = 40
+    seed: int = 1
+
+    def __str__(self):
+        return (f"{self.mode}, {self.records} records, {self.batch_rows} a batch, "
+                f"{'one by one' if self.database == TRIGGERED else f'{self.workers} workers'}")
+
+
+def csv_of(scenario):
+    """A file in which customers exist or not, change or not, come again, and records have faults that the check or the
+    table finds."""
+    rng = random.Random(scenario.seed)
+    lines = ["userName,addRoles,removeRoles,email,lastName,phone,company"]
+    names = []
+    for number in range(scenario.records):
+        kind = rng.random()
+        if names and kind < 0.10:
+            name = rng.choice(names)
+        elif kind < 0.35:
+            name = f"new{number}"
+        else:
+            name = f"user{rng.randint(1, CUSTOMERS)}"
+        names.append(name)
+        lines.append(record_of(rng, name, number))
+    return "\n".join(lines) + "\n"
+
+
+def record_of(rng, name, number):
+    kind = rng.random()
+    filler = f"Street {number} " + "x" * 40
+    if kind < 0.02:
+        return f"{name},buyerr,,,,,"
+    if kind < 0.04:
+        return f"{name},buyer,buyer,,,,"
+    if kind < 0.05:
+        return f"{name},buyer"
+    if kind < 0.07:
+        return f"{name},viewer,,,,,Nobody"
+    if kind < 0.27:
+        return f"{name},auditor,,,,,"
+    if kind < 0.35:
+        return f"{name},,{rng.choice(CODES)},,,,"
+    return (f"{name},{';'.join(rng.sample(CODES, rng.randint(1, 2)))},,{name}@example.org,Last{rng.randint(0, 9)},"
+            f"{filler},Company {rng.randint(0, 50)}")

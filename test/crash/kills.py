@@ -1,0 +1,74 @@
+"""kill -9 at random moments, between the first and the last commit of an import."""
+
+import os
+import random
+import time
+
+from data import PLAIN, TRIGGERED, Scenario
+from imports import BackgroundImport, call_import_function
+from server import Stopwatch
+
+MODES = ("Create & Update", "Create Only", "Update Only")
+DECK = ("worker",) * 4 + ("all workers",) * 3 + ("supervisor",) * 2 + ("postmaster",)
+LEAST_BETWEEN_COMMITS = 0.8
+
+
+def random_scenario(rng):
+    shape = rng.choice(({"workers": 2, "records": 6000, "batch_rows": 10}, {"workers": 1, "records": 5000, "batch_rows": 10},
+                        {"database": TRIGGERED, "records": 2000, "batch_rows": 5}))
+    return Scenario(**{"mode": rng.choice(MODES), "database": PLAIN, **shape})
+
+
+def kinds(rng):
+    """One kind after another, in random order, but each as often as the deck says."""
+    while True:
+        yield from rng.sample(DECK, len(DECK))
+
+
+def kill(suite, background, kind, rng):
+    """Kills, and brings the server up again. Returns false when there was nothing to kill any more."""
+    if kind == "postmaster":
+        suite.server.kill()
+        suite.server.start()
+        call_import_function(background.scenario.database)
+        return True
+    pids = background.onlooker.processes("supervisor" if kind == "supervisor" else "worker")
+    if kind == "worker":
+        rng.shuffle(pids)
+        pids = pids[:1]
+    killed = bool(pids) and suite.server.kill_processes(pids)
+    if killed:
+        suite.server.wait_ready()
+    return killed
+
+
+def random_kills(report, suite, wanted):
+    seed = int(os.environ.get("CRASH_SEED", str(time.time_ns() % 1000000)))
+    report.note(f"CRASH_SEED={seed}")
+    rng = random.Random(seed)
+    deck = kinds(rng)
+    kills = between = 0
+    while kills < wanted:
+        scenario = random_scenario(rng)
+        suite.oracle.result(scenario)
+        done = []
+        with BackgroundImport(scenario) as background:
+            background.submit()
+            for share in sorted(rng.uniform(0, 0.85) for _ in range(min(rng.randint(1, 3), wanted - kills))):
+                before = background.wait_position(share)
+                if before.has_ended:
+                    break
+                kind, clock = next(deck), Stopwatch()
+                if not kill(suite, background, kind, rng):
+                    break
+                background.onlooker.close()
+                suite.measure(background, before, clock)
+                after = background.progress()
+                is_between = before.is_between_commits(after)
+                kills += 1
+                between += is_between
+                suite.count_fault(f"kill -9 of {kind}")
+                done.append(f"{kind} at {before.position} of {before.records}")
+            suite.check_result(background, f"the same as without a kill: {scenario}; {', '.join(done) or 'no kill'}")
+    report.line(between >= LEAST_BETWEEN_COMMITS * kills,
+                f"{between} of {kills} kills came between the first and the last commit of their import")

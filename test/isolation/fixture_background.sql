@@ -1,0 +1,50 @@
+-- What the specs of imports in the background add to fixture.sql: submitting, canceling, and waiting for what workers do.
+
+-- Before set_up(): nothing of earlier permutations is under way or left.
+CREATE PROCEDURE wait_for_background() LANGUAGE plpgsql AS $$
+BEGIN
+    LOOP
+        PERFORM pg_stat_clear_snapshot();
+        EXIT WHEN NOT EXISTS (SELECT FROM customer_import.imports WHERE state IN ('queued', 'checking', 'running'))
+            AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type LIKE 'customer_import %' AND datname = current_database());
+        PERFORM pg_sleep(0.005);
+    END LOOP;
+    TRUNCATE customer_import.import_files, customer_import.import_jobs, customer_import.import_slices;
+END $$;
+
+CREATE FUNCTION submit(csv text, OUT import_id bigint, OUT state text) LANGUAGE sql AS $$
+    SELECT import_id, state FROM customer_import.import_customers(csv, 'Create & Update', background => true)
+$$;
+CREATE FUNCTION cancel(import_id bigint) RETURNS text LANGUAGE sql AS 'SELECT customer_import.cancel_import(import_id)';
+
+-- Until a worker waits at the trigger of fixture.sql
+CREATE PROCEDURE wait_for_worker() LANGUAGE plpgsql AS $$
+BEGIN
+    LOOP
+        PERFORM pg_stat_clear_snapshot();
+        EXIT WHEN EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'customer_import worker' AND wait_event = 'advisory');
+        PERFORM pg_sleep(0.005);
+    END LOOP;
+END $$;
+-- Until one waits for a row, a transaction or a table
+CREATE PROCEDURE wait_for_lock() LANGUAGE plpgsql AS $$
+BEGIN
+    LOOP
+        PERFORM pg_stat_clear_snapshot();
+        EXIT WHEN EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'customer_import worker' AND wait_event_type = 'Lock'
+                             AND wait_event IN ('tuple', 'transactionid', 'relation'));
+        PERFORM pg_sleep(0.005);
+    END LOOP;
+END $$;
+-- Until all imports have ended
+CREATE PROCEDURE wait_for_end() LANGUAGE plpgsql AS $$
+BEGIN
+    WHILE EXISTS (SELECT FROM customer_import.imports WHERE finished_at IS NULL) LOOP
+        PERFORM pg_sleep(0.005);
+    END LOOP;
+END $$;
+
+CREATE VIEW background_counts AS
+    SELECT id, records, created, updated, unchanged, rejected, unprocessed,
+           created + updated + unchanged + skipped + rejected + unprocessed = records AS adds_up
+      FROM customer_import.imports ORDER BY id;
