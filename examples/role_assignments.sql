@@ -1,7 +1,8 @@
 -- A customers table with 9,800 customers who hold some roles already.
 CREATE EXTENSION customer_import;
 SELECT customer_import.create_customers_table(),
-       customer_import.add_role_codes('{approver,buyer,companyAdmin,invoiceView,orderView,quoteRequest}');
+       customer_import.add_role_codes('{approver,buyer,companyAdmin,invoiceView,orderView,quoteRequest}'),
+       customer_import.add_operator(current_user, email => 'operator@example.com');
 INSERT INTO customers (user_name, roles)
 SELECT format('user%s@example.com', to_char(n, 'FM00000')),
        (ARRAY['{}', '{buyer}', '{approver,buyer}', '{buyer,quoteRequest}'])[n % 4 + 1]::text[]

@@ -14,10 +14,11 @@ unset "${!PG@}" MAKEFLAGS MAKELEVEL
 export PG_CONFIG=$pg_config PG_VERSION=$pg_version PGCLIENTENCODING=UTF8 LC_ALL=C.UTF-8
 
 # shellcheck disable=SC2034  # the lists are for those who source this
-demo_packages=("postgresql-$pg_version" "postgresql-server-dev-$pg_version" libcsv-dev libutf8proc-dev g++ make)
+demo_packages=("postgresql-$pg_version" "postgresql-server-dev-$pg_version" libcsv-dev libutf8proc-dev g++ make
+               cmake libpq-dev libcurl4-openssl-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev)
 # shellcheck disable=SC2034
-check_packages=("${demo_packages[@]}" cmake clang libclang-rt-14-dev libgtest-dev "postgresql-$pg_version-pgtap"
-                libtap-parser-sourcehandler-pgtap-perl python3 python3-psycopg2 pgbouncer)
+check_packages=("${demo_packages[@]}" clang libclang-rt-14-dev libgtest-dev "postgresql-$pg_version-pgtap"
+                libtap-parser-sourcehandler-pgtap-perl python3 python3-psycopg2 pgbouncer openssl postfix)
 
 # The caller's standard error, also for what runs with its output in a log.
 exec 4>&2
@@ -87,12 +88,20 @@ allow_services() {
     as_root rm -f "$service_policy"
 }
 
+# A mail server that is installed for the tests gets no configuration: it takes no mail of this machine.
+leave_mail_alone() {
+    [[ " $* " == *' postfix '* ]] || return 0
+    echo 'postfix postfix/main_mailer_type select No configuration' | as_root debconf-set-selections
+}
+
 # Services of the given packages, which were installed just now, stay off also at the next boot.
 disable_services() {
     local package
     command -v systemctl >/dev/null || return 0
     for package in "$@"; do
-        [[ $package != pgbouncer ]] || as_root systemctl --quiet disable pgbouncer.service || true
+        case $package in
+            pgbouncer | postfix) as_root systemctl --quiet disable "$package.service" || true ;;
+        esac
     done
 }
 
@@ -107,8 +116,8 @@ install_packages() {
     mapfile -t missing < <(missing_packages "$@")
     ((${#missing[@]})) || return 0
     command -v apt-get >/dev/null || fail "This needs apt, or these packages: ${missing[*]}"
-    apt_get update && forbid_main_cluster && forbid_services &&
-        apt_get install --no-install-recommends "${missing[@]}" || return
+    apt_get update && forbid_main_cluster && forbid_services && leave_mail_alone "${missing[@]}" &&
+        apt_get install --no-install-recommends --no-remove "${missing[@]}" || return
     allow_main_cluster
     allow_services
     disable_services "${missing[@]}"
@@ -121,6 +130,12 @@ build_and_install() {
     [[ -x $PG_CONFIG ]] || fail "There is no $PG_CONFIG; name yours with PG_CONFIG=..."
     make -C "$root_dir" -j"$(nproc)" PG_CONFIG="$PG_CONFIG" &&
         as_root make -C "$root_dir" install PG_CONFIG="$PG_CONFIG"
+}
+
+# Builds the mailer as the caller, and prints nothing; it stands in build/mailer then.
+build_mailer() {
+    cmake -S "$root_dir" -B "$root_dir/build/mailer" -DCMAKE_BUILD_TYPE=Release &&
+        cmake --build "$root_dir/build/mailer" --target customer-import-mailer --parallel "$(nproc)"
 }
 
 # Runs a command with its output in a file, and shows the end of that file only if the command fails. The functions

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/spreadsheet_csv.h"
 #include "core/text.h"
 #include "core/user_name.h"
 
@@ -127,7 +128,10 @@ std::variant<HeaderMap, Refusal> HeaderMap::create(std::span<const std::string_v
             map.warnings_.push_back("column " + std::to_string(column + 1) + " has no name and was ignored");
             continue;
         }
-        if (name.starts_with('_')) continue;
+        if (name.starts_with('_')) {
+            if (equal_ignoring_ascii_case(name, kEscapedColumn)) map.escaped_column_ = static_cast<int>(column);
+            continue;
+        }
         const std::string wanted = comparable(name);
         const int index = find_field(names, wanted);
         if (index == kIgnored) {

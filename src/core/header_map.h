@@ -45,12 +45,16 @@ public:
     // True when the header names a field of that kind.
     bool has(FieldKind kind) const;
 
+    // The column `_escaped`, or kIgnored: it says which cells of a record are escaped (core/spreadsheet_csv).
+    int escaped_column() const { return escaped_column_; }
+
     const std::vector<std::string>& warnings() const { return warnings_; }
 
 private:
     const std::vector<Field>* fields_ = nullptr;
     std::vector<int> columns_;
     std::vector<int> value_fields_;
+    int escaped_column_ = kIgnored;
     std::vector<std::string> warnings_;
 };
 

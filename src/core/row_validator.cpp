@@ -1,5 +1,7 @@
 #include "core/row_validator.h"
 
+#include "core/spreadsheet_csv.h"
+
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -37,11 +39,17 @@ Status RowValidator::validate(const CsvRecord& record, Batch& batch, std::vector
     check_shape(record, issues);
     if (!issues.empty()) return {};
     start_record();
+    const std::string_view escaped =
+        header_.escaped_column() == HeaderMap::kIgnored
+            ? std::string_view()
+            : record.fields[static_cast<std::size_t>(header_.escaped_column())];
     for (std::size_t column = 0; column < record.fields.size(); ++column) {
         const int index = header_.columns()[column];
         if (index == HeaderMap::kIgnored) continue;
         const Field& field = header_.fields()[static_cast<std::size_t>(index)];
-        if (Status refusal = read_field(field, record.fields[column], record.line, issues)) return refusal;
+        std::string_view cell = record.fields[column];
+        if (!escaped.empty() && names_escaped_field(escaped, field.name)) cell = unescape_formula(cell);
+        if (Status refusal = read_field(field, cell, record.line, issues)) return refusal;
     }
     check_conflicts(issues);
     if (issues.empty()) add_to(batch, record);

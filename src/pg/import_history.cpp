@@ -1,5 +1,6 @@
 #include "pg/import_history.h"
 
+#include "pg/outbox.h"
 #include "pg/statement.h"
 
 namespace customer_import::pg {
@@ -59,8 +60,9 @@ std::optional<ImportResult> find_earlier_import(const std::string& operator_name
     return earlier;
 }
 
-void finish_import(std::int64_t import_id, const std::string& state, const std::string& message,
-                   const Counts& counts) {
+std::string finish_import(std::int64_t import_id, const std::string& state, const std::string& text,
+                          const Counts& counts) {
+    const std::string message = text + queue_report(import_id);
     {
         OwnerScope owner;
         execute("UPDATE customer_import.imports SET state = $2, message = $3, records = $4, created = $5, updated = $6,"
@@ -73,6 +75,7 @@ void finish_import(std::int64_t import_id, const std::string& state, const std::
                  parameter(counts.unprocessed)});
     }
     announce_import(import_id, state, message);
+    return message;
 }
 
 void announce_import(std::int64_t import_id, std::string_view state, std::string_view message) {

@@ -211,7 +211,7 @@ ImportResult ImportRun::finish() {
     }
     result_.counts = counts_;
     issues_.write(result_.import_id, failed());
-    finish_import(result_.import_id, result_.state, result_.message, counts_);
+    result_.message = finish_import(result_.import_id, result_.state, result_.message, counts_);
     return result_;
 }
 

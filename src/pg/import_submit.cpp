@@ -12,6 +12,7 @@
 #include "pg/import_run.h"
 #include "pg/import_worker.h"
 #include "pg/module.h"
+#include "pg/outbox.h"
 #include "pg/retention.h"
 #include "pg/slice_run.h"
 #include "pg/statement.h"
@@ -209,6 +210,7 @@ std::int64_t release_restored() {
                            "       message = 'Import ' || i.id || ' goes on.'"
                            "  FROM customer_import.import_jobs AS j WHERE j.import_id = i.id AND i.state = 'held'");
     }
+    release_messages();
     if (released > 0) {
         start_after_commit();
     }

@@ -122,7 +122,7 @@ void forget_grant(const Privilege& privilege, std::string_view role) {
              parameter(std::string_view(privilege.name))});
 }
 
-// What the role needs: names of rights, "operator" and "gateway".
+// What the role needs: names of rights, "operator", "gateway" and "mailer".
 std::vector<std::string> find_needs(std::string_view role) {
     OwnerScope owner;
     std::vector<std::string> needs;
@@ -139,6 +139,9 @@ std::vector<std::string> find_needs(std::string_view role) {
     }
     if (!query("SELECT FROM customer_import.gateways WHERE name = $1", {parameter(role)}).empty()) {
         needs.emplace_back("gateway");
+    }
+    if (!query("SELECT FROM customer_import.mailers WHERE name = $1", {parameter(role)}).empty()) {
+        needs.emplace_back("mailer");
     }
     return needs;
 }

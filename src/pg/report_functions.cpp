@@ -1,4 +1,6 @@
 // What users read of an import's history: the rejected records as a file, and the change log as rows.
+#include "pg/report_functions.h"
+
 #include <algorithm>
 #include <string>
 
@@ -86,6 +88,11 @@ std::string readable(std::string_view text) {
     return result;
 }
 
+std::string decode(FileEncoding& encoding, std::string_view bytes) {
+    encoding.reset();
+    return readable(encoding.decode(bytes, true));
+}
+
 void check_varlena_size(const std::string& bytes) {
     if (bytes.size() > MaxAllocSize - VARHDRSZ) {
         throw ImportError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "the rejected records are too large for one value", {},
@@ -136,6 +143,35 @@ void return_change(ReturnSetInfo* result, const Change& change) {
 }
 
 }  // namespace
+
+RejectedRecords read_rejected(std::int64_t import_id, std::size_t max_bytes) {
+    RejectedRecords rejected;
+    OwnerScope owner;
+    const std::vector<Row> imports = query(
+        "SELECT encode(header, 'hex'), delimiter, encoding,"
+        "       (SELECT count(DISTINCT s.line) FROM customer_import.import_issues AS s"
+        "         WHERE s.import_id = i.id AND s.outcome = 'rejected')"
+        "  FROM customer_import.imports AS i WHERE i.id = $1 AND i.emptied_at IS NULL",
+        {parameter(import_id)});
+    if (imports.empty()) {
+        return rejected;
+    }
+    FileEncoding encoding(*imports.front()[2]);
+    rejected.header = decode(encoding, from_hex(imports.front()[0]));
+    rejected.delimiter = imports.front()[1].value_or(",").front();
+    rejected.total = std::stoll(*imports.front()[3]);
+    for (const Row& row : query(
+             "SELECT r.line, r.record, r.error FROM ("
+             "    SELECT line, string_agg(encode(record, 'hex'), '') AS record,"
+             "           string_agg(message, '; ' ORDER BY issue_number) AS error,"
+             "           sum(sum(length(record))) OVER (ORDER BY line) AS bytes"
+             "      FROM customer_import.import_issues WHERE import_id = $1 AND outcome = 'rejected' GROUP BY line) AS r"
+             " WHERE r.bytes <= $2 ORDER BY r.line",
+             {parameter(import_id), parameter(static_cast<std::int64_t>(max_bytes))})) {
+        rejected.records.push_back({std::stoll(*row[0]), decode(encoding, from_hex(row[1])), *row[2]});
+    }
+    return rejected;
+}
 
 }  // namespace customer_import::pg
 

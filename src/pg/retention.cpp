@@ -9,7 +9,8 @@ namespace customer_import::pg {
 
 namespace {
 
-constexpr const char* kTables[] = {"import_files", "import_jobs", "import_slices", "import_issues", "import_change_pages"};
+constexpr const char* kTables[] = {"import_files", "import_jobs", "import_slices", "import_issues", "import_change_pages",
+                                   "email_outbox"};
 
 }  // namespace
 
@@ -24,6 +25,7 @@ void apply_retention() {
                                 {Parameter{INT4OID, Int32GetDatum(retention_minutes), false}})) {
         const Parameter id = parameter(static_cast<std::int64_t>(std::stoll(*row[0])));
         execute("DELETE FROM customer_import.import_files WHERE import_id = $1", {id});
+        execute("UPDATE customer_import.email_outbox SET message = NULL WHERE import_id = $1 AND state = 'sent'", {id});
         execute("UPDATE customer_import.import_issues SET record = NULL, value = NULL WHERE import_id = $1", {id});
         execute("UPDATE customer_import.import_change_pages SET payload = customer_import._strip_change_page(payload)"
                 " WHERE import_id = $1",

@@ -41,7 +41,7 @@ CREATE TABLE customer_import.operator_privileges (
 COMMENT ON TABLE customer_import.operator_privileges IS
     'Which database privilege an operator is granted with which of his rights.';
 COMMENT ON COLUMN customer_import.operator_privileges.needs IS
-    'One of these rights is enough. operator: each has it; gateway: for roles that act as operators.';
+    'One of these rights is enough. operator: each has it; gateway: for roles that act as operators; mailer: for those that send messages.';
 
 CREATE TABLE customer_import.granted_privileges (
     role text COLLATE "C" NOT NULL,

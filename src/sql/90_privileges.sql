@@ -58,6 +58,9 @@ SELECT o.object, o.privilege, o.needs || '{gateway}'
         ('customer_import.cancel_import(bigint)', 'EXECUTE', '{import_customers}'),
         ('customer_import.run_imports()', 'EXECUTE', '{import_customers}'),
         ('customer_import.purge_imports(interval)', 'EXECUTE', '{administer}'),
+        ('customer_import.email_outbox', 'SELECT', '{administer}'),
+        ('customer_import.mailer_status', 'SELECT', '{administer}'),
+        ('customer_import.retry_message(bigint)', 'EXECUTE', '{administer}'),
         ('customer_import.add_role_codes(text[],boolean)', 'EXECUTE', '{administer}'),
         ('customer_import.alter_role_code(text,text,text,boolean)', 'EXECUTE', '{administer}'),
         ('customer_import.remove_role_codes(text[])', 'EXECUTE', '{administer}'),
@@ -69,3 +72,14 @@ SELECT o.object, o.privilege, o.needs || '{gateway}'
         ('customer_import._guard_customers()', 'EXECUTE', '{administer}'),
         ('customer_import.act_as(text)', 'EXECUTE', '{}')
        ) AS o (object, privilege, needs);
+
+-- What a mailer needs, and nobody else.
+INSERT INTO customer_import.operator_privileges (object, privilege, needs)
+SELECT o.object, 'EXECUTE', '{mailer}'
+  FROM (VALUES
+        ('customer_import.claim_message(interval)'),
+        ('customer_import.store_message(bigint,integer,bytea)'),
+        ('customer_import.message_sent(bigint,integer)'),
+        ('customer_import.message_failed(bigint,integer,text,boolean)'),
+        ('customer_import.next_message_at()')
+       ) AS o (object);

@@ -1,6 +1,6 @@
 -- Every function: volatility, strictness, parallel safety, language, and who may call it.
 BEGIN;
-SELECT plan(150);
+SELECT plan(174);
 
 CREATE ROLE regress_anybody;
 
@@ -48,6 +48,14 @@ INSERT INTO expected VALUES
     ('_strip_change_page(bytea)', 'i', true, 's', false),
     ('_running_imports()', 'v', false, 'r', false),
     ('_progress_bar(double precision)', 'i', true, 's', false),
+    ('grant_mailer(text)', 'v', false, 'u', false),
+    ('revoke_mailer(text)', 'v', false, 'u', false),
+    ('claim_message(interval)', 'v', true, 'u', false),
+    ('store_message(bigint,integer,bytea)', 'v', true, 'u', false),
+    ('message_sent(bigint,integer)', 'v', true, 'u', false),
+    ('message_failed(bigint,integer,text,boolean)', 'v', true, 'u', false),
+    ('next_message_at()', 'v', false, 'u', false),
+    ('retry_message(bigint)', 'v', true, 'u', false),
     ('is_admin()', 's', false, 'r', true),
     ('may_view_customers()', 's', false, 'r', true),
     ('may_edit_customers()', 's', false, 'r', true),

@@ -2,7 +2,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = error;
-SELECT plan(207);
+SELECT plan(208);
 
 CREATE ROLE regress_rls_ann;
 CREATE ROLE regress_rls_bob;
@@ -29,9 +29,9 @@ $$;
 -- The catalogue
 --
 SELECT is((SELECT relrowsecurity AND relforcerowsecurity FROM pg_class WHERE oid = name::regclass), true, 'row security is enabled and forced on ' || name)
-  FROM unnest('{public.customers,customer_import.imports,customer_import.import_issues,customer_import.import_change_pages,customer_import.import_files,customer_import.import_jobs,customer_import.import_slices,customer_import.operators}'::text[]) AS name;
+  FROM unnest('{public.customers,customer_import.imports,customer_import.import_issues,customer_import.import_change_pages,customer_import.import_files,customer_import.import_jobs,customer_import.import_slices,customer_import.email_outbox,customer_import.operators}'::text[]) AS name;
 SELECT set_eq($$SELECT relname::text FROM pg_class WHERE relnamespace = 'customer_import'::regnamespace AND relkind IN ('r', 'p') AND NOT (relrowsecurity AND relforcerowsecurity)$$,
-              ARRAY['role_codes', 'customers_table', 'customers_table_columns', 'gateways', 'operator_privileges', 'granted_privileges'], 'tables without it hold nothing of customers or imports');
+              ARRAY['role_codes', 'customers_table', 'customers_table_columns', 'gateways', 'mailers', 'operator_privileges', 'granted_privileges'], 'tables without it hold nothing of customers or imports');
 SELECT is_empty($$SELECT oid::regclass FROM pg_class WHERE relnamespace = 'customer_import'::regnamespace AND relkind IN ('v', 'm')
                      AND NOT (relkind = 'v' AND 'security_invoker=true' = ANY (COALESCE(reloptions, '{}')))$$, 'every view is security_invoker, and none is materialized');
 SELECT policies_are('public', 'customers', '{customer_import_select,customer_import_insert,customer_import_update,customer_import_delete}'::name[]);
@@ -59,6 +59,7 @@ SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'cu
 --
 DO $$BEGIN PERFORM customer_import.import_customers(E'userName,addRoles\nx1,buyer\nx2,byer\n', 'Create & Update'); END$$;
 DO $$BEGIN PERFORM customer_import.import_customers(E'userName,addRoles\nx1,buyer\n', 'Create & Update', background => true); END$$;
+INSERT INTO customer_import.email_outbox (import_id, operator, recipient, origin) VALUES (1, 'x', 'x@example.com', 'x');
 CREATE TEMPORARY TABLE bookkeeping AS
     SELECT c.relname AS name, a.attname AS first_column, c.relrowsecurity AS has_rls FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = 1
      WHERE c.relnamespace = 'customer_import'::regnamespace AND c.relkind = 'r';

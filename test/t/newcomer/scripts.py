@@ -11,7 +11,7 @@ from newcomer.harness import ROOT, check, check_equal, run
 
 def test_packages():
     readme = (ROOT / "README.md").read_text("utf-8")
-    listed = re.search(r"apt-get install --no-install-recommends \\\n(.*)\n", readme)[1].split()
+    listed = " ".join(re.findall(r"apt-get install --no-install-recommends \\\n(.*)\n", readme)).split()
     installed = run(["bash", "-c", f"source {ROOT}/scripts/lib.sh && echo \"${{demo_packages[@]}}\""]).stdout.split()
     check(sorted(listed) == sorted(installed), "README.md and scripts/demo install the same packages", listed, installed)
 

@@ -1,0 +1,57 @@
+// The loop: listen, look, send, wait. One message, one claim, one commit.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "mailer/backoff.h"
+#include "mailer/config.h"
+#include "mailer/outbox_client.h"
+#include "mailer/transport.h"
+
+namespace customer_import::mailer {
+
+class StopSignal;
+
+class Mailer {
+public:
+    Mailer(const Config& config, Transport& transport, const StopSignal& stop);
+
+    // Runs until it is stopped. Returns the exit status.
+    int run();
+    // Sends what is due. Returns 0 when all of it was sent, 1 when anything failed.
+    int run_once();
+    // Checks database, functions and transport. Returns the exit status.
+    int check();
+
+private:
+    enum class Pass {
+        done,         // nothing more is due
+        stopped,
+        unreachable,  // the transport is down
+        broken,       // the database is
+    };
+    Pass send_due();
+    bool connect();
+    Pass deliver(ClaimedMessage& message);
+    Pass record(const ClaimedMessage& message, const Delivery& delivery);
+    bool acknowledge();
+    void wait_after(Pass pass);
+
+    const Config& config_;
+    Transport& transport_;
+    const StopSignal& stop_;
+    OutboxClient client_;
+    Backoff database_delay_{std::chrono::seconds(60)};
+    Backoff transport_delay_{std::chrono::seconds(60)};
+    // Sent, but the database has not heard of it yet.
+    struct Acknowledgement {
+        std::int64_t id;
+        std::int32_t fence;
+    };
+    std::optional<Acknowledgement> unacknowledged_;
+    bool anything_failed_ = false;
+    bool ready_ = false;
+};
+
+}  // namespace customer_import::mailer

@@ -1,0 +1,310 @@
+#include "mailer/wording.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <utility>
+
+#include "core/text.h"
+#include "mailer/safe_text.h"
+
+namespace customer_import::mailer {
+
+namespace {
+
+constexpr std::size_t kMaxSubjectBytes = 160;
+constexpr std::int64_t kSecond = 1000000;
+
+struct Reason {
+    std::string_view code;
+    std::string_view title;
+    std::string_view advice;
+};
+
+constexpr std::array kReasons = {
+    Reason{"missing_user_name", "User name is missing", "Fill in the user name of these records."},
+    Reason{"invalid_user_name", "User name is not valid",
+           "A user name has 1 to 320 bytes and no control characters."},
+    Reason{"unknown_role", "Role code is not in the catalogue",
+           "Correct the spelling, or let an administrator add the code to the catalogue first."},
+    Reason{"role_not_grantable", "Role may not be given or taken by you",
+           "Privileged roles, and your own roles, are changed by administrators only."},
+    Reason{"conflicting_roles", "Role columns contradict each other",
+           "Use either roles, or addRoles and removeRoles, and each code in one of them only."},
+    Reason{"invalid_value", "Value does not fit its column", "Correct the value shown."},
+    Reason{"wrong_field_count", "Wrong number of fields",
+           "Put values that contain the delimiter in double quotes; each record has as many fields as the header."},
+    Reason{"invalid_encoding", "Text is not in the expected encoding",
+           "Save the file as UTF-8, or name its encoding with the option encoding."},
+    Reason{"malformed_record", "Quotes are broken",
+           "Put the whole field in double quotes and double those inside of it."},
+    Reason{"not_permitted", "Customer may not be changed by you",
+           "The customer is not visible to you, or the row may not be written. Ask an administrator."},
+    Reason{"database_error", "Refused by the database", "The message of the database says what is wrong."},
+    Reason{"already_exists", "Customer already exists", ""},
+    Reason{"not_found", "Customer does not exist", ""},
+    Reason{"changed_since", "Changed since the import", ""},
+    Reason{"still_referenced", "Other records still refer to the customer", ""},
+    Reason{"superseded", "A later import has changed this", ""},
+};
+
+const Reason* find_reason(std::string_view code) {
+    const auto* found = std::find_if(kReasons.begin(), kReasons.end(), [&](const Reason& r) { return r.code == code; });
+    return found == kReasons.end() ? nullptr : found;
+}
+
+std::string capitalised(std::string text) {
+    if (!text.empty() && text.front() >= 'a' && text.front() <= 'z') text.front() = static_cast<char>(text.front() - 32);
+    return text;
+}
+
+// Drops "See why: SELECT …", which next_steps() says in its own words.
+std::string_view without_next_step(std::string_view message) {
+    for (const std::string_view next : {" See why: ", " See every change: "}) {
+        const std::size_t start = message.rfind(next);
+        if (start != std::string_view::npos) message = message.substr(0, start);
+    }
+    return message;
+}
+
+std::int64_t applied(const MailReport& report) {
+    return report.counts.created + report.counts.updated + report.counts.deleted;
+}
+
+std::string mode_text(std::string_view mode) {
+    if (mode == "create_and_update") return "Create & Update";
+    if (mode == "create_only") return "Create Only";
+    if (mode == "update_only") return "Update Only";
+    return capitalised(std::string(mode));
+}
+
+std::string size_text(std::int64_t bytes) {
+    constexpr std::array<std::string_view, 4> kUnits = {"KB", "MB", "GB", "TB"};
+    if (bytes < 1000) return count_of(bytes, "byte");
+    double size = static_cast<double>(bytes);
+    std::size_t unit = 0;
+    for (size /= 1000; size >= 999.5 && unit + 1 < kUnits.size(); ++unit) size /= 1000;
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), size < 9.95 ? "%.1f " : "%.0f ", size);
+    return std::string(text.data()).append(kUnits[unit]);
+}
+
+std::string time_text(const ReportTime& time) {
+    constexpr std::array<const char*, 12> kMonths = {"January", "February", "March", "April", "May", "June", "July",
+                                                     "August", "September", "October", "November", "December"};
+    const std::chrono::sys_time<std::chrono::microseconds> utc{std::chrono::microseconds(time.unix_microseconds)};
+    const auto local = std::chrono::floor<std::chrono::minutes>(utc) + std::chrono::minutes(time.offset_minutes);
+    const auto midnight = std::chrono::floor<std::chrono::days>(local);
+    const std::chrono::year_month_day day(midnight);
+    const int offset = std::abs(time.offset_minutes);
+    std::array<char, 24> zone{};
+    std::snprintf(zone.data(), zone.size(), offset % 60 == 0 ? "%c%d" : "%c%d:%02d", time.offset_minutes < 0 ? '-' : '+',
+                  offset / 60, offset % 60);
+    const auto minute = static_cast<int>((local - midnight).count());
+    std::array<char, 80> text{};
+    std::snprintf(text.data(), text.size(), "%u %s %d, %02d:%02d UTC%s", static_cast<unsigned>(day.day()),
+                  kMonths[static_cast<unsigned>(day.month()) - 1], static_cast<int>(day.year()), minute / 60, minute % 60,
+                  time.offset_minutes == 0 ? "" : zone.data());
+    return text.data();
+}
+
+std::string duration_text(std::int64_t microseconds) {
+    std::array<char, 32> text{};
+    if (microseconds < kSecond / 100) return "under 0.01 s";
+    if (microseconds < 10 * kSecond) {
+        std::snprintf(text.data(), text.size(), "%.2f s", static_cast<double>(microseconds) / kSecond);
+        return text.data();
+    }
+    const std::int64_t seconds = (microseconds + kSecond / 2) / kSecond;
+    if (seconds < 60) return std::to_string(seconds) + " s";
+    if (seconds < 3600) return std::to_string(seconds / 60) + " min " + std::to_string(seconds % 60) + " s";
+    return format_count(seconds / 3600) + " h " + std::to_string(seconds % 3600 / 60) + " min";
+}
+
+std::string select_issues(const MailReport& report) {
+    return "SELECT line, column_name,\n       value, message, hint\n  FROM customer_import.import_issues\n WHERE import_id = " +
+           std::to_string(report.import_id) + "\n ORDER BY line;";
+}
+
+std::string select_changes(const MailReport& report) {
+    return "SELECT *\n  FROM customer_import.import_changes\n WHERE import_id = " + std::to_string(report.import_id) + ";";
+}
+
+void add_steps_for_rejects(const MailReport& report, std::string_view attachment, std::string_view note,
+                           std::vector<Step>& steps) {
+    const std::string issues = "See every rejected record and its reason:";
+    if (attachment.empty()) {
+        steps.push_back({"Correct these records in your file and import it again."
+                         " What was applied already will be unchanged or skipped then.", {}});
+        if (!note.empty()) steps.push_back({std::string(note), {}});
+        steps.push_back({issues, select_issues(report)});
+        return;
+    }
+    steps.push_back({"Open the attached file " + std::string(attachment) +
+                         ": it holds the rejected records; the column _error says what is wrong with each.", {}});
+    if (!note.empty()) steps.push_back({std::string(note), {}});
+    steps.push_back({"Mend the records there, keep the columns whose names begin with an underscore, and import that file"
+                     " in the same mode. What was applied already is not touched.", {}});
+    steps.push_back({issues, select_issues(report)});
+}
+
+}  // namespace
+
+Tone tone(const MailReport& report) {
+    if (report.state != "completed") return Tone::bad;
+    return report.counts.rejected > 0 ? Tone::attention : Tone::good;
+}
+
+std::string count_of(std::int64_t number, std::string_view noun) {
+    return format_count(number) + " " + std::string(noun) + (number == 1 ? "" : "s");
+}
+
+std::string subject(const MailReport& report) {
+    std::string_view sentence = without_next_step(report.message);
+    sentence = sentence.substr(0, sentence.find(". "));
+    if (sentence.ends_with('.')) sentence.remove_suffix(1);
+    return visible(sentence, kMaxSubjectBytes);
+}
+
+std::string headline(const MailReport& report) {
+    const Counts& counts = report.counts;
+    if (report.state == "completed") {
+        if (counts.rejected > 0) {
+            return "Completed, but " + count_of(counts.rejected, "record") +
+                   (counts.rejected == 1 ? " was rejected" : " were rejected");
+        }
+        return applied(report) > 0 ? "Completed without a fault" : "Completed, nothing had to change";
+    }
+    if (report.state == "canceled") return applied(report) > 0 ? "Canceled halfway" : "Canceled, nothing was applied";
+    const std::string what = report.state == "denied" ? "Denied" : report.state == "failed" ? "Failed" : report.state;
+    return capitalised(what) + (applied(report) > 0 ? ", but a part was applied" : ", nothing was applied");
+}
+
+std::string lead(const MailReport& report) {
+    if (report.state == "completed") {
+        const std::string all = count_of(report.counts.records, "record");
+        const std::int64_t others = report.counts.records - report.counts.rejected;
+        if (report.counts.rejected > 0 && others <= 0) return "Nothing was applied. The records can be mended.";
+        if (report.counts.rejected > 0) {
+            return "The other " + format_count(others) + " of " + all +
+                   (others == 1 ? " is" : " are") + " done. The rejected ones can be mended.";
+        }
+        if (report.counts.skipped > 0) {
+            return all + " read. " + format_count(report.counts.skipped) + " skipped, as the mode " +
+                   mode_text(report.mode) + " demands.";
+        }
+        return all + " read, none rejected.";
+    }
+    // The headline has said "Import 7 failed: " already.
+    std::string_view message = without_next_step(report.message);
+    const std::string prefix = "Import " + std::to_string(report.import_id) + " " + report.state + ": ";
+    if (message.starts_with(prefix)) message.remove_prefix(prefix.size());
+    constexpr std::string_view kNothing = " Nothing was applied.";
+    if (applied(report) == 0 && message.ends_with(kNothing)) message.remove_suffix(kNothing.size());
+    return capitalised(std::string(message));
+}
+
+std::vector<OutcomeCount> outcomes(const MailReport& report) {
+    const Counts& counts = report.counts;
+    std::vector<OutcomeCount> result = {{"created", counts.created},     {"updated", counts.updated},
+                                        {"unchanged", counts.unchanged}, {"skipped", counts.skipped},
+                                        {"rejected", counts.rejected},   {"deleted", counts.deleted},
+                                        {"unprocessed", counts.unprocessed}};
+    std::erase_if(result, [](const OutcomeCount& count) { return count.number <= 0; });
+    return result;
+}
+
+std::vector<int> bar_widths(const std::vector<OutcomeCount>& counts) {
+    double sum = 0;
+    for (const OutcomeCount& count : counts) sum += static_cast<double>(count.number);
+    std::vector<int> widths;
+    int rest = 100;
+    for (const OutcomeCount& count : counts) {
+        widths.push_back(std::max(1, static_cast<int>(static_cast<double>(count.number) / sum * 100 + 0.5)));
+        rest -= widths.back();
+    }
+    // Rounding is paid by the widest.
+    if (!widths.empty()) *std::max_element(widths.begin(), widths.end()) += rest;
+    return widths;
+}
+
+std::vector<Fact> facts(const MailReport& report) {
+    std::vector<Fact> result;
+    std::string file = report.file_name;
+    if (report.file_bytes) {
+        const std::string size = size_text(*report.file_bytes);
+        file = file.empty() ? size : file + " (" + size + ")";
+    }
+    if (!file.empty()) result.push_back({"File", std::move(file)});
+    if (!report.mode.empty()) result.push_back({"Mode", mode_text(report.mode)});
+    if (report.counts.records > 0) result.push_back({"Records", format_count(report.counts.records)});
+    if (!report.operator_name.empty()) result.push_back({"Imported by", report.operator_name});
+    const auto& start = report.started_at ? report.started_at : report.submitted_at;
+    if (start) result.push_back({"Started", time_text(*start)});
+    if (report.started_at && report.finished_at) {
+        const std::int64_t time =
+            std::max<std::int64_t>(0, report.finished_at->unix_microseconds - report.started_at->unix_microseconds);
+        std::string text = duration_text(time);
+        const std::int64_t done = report.counts.sum();
+        if (time >= kSecond && done > 0) text += ", " + count_of(done * kSecond / time, "record") + " a second";
+        result.push_back({"Duration", std::move(text)});
+    }
+    return result;
+}
+
+std::string reason_title(std::string_view code) {
+    if (const Reason* reason = find_reason(code)) return std::string(reason->title);
+    std::string title(code);
+    std::replace(title.begin(), title.end(), '_', ' ');
+    return capitalised(std::move(title));
+}
+
+bool title_says_all(std::string_view code) {
+    return code == "unknown_role" || code == "already_exists" || code == "not_found" || code == "missing_user_name";
+}
+
+std::string_view reason_advice(std::string_view code) {
+    const Reason* reason = find_reason(code);
+    return reason == nullptr ? std::string_view() : reason->advice;
+}
+
+std::string attachment_name(const MailReport& report) {
+    const std::string stem = file_stem(report.file_name);
+    const std::string import = "import-" + std::to_string(report.import_id);
+    return (stem.empty() ? import : stem + "-" + import) + "-rejected.csv";
+}
+
+std::vector<Step> next_steps(const MailReport& report, std::string_view attachment, std::string_view note) {
+    std::vector<Step> steps;
+    if (report.state == "denied") {
+        steps.push_back({"Ask an administrator for the right to import, then import the file again.", {}});
+    } else if (report.state == "canceled") {
+        steps.push_back({"Import the file again when you want it. What was applied already will be unchanged or skipped"
+                         " then.", {}});
+    } else if (report.state != "completed") {
+        steps.push_back({applied(report) > 0 ? "Correct the cause and import the file again. What was applied already will be"
+                                               " unchanged or skipped then."
+                                             : "Correct the cause and import the file again.", {}});
+    }
+    if (report.counts.rejected > 0 && report.state == "completed") {
+        add_steps_for_rejects(report, attachment, note, steps);
+    } else if (!attachment.empty()) {
+        steps.push_back({"The attached file " + std::string(attachment) +
+                             " holds the rejected records; the column _error says what is wrong with each.", {}});
+        if (!note.empty()) steps.push_back({std::string(note), {}});
+    }
+    if (report.counts.rejected > 0 && report.state != "completed") {
+        steps.push_back({"See every rejected record and its reason:", select_issues(report)});
+    } else if (report.counts.rejected == 0 && report.counts.skipped > 0) {
+        steps.push_back({"Nothing has to be mended. See which records were skipped:", select_issues(report)});
+    }
+    if (applied(report) > 0) {
+        steps.push_back({steps.empty() ? "Nothing is left to do. See every change:" : "See every change:",
+                         select_changes(report)});
+    }
+    if (steps.empty()) steps.push_back({"Nothing is left to do.", {}});
+    return steps;
+}
+
+}  // namespace customer_import::mailer

@@ -1,0 +1,240 @@
+#include "mailer/message.h"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+#include <string>
+
+#include "mailer/html.h"
+#include "mailer/html_style.h"
+#include "mailer/mail_report.h"
+#include "mailer/plain_text.h"
+#include "mailer/smtp_reply.h"
+#include "mailer/wording.h"
+
+namespace customer_import::mailer {
+namespace {
+
+constexpr char kToken[] = "0123456789abcdef0123456789abcdef";
+constexpr char kReport[] = R"({"import_id": 7, "file_name": "roles.csv", "file_bytes": 412345, "mode": "update_only",
+ "operator": "ann", "state": "completed",
+ "message": "Import 7 completed: 9,812 updated, 3 rejected. See why: SELECT * FROM customer_import.import_issues WHERE import_id = 7",
+ "submitted_at": "2024-05-02T12:02:00+00:00", "started_at": "2024-05-02T12:03:00.5+00:00",
+ "finished_at": "2024-05-02T12:03:02.5+00:00",
+ "counts": {"records": 9815, "created": 0, "updated": 9812, "unchanged": 0, "skipped": 0, "rejected": 3, "deleted": 0,
+            "unprocessed": 0},
+ "warnings": ["column \"Notes\" is ignored"],
+ "issues": [{"code": "unknown_role", "outcome": "rejected", "count": 3, "first": [
+    {"line": 12, "column_name": "addRoles", "value": "<byer>", "message": "role code is not in the catalogue", "detail": null,
+     "hint": "Did you mean \"buyer\"?", "sqlstate": null}]}],
+ "unknown_codes": [{"code": "<byer>", "count": 3, "suggestion": "buyer"}]})";
+
+bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+MailReport report_of(const std::string& json) {
+    auto report = read_report(json);
+    EXPECT_TRUE(report.has_value());
+    return report.value_or(MailReport());
+}
+
+MailReport ended(const char* state, const char* message, std::int64_t updated, std::int64_t unprocessed) {
+    MailReport report;
+    report.import_id = 8;
+    report.state = state;
+    report.message = message;
+    report.counts.updated = updated;
+    report.counts.unprocessed = unprocessed;
+    report.counts.records = updated + unprocessed;
+    return report;
+}
+
+TEST(MailerReport, ReadsAll) {
+    const MailReport report = report_of(kReport);
+    EXPECT_EQ(report.import_id, 7);
+    EXPECT_EQ(report.operator_name, "ann");
+    EXPECT_EQ(report.counts.updated, 9812);
+    EXPECT_EQ(report.warnings.size(), 1U);
+    ASSERT_EQ(report.issues.size(), 1U);
+    ASSERT_EQ(report.issues[0].first.size(), 1U);
+    EXPECT_EQ(report.issues[0].first[0].value, "<byer>");
+    EXPECT_EQ(report.issues[0].first[0].detail, "");
+    EXPECT_EQ(report.unknown_codes[0].suggestion, "buyer");
+    EXPECT_EQ(report.finished_at->unix_microseconds - report.started_at->unix_microseconds, 2000000);
+}
+
+TEST(MailerReport, RefusesWhatIsNone) {
+    for (const char* json : {"", "null", "[]", "3", "{", "{}", R"({"import_id": 7})", R"({"import_id": "7", "state": "x", "message": "y"})",
+                             R"({"import_id": 7, "state": "", "message": "y"})"}) {
+        EXPECT_FALSE(read_report(json)) << json;
+    }
+}
+
+TEST(MailerReport, EnduresOtherTypes) {
+    const MailReport report = report_of(R"({"import_id": 7, "state": "completed", "message": "m", "counts": [], "issues": {"a": 1},
+        "unknown_codes": [3, null, {}], "warnings": [1, "w"], "started_at": 5, "file_bytes": "x"})");
+    EXPECT_EQ(report.counts.records, 0);
+    EXPECT_EQ(report.warnings.size(), 1U);
+    EXPECT_TRUE(contains(render_html(report, "", ""), "</html>"));
+}
+
+TEST(MailerReport, ReadsTimes) {
+    EXPECT_EQ(read_time("1970-01-01T00:00:01+00:00")->unix_microseconds, 1000000);
+    EXPECT_EQ(read_time("2024-05-01T14:03:07.25+02:00")->unix_microseconds, 1714564987250000);
+    EXPECT_EQ(read_time("2024-05-01T14:03:07.25+02:00")->offset_minutes, 120);
+    EXPECT_EQ(read_time("2024-05-01T06:33:07-05:30")->unix_microseconds, 1714564987000000);
+    for (const char* text : {"", "infinity", "2024-05-01", "2024-13-01T00:00:00Z", "2024-05-01 00:00:00", "2024-05-01T00:00:00+x"}) {
+        EXPECT_FALSE(read_time(text)) << text;
+    }
+}
+
+TEST(MailerWording, SubjectIsTheFirstSentence) {
+    EXPECT_EQ(subject(report_of(kReport)), "Import 7 completed: 9,812 updated, 3 rejected");
+    EXPECT_EQ(subject(ended("failed", "Import 8 failed: unclosed quote at line 17. Nothing was applied.", 0, 0)),
+              "Import 8 failed: unclosed quote at line 17");
+    EXPECT_EQ(subject(ended("failed", "Import 8 failed: \"a\nb\"", 0, 0)), "Import 8 failed: \"a\\nb\"");
+    EXPECT_LE(subject(ended("failed", std::string(5000, 'x').c_str(), 0, 0)).size(), 170U);
+}
+
+TEST(MailerWording, Headlines) {
+    EXPECT_EQ(headline(report_of(kReport)), "Completed, but 3 records were rejected");
+    EXPECT_EQ(headline(ended("completed", "m", 5, 0)), "Completed without a fault");
+    EXPECT_EQ(headline(ended("completed", "m", 0, 0)), "Completed, nothing had to change");
+    EXPECT_EQ(headline(ended("failed", "m", 0, 9)), "Failed, nothing was applied");
+    EXPECT_EQ(headline(ended("failed", "m", 3, 9)), "Failed, but a part was applied");
+    EXPECT_EQ(headline(ended("denied", "m", 0, 9)), "Denied, nothing was applied");
+    EXPECT_EQ(headline(ended("canceled", "m", 3, 9)), "Canceled halfway");
+    EXPECT_EQ(lead(ended("failed", "Import 8 failed: unclosed quote. Nothing was applied. See why: SELECT 1", 0, 0)),
+              "Unclosed quote.");
+    EXPECT_EQ(lead(report_of(kReport)), "The other 9,812 of 9,815 records are done. The rejected ones can be mended.");
+}
+
+TEST(MailerWording, BarsAreFull) {
+    for (const std::int64_t big : {1, 2, 3, 7, 99, 1000, 1000000, 2000000000}) {
+        const std::vector<OutcomeCount> counts = {{"created", 1}, {"updated", big}, {"skipped", 1}, {"rejected", 3}};
+        const auto widths = bar_widths(counts);
+        EXPECT_EQ(std::accumulate(widths.begin(), widths.end(), 0), 100);
+        for (const int width : widths) EXPECT_GE(width, 1);
+    }
+    EXPECT_TRUE(bar_widths({}).empty());
+}
+
+TEST(MailerWording, EveryStateSaysWhatToDoNext) {
+    for (const char* state : {"completed", "failed", "denied", "canceled", "undone", "held"}) {
+        for (const std::int64_t updated : {0, 5}) {
+            EXPECT_FALSE(next_steps(ended(state, "m", updated, 1), "", "").empty()) << state;
+        }
+    }
+    const auto steps = next_steps(report_of(kReport), "roles.csv", "12 records are left out.");
+    ASSERT_GE(steps.size(), 4U);
+    EXPECT_TRUE(contains(steps[0].text, "attached file roles.csv"));
+    EXPECT_EQ(steps[1].text, "12 records are left out.");
+}
+
+TEST(MailerHtml, EscapesValuesAndHoldsNothingRemote) {
+    const std::string html = render_html(report_of(kReport), "roles-import-7-rejected.csv", "");
+    EXPECT_TRUE(contains(html, "&lt;byer&gt;"));
+    EXPECT_FALSE(contains(html, "<byer>"));
+    for (const char* remote : {"http:", "https:", "url(", "src=", "href=", "<img", "<script", "<link", "<form", "@import"}) {
+        EXPECT_FALSE(contains(html, remote)) << remote;
+    }
+    EXPECT_TRUE(contains(html, "prefers-color-scheme:dark"));
+    // Mail programs cut off longer style sheets.
+    EXPECT_LT(kHtmlStyle.size(), 8192U);
+}
+
+TEST(MailerHtml, ShowsFiveExamplesAndCountsTheRest) {
+    MailReport report = report_of(kReport);
+    report.issues[0].count = 1500;
+    report.issues[0].first.resize(20, report.issues[0].first[0]);
+    EXPECT_TRUE(contains(render_html(report, "", ""), "and 1,495 more"));
+    EXPECT_TRUE(contains(render_plain_text(report, "", ""), "and 1,495 more"));
+}
+
+TEST(MailerPlainText, LinesAreShort) {
+    const std::string text = render_plain_text(report_of(kReport), "roles-import-7-rejected.csv", "");
+    for (std::size_t start = 0; start < text.size();) {
+        const std::size_t end = text.find('\n', start);
+        EXPECT_LE(end - start, 76U) << text.substr(start, end - start);
+        start = end + 1;
+    }
+    EXPECT_TRUE(contains(text, "  9,812  updated\n"));
+    EXPECT_TRUE(contains(text, "did you mean buyer?"));
+}
+
+TEST(MailerMessage, HasItsHeadersAndTheSameBytesAgain) {
+    const std::string attachment = "userName\r\nbob\r\n";
+    const MessageSource source{kReport, "ann@example.com", "noreply@example.org", &attachment, "", kToken, 1714564987};
+    const auto rendered = render_message(source);
+    const std::string& bytes = std::get<RenderedMessage>(rendered).bytes;
+    EXPECT_TRUE(bytes.starts_with("Date: Wed, 01 May 2024 12:03:07 +0000\r\n"
+                                  "From: Customer import <noreply@example.org>\r\n"
+                                  "To: ann <ann@example.com>\r\n"
+                                  "Subject: Import 7 completed: 9,812 updated, 3 rejected\r\n"
+                                  "Message-ID: <import-7.0123456789abcdef0123456789abcdef@example.org>\r\n"
+                                  "Auto-Submitted: auto-generated\r\n"));
+    EXPECT_TRUE(contains(bytes, "multipart/mixed"));
+    EXPECT_TRUE(contains(bytes, "filename=\"roles-import-7-rejected.csv\""));
+    EXPECT_TRUE(contains(bytes, "dXNlck5hbWUNCmJvYg0K\r\n"));
+    EXPECT_EQ(bytes, std::get<RenderedMessage>(render_message(source)).bytes);
+}
+
+TEST(MailerMessage, WithoutAttachmentIsAnAlternative) {
+    const auto rendered = render_message({kReport, "ann@example.com", "noreply@example.org", nullptr, "", kToken, 0});
+    const std::string& bytes = std::get<RenderedMessage>(rendered).bytes;
+    EXPECT_TRUE(contains(bytes, "multipart/alternative"));
+    EXPECT_FALSE(contains(bytes, "multipart/mixed"));
+    EXPECT_FALSE(contains(bytes, "Content-Disposition"));
+}
+
+TEST(MailerMessage, RefusesWhatItCannotRender) {
+    const auto fault_of = [](const MessageSource& source) {
+        const auto rendered = render_message(source);
+        const auto* fault = std::get_if<RenderFault>(&rendered);
+        return fault ? fault->reason : "";
+    };
+    EXPECT_EQ(fault_of({kReport, "ann", "a@b", nullptr, "", kToken, 0}), "recipient is no valid e-mail address");
+    EXPECT_EQ(fault_of({kReport, "a@b", "", nullptr, "", kToken, 0}), "sender is no valid e-mail address");
+    EXPECT_EQ(fault_of({"{}", "a@b", "a@b", nullptr, "", kToken, 0}), "report is not readable");
+    EXPECT_EQ(fault_of({kReport, "a@b", "a@b", nullptr, "", "short", 0}), "could not make a message id");
+    EXPECT_EQ(fault_of({kReport, "a@b", "a@b", nullptr, "", "0123456789abcdef\r\nx: ", 0}), "could not make a message id");
+}
+
+TEST(MailerSmtpReply, KeepsTheLastRefusal) {
+    SmtpReplies replies;
+    for (const char* line : {"220 mx ESMTP\r\n", "250-mx\r\n", "250 SIZE\r\n", "550-5.1.1 no such\r\n", "550 5.1.1 user here\r\n"}) {
+        replies.add_line(line);
+    }
+    EXPECT_EQ(replies.code(), 550);
+    EXPECT_EQ(replies.text({}), "550 5.1.1 no such 5.1.1 user here");
+}
+
+TEST(MailerSmtpReply, IsBoundedAndSafe) {
+    SmtpReplies replies;
+    for (int i = 0; i < 100000; ++i) replies.add_line("450-" + std::string(500, 'x') + "\x1b[31m\r\n");
+    EXPECT_LE(replies.text({}).size(), 310U);
+    SmtpReplies hostile;
+    hostile.add_line("554 a\x1b]0;x\x07" "b\xe2\x80\xae\xff");
+    EXPECT_EQ(hostile.text({}), "554 a\\u001b]0;x\\u0007b\\u202e\\xff");
+    SmtpReplies none;
+    for (const char* line : {"", "5", "55", "5x0 a", "550x", "220 ok", "999 x"}) none.add_line(line);
+    EXPECT_EQ(none.code(), 0);
+}
+
+TEST(MailerSmtpReply, HidesThePassword) {
+    const auto secrets = smtp_secrets("ann", "hunter2");
+    SmtpReplies replies;
+    replies.add_line("535 wrong password hunter2 for AGFubgBodW50ZXIy or aHVudGVyMg==");
+    EXPECT_EQ(replies.text(secrets), "535 wrong password *** for *** or ***");
+    EXPECT_TRUE(smtp_secrets("ann", "").empty());
+    EXPECT_EQ(without_secrets("aaaa", {"a"}), "************");
+}
+
+TEST(MailerSmtpReply, KnowsWhatIsPermanent) {
+    for (const int code : {500, 501, 550, 551, 552, 553, 554, 555}) EXPECT_TRUE(is_permanent_reply(code)) << code;
+    for (const int code : {0, 250, 354, 421, 450, 451, 452, 454, 530, 534, 535, 538, 600}) {
+        EXPECT_FALSE(is_permanent_reply(code)) << code;
+    }
+}
+
+}  // namespace
+}  // namespace customer_import::mailer
