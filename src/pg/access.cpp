@@ -5,25 +5,6 @@
 
 namespace customer_import::pg {
 
-Oid extension_owner() {
-    return call([] {
-        Relation extensions = table_open(ExtensionRelationId, AccessShareLock);
-        ScanKeyData key;
-        ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ,
-                    CStringGetDatum("customer_import"));
-        SysScanDesc scan = systable_beginscan(extensions, ExtensionNameIndexId, true, nullptr, 1, &key);
-        HeapTuple tuple = systable_getnext(scan);
-        if (!HeapTupleIsValid(tuple)) {
-            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("extension \"customer_import\" does not exist"),
-                            errhint("Use CREATE EXTENSION customer_import.")));
-        }
-        Oid owner = reinterpret_cast<Form_pg_extension>(GETSTRUCT(tuple))->extowner;
-        systable_endscan(scan);
-        table_close(extensions, AccessShareLock);
-        return owner;
-    });
-}
-
 void require_right(Right right, const char* what) {
     const Identity& identity = current_identity();
     if (identity.rights.has(right)) {

@@ -7,9 +7,6 @@
 
 namespace customer_import::pg {
 
-// Returns the owner of the extension: the role that writes its tables.
-Oid extension_owner();
-
 // Raises 42501 unless the operator who acts has the right. `what` completes "permission denied to …".
 void require_right(Right right, const char* what);
 

@@ -5,7 +5,6 @@
 #include "core/role_set.h"
 #include "core/text.h"
 #include "core/user_name.h"
-#include "pg/access.h"
 #include "pg/cache_watch.h"
 #include "pg/statement.h"
 #include "pg/text_array.h"

@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "pg/access.h"
 #include "pg/import_queue.h"
 #include "pg/import_supervisor.h"
 #include "pg/module.h"

@@ -5,7 +5,6 @@
 
 #include "core/role_set.h"
 #include "core/rights.h"
-#include "pg/access.h"
 #include "pg/statement.h"
 
 namespace customer_import::pg {

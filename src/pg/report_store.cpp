@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "pg/access.h"
 
 namespace customer_import::pg {
 

@@ -1,6 +1,5 @@
 #include "pg/statement.h"
 
-#include "pg/access.h"
 #include "pg/text_array.h"
 
 namespace customer_import::pg {
@@ -11,6 +10,26 @@ void require_spi(int result, const char* what) {
     if (result < 0) {
         elog(ERROR, "%s failed: %s", what, SPI_result_code_string(result));
     }
+}
+
+// The owner of the extension: the role that writes its tables.
+Oid extension_owner() {
+    return call([] {
+        Relation extensions = table_open(ExtensionRelationId, AccessShareLock);
+        ScanKeyData key;
+        ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ,
+                    CStringGetDatum("customer_import"));
+        SysScanDesc scan = systable_beginscan(extensions, ExtensionNameIndexId, true, nullptr, 1, &key);
+        HeapTuple tuple = systable_getnext(scan);
+        if (!HeapTupleIsValid(tuple)) {
+            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("extension \"customer_import\" does not exist"),
+                            errhint("Use CREATE EXTENSION customer_import.")));
+        }
+        Oid owner = reinterpret_cast<Form_pg_extension>(GETSTRUCT(tuple))->extowner;
+        systable_endscan(scan);
+        table_close(extensions, AccessShareLock);
+        return owner;
+    });
 }
 
 }  // namespace
