@@ -83,4 +83,11 @@ std::string stopped_message(std::int64_t import_id, std::string_view state, std:
     return "Import " + std::to_string(import_id) + " " + std::string(state) + why + ". " + what + ". " + next;
 }
 
+std::string with_remark(std::string_view message, std::string_view remark) {
+    if (remark.empty()) return std::string(message);
+    const std::size_t last = message.rfind(". ");
+    if (last == std::string_view::npos) return std::string(message) + " " + std::string(remark);
+    return std::string(message.substr(0, last + 2)) + std::string(remark) + " " + std::string(message.substr(last + 2));
+}
+
 }  // namespace customer_import

@@ -47,4 +47,7 @@ std::string failed_message(std::int64_t import_id, std::string_view state, std::
 std::string stopped_message(std::int64_t import_id, std::string_view state, std::string_view reason,
                             const Counts& counts);
 
+// Puts one more sentence into a message, before the one that says what to do next.
+std::string with_remark(std::string_view message, std::string_view remark);
+
 }  // namespace customer_import

@@ -151,6 +151,7 @@ Identity read_identity() {
     }
     SpiConnection spi;
     Candidate candidate = find_operator(identity.name, role.name);
+    identity.role_is_gateway = candidate.role_is_gateway;
     identity.shortcoming =
         identity.is_acted ? find_obstacle(role, identity.name, candidate) : find_own_obstacle(role, candidate);
     if (identity.shortcoming.empty()) {

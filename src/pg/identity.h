@@ -16,6 +16,7 @@ struct Identity {
     std::string name;           // of the operator; of the current role where there is none
     bool is_known = false;      // an active operator or a database superuser
     bool is_acted = false;      // the current role acts as him
+    bool role_is_gateway = false;
     Rights rights;
     std::string shortcoming;    // why he is not known: a sentence
     std::vector<std::string> own_names;  // folded user names by which he is a customer himself
@@ -24,7 +25,7 @@ struct Identity {
 // Registers with the server what ends act_as(). Called once, when the library is loaded.
 void watch_transactions();
 
-// Returns who acts now. What other sessions have changed counts as soon as they have committed. Valid until the next
+// Returns who acts now. What other sessions have committed counts from the next statement on, as GRANT and REVOKE do. Valid until the next
 // call. Not for parallel workers: they do not know of act_as().
 const Identity& current_identity();
 

@@ -62,7 +62,7 @@ std::optional<ImportResult> find_earlier_import(const std::string& operator_name
 
 std::string finish_import(std::int64_t import_id, const std::string& state, const std::string& text,
                           const Counts& counts) {
-    const std::string message = text + queue_report(import_id);
+    const std::string message = with_remark(text, queue_report(import_id));
     {
         OwnerScope owner;
         execute("UPDATE customer_import.imports SET state = $2, message = $3, records = $4, created = $5, updated = $6,"

@@ -90,6 +90,10 @@ void add_operator(FunctionCallInfo fcinfo) {
                           "Create it with CREATE ROLE, or leave out database_role: the operator then works through a "
                           "gateway.");
     }
+    if (!has_role && role_is_superuser(name)) {
+        refuse("operator name " + quoted(name) + " is that of a superuser of the database",
+               "His imports would be taken for the superuser's.");
+    }
     SpiConnection spi;
     {
         OwnerScope owner;

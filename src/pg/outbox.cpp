@@ -174,14 +174,14 @@ std::string queue_report(std::int64_t import_id) {
     }
     const Row& row = rows.front();
     if (!row[1]) {
-        return " No report is sent: operator " + quoted(*row[0]) + " has no e-mail address.";
+        return "No report is sent: operator " + quoted(*row[0]) + " has no e-mail address.";
     }
-    const Row message = query("INSERT INTO customer_import.email_outbox (import_id, operator, recipient, origin)"
-                              " VALUES ($1, $2, $3, $4) RETURNING id",
-                              {parameter(import_id), parameter(std::string_view(*row[0])),
-                               parameter(std::string_view(*row[1])), parameter(database_origin())})
-                            .front();
-    execute("SELECT pg_notify('customer_import_email', $1)", {parameter(std::string_view(*message[0]))});
+    for (const Row& message : query("INSERT INTO customer_import.email_outbox (import_id, operator, recipient, origin)"
+                                    " VALUES ($1, $2, $3, $4) ON CONFLICT (import_id) DO NOTHING RETURNING id",
+                                    {parameter(import_id), parameter(std::string_view(*row[0])),
+                                     parameter(std::string_view(*row[1])), parameter(database_origin())})) {
+        execute("SELECT pg_notify('customer_import_email', $1)", {parameter(std::string_view(*message[0]))});
+    }
     return {};
 }
 

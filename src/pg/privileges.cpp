@@ -251,6 +251,11 @@ void refresh_role(std::string_view role, const std::optional<RegisteredTable>& t
 
 bool role_exists(std::string_view name) { return OidIsValid(role_oid(name)); }
 
+bool role_is_superuser(std::string_view name) {
+    const Oid role = role_oid(name);
+    return OidIsValid(role) && call([&] { return superuser_arg(role); });
+}
+
 void refresh_privileges(std::string_view role) {
     lock_privileges();
     refresh_role(role, find_registered_table());

@@ -14,6 +14,9 @@ namespace customer_import::pg {
 // Whether database role `name` exists.
 bool role_exists(std::string_view name);
 
+// Whether database role `name` exists and is a superuser.
+bool role_is_superuser(std::string_view name);
+
 // Grants a database role what it needs as an operator or gateway by now, and revokes what it needs no more. Does nothing
 // for a name that is no role, but to forget what it had. Needs an SPI connection.
 void refresh_privileges(std::string_view role);

@@ -225,7 +225,10 @@ void SliceRun::repeat(Body&& body) {
 void SliceRun::read_file() {
     repeat([&] {
         check_stop();
-        require_still_permitted();
+        const Identity identity = require_still_permitted();
+        if (job_.request.create_unknown_roles && !identity.rights.has(Right::administer)) {
+            throw Stopped({"denied", "operator " + quoted(identity.name) + " may not add role codes any more"});
+        }
         try {
             read_records();
         } catch (...) {

@@ -29,7 +29,7 @@ DECLARE
 BEGIN
     DROP TRIGGER IF EXISTS waits ON customers;
     TRUNCATE customers;
-    TRUNCATE customer_import.imports, customer_import.import_issues, customer_import.import_change_pages RESTART IDENTITY;
+    TRUNCATE customer_import.email_outbox, customer_import.imports, customer_import.import_issues, customer_import.import_change_pages RESTART IDENTITY;
     INSERT INTO customers (user_name, roles)
     VALUES ('boss', '{administrator}'), ('first', '{}'), ('second', '{approver}');
     IF waiting <> '' THEN
@@ -41,9 +41,9 @@ BEGIN
     PERFORM customer_import.remove_operator(name) FROM customer_import.operators;
     PERFORM customer_import.revoke_gateway(name) FROM customer_import.gateways;
     FOR one IN SELECT unnest('{regress_ann,regress_ben,kim}'::text[]) AS name LOOP
-        PERFORM customer_import.add_operator(one.name, roles => '{customerView,customerEdit,importView,importEdit}');
+        PERFORM customer_import.add_operator(one.name, email => one.name || '@example.com', roles => '{customerView,customerEdit,importView,importEdit}');
     END LOOP;
-    PERFORM customer_import.add_operator('regress_vic', roles => '{customerView}');
+    PERFORM customer_import.add_operator('regress_vic', email => 'regress_vic@example.com', roles => '{customerView}');
     PERFORM customer_import.grant_gateway('regress_web');
 END $$;
 

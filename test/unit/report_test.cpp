@@ -135,5 +135,15 @@ TEST(Counts, SumUpWhatHasAnOutcome) {
     EXPECT_EQ(counts.sum(), 5);
 }
 
+TEST(Remark, StandsBeforeWhatToDoNext) {
+    EXPECT_EQ(with_remark(completed_message(7, {.records = 1, .updated = 1}), "No report is sent."),
+              "Import 7 completed: 1 updated. No report is sent. "
+              "See every change: SELECT * FROM customer_import.import_changes WHERE import_id = 7");
+    EXPECT_EQ(with_remark(stopped_message(7, "denied", "x", {}), "No report is sent."),
+              "Import 7 denied: x. Nothing was applied. No report is sent. Ask an administrator for the right to import.");
+    EXPECT_EQ(with_remark("One sentence", "Another."), "One sentence Another.");
+    EXPECT_EQ(with_remark("One. Two.", ""), "One. Two.");
+}
+
 }  // namespace
 }  // namespace customer_import

@@ -1,0 +1,81 @@
+"""Checks of rights that no other part would miss: each was found by test/mutations, which takes them away one by one."""
+
+from harness import Session, call_import, counts_of, fresh, gate, run_in_background, state, submit, wait_ended, wait_until
+from own_server import cluster
+
+CALL = "CALL customer_import.run_imports()"
+FOUR = "array['customerView','customerEdit','importView','importEdit']"
+ISSUES = "SELECT line, code, sqlstate FROM customer_import.import_issues WHERE import_id = $1 ORDER BY line"
+
+
+def test_ceiling(report):
+    """It is looked at before a record is written, and is that of the moment. The guard would refuse, too, by an error."""
+    with fresh(batch_rows=1) as admin, Session("regress_ann") as ann, gate(admin) as holder:
+        number = submit(ann, "userName,addRoles\na,administrator\nwait1,approver\nz,buyer\n")
+        holder.wait()
+        admin.rows("SELECT customer_import.alter_role_code('buyer', privileged => true)")
+        holder.open()
+        row = wait_ended(admin, number)
+        admin.rows("SELECT customer_import.alter_role_code('buyer', privileged => false)")
+        report.equal((row["state"], admin.rows(ISSUES, [number])),
+                     ("completed", [("2", "role_not_grantable", None), ("4", "role_not_grantable", None)]),
+                     "what the ceiling refuses does not come to the table")
+    with fresh() as admin, Session("regress_adm") as adm:
+        row = run_in_background(admin, adm, "userName,addRoles\na,administrator\n")
+        report.equal((row["state"], counts_of(row)), ("completed", (1, 0, 0, 0, 0, 0)), "an administrator's import knows none")
+
+
+def test_codes_of_a_file(report):
+    """Who has lost the right to make role codes while his import was queued makes none: the file is not even read."""
+    for change, what in (("active => false", "is switched off"), (f"roles => {FOUR}", "is an administrator no more")):
+        with (fresh(batch_rows=1, max_running_imports=1) as admin, Session("regress_ben") as ben, Session("regress_adm") as adm,
+              gate(admin) as holder):
+            first = submit(ben, "userName,addRoles\nwait1,buyer\n")
+            holder.wait()
+            number = submit(adm, "userName,addRoles\na,newCode\n", unknown_roles="create")
+            admin.rows(f"SELECT customer_import.alter_operator('regress_adm', {change})")
+            holder.open()
+            row = wait_ended(admin, number)
+            wait_ended(admin, first)
+            admin.rows("SELECT customer_import.alter_operator('regress_adm', roles => array['administrator'], active => true)")
+            report.equal((row["state"], admin.value("SELECT count(*) FROM customer_import.role_codes WHERE code = 'newCode'"),
+                          admin.value("SELECT count(*) FROM customers WHERE user_name = 'a'")), ("denied", "0", "0"),
+                         f"who {what} while his import waits makes no role code")
+
+
+def test_gateway_that_is_an_operator(report):
+    """What its sessions run for others is not shown to whoever logs in by the same role."""
+    with (fresh() as admin, Session("regress_web") as web, Session("regress_web") as himself, Session("regress_adm") as adm,
+          gate(admin) as holder):
+        admin.rows("SELECT customer_import.add_operator('regress_web', roles => array['importView'])")
+        web.rows("BEGIN; SELECT customer_import.act_as('kim')")
+        web.start(call_import("text"), ["userName,addRoles\nwait1,buyer\n", "Create & Update"])
+        wait_until(lambda: admin.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'") == "1", "it waits")
+        seen = [session.value("SELECT count(*) FROM customer_import._running_imports()") for session in (himself, adm)]
+        holder.open()
+        web.finish()
+        web.rows("ROLLBACK")
+        admin.rows("SELECT customer_import.remove_operator('regress_web')")
+        report.equal(seen, ["0", "1"], "a gateway's own operator does not see what it runs for others")
+
+
+def test_of_another_database(report):
+    """run_imports() does not do imports that were made in another database."""
+    with cluster(max_worker_processes=0), Session() as admin, Session("regress_ann") as ann:
+        number = submit(ann, "userName,addRoles\na,buyer\n")
+        admin.rows("UPDATE customer_import.import_jobs SET origin = '1/1'")
+        ann.rows(CALL)
+        report.equal((state(admin, number), admin.value("SELECT count(*) FROM customers")), ("queued", "0"),
+                     "run_imports() leaves what was made in another database")
+
+
+def test_renamed(report):
+    """A role that was given another name is not who submitted."""
+    with cluster(max_worker_processes=0), Session() as admin, Session("regress_ben") as ben:
+        number = submit(ben, "userName,addRoles\na,buyer\n")
+        admin.rows("ALTER ROLE regress_ben RENAME TO regress_benny")
+        admin.rows(f"SELECT customer_import.add_operator('regress_benny', roles => {FOUR})")
+        with Session("regress_benny") as benny:
+            benny.rows(CALL)
+        report.equal((state(admin, number), admin.value("SELECT count(*) FROM customers")), ("queued", "0"),
+                     "run_imports() leaves what a role submitted under another name")
