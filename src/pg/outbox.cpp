@@ -80,18 +80,20 @@ void claim_message(FunctionCallInfo fcinfo) {
                 "       last_error = 'its mailer ended ' || attempts || ' times without an answer'"
                 " WHERE state = 'sending' AND attempts >= $1 AND next_attempt_at <= clock_timestamp()",
                 {parameter(kMaxAttempts)});
-        rows = query("UPDATE customer_import.email_outbox AS o"
-                     "   SET state = 'sending', fence = o.fence + 1, attempts = o.attempts + 1,"
-                     "       lease_until = clock_timestamp() + $1, next_attempt_at = clock_timestamp() + $1"
-                     "  FROM (SELECT q.id FROM customer_import.email_outbox AS q"
-                     "         WHERE q.state IN ('queued', 'sending') AND q.next_attempt_at <= clock_timestamp()"
-                     "         ORDER BY q.next_attempt_at, q.id LIMIT 1 FOR UPDATE SKIP LOCKED) AS due"
-                     " WHERE o.id = due.id"
-                     " RETURNING o.id, o.fence, o.recipient, o.attempts, o.import_id, o.message IS NOT NULL",
-                     {Parameter{INTERVALOID, PG_GETARG_DATUM(0), false}});
-        if (rows.empty()) {
+        // Two statements: inside the UPDATE, a nested loop would run the SELECT once for each row, and claim many.
+        const std::vector<Row> due =
+            query("SELECT id FROM customer_import.email_outbox"
+                  " WHERE state IN ('queued', 'sending') AND next_attempt_at <= clock_timestamp()"
+                  " ORDER BY next_attempt_at, id LIMIT 1 FOR UPDATE SKIP LOCKED");
+        if (due.empty()) {
             return;
         }
+        rows = query("UPDATE customer_import.email_outbox"
+                     "   SET state = 'sending', fence = fence + 1, attempts = attempts + 1,"
+                     "       lease_until = clock_timestamp() + $1, next_attempt_at = clock_timestamp() + $1"
+                     " WHERE id = $2"
+                     " RETURNING id, fence, recipient, attempts, import_id, message IS NOT NULL",
+                     {Parameter{INTERVALOID, PG_GETARG_DATUM(0), false}, parameter(std::int64_t{std::stoll(*due.front()[0])})});
         if (rows.front()[5] == "t") {
             message = query_bytes("SELECT message FROM customer_import.email_outbox WHERE id = $1",
                                   {parameter(std::int64_t{std::stoll(*rows.front()[0])})});
