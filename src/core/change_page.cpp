@@ -8,8 +8,8 @@ namespace customer_import {
 
 // The payload:
 //   page    version (1 byte), number of changes, changes
-//   change  line minus the line before (zigzag), 1 if created else 0 (1 byte), user name (text), added (names), removed
-//           (names), number of fields, fields
+//   change  line minus the line before (zigzag), 1 if created, 2 if deleted, else 0 (1 byte), user name (text), added
+//           (names), removed (names), number of fields, fields
 //   field   name, what there is of before and after (1 byte, below), before (text), after (text)
 //   names   number of names, each a name
 //   name    index into the names of this page; the index after the last known one brings a new name (text) with it
@@ -19,6 +19,8 @@ namespace customer_import {
 namespace {
 
 constexpr char kVersion = 1;
+constexpr unsigned char kCreated = 1;
+constexpr unsigned char kDeleted = 2;
 constexpr unsigned char kHasBefore = 1;
 constexpr unsigned char kHasAfter = 2;
 
@@ -57,7 +59,7 @@ void ChangePageWriter::put_names(const std::vector<std::string_view>& names) {
 void ChangePageWriter::add(const Change& change) {
     put_number(body_, zigzag(static_cast<std::uint64_t>(change.line) - static_cast<std::uint64_t>(last_line_)));
     last_line_ = change.line;
-    body_ += change.created ? '\1' : '\0';
+    body_ += static_cast<char>(change.created ? kCreated : change.deleted ? kDeleted : 0);
     put_text(body_, change.user_name);
     put_names(change.added);
     put_names(change.removed);
@@ -104,11 +106,12 @@ bool ChangePageReader::next(Change& change) {
 
 bool ChangePageReader::read_change(Change& change) {
     std::uint64_t line_difference = 0;
-    unsigned char created = 0;
-    if (!get_number(rest_, line_difference) || !get_byte(rest_, created) || created > 1) return false;
+    unsigned char existence = 0;
+    if (!get_number(rest_, line_difference) || !get_byte(rest_, existence) || existence > kDeleted) return false;
     last_line_ = static_cast<std::int64_t>(static_cast<std::uint64_t>(last_line_) + unzigzag(line_difference));
     change.line = last_line_;
-    change.created = created == 1;
+    change.created = existence == kCreated;
+    change.deleted = existence == kDeleted;
     return get_text(rest_, change.user_name) && read_names(change.added) && read_names(change.removed) &&
            read_fields(change.fields);
 }

@@ -27,6 +27,7 @@ struct Change {
     std::vector<std::string_view> added;
     std::vector<std::string_view> removed;
     std::vector<FieldChange> fields;
+    bool deleted = false;  // by an undo; `removed` and `before` are what the customer had
 };
 
 // Bytes of payload after which a page is closed: with its other columns a row still fits one 8 KiB heap page.

@@ -6,6 +6,36 @@
 
 namespace customer_import::pg {
 
+namespace {
+
+// Texts that mean the same in every session, for as long as it lives. The server reads these variables when it converts.
+class PortableTexts {
+public:
+    PortableTexts()
+        : date_style_(DateStyle),
+          date_order_(DateOrder),
+          interval_style_(IntervalStyle),
+          extra_float_digits_(extra_float_digits) {
+        DateStyle = USE_ISO_DATES;
+        DateOrder = DATEORDER_YMD;
+        IntervalStyle = INTSTYLE_POSTGRES;
+        extra_float_digits = 1;
+    }
+    ~PortableTexts() {
+        DateStyle = date_style_;
+        DateOrder = date_order_;
+        IntervalStyle = interval_style_;
+        extra_float_digits = extra_float_digits_;
+    }
+    PortableTexts(const PortableTexts&) = delete;
+    PortableTexts& operator=(const PortableTexts&) = delete;
+
+private:
+    const int date_style_, date_order_, interval_style_, extra_float_digits_;
+};
+
+}  // namespace
+
 ColumnIo::ColumnIo(const TargetColumn& column)
     : kind_(column.kind), type_modifier_(column.type_modifier), collation_(column.collation) {
     call([&] {
@@ -59,7 +89,13 @@ std::string_view ColumnIo::write(Datum value) const {
     if (kind_ == FieldKind::text) {
         return varlena_view(DatumGetPointer(value));
     }
+    const PortableTexts portable;
     return call([&] { return (const char*)OutputFunctionCall(&output_, value); });
+}
+
+Value ColumnIo::read_written(std::string_view text) const {
+    const PortableTexts portable;
+    return read(text);
 }
 
 }  // namespace customer_import::pg

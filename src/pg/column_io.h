@@ -33,9 +33,13 @@ public:
     // error becomes PgError.
     Value read(std::string_view cell) const;
 
-    // The text of a value that is not NULL, as export writes it: "true" or "false" for a boolean. Lives as long as the
-    // value and the current memory context.
+    // The text of a value that is not NULL, as the change log and exports have it: "true" or "false" for a boolean;
+    // whatever the session's DateStyle, IntervalStyle and extra_float_digits, so that every session reads it alike. Lives
+    // as long as the value and the current memory context.
     std::string_view write(Datum value) const;
+
+    // Reads what write() wrote, of any column. A server error becomes PgError.
+    Value read_written(std::string_view text) const;
 
     // Copies what a tuple slot holds into the current memory context. Server code: raises server errors.
     Datum copy(Datum value) const {

@@ -139,6 +139,7 @@ void return_change(ReturnSetInfo* result, const Change& change) {
     values[5] = make_object(change.fields, &FieldChange::before);
     nulls[5] = change.created;
     values[6] = make_object(change.fields, &FieldChange::after);
+    nulls[6] = change.deleted;
     call([&] { tuplestore_putvalues(result->setResult, result->setDesc, values, nulls); });
 }
 

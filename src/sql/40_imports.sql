@@ -78,10 +78,13 @@ CREATE TABLE customer_import.import_change_pages (
     last_user_name text COLLATE "C" NOT NULL,
     changes integer NOT NULL,
     payload bytea NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     PRIMARY KEY (import_id, page)
 ) WITH (toast_tuple_target = 8160);
 -- A page is packed to fit one heap page: compressing it costs more than it saves.
 ALTER TABLE customer_import.import_change_pages ALTER COLUMN payload SET STORAGE EXTERNAL;
+COMMENT ON COLUMN customer_import.import_change_pages.applied_at IS
+    'When the batch was applied. Who changes a customer holds his row until the end: so these times tell the order of changes.';
 COMMENT ON TABLE customer_import.import_change_pages IS
     'What imports did to each customer, packed; read it as import_changes.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.import_change_pages', '');

@@ -20,6 +20,7 @@ void expect_reads_back(const std::string& payload, const std::vector<Change>& ch
         EXPECT_EQ(change.line, expected.line);
         EXPECT_EQ(change.user_name, expected.user_name);
         EXPECT_EQ(change.created, expected.created);
+        EXPECT_EQ(change.deleted, expected.deleted);
         EXPECT_EQ(change.added, expected.added);
         EXPECT_EQ(change.removed, expected.removed);
         ASSERT_EQ(change.fields.size(), expected.fields.size());
@@ -45,6 +46,7 @@ std::vector<Change> some_changes() {
         {2, "ann", true, {"approver", "buyer"}, {}, {{"email", std::nullopt, "ann@example.com"}}},
         {9, "bob", false, {"buyer"}, {"viewer"}, {}},
         {3, "cid", false, {}, {}, {{"email", "a", std::nullopt}, {"phone", "", "1"}, {"company", "x", ""}}},
+        {4, "dot", false, {}, {"buyer"}, {{"email", "d", std::nullopt}}, true},
     };
 }
 
@@ -197,6 +199,7 @@ TEST(ChangePage, ReadsBackRandomChanges) {
             change.line = static_cast<std::int64_t>(random()) - static_cast<std::int64_t>(random());
             change.user_name = text();
             change.created = random() % 2 == 0;
+            change.deleted = !change.created && random() % 2 == 0;
             change.added.resize(random() % 4);
             change.removed.resize(random() % 4);
             change.fields.resize(random() % 4);
