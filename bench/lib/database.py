@@ -54,9 +54,9 @@ def sizes(server):
     return [int(number) for number in server.query(CLONE, SIZES).split("|")]
 
 
-def measure(server, files, workload, contender):
-    """Runs one contender on a fresh clone and returns its Measurement."""
-    clone(server, APPLIED if workload == "N" else TEMPLATE, CLONE)
+def measure(server, files, workload, contender, template=None):
+    """Runs one contender on a fresh clone of a template and returns its Measurement."""
+    clone(server, template or (APPLIED if workload == "N" else TEMPLATE), CLONE)
     try:
         variables = {"file": os.path.join(files, WORKLOADS[workload].file),
                      "ready": os.path.join(files, "create_ready.csv"),

@@ -24,7 +24,8 @@ struct Record {
     std::string_view user_name;                       // folded
     std::span<const std::string_view> add_roles;      // canonical role sets in the catalogue's spelling
     std::span<const std::string_view> remove_roles;
-    std::span<const std::string_view> lost_roles;     // codes to remove that the catalogue does not have, as written
+    std::span<const std::string_view> lost_roles;     // codes to remove or, with replaces_roles, to keep that the catalogue
+                                                      // does not have, as written
     std::span<const std::string_view> replace_roles;
     bool replaces_roles = false;                      // `roles` was filled or cleared
     std::span<const Cell> cells;                      // one per HeaderMap::value_fields()

@@ -52,6 +52,8 @@ Status RowValidator::validate(const CsvRecord& record, Batch& batch, std::vector
         if (Status refusal = read_field(field, cell, record.line, issues)) return refusal;
     }
     check_conflicts(issues);
+    // What an export gives must come back: only the customer's row can tell whether he holds these codes.
+    if (!options_.collect_unknown_codes && issues.size() == lost_issues_) issues.clear();
     if (issues.empty()) add_to(batch, record);
     return {};
 }
@@ -92,6 +94,7 @@ void RowValidator::start_record() {
     }
     add_roles_ = remove_roles_ = replace_roles_ = nullptr;
     clears_roles_ = false;
+    lost_issues_ = 0;
     cells_.clear();
 }
 
@@ -165,8 +168,14 @@ Status RowValidator::read_roles(const Field& field, std::string_view cell, std::
         remove_roles_ = &roles;
         return {};
     }
-    (field.kind == FieldKind::add_roles ? add_roles_ : replace_roles_) = &roles;
+    const std::size_t before = issues.size();
     check_unknown_codes(field, roles, issues);
+    if (field.kind == FieldKind::roles) {
+        replace_roles_ = &roles;
+        lost_issues_ = issues.size() - before;
+    } else {
+        add_roles_ = &roles;
+    }
     return {};
 }
 
@@ -261,6 +270,12 @@ void RowValidator::collect_unknown_codes(const RoleCell& roles) {
     }
 }
 
+std::span<const std::string_view> RowValidator::keep_lost_roles(Batch& batch, const RoleCell& roles) {
+    lost_roles_.clear();
+    for (const RoleCell::UnknownCode& lost : roles.unknown) lost_roles_.push_back(batch.keep(lost.code));
+    return batch.keep_codes(lost_roles_);
+}
+
 void RowValidator::add_to(Batch& batch, const CsvRecord& record) {
     Record checked;
     checked.line = record.line;
@@ -272,13 +287,12 @@ void RowValidator::add_to(Batch& batch, const CsvRecord& record) {
     }
     if (remove_roles_ != nullptr) {
         checked.remove_roles = batch.keep_codes(remove_roles_->known);
-        lost_roles_.clear();
-        for (const RoleCell::UnknownCode& lost : remove_roles_->unknown) lost_roles_.push_back(batch.keep(lost.code));
-        checked.lost_roles = batch.keep_codes(lost_roles_);
+        checked.lost_roles = keep_lost_roles(batch, *remove_roles_);
     }
     if (replace_roles_ != nullptr) {
         collect_unknown_codes(*replace_roles_);
         checked.replace_roles = batch.keep_codes(replace_roles_->known);
+        checked.lost_roles = keep_lost_roles(batch, *replace_roles_);
     }
     checked.replaces_roles = replace_roles_ != nullptr || clears_roles_;
     const std::span<Cell> cells = batch.make_cells(cells_.size());

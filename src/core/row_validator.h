@@ -68,6 +68,7 @@ private:
     RoleCell& find_role_cell(std::string_view text);
     RoleCell parse_role_cell(std::string_view text) const;
     void collect_unknown_codes(const RoleCell& roles);
+    std::span<const std::string_view> keep_lost_roles(Batch& batch, const RoleCell& roles);
     void add_to(Batch& batch, const CsvRecord& record);
 
     const HeaderMap& header_;
@@ -88,6 +89,7 @@ private:
     const RoleCell* remove_roles_ = nullptr;
     const RoleCell* replace_roles_ = nullptr;
     bool clears_roles_ = false;
+    std::size_t lost_issues_ = 0;  // issues of codes in `roles` that the catalogue does not have
     std::vector<Cell> cells_;
     std::vector<std::string_view> lost_roles_;
 };

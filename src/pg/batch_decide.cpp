@@ -77,16 +77,17 @@ bool BatchApplier::decide(std::uint32_t index, const CustomerRow& customer) {
     return true;
 }
 
-// Puts the held codes that the catalogue does not have and the record removes into lost_. One that the customer does
-// not hold rejects the record.
+// Puts the held codes that the catalogue does not have and the record removes, or keeps in `roles`, into lost_. One that
+// the customer does not hold rejects the record.
 bool BatchApplier::take_lost_roles(const Attempt& attempt) {
     std::vector<Issue> issues;
+    const char* column = record(attempt).replaces_roles ? "roles" : "removeRoles";
     for (std::string_view code : record(attempt).lost_roles) {
         const std::size_t before = lost_.size();
         std::copy_if(held_.begin(), held_.end(), std::back_inserter(lost_),
                      [&](std::string_view held) { return equal_ignoring_ascii_case(held, code); });
         if (lost_.size() == before) {
-            issues.push_back(unknown_role_issue("removeRoles", code, catalogue_.nearest(code)));
+            issues.push_back(unknown_role_issue(column, code, catalogue_.nearest(code)));
         }
     }
     if (!issues.empty()) {
@@ -131,7 +132,11 @@ bool BatchApplier::decide_roles(const Record& record, Decision& decision) {
     if (!lost_.empty()) {
         std::sort(lost_.begin(), lost_.end());
         Codes rest;
-        add_difference(base, lost_, rest);
+        if (record.replaces_roles) {
+            std::set_union(base.begin(), base.end(), lost_.begin(), lost_.end(), std::back_inserter(rest));
+        } else {
+            add_difference(base, lost_, rest);
+        }
         kept_ = std::move(rest);
         base = kept_;
     }

@@ -2,8 +2,10 @@
 #include <string>
 
 #include "pg/access.h"
+#include "pg/customer_export.h"
 #include "pg/guard.h"
 #include "pg/privileges.h"
+#include "pg/search_indexes.h"
 #include "pg/statement.h"
 #include "pg/target.h"
 #include "pg/text_array.h"
@@ -89,10 +91,12 @@ Oid create_customers_table(std::string_view requested) {
     const std::string name = creation_name(requested);
     create_table(name);
     register_created(name);
-    refresh_all_privileges();
     const std::string oid = *query("SELECT $1::pg_catalog.regclass::pg_catalog.oid",
                                    {parameter(std::string_view(name))}).front()[0];
-    return static_cast<Oid>(std::stoul(oid));
+    const auto relation = static_cast<Oid>(std::stoul(oid));
+    create_export_view(relation);
+    refresh_all_privileges();
+    return relation;
 }
 
 void detach_customers_table() {
@@ -112,6 +116,8 @@ void detach_customers_table() {
         execute("ALTER TABLE " + table->name + " NO FORCE ROW LEVEL SECURITY");
         execute("ALTER TABLE " + table->name + " DISABLE ROW LEVEL SECURITY");
     }
+    drop_search_indexes(*table);
+    drop_export_view();
     forget_registered();
 }
 

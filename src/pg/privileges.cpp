@@ -15,6 +15,9 @@ namespace {
 constexpr std::string_view kCustomersTable = "customers table";
 constexpr std::string_view kCustomersSchema = "schema of the customers table";
 
+// Comes and goes with the customers table.
+constexpr std::string_view kExportView = "customer_import.customer_export";
+
 // The customers table as the object of a GRANT.
 struct TableFacts {
     Oid owner;
@@ -154,16 +157,18 @@ std::vector<Privilege> find_missing(std::string_view role, Oid oid, const std::o
     for (const Row& row : query(
              "SELECT p.object, p.privilege FROM customer_import.operator_privileges AS p"
              " WHERE p.needs && $1 AND (p.object <> $2 OR $3 <> 0)"
+             "   AND (p.object <> $5 OR to_regclass(p.object) IS NOT NULL)"
              "   AND NOT EXISTS ("
              "       SELECT FROM aclexplode(CASE"
              "                  WHEN p.privilege = 'EXECUTE'"
              "                      THEN (SELECT proacl FROM pg_proc WHERE oid = p.object::regprocedure)"
              "                  WHEN p.object = $2"
-             "                      THEN (SELECT relacl FROM pg_class WHERE oid = $3)"
+             "                      THEN (SELECT COALESCE(relacl, acldefault('r', relowner)) FROM pg_class WHERE oid = $3)"
              "                  ELSE (SELECT relacl FROM pg_class WHERE oid = p.object::regclass) END) AS a"
              "        WHERE a.grantee = $4 AND a.privilege_type = p.privilege)"
              " ORDER BY p.object, p.privilege",
-             {text_array_parameter(needs), parameter(kCustomersTable), relation, parameter_oid(oid)})) {
+             {text_array_parameter(needs), parameter(kCustomersTable), relation, parameter_oid(oid),
+              parameter(kExportView)})) {
         missing.push_back({*row[0], *row[1]});
     }
     return missing;
@@ -222,6 +227,16 @@ void lock_privileges() {
     execute("LOCK TABLE customer_import.granted_privileges IN SHARE ROW EXCLUSIVE MODE");
 }
 
+// Whether the object of a privilege that was granted is still there.
+bool is_there(const Privilege& privilege, const std::optional<RegisteredTable>& table) {
+    if (privilege.object == kExportView) {
+        OwnerScope owner;
+        return !query("SELECT WHERE to_regclass($1) IS NOT NULL", {parameter(kExportView)}).empty();
+    }
+    const bool of_table = privilege.object == kCustomersTable || privilege.object == kCustomersSchema;
+    return !of_table || table.has_value();
+}
+
 void refresh_role(std::string_view role, const std::optional<RegisteredTable>& table) {
     const Oid oid = role_oid(role);
     if (!OidIsValid(oid)) {
@@ -230,8 +245,7 @@ void refresh_role(std::string_view role, const std::optional<RegisteredTable>& t
         return;
     }
     for (const Privilege& privilege : find_superfluous(role)) {
-        const bool of_table = privilege.object == kCustomersTable || privilege.object == kCustomersSchema;
-        if (!of_table || table) {
+        if (is_there(privilege, table)) {
             run_grant(privilege, oid, false, table);
         }
         forget_grant(privilege, role);
@@ -291,10 +305,11 @@ void revoke_table_privileges(const RegisteredTable& table) {
     forget_table_privileges();
 }
 
+// Those on the view go with the view.
 void forget_table_privileges() {
     OwnerScope owner;
-    execute("DELETE FROM customer_import.granted_privileges WHERE object IN ($1, $2)",
-            {parameter(kCustomersTable), parameter(kCustomersSchema)});
+    execute("DELETE FROM customer_import.granted_privileges WHERE object IN ($1, $2, $3)",
+            {parameter(kCustomersTable), parameter(kCustomersSchema), parameter(kExportView)});
 }
 
 }  // namespace customer_import::pg

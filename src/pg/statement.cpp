@@ -60,9 +60,9 @@ CatalogPath::~CatalogPath() {
     AtEOXact_GUC(true, level_);
 }
 
-RoleScope::RoleScope(Oid role) {
+RoleScope::RoleScope(Oid role, int context) {
     GetUserIdAndSecContext(&saved_user_, &saved_context_);
-    SetUserIdAndSecContext(role, saved_context_ | SECURITY_LOCAL_USERID_CHANGE);
+    SetUserIdAndSecContext(role, saved_context_ | SECURITY_LOCAL_USERID_CHANGE | context);
 }
 
 RoleScope::~RoleScope() { SetUserIdAndSecContext(saved_user_, saved_context_); }
@@ -181,23 +181,32 @@ std::uint64_t Statement::run(DestReceiver* receiver, std::span<const Datum> para
 
 namespace {
 
-// Runs the statement as the last thing SPI did: its rows stand in SPI_tuptable.
-std::uint64_t run_parameters(const std::string& text, std::initializer_list<Parameter> parameters,
-                             bool latest_snapshot = false) {
+// Parameters as SPI takes them.
+struct ParameterLists {
+    explicit ParameterLists(std::initializer_list<Parameter> parameters) {
+        for (const Parameter& parameter : parameters) {
+            types.push_back(parameter.type);
+            values.push_back(parameter.value);
+            nulls.push_back(parameter.is_null ? 'n' : ' ');
+        }
+    }
+    int count() const { return static_cast<int>(types.size()); }
+
     std::vector<Oid> types;
     std::vector<Datum> values;
     std::string nulls;
-    for (const Parameter& parameter : parameters) {
-        types.push_back(parameter.type);
-        values.push_back(parameter.value);
-        nulls.push_back(parameter.is_null ? 'n' : ' ');
-    }
+};
+
+// Runs the statement as the last thing SPI did: its rows stand in SPI_tuptable.
+std::uint64_t run_parameters(const std::string& text, std::initializer_list<Parameter> parameters,
+                             bool latest_snapshot = false) {
+    ParameterLists lists(parameters);
     return call([&]() -> std::uint64_t {
         if (latest_snapshot) {
             PushActiveSnapshot(GetLatestSnapshot());
         }
-        require_spi(SPI_execute_with_args(text.c_str(), static_cast<int>(types.size()), types.data(), values.data(),
-                                          nulls.data(), latest_snapshot, 0),
+        require_spi(SPI_execute_with_args(text.c_str(), lists.count(), lists.types.data(), lists.values.data(),
+                                          lists.nulls.data(), latest_snapshot, 0),
                     "SPI_execute_with_args");
         if (latest_snapshot) {
             PopActiveSnapshot();
@@ -231,9 +240,7 @@ std::uint64_t execute(const std::string& text, std::initializer_list<Parameter> 
 
 namespace {
 
-// Takes the rows that SPI has just returned.
-std::vector<Row> take_rows(std::uint64_t count) {
-    SPITupleTable* table = SPI_tuptable;
+std::vector<Row> read_texts(const SPITupleTable* table, std::uint64_t count) {
     std::vector<Row> rows;
     for (std::uint64_t index = 0; index < count; ++index) {
         check_interrupts();
@@ -247,6 +254,13 @@ std::vector<Row> take_rows(std::uint64_t count) {
         }
         rows.push_back(std::move(row));
     }
+    return rows;
+}
+
+// Takes the rows that SPI has just returned.
+std::vector<Row> take_rows(std::uint64_t count) {
+    SPITupleTable* table = SPI_tuptable;
+    std::vector<Row> rows = read_texts(table, count);
     call([&] { SPI_freetuptable(table); });
     return rows;
 }
@@ -281,6 +295,46 @@ std::optional<std::string> query_bytes(const std::string& text, std::initializer
         SPI_freetuptable(table);
     });
     return bytes;
+}
+
+Cursor::Cursor(const std::string& text, std::initializer_list<Parameter> parameters, Snapshot snapshot) {
+    ParameterLists lists(parameters);
+    portal_ = call([&] {
+        Portal portal = SPI_cursor_open_with_args(nullptr, text.c_str(), lists.count(), lists.types.data(),
+                                                  lists.values.data(), lists.nulls.data(),
+                                                  snapshot == Snapshot::calling, CURSOR_OPT_NO_SCROLL);
+        PinPortal(portal);  // no CLOSE of somebody's policy takes it away
+        return portal;
+    });
+}
+
+void Cursor::fetch(long count) {
+    check_interrupts();
+    call([&] {
+        if (table_ != nullptr) {
+            SPITupleTable* before = table_;
+            table_ = nullptr;
+            SPI_freetuptable(before);
+        }
+        SPI_cursor_fetch(portal_, true, count);
+    });
+    table_ = SPI_tuptable;
+    count_ = SPI_processed;
+    if (count_ == 0) {
+        close();
+    }
+}
+
+std::vector<Row> Cursor::texts() const { return read_texts(table_, count_); }
+
+void Cursor::close() {
+    call([&] {
+        SPI_freetuptable(table_);
+        UnpinPortal(portal_);
+        SPI_cursor_close(portal_);
+    });
+    table_ = nullptr;
+    count_ = 0;
 }
 
 Parameter bytes_parameter(std::string_view bytes) { return {BYTEAOID, text_datum(bytes), false}; }

@@ -35,10 +35,11 @@ private:
     int level_;
 };
 
-// Acts as a role for as long as it lives: only for the extension's own fixed statements.
+// Acts as a role for as long as it lives: only for the extension's own fixed statements. `context` adds to the security
+// context, e.g. SECURITY_NOFORCE_RLS.
 class RoleScope {
 public:
-    explicit RoleScope(Oid role);
+    explicit RoleScope(Oid role, int context = 0);
     ~RoleScope();
     RoleScope(const RoleScope&) = delete;
     RoleScope& operator=(const RoleScope&) = delete;
@@ -136,6 +137,33 @@ std::vector<Row> query_latest(const std::string& text, std::initializer_list<Par
 
 // Runs a statement once and returns the bytes of its only value, a text or bytea; nothing when there is no row.
 std::optional<std::string> query_bytes(const std::string& text, std::initializer_list<Parameter> parameters = {});
+
+// A statement that only reads, whose rows come in portions; who reads them is whoever is current at each call. After an
+// error the end of the (sub)transaction closes it.
+class Cursor {
+public:
+    // Whether it sees what the statement that calls us sees, or all that is committed by now.
+    enum class Snapshot { calling, latest };
+    Cursor(const std::string& text, std::initializer_list<Parameter> parameters, Snapshot snapshot);
+
+    // Reads at most `count` more rows, and forgets those before. At the end there are none, and the cursor is closed.
+    void fetch(long count);
+
+    std::uint64_t count() const { return count_; }
+    HeapTuple row(std::uint64_t index) const { return table_->vals[index]; }
+    TupleDesc columns() const { return table_->tupdesc; }
+
+    // The rows of the last fetch as text.
+    std::vector<Row> texts() const;
+
+    // Closes it before its end.
+    void close();
+
+private:
+    Portal portal_;
+    SPITupleTable* table_ = nullptr;
+    std::uint64_t count_ = 0;
+};
 
 Datum text_datum(std::string_view text);
 Parameter bytes_parameter(std::string_view bytes);

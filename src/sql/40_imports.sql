@@ -89,6 +89,19 @@ COMMENT ON TABLE customer_import.import_change_pages IS
     'What imports did to each customer, packed; read it as import_changes.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.import_change_pages', '');
 
+-- By it the pages that may speak of a customer are found, among those of all imports.
+CREATE TYPE customer_import._user_name_range AS RANGE (
+    SUBTYPE = text, COLLATION = "C", MULTIRANGE_TYPE_NAME = customer_import._user_name_multirange
+);
+COMMENT ON TYPE customer_import._user_name_range IS 'User names from one to another, in byte order.';
+COMMENT ON FUNCTION customer_import._user_name_range(text, text) IS 'A range with its first user name, without its last.';
+COMMENT ON FUNCTION customer_import._user_name_range(text, text, text) IS 'A range with the bounds that the third argument says.';
+COMMENT ON FUNCTION customer_import._user_name_multirange() IS 'No user names.';
+COMMENT ON FUNCTION customer_import._user_name_multirange(customer_import._user_name_range) IS 'A range as a multirange.';
+COMMENT ON FUNCTION customer_import._user_name_multirange(customer_import._user_name_range[]) IS 'Several ranges as one value.';
+CREATE INDEX import_change_pages_user_names ON customer_import.import_change_pages
+    USING gist (customer_import._user_name_range(first_user_name, last_user_name, '[]'));
+
 CREATE FUNCTION customer_import._read_change_page(
     payload bytea,
     OUT line bigint, OUT user_name text, OUT created boolean, OUT added text[], OUT removed text[],

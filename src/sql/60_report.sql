@@ -62,7 +62,9 @@ COMMENT ON FUNCTION customer_import.rejected_csv_bytes(bigint) IS
 CREATE FUNCTION customer_import.import_template() RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT concat_ws(',', 'userName', 'addRoles', 'removeRoles', string_agg(c.field, ',' ORDER BY c.position)) || E'\n'
+    SELECT concat_ws(',', 'userName', 'addRoles', 'removeRoles',
+                     string_agg(CASE WHEN c.field ~ E'[",;|\\t\\r\\n]' THEN concat('"', replace(c.field, '"', '""'), '"')
+                                     ELSE c.field END, ',' ORDER BY c.position)) || E'\n'
       FROM customer_import.customers_table_columns AS c;
 END;
 COMMENT ON FUNCTION customer_import.import_template() IS

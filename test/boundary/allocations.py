@@ -36,6 +36,13 @@ ENTRY_POINTS = (
     "customer_import.rejected_csv_bytes((SELECT max(id) FROM customer_import.imports))",
     "(SELECT array_agg(c) FROM customer_import.import_changes AS c WHERE import_id ="
     " (SELECT max(id) FROM customer_import.imports))",
+    "(SELECT array_agg(c) FROM customer_import.customer_export AS c)",
+    "(SELECT array_agg(c) FROM customer_import.search_customers((SELECT 'e'), 20) AS c)",
+    "(SELECT array_agg(c) FROM customer_import.search_customers((SELECT '\u00fcller'), 20) AS c)",
+    "(SELECT array_agg(c) FROM customer_import.customers_with_roles((SELECT '{BUYER}'::text[])) AS c)",
+    "(SELECT array_agg(c) FROM (SELECT user_name FROM customers ORDER BY user_name LIMIT 5) AS u,"
+    " customer_import.customer_roles(u.user_name) AS c)",
+    "customer_import._search_text('A', (SELECT 'm\u00dcLLER'), NULL, 'b', 'c')",
     "customer_import.add_role_codes('{new_code_1,new_code_2}')",
     "customer_import.alter_role_code('buyer', description => 'buys')",
     "customer_import.remove_role_codes('{approver}')",

@@ -1,6 +1,6 @@
 -- Every function: volatility, strictness, parallel safety, language, and who may call it.
 BEGIN;
-SELECT plan(174);
+SELECT plan(207);
 
 CREATE ROLE regress_anybody;
 
@@ -34,6 +34,17 @@ INSERT INTO expected VALUES
     ('rejected_csv(bigint)', 's', true, 'u', false),
     ('rejected_csv_bytes(bigint)', 's', true, 'u', false),
     ('import_template()', 's', false, 's', false),
+    ('_export_customers()', 's', false, 'u', false),
+    ('_user_name_range(text,text)', 'i', false, 's', false),
+    ('_user_name_range(text,text,text)', 'i', false, 's', false),
+    ('_user_name_multirange()', 'i', true, 's', false),
+    ('_user_name_multirange(_user_name_range)', 'i', true, 's', false),
+    ('_user_name_multirange(_user_name_range[])', 'i', true, 's', false),
+    ('customer_roles(text)', 's', true, 'u', false),
+    ('search_customers(text,integer)', 's', true, 'u', false),
+    ('customers_with_roles(text[])', 's', true, 'u', false),
+    ('create_search_indexes()', 'v', false, 'u', false),
+    ('_search_text(text,text,text,text,text)', 'i', false, 's', true),
     ('add_operator(text,text,text[],boolean,text)', 'v', false, 'u', false),
     ('alter_operator(text,text,text[],boolean)', 'v', false, 'u', false),
     ('remove_operator(text)', 'v', false, 'u', false),

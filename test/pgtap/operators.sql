@@ -2,7 +2,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = error;
-SELECT plan(192);
+SELECT plan(196);
 
 -- What is granted to a role, on objects of the extension, on the customers table and on its schema
 CREATE TEMPORARY VIEW grants AS
@@ -38,6 +38,9 @@ INSERT INTO needed VALUES
     ('operator', 'operators', 'SELECT'), ('operator', 'role_codes', 'SELECT'), ('operator', 'customers_table_columns', 'SELECT'),
     ('operator', 'import_template()', 'EXECUTE'),
     ('view', 'customers', 'SELECT'),
+    ('view', 'customer_export', 'SELECT'), ('view', '_export_customers()', 'EXECUTE'), ('view', 'customer_roles(text)', 'EXECUTE'),
+    ('view', 'search_customers(text,integer)', 'EXECUTE'), ('view', 'customers_with_roles(text[])', 'EXECUTE'),
+    ('admin', 'create_search_indexes()', 'EXECUTE'),
     ('edit', 'customers', 'INSERT'), ('edit', 'customers', 'UPDATE'), ('edit', 'customers', 'DELETE'),
     ('import', 'import_customers(text,text,text,bigint,text,text,text,boolean,text,boolean)', 'EXECUTE'),
     ('import', 'import_customers(bytea,text,text,bigint,text,text,text,boolean,text,boolean)', 'EXECUTE'),
@@ -128,7 +131,7 @@ SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.remove_operator('
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.add_operator('regress_gw', roles => '{customerView}'); PERFORM customer_import.remove_operator('regress_gw'); END $do$ $$,
                           $$SELECT count(*) FROM grants WHERE role = 'regress_gw'$$), 'ok 0 => ' || count(*), 'a gateway that was an operator too stays a gateway') FROM needed;
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.add_operator('regress_gw', roles => '{customerView}'); PERFORM customer_import.revoke_gateway('regress_gw'); END $do$ $$,
-                          $$SELECT count(*) FROM grants WHERE role = 'regress_gw'$$), 'ok 0 => 5', 'and without the gateway an operator');
+                          $$SELECT count(*) FROM grants WHERE role = 'regress_gw'$$), 'ok 0 => 10', 'and without the gateway an operator');
 SELECT matches(pg_temp.attempt(NULL, NULL, 'DROP ROLE regress_op_9'), '^2BP01 ', 'the role of an operator cannot be dropped');
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.remove_operator('regress_op_9'); DROP ROLE regress_op_9; END $do$ $$), 'ok 0', 'but after he was removed');
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN DROP OWNED BY regress_op_9; DROP ROLE regress_op_9; PERFORM customer_import.alter_operator('regress_op_9', roles => '{administrator}');
@@ -136,11 +139,30 @@ SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN DROP OWNED BY regress_op_9;
           'ok 0', 'an operator whose role has gone can be altered and removed');
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN DROP OWNED BY regress_gw; DROP ROLE regress_gw; PERFORM customer_import.revoke_gateway('regress_gw'); END $do$ $$), 'ok 0', 'so can a gateway be revoked');
 
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN DROP TABLE public.customers; PERFORM customer_import.alter_operator('regress_op_9', roles => '{}'); END $do$ $$,
+                          $$SELECT count(*) FROM customer_import.granted_privileges WHERE role = 'regress_op_9' AND object LIKE '%customer%' AND privilege = 'SELECT'$$),
+          'ok 0 => 3', 'rights can be taken when the table has been dropped');
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN DROP VIEW customer_import.customer_export; PERFORM customer_import.remove_operator('regress_op_9'); END $do$ $$), 'ok 0', 'and when the view has');
+
+-- The owner of the table, whom the list of operators begins with: nobody has been granted anything before
+CREATE ROLE regress_aa;
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN ALTER TABLE public.customers OWNER TO regress_aa;
+              PERFORM customer_import.detach_customers_table(); DROP TABLE public.customers; GRANT CREATE ON SCHEMA public TO regress_aa;
+              PERFORM customer_import.add_operator('regress_aa', roles => '{administrator}');
+              SET LOCAL ROLE regress_aa; PERFORM customer_import.create_customers_table(); PERFORM customer_import.detach_customers_table(); RESET ROLE; END $do$ $$,
+                          $$SELECT string_agg(p, ' ') FROM unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS p WHERE has_table_privilege('regress_aa', 'public.customers', p)$$),
+          'ok 0 => SELECT INSERT UPDATE DELETE', 'detach leaves the owner of the table what he has as such');
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.detach_customers_table(); DROP TABLE public.customers; GRANT CREATE ON SCHEMA public TO regress_aa;
+              PERFORM customer_import.add_operator('regress_aa', roles => '{administrator}');
+              SET LOCAL ROLE regress_aa; PERFORM customer_import.create_customers_table(); RESET ROLE; PERFORM customer_import.remove_operator('regress_aa'); END $do$ $$,
+                          $$SELECT string_agg(p, ' ') FROM unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS p WHERE has_table_privilege('regress_aa', 'public.customers', p)$$),
+          'ok 0 => SELECT INSERT UPDATE DELETE', 'so does removing him from the operators');
+
 -- Detach and create
 SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.detach_customers_table()$$, $$SELECT count(*) FROM grants WHERE object = 'customers' AND (role LIKE 'regress_op__' OR role = 'regress_op_10')$$),
           'ok  => 0', 'detach revokes what was granted on the table');
 SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.detach_customers_table()$$, $$SELECT string_agg(object || ' ' || privilege, ', ' ORDER BY object, privilege) FROM grants WHERE role = 'regress_op_2'$$),
-          'ok  => customers_table_columns SELECT, import_template() EXECUTE, operators SELECT, role_codes SELECT', 'and leaves all else');
+          'ok  => _export_customers() EXECUTE, customer_roles(text) EXECUTE, customers_table_columns SELECT, customers_with_roles(text[]) EXECUTE, import_template() EXECUTE, operators SELECT, role_codes SELECT, search_customers(text,integer) EXECUTE', 'and leaves all else');
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.detach_customers_table(); DROP TABLE public.customers; PERFORM customer_import.create_customers_table(); END $do$ $$,
                           $$SELECT pg_temp.granted('regress_op_10')$$), 'ok 0 => ' || pg_temp.granted('regress_op_10'), 'create grants to the operators who are there');
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN DROP TABLE public.customers; PERFORM customer_import.create_customers_table(); END $do$ $$,

@@ -1,6 +1,6 @@
 -- What a role may do that nobody has granted anything: compute with role sets and user names, and nothing else.
 BEGIN;
-SELECT plan(85);
+SELECT plan(97);
 
 DO $$
 BEGIN
@@ -83,6 +83,12 @@ SELECT throws_ok('DELETE FROM customer_import.import_issues', '42501', 'permissi
 SELECT throws_ok('TRUNCATE customer_import.import_change_pages', '42501', 'permission denied for table import_change_pages');
 SELECT throws_ok('CREATE TABLE customer_import.mine (i int)', '42501', 'permission denied for schema customer_import');
 SELECT throws_ok('TABLE public.customers', '42501', 'permission denied for table customers');
+SELECT throws_ok('TABLE customer_import.customer_export', '42501', 'permission denied for view customer_export');
+SELECT throws_ok('SELECT FROM customer_import._export_customers() AS c (a text)', '42501', 'permission denied for function _export_customers');
+SELECT throws_ok($$SELECT customer_import.customer_roles('ann')$$, '42501', 'permission denied for function customer_roles');
+SELECT throws_ok($$SELECT customer_import.search_customers('ann')$$, '42501', 'permission denied for function search_customers');
+SELECT throws_ok($$SELECT customer_import.customers_with_roles('{buyer}')$$, '42501', 'permission denied for function customers_with_roles');
+SELECT throws_ok('SELECT customer_import.create_search_indexes()', '42501', 'permission denied for function create_search_indexes');
 -- Internal functions cannot be used on his own tables either
 CREATE TABLE public.mine (roles text[]);
 SELECT throws_ok($$CREATE TRIGGER mine BEFORE INSERT ON public.mine FOR EACH ROW EXECUTE FUNCTION customer_import._guard_customers('roles')$$, '42501', 'permission denied for function customer_import._guard_customers');
@@ -101,6 +107,11 @@ SELECT throws_ok($$SELECT customer_import.remove_role_codes('{buyer}')$$, '42501
 SELECT throws_ok($$SELECT customer_import.create_customers_table('public.others')$$, '42501', 'permission denied to create the customers table');
 SELECT throws_ok($$SELECT customer_import.detach_customers_table()$$, '42501', 'permission denied to detach the customers table');
 SELECT throws_ok($$SELECT customer_import.rejected_csv(1)$$, '42501', 'permission denied to view imports');
+SELECT throws_ok('TABLE customer_import.customer_export', '42501', 'permission denied to export customers');
+SELECT throws_ok($$SELECT customer_import.customer_roles('ann')$$, '42501', 'permission denied to see the roles of customers');
+SELECT throws_ok($$SELECT customer_import.search_customers('ann')$$, '42501', 'permission denied to search customers');
+SELECT throws_ok($$SELECT customer_import.customers_with_roles('{buyer}')$$, '42501', 'permission denied to search customers');
+SELECT throws_ok('SELECT customer_import.create_search_indexes()', '42501', 'permission denied to create search indexes');
 -- The customers are behind forced row security without a policy
 SELECT is_empty('TABLE public.customers', 'with all rights on the table he sees no customer');
 SELECT throws_ok($$INSERT INTO public.customers (user_name) VALUES ('cleo')$$, '42501', 'new row violates row-level security policy for table "customers"');

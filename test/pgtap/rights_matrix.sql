@@ -84,6 +84,11 @@ CREATE TEMPORARY TABLE actions (
 INSERT INTO actions (name, needs, object, statement, allowed, refused, weaker, hidden) VALUES
     ('see customers', 'view', 'table customers', 'SELECT count(*) FROM public.customers', 'ok 3', 'ok 0', NULL, NULL),
     ('export customers', 'view', 'table customers', $$SELECT string_agg(user_name, ' ' ORDER BY user_name) FROM public.customers$$, 'ok ann bob cleo', 'ok NULL', NULL, NULL),
+    ('export them as a file', 'view', 'view customer_export', $$SELECT string_agg("userName" || ':' || roles, ' ' ORDER BY "userName") FROM customer_import.customer_export$$, 'ok ann:buyer bob: cleo:', '42501 permission denied to export customers', NULL, NULL),
+    ('see who gave a role', 'view', 'function customer_roles', $$SELECT code || ' ' || (import_id > 0) FROM customer_import.customer_roles('ann')$$, 'ok buyer true', '42501 permission denied to see the roles of customers', NULL, NULL),
+    ('search customers', 'view', 'function search_customers', $$SELECT string_agg(user_name, ' ') FROM customer_import.search_customers('o')$$, 'ok bob cleo', '42501 permission denied to search customers', NULL, NULL),
+    ('find holders of a role', 'view', 'function customers_with_roles', $$SELECT user_name FROM customer_import.customers_with_roles('{BUYER}')$$, 'ok ann', '42501 permission denied to search customers', NULL, NULL),
+    ('index the customers table of another', 'admin', 'function create_search_indexes', 'SELECT customer_import.create_search_indexes()', '42501 must be owner of table public.customers', '42501 permission denied to create search indexes', NULL, NULL),
     ('INSERT a customer', 'edit', 'table customers', $$INSERT INTO public.customers (user_name, roles) VALUES ('dora', '{buyer}')$$, 'ok 1', '42501 new row violates row-level security policy for table "customers"', NULL, NULL),
     ('UPDATE customers', 'edit', 'table customers', $$UPDATE public.customers SET company = 'Acme', roles = '{approver}'$$, 'ok 3', 'ok 0', NULL, NULL),
     ('DELETE a customer', 'edit', 'table customers', $$DELETE FROM public.customers WHERE user_name = 'bob'$$, 'ok 1', 'ok 0', NULL, NULL),

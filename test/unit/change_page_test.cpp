@@ -89,7 +89,8 @@ TEST(ChangePage, FindsImpossibleNumbers) {
 
 TEST(ChangePage, FindsUnknownFlags) {
     EXPECT_TRUE(reads_to_the_end(std::string("\1\1\2\0\1a\0\0\0", 9)));
-    EXPECT_FALSE(reads_to_the_end(std::string("\1\1\2\2\1a\0\0\0", 9)));
+    EXPECT_TRUE(reads_to_the_end(std::string("\1\1\2\2\1a\0\0\0", 9)));  // deleted
+    EXPECT_FALSE(reads_to_the_end(std::string("\1\1\2\3\1a\0\0\0", 9)));
     EXPECT_TRUE(reads_to_the_end(std::string("\1\1\2\0\1a\0\0\1\0\1f\0", 13)));
     EXPECT_FALSE(reads_to_the_end(std::string("\1\1\2\0\1a\0\0\1\0\1f\4", 13)));
 }
@@ -98,6 +99,7 @@ TEST(ChangePage, GivesNothingAfterDamage) {
     const std::string payload = write(some_changes());
     ChangePageReader reader(std::string_view(payload).substr(0, payload.size() - 1));
     Change change;
+    EXPECT_TRUE(reader.next(change));
     EXPECT_TRUE(reader.next(change));
     EXPECT_TRUE(reader.next(change));
     EXPECT_FALSE(reader.next(change));

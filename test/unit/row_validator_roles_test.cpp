@@ -25,10 +25,10 @@ TEST_F(RowValidatorRolesTest, UnknownCodesAreNamedOneByOne) {
 }
 
 TEST_F(RowValidatorRolesTest, UnknownCodesAreNamedOnceIgnoringCase) {
-    use_header({"userName", "roles"});
+    use_header({"userName", "addRoles"});
     EXPECT_FALSE(check({"ann", "Byer,byer,BYER"}));
     ASSERT_EQ(issues_.size(), 1u);
-    expect_issue(0, IssueCode::unknown_role, "roles", "Byer", "role code \"Byer\" is not in the catalogue",
+    expect_issue(0, IssueCode::unknown_role, "addRoles", "Byer", "role code \"Byer\" is not in the catalogue",
                  "Did you mean \"buyer\"?");
 }
 
@@ -44,6 +44,36 @@ TEST_F(RowValidatorRolesTest, UnknownCodesToRemoveAreKept) {
     ASSERT_TRUE(check({"ann", " gone ,buyer,GONE,a b, Lost "}));
     EXPECT_EQ(codes(last().remove_roles), (Cells{"buyer"}));
     EXPECT_EQ(codes(last().lost_roles), (Cells{"gone", "a b", "Lost"}));
+}
+
+TEST_F(RowValidatorRolesTest, UnknownCodesOfRolesMayBeHeld) {
+    use_header({"userName", "roles"});
+    ASSERT_TRUE(check({"ann", " gone ,buyer,GONE,a b, Lost "}));
+    EXPECT_TRUE(last().replaces_roles);
+    EXPECT_EQ(codes(last().replace_roles), (Cells{"buyer"}));
+    EXPECT_EQ(codes(last().lost_roles), (Cells{"gone", "a b", "Lost"}));
+    ASSERT_TRUE(check({"bob", "buyer"}));
+    EXPECT_TRUE(last().lost_roles.empty());
+}
+
+TEST_F(RowValidatorRolesTest, UnknownCodesOfRolesAreNamedBesideOtherFaults) {
+    use_header({"roles", "active", "userName"});
+    EXPECT_FALSE(check({"byer,gone", "maybe", "ann"}));
+    ASSERT_EQ(issues_.size(), 3u);
+    expect_issue(0, IssueCode::unknown_role, "roles", "byer", "role code \"byer\" is not in the catalogue",
+                 "Did you mean \"buyer\"?");
+    EXPECT_EQ(issues_[1].code, IssueCode::unknown_role);
+    EXPECT_EQ(issues_[2].code, IssueCode::invalid_value);
+}
+
+TEST_F(RowValidatorRolesTest, IllFormedCodesOfRolesAreUnknownWhereCodesAreCreated) {
+    ValidatorOptions options;
+    options.collect_unknown_codes = true;
+    use_header({"userName", "roles"}, options);
+    EXPECT_FALSE(check({"ann", "fresh,a b"}));
+    ASSERT_EQ(issues_.size(), 1u);
+    EXPECT_EQ(issues_[0].value, "a b");
+    EXPECT_TRUE(check({"ann", "fresh"}));
 }
 
 TEST_F(RowValidatorRolesTest, AddAndRemoveCannotBeCleared) {

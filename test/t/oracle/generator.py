@@ -193,7 +193,9 @@ class File(writer.Writer):
         cut = random.randint(0, len(codes))
         cells["addRoles"] = cells["removeRoles"] = cells["roles"] = self.role_cell([])
         if "roles" in self.columns and random.random() < 0.4:
-            cells["roles"] = random.choice([CLEAR, " %s " % CLEAR]) if random.random() < 0.2 else self.role_cell(codes)
+            lost = random.sample(pools.LOST_CODES, 1) if random.random() < 0.15 else []
+            cells["roles"] = (random.choice([CLEAR, " %s " % CLEAR]) if random.random() < 0.2
+                              else self.role_cell(codes + lost))
         else:
             cells["addRoles"] = self.role_cell(codes[:cut])
             lost = random.sample(pools.LOST_CODES, 1) if random.random() < 0.08 else []

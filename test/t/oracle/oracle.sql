@@ -203,6 +203,7 @@ DECLARE
     cell text;
     code text;
     name text;
+    lost integer := 0;  -- faults that are none when the customer holds the code
 BEGIN
     IF r.fault_code IS NOT NULL THEN
         RETURN ARRAY[oracle.new_issue(r.fault_code, NULL, NULL, r.fault_message, r.fault_hint)];
@@ -231,6 +232,7 @@ BEGIN
                 FOREACH code IN ARRAY oracle.unknown(oracle.codes(cell)) LOOP
                     IF NOT (create_codes AND code ~ '^[A-Za-z0-9_.:-]{1,63}$') THEN
                         result := result || oracle.unknown_role(field, code);
+                        lost := lost + CASE WHEN field = 'roles' AND NOT create_codes THEN 1 ELSE 0 END;
                     END IF;
                 END LOOP;
             END IF;
@@ -259,5 +261,8 @@ BEGIN
         result := result || oracle.new_issue('conflicting_roles', 'removeRoles', code,
             format('role code "%s" is both added and removed', oracle.shortened(code)));
     END LOOP;
+    IF cardinality(result) = lost THEN
+        RETURN '{}';
+    END IF;
     RETURN result;
 END $$;

@@ -69,6 +69,7 @@ DECLARE
     added text[] := oracle.known(oracle.codes(r.add_roles));
     removed text[] := oracle.known(oracle.codes(r.remove_roles));
     lost text[] := oracle.unknown(oracle.codes(r.remove_roles));
+    kept text[] := oracle.unknown(oracle.codes(r.roles));
     held text[];
     old public.customers;
     new public.customers;
@@ -84,6 +85,12 @@ BEGIN
     SELECT * INTO old FROM public.customers c WHERE c.user_name = name;
     held := coalesce(old.roles, '{}');
 
+    IF oracle.minus_ignoring_case(kept, held) <> '{}' THEN
+        PERFORM oracle.add_issues(r.line, 'rejected',
+            (SELECT array_agg(oracle.unknown_role('roles', u) ORDER BY n)
+             FROM unnest(oracle.minus_ignoring_case(kept, held)) WITH ORDINALITY x (u, n)));
+        RETURN 'rejected';
+    END IF;
     IF oracle.minus_ignoring_case(lost, held) <> '{}' THEN
         PERFORM oracle.add_issues(r.line, 'rejected',
             (SELECT array_agg(oracle.unknown_role('removeRoles', u) ORDER BY n)
@@ -102,7 +109,8 @@ BEGIN
     END IF;
 
     IF oracle.is_clear(r.roles) OR oracle.codes(r.roles) <> '{}' THEN
-        held := oracle.known(oracle.codes(r.roles));
+        held := oracle.known(oracle.codes(r.roles)) || ARRAY(SELECT h FROM unnest(held) h
+                                                              WHERE oracle.lower(h) IN (SELECT oracle.lower(k) FROM unnest(kept) k));
     END IF;
     -- A code is the same whatever its case: what is added comes in the catalogue's spelling.
     held := oracle.sorted(oracle.minus_ignoring_case(held, lost || removed || added) || added);

@@ -1,0 +1,81 @@
+// What imports did to one customer over time, and what of it still counts: an undo takes its source's changes out of the
+// picture, the undo of an undo puts them back.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/change_page.h"
+
+namespace customer_import {
+
+class ChangeHistory {
+public:
+    struct Entry {
+        std::int64_t import_id = 0;
+        std::optional<std::int64_t> source;  // the import that an undo undoes
+        std::int64_t line = 0;               // of an undo: the line of the entry that it undoes
+        std::int64_t applied_at = 0;         // microseconds
+    };
+
+    // What an entry can change of a customer. Creating or deleting one changes all of him.
+    struct Key {
+        enum class Kind { role, field, existence };
+        Kind kind = Kind::existence;
+        std::string_view name;  // the code, or the field's CSV name; empty for existence
+
+        static Key role(std::string_view code) { return {Kind::role, code}; }
+        static Key field(std::string_view name) { return {Kind::field, name}; }
+        static Key existence() { return {}; }
+    };
+
+    // Appends an entry; they come in the order in which they were applied. `source` is nothing for every mode but undo.
+    // Copies what it keeps.
+    void add(std::int64_t import_id, std::optional<std::int64_t> source, std::int64_t line, const Change& change,
+             std::int64_t applied_at_microseconds);
+
+    std::span<const Entry> entries() const { return entries_; }
+
+    // Returns the index of the entry that gave a role which the customer holds: the newest one that counts and touches the
+    // code, if it added it. Nothing when nobody knows: it was given by hand, or its import was purged.
+    std::optional<std::size_t> origin_of_role(std::string_view code) const;
+
+    // Whether entries for which `is_later` holds have changed the key in a way that still counts: by a change of their own,
+    // or by undoing one that is not later.
+    bool is_superseded(const Key& key, const std::function<bool(const Entry&)>& is_later) const;
+
+    // Whether the entry has changed the key and no undo that still counts has taken that back.
+    bool counts(std::size_t entry, const Key& key) const;
+
+private:
+    // What an entry touches, sorted.
+    struct Touched {
+        bool all = false;
+        std::vector<std::string> added, removed, fields;
+    };
+
+    // An entry that touches a key, as far as the key is concerned.
+    struct Event {
+        std::size_t entry = 0;
+        bool counts = true;
+        std::vector<std::size_t> undone;  // the entries whose events it takes back
+    };
+
+    bool touches(std::size_t entry, const Key& key) const;
+    std::vector<std::size_t> find_undone(std::size_t entry, const Key& key) const;
+    std::vector<Event> find_events(const Key& key) const;
+
+    std::vector<Entry> entries_;
+    std::vector<Touched> touched_;  // of each entry
+    std::multimap<std::pair<std::int64_t, std::int64_t>, std::size_t> by_line_;  // entries by import and line
+};
+
+}  // namespace customer_import

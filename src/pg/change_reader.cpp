@@ -1,0 +1,137 @@
+#include "pg/change_reader.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "pg/statement.h"
+#include "pg/text_array.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+constexpr long kPagesAtOnce = 64;  // half a megabyte
+
+// What is wanted of a page of the log, packed again.
+struct Extract {
+    std::int64_t applied_at;
+    std::int64_t import_id;
+    std::int64_t page;
+    std::string payload;
+};
+
+// A row of the statement below, as plain data.
+struct PageRow {
+    std::int64_t import_id;
+    std::int64_t page;
+    std::int64_t applied_at;
+    varlena* payload;
+};
+
+constexpr const char* kPages =
+    "SELECT p.import_id, p.page, p.applied_at, p.payload FROM customer_import.import_change_pages AS p"
+    " WHERE customer_import._user_name_range(p.first_user_name, p.last_user_name, '[]')"
+    "       OPERATOR(pg_catalog.&&) customer_import._user_name_range($1, $2, '[]')";
+
+PageRow read_row(HeapTuple tuple, TupleDesc columns) {
+    bool is_null;
+    PageRow row;
+    row.import_id = DatumGetInt64(SPI_getbinval(tuple, columns, 1, &is_null));
+    row.page = DatumGetInt64(SPI_getbinval(tuple, columns, 2, &is_null));
+    row.applied_at = DatumGetInt64(SPI_getbinval(tuple, columns, 3, &is_null));
+    row.payload = PG_DETOAST_DATUM_PACKED(SPI_getbinval(tuple, columns, 4, &is_null));
+    return row;
+}
+
+// A page is sorted by user name: what lies before the range is passed over, what lies behind it is not read.
+std::string extract(std::string_view payload, std::string_view first, std::string_view last) {
+    ChangePageReader reader(payload);
+    ChangePageWriter wanted;
+    Change change;
+    while (reader.next(change) && change.user_name <= last) {
+        if (change.user_name >= first) {
+            wanted.add(change);
+        }
+    }
+    if (reader.damaged()) {
+        throw ImportError(ERRCODE_DATA_CORRUPTED, "a page of the change log is damaged");
+    }
+    return wanted.empty() ? std::string() : wanted.take();
+}
+
+// Whether a page may speak of a single customer: his name stands in it byte for byte. Of many imports most pages do not, and
+// this is found out much sooner than by reading them.
+class NameFinder {
+public:
+    explicit NameFinder(std::string_view name) : searcher_(name.begin(), name.end()) {}
+    bool is_in(std::string_view payload) const {
+        return std::search(payload.begin(), payload.end(), searcher_) != payload.end();
+    }
+
+private:
+    std::boyer_moore_horspool_searcher<std::string_view::const_iterator> searcher_;
+};
+
+// The imports of the pages, each with the one that it undoes, if any. One that is purged meanwhile is not among them.
+std::map<std::int64_t, std::optional<std::int64_t>> read_sources(const std::vector<Extract>& extracts) {
+    std::vector<std::string> ids;
+    for (const Extract& extract : extracts) {
+        ids.push_back(std::to_string(extract.import_id));
+    }
+    std::map<std::int64_t, std::optional<std::int64_t>> sources;
+    OwnerScope owner;
+    for (const Row& row : query("SELECT id, CASE WHEN mode = 'undo' THEN source_import_id END"
+                                "  FROM customer_import.imports WHERE id = ANY ($1::bigint[])",
+                                {text_array_parameter(ids)})) {
+        sources.emplace(std::stoll(*row[0]), row[1] ? std::optional(std::stoll(*row[1])) : std::nullopt);
+    }
+    return sources;
+}
+
+std::vector<Extract> read_extracts(std::string_view first, std::string_view last) {
+    std::vector<Extract> extracts;
+    const std::optional<NameFinder> finder = first == last ? std::optional<NameFinder>(first) : std::nullopt;
+    OwnerScope owner;
+    Cursor pages(kPages, {parameter(first), parameter(last)}, Cursor::Snapshot::latest);
+    for (pages.fetch(kPagesAtOnce); pages.count() > 0; pages.fetch(kPagesAtOnce)) {
+        for (std::uint64_t index = 0; index < pages.count(); ++index) {
+            const PageRow row = call([&] { return read_row(pages.row(index), pages.columns()); });
+            const std::string_view page = varlena_view(row.payload);
+            if (finder && !finder->is_in(page)) {
+                continue;
+            }
+            std::string payload = extract(page, first, last);
+            if (!payload.empty()) {
+                extracts.push_back({row.applied_at, row.import_id, row.page, std::move(payload)});
+            }
+        }
+    }
+    return extracts;
+}
+
+}  // namespace
+
+void read_changes(std::string_view first, std::string_view last, const std::function<void(const LoggedChange&)>& take) {
+    std::vector<Extract> extracts = read_extracts(first, last);
+    std::sort(extracts.begin(), extracts.end(), [](const Extract& a, const Extract& b) {
+        return std::tie(a.applied_at, a.import_id, a.page) < std::tie(b.applied_at, b.import_id, b.page);
+    });
+    const std::map<std::int64_t, std::optional<std::int64_t>> sources = read_sources(extracts);
+    for (const Extract& extract : extracts) {
+        const auto source = sources.find(extract.import_id);
+        if (source == sources.end()) {
+            continue;
+        }
+        ChangePageReader reader(extract.payload);
+        Change change;
+        while (reader.next(change)) {
+            take({extract.import_id, source->second, extract.applied_at, change});
+        }
+    }
+}
+
+}  // namespace customer_import::pg
