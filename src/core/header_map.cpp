@@ -14,25 +14,17 @@ namespace {
 constexpr std::size_t kMaxShownColumns = 1000;
 constexpr std::size_t kLongName = 8;  // from this length on two edits are still a near miss
 
-// What stays of a header name when case, blanks, _ and - do not count.
-std::string comparable(std::string_view name) {
-    std::string result;
-    fold_user_name(name, result);
-    std::erase_if(result, [](char c) { return c == ' ' || c == '_' || c == '-'; });
-    return result;
-}
-
 // A spelling that a header may use for fields[field].
 struct KnownName {
-    std::string name;  // comparable
+    std::string name;  // its header_key()
     int field;
 };
 
 std::vector<KnownName> known_names(const std::vector<Field>& fields) {
     std::vector<KnownName> names;
     for (std::size_t i = 0; i < fields.size(); ++i) {
-        names.push_back({comparable(fields[i].name), static_cast<int>(i)});
-        for (const std::string& alias : fields[i].aliases) names.push_back({comparable(alias), static_cast<int>(i)});
+        names.push_back({header_key(fields[i].name), static_cast<int>(i)});
+        for (const std::string& alias : fields[i].aliases) names.push_back({header_key(alias), static_cast<int>(i)});
     }
     return names;
 }
@@ -115,6 +107,13 @@ const std::vector<Field>& standard_fields() {
     return *fields;
 }
 
+std::string header_key(std::string_view name) {
+    std::string result;
+    fold_user_name(name, result);
+    std::erase_if(result, [](char c) { return c == ' ' || c == '_' || c == '-'; });
+    return result;
+}
+
 std::variant<HeaderMap, Refusal> HeaderMap::create(std::span<const std::string_view> header,
                                                    const std::vector<Field>& fields) {
     HeaderMap map;
@@ -132,7 +131,7 @@ std::variant<HeaderMap, Refusal> HeaderMap::create(std::span<const std::string_v
             if (equal_ignoring_ascii_case(name, kEscapedColumn)) map.escaped_column_ = static_cast<int>(column);
             continue;
         }
-        const std::string wanted = comparable(name);
+        const std::string wanted = header_key(name);
         const int index = find_field(names, wanted);
         if (index == kIgnored) {
             const int meant = find_near_miss(names, wanted);

@@ -214,12 +214,14 @@ bool BatchApplier::retry_create(const PgError& error) {
 void BatchApplier::reject(std::uint32_t record, const PgError& error) {
     const ErrorData* data = error.data();
     const bool not_permitted = is_refused_by_policy(error);
+    const TargetColumn* refused = statements_.refused_column();  // its type does not take the cell
     const IssueCode code = not_permitted                ? IssueCode::not_permitted
                            : is_refused_by_guard(error) ? IssueCode::role_not_grantable
+                           : refused != nullptr         ? IssueCode::invalid_value
                                                         : IssueCode::database_error;
-    Issue issue =
-        make_issue(code, "", "", std::string(or_empty(data->message)), std::string(or_empty(data->hint)));
-    issue.has_value = false;
+    Issue issue = make_issue(code, refused != nullptr ? refused->field : "", statements_.refused_text(),
+                             std::string(or_empty(data->message)), std::string(or_empty(data->hint)));
+    issue.has_value = refused != nullptr;
     issue.detail = or_empty(data->detail);
     issue.sqlstate = unpack_sql_state(data->sqlerrcode);
     for (const TargetColumn& column : target_.values) {

@@ -114,10 +114,14 @@ BatchStatements::BatchStatements(std::int64_t token, std::int64_t records, const
 bool BatchStatements::covers_table(std::int64_t records) const {
     constexpr std::int64_t kFewRecords = 1000;
     constexpr int kRowsPerRecord = 2;
-    if (target_.one_by_one || records < kFewRecords || target_.user_name.type != TEXTOID) {
+    if (target_.one_by_one || records < kFewRecords || target_.user_name.base_type != TEXTOID) {
         return false;
     }
-    const double rows = call([&] {
+    const double rows = call([&]() -> double {
+        // The records come in the order of bytes; an index along another one is not met in order.
+        if (!lc_collate_is_c(target_.user_name.collation)) {
+            return -1;
+        }
         Relation relation = table_open(target_.relation, NoLock);
         double tuples = -1;
         if (relation->rd_rel->relkind == RELKIND_RELATION) {
@@ -167,13 +171,13 @@ TupleDesc BatchStatements::batch_columns() const {
             }
         };
         add("o", INT4OID, InvalidOid);
-        add("u", target_.user_name.type, target_.user_name.collation);
+        add("u", TEXTOID, target_.user_name.collation);
         add("r", TEXTARRAYOID, InvalidOid);
         int cell = 0;
         for (std::size_t index : cell_columns_) {
             char name[16];
             snprintf(name, sizeof name, "v%d", cell);
-            add(name, target_.values[index].type, target_.values[index].collation);
+            add(name, target_.values[index].base_type, target_.values[index].collation);  // a domain checks at the write
             snprintf(name, sizeof name, "g%d", cell++);
             add(name, BOOLOID, InvalidOid);
         }
@@ -183,8 +187,17 @@ TupleDesc BatchStatements::batch_columns() const {
 }
 
 // The columns of a CustomerRow, of the customers table as c; NULL where a value is not wanted.
-std::string BatchStatements::customer_row(bool roles, const std::vector<bool>& values) const {
-    std::string list = "c.ctid, c.xmin, " + (roles ? "c." + target_.roles.name : std::string("NULL"));
+std::string BatchStatements::customer_row(const std::vector<bool>& values) const {
+    return "c.ctid, c.xmin, c." + target_.roles.name + value_list(values);
+}
+
+// The same of a row that an INSERT has just made. A row of a partition cannot tell its place and version then.
+std::string BatchStatements::new_row() const {
+    return "NULL::pg_catalog.tid, NULL::pg_catalog.xid, NULL::pg_catalog.text[]" + value_list(has_default_);
+}
+
+std::string BatchStatements::value_list(const std::vector<bool>& values) const {
+    std::string list;
     for (std::size_t column = 0; column < target_.values.size(); ++column) {
         list += ", " + (values[column] ? "c." + target_.values[column].name
                                        : "NULL::" + target_.values[column].type_name);
@@ -193,11 +206,12 @@ std::string BatchStatements::customer_row(bool roles, const std::vector<bool>& v
 }
 
 // Which columns decide() needs: those that the file names; all where the row may be rewritten behind our back. It is
-// told whether the row is the record's customer at all, because the server may evaluate conditions in any order.
+// told whether the row is the record's customer at all, because the server may evaluate conditions in any order. A variadic
+// function has one argument at least.
 std::string BatchStatements::decide_call() const {
     const std::vector<bool> all(target_.values.size(), true);
     return "customer_import._decide($1, b.o, " + same_customer() + ", " +
-           customer_row(true, target_.rewritten ? all : in_file_) + ")";
+           customer_row(target_.rewritten ? all : in_file_) + (all.empty() ? ", NULL::pg_catalog.text)" : ")");
 }
 
 std::string BatchStatements::same_customer() const {
@@ -244,16 +258,17 @@ std::string BatchStatements::insert_sql(bool unless_exists) const {
     if (unless_exists) {
         return sql + " ON CONFLICT (" + target_.user_name.name + ") DO NOTHING";
     }
-    return returns_new_rows_ ? sql + " RETURNING NULL::pg_catalog.int4, " + customer_row(false, has_default_) : sql;
+    return returns_new_rows_ ? sql + " RETURNING NULL::pg_catalog.int4, " + new_row() : sql;
 }
 
 std::string BatchStatements::read_back_sql() const {
-    return "SELECT b.o, " + customer_row(true, std::vector<bool>(target_.values.size(), true)) + " FROM " +
+    return "SELECT b.o, " + customer_row(std::vector<bool>(target_.values.size(), true)) + " FROM " +
            kBatchTable + " AS b JOIN " + target_.name + " AS c ON " + same_customer();
 }
 
 void BatchStatements::clear() {
     rows_.clear();
+    refused_column_ = nullptr;
 }
 
 void BatchStatements::add(const Record& record, const ArrayType* roles) {
@@ -268,10 +283,17 @@ void BatchStatements::convert_cells() {
     for (const Row& row : rows_) {
         for (std::size_t cell = 0; cell < cell_columns_.size(); ++cell) {
             const Cell& source = row.record->cells[cell];
-            const bool read = is_converted(target_.values[cell_columns_[cell]]) && source.action == Cell::Action::set;
-            converted_.push_back(read ? columns_[cell_columns_[cell]].read(source.text) : Value{});
+            const TargetColumn& column = target_.values[cell_columns_[cell]];
+            if (!is_converted(column) || source.action != Cell::Action::set) {
+                converted_.push_back(Value{});
+                continue;
+            }
+            refused_column_ = &column;
+            refused_text_ = source.text;
+            converted_.push_back(columns_[cell_columns_[cell]].read(source.text));
         }
     }
+    refused_column_ = nullptr;
 }
 
 // A plan for a table of a few rows reads all of them, and would still do so when an import has made a million of them.

@@ -32,6 +32,9 @@ public:
     void add(const Record& record, const ArrayType* roles);
     // Ends the adding; conversion errors of cells come from here.
     void fill();
+    // The field and the text of the cell whose conversion made the last fill() fail; else nullptr.
+    const TargetColumn* refused_column() const { return refused_column_; }
+    std::string_view refused_text() const { return refused_text_; }
 
     // Looks at each customer of the batch table through BatchApplier::decide(); writes nothing.
     void look();
@@ -64,7 +67,9 @@ private:
     };
 
     TupleDesc batch_columns() const;
-    std::string customer_row(bool roles, const std::vector<bool>& values) const;
+    std::string customer_row(const std::vector<bool>& values) const;
+    std::string new_row() const;
+    std::string value_list(const std::vector<bool>& values) const;
     bool covers_table(std::int64_t records) const;
     std::vector<Oid> search_parameter_types() const;
     std::vector<Datum> search_parameters() const;
@@ -103,6 +108,8 @@ private:
     BlockNumber planned_blocks_ = 0;  // size of the customers table for which the statements were planned
     std::vector<Row> rows_;
     std::vector<Value> converted_;
+    const TargetColumn* refused_column_ = nullptr;
+    std::string_view refused_text_;
     std::vector<char> written_;
 };
 

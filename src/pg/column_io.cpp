@@ -53,8 +53,12 @@ ColumnIo::ColumnIo(const TargetColumn& column)
 }
 
 Value ColumnIo::flat(const Value& value) const {
-    if (value.is_null || type_length_ != -1 || !VARATT_IS_EXTENDED(DatumGetPointer(value.datum)) ||
-        VARATT_IS_SHORT(DatumGetPointer(value.datum))) {
+    if (value.is_null || type_length_ != -1) {
+        return value;
+    }
+    // A pointer to a value that is stored out of line looks like a short one, too.
+    const char* data = DatumGetPointer(value.datum);
+    if (!VARATT_IS_EXTERNAL(data) && (!VARATT_IS_EXTENDED(data) || VARATT_IS_SHORT(data))) {
         return value;
     }
     return {call([&] { return PointerGetDatum(PG_DETOAST_DATUM(value.datum)); }), false};

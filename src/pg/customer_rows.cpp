@@ -54,8 +54,10 @@ bool CustomerRowReceiver::receive(TupleTableSlot* slot, DestReceiver* self) {
     CustomerRow* row = &state->rows[index];
     MemoryContext before = MemoryContextSwitchTo(state->context);
     row->found = true;
-    row->tid = *reinterpret_cast<ItemPointer>(DatumGetPointer(values[1]));
-    row->xmin = DatumGetTransactionId(values[2]);
+    if (!nulls[1]) {  // else a row that was just created: nobody asks for its version
+        row->tid = *reinterpret_cast<ItemPointer>(DatumGetPointer(values[1]));
+        row->xmin = DatumGetTransactionId(values[2]);
+    }
     row->roles = nulls[3] ? nullptr : DatumGetArrayTypePCopy(values[3]);
     auto kept = static_cast<Value*>(palloc(sizeof(Value) * static_cast<Size>(std::max(state->column_count, 1))));
     for (int column = 0; column < state->column_count; ++column) {

@@ -1,4 +1,6 @@
-// Set-up of the customers table: creates one, or lets go of it again, and keeps the register that load_target() reads.
+// Set-up of the customers table: creates one, or lets go of one, and keeps the register that load_target() reads.
+#include "pg/customers_table.h"
+
 #include <string>
 
 #include "pg/access.h"
@@ -39,6 +41,17 @@ void forget_registered() {
     execute("DELETE FROM customer_import.customers_table");
 }
 
+// Two sessions that set up a table at the same time would fail.
+void lock_register() {
+    OwnerScope owner;
+    execute("LOCK TABLE customer_import.customers_table IN SHARE ROW EXCLUSIVE MODE");
+}
+
+bool is_registered() {
+    OwnerScope owner;
+    return !query("SELECT FROM customer_import.customers_table").empty();
+}
+
 void create_table(const std::string& name) {
     execute("CREATE TABLE " + name +
             " (user_name pg_catalog.text COLLATE pg_catalog.\"C\" PRIMARY KEY"
@@ -56,23 +69,15 @@ void create_table(const std::string& name) {
     execute("COMMENT ON TABLE " + name + " IS 'Customers and their role codes, written by customer_import.'");
     execute("COMMENT ON COLUMN " + name + ".user_name IS 'Key; as customer_import.fold_user_name() gives it.'");
     execute("COMMENT ON COLUMN " + name + ".roles IS 'Role set: codes of customer_import.role_codes, sorted, unique.'");
-    execute("ALTER TABLE " + name + " ENABLE ROW LEVEL SECURITY");
-    execute("ALTER TABLE " + name + " FORCE ROW LEVEL SECURITY");
-    const std::string edit = "((SELECT customer_import.may_edit_customers()))";
-    execute("CREATE POLICY customer_import_select ON " + name +
-            " FOR SELECT USING ((SELECT customer_import.may_view_customers()))");
-    execute("CREATE POLICY customer_import_insert ON " + name + " FOR INSERT WITH CHECK " + edit);
-    execute("CREATE POLICY customer_import_update ON " + name + " FOR UPDATE USING " + edit + " WITH CHECK " + edit);
-    execute("CREATE POLICY customer_import_delete ON " + name + " FOR DELETE USING " + edit);
-    execute("CREATE TRIGGER \"~customer_import_guard\" BEFORE INSERT OR UPDATE OR DELETE ON " + name +
-            " FOR EACH ROW EXECUTE FUNCTION customer_import._guard_customers('roles', 'user_name')");
+    add_policies(name);
+    add_guard(name, "'roles', 'user_name'");
 }
 
 void register_created(const std::string& name) {
     OwnerScope owner;
     execute("INSERT INTO customer_import.customers_table"
-            " (relation, created, user_name, roles, fold_user_names, touched_column)"
-            " VALUES ($1::pg_catalog.regclass, true, 'user_name', 'roles', true, 'updated_at')",
+            " (relation, created, user_name, roles, fold_user_names, touched_column, row_security)"
+            " VALUES ($1::pg_catalog.regclass, true, 'user_name', 'roles', true, 'updated_at', true)",
             {parameter(std::string_view(name))});
     execute("INSERT INTO customer_import.customers_table_columns (position, field, column_name)"
             " VALUES (1, 'email', 'email'), (2, 'firstName', 'first_name'), (3, 'lastName', 'last_name'),"
@@ -82,12 +87,7 @@ void register_created(const std::string& name) {
 Oid create_customers_table(std::string_view requested) {
     require_right(Right::administer, "create the customers table");
     SpiConnection spi;
-    if (std::optional<RegisteredTable> existing = find_registered_table()) {
-        throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                          "there is a customers table already: " + existing->name, {},
-                          "Let go of it with SELECT customer_import.detach_customers_table().");
-    }
-    forget_registered();  // of a table that has been dropped
+    require_no_customers_table();
     const std::string name = creation_name(requested);
     create_table(name);
     register_created(name);
@@ -99,29 +99,85 @@ Oid create_customers_table(std::string_view requested) {
     return relation;
 }
 
+// Takes away what create or attach have added, and nothing else.
+void clean_table(const RegisteredTable& table) {
+    revoke_table_privileges(table);
+    drop_search_indexes(table);
+    if (table.row_security) {
+        for (const char* policy : kPolicies) {
+            execute("DROP POLICY IF EXISTS " + std::string(policy) + " ON " + table.name);
+        }
+        if (!table.was_forced) {
+            execute("ALTER TABLE " + table.name + " NO FORCE ROW LEVEL SECURITY");
+        }
+        if (!table.was_enabled) {
+            execute("ALTER TABLE " + table.name + " DISABLE ROW LEVEL SECURITY");
+        }
+    }
+    execute("DROP TRIGGER IF EXISTS \"" + std::string(kGuardTrigger) + "\" ON " + table.name);
+    if (table.fold_user_names) {
+        execute("ALTER TABLE " + table.name + " DROP CONSTRAINT IF EXISTS " + kUserNameCheck);
+    }
+}
+
 void detach_customers_table() {
     require_right(Right::administer, "detach the customers table");
     SpiConnection spi;
-    std::optional<RegisteredTable> table = find_registered_table();
-    if (!table) {
+    lock_register();
+    if (const std::optional<RegisteredTable> table = find_registered_table()) {
+        require_owner(table->relation);
+        lock_tree(table->relation, AccessExclusiveLock);
+        clean_table(*table);
+    } else if (!is_registered()) {
         throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "there is no customers table");
     }
-    revoke_table_privileges(*table);
-    for (const char* policy : kPolicies) {
-        execute("DROP POLICY IF EXISTS " + std::string(policy) + " ON " + table->name);
-    }
-    execute("DROP TRIGGER IF EXISTS \"~customer_import_guard\" ON " + table->name);
-    execute("ALTER TABLE " + table->name + " DROP CONSTRAINT IF EXISTS customer_import_user_name");
-    if (table->created) {
-        execute("ALTER TABLE " + table->name + " NO FORCE ROW LEVEL SECURITY");
-        execute("ALTER TABLE " + table->name + " DISABLE ROW LEVEL SECURITY");
-    }
-    drop_search_indexes(*table);
     drop_export_view();
     forget_registered();
 }
 
 }  // namespace
+
+void require_no_customers_table() {
+    lock_register();
+    if (const std::optional<RegisteredTable> existing = find_registered_table()) {
+        throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                          "there is a customers table already: " + existing->name, {},
+                          "Let go of it with SELECT customer_import.detach_customers_table().");
+    }
+    drop_export_view();
+    forget_registered();  // of a table that has been dropped
+}
+
+void add_policies(const std::string& table) {
+    execute("ALTER TABLE " + table + " ENABLE ROW LEVEL SECURITY");
+    execute("ALTER TABLE " + table + " FORCE ROW LEVEL SECURITY");
+    const std::string edit = "((SELECT customer_import.may_edit_customers()))";
+    execute("CREATE POLICY customer_import_select ON " + table +
+            " FOR SELECT USING ((SELECT customer_import.may_view_customers()))");
+    execute("CREATE POLICY customer_import_insert ON " + table + " FOR INSERT WITH CHECK " + edit);
+    execute("CREATE POLICY customer_import_update ON " + table + " FOR UPDATE USING " + edit + " WITH CHECK " + edit);
+    execute("CREATE POLICY customer_import_delete ON " + table + " FOR DELETE USING " + edit);
+}
+
+void add_guard(const std::string& table, const std::string& arguments) {
+    execute("CREATE TRIGGER \"" + std::string(kGuardTrigger) + "\" BEFORE INSERT OR UPDATE OR DELETE ON " + table +
+            " FOR EACH ROW EXECUTE FUNCTION customer_import._guard_customers(" + arguments + ")");
+}
+
+void require_owner(Oid relation) {
+    call([&] {
+        if (!pg_class_ownercheck(relation, GetUserId())) {
+            aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relation)), get_rel_name(relation));
+        }
+    });
+}
+
+void lock_tree(Oid relation, LOCKMODE lock) {
+    call([&] {
+        LockRelationOid(relation, lock);
+        find_all_inheritors(relation, lock, nullptr);
+    });
+}
 
 }  // namespace customer_import::pg
 

@@ -1,6 +1,7 @@
 // The guard on the customers table: every row that is written holds a canonical role set of codes that exist, and nobody
 // but administrators passes the grant ceiling. It fires last among the row triggers (its name begins with "~"), so
-// nothing changes the row after it.
+// nothing changes the row after it. On an attached table that is for operators and gateways; the application's own roles
+// are never refused anything: of what they write, the role set becomes canonical.
 #include <algorithm>
 
 #include "core/grant_ceiling.h"
@@ -30,23 +31,40 @@ struct GuardedRow {
     bool roles_changed = false;
     bool user_name_changed = false;
     TupleDesc columns = nullptr;
-    int roles_attribute = 0;
-    int user_name_attribute = 0;
+    int roles_attribute = 0;      // 0: there is none that holds role codes
+    int user_name_attribute = 0;  // 0: there is none
+    const char* roles_name = nullptr;
+    const char* user_name_name = nullptr;
+    bool is_attached = false;
 };
 
+// Returns 0 for a column that does not exist.
 int find_attribute(TupleDesc columns, const char* name) {
     const int attribute = SPI_fnumber(columns, name);
-    if (attribute <= 0) {
+    return attribute > 0 ? attribute : 0;
+}
+
+int find_roles_attribute(TupleDesc columns, const char* name) {
+    const int attribute = find_attribute(columns, name);
+    return attribute > 0 && getBaseType(TupleDescAttr(columns, attribute - 1)->atttypid) == TEXTARRAYOID ? attribute
+                                                                                                        : 0;
+}
+
+[[noreturn]] void refuse_shape(const GuardedRow& row) {
+    const char* name = row.user_name_attribute == 0 ? row.user_name_name : row.roles_name;
+    if (find_attribute(row.columns, name) != 0) {
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("column \"%s\" of the customers table does not exist", name),
-                        errhint("Give the column its name back.")));
+                        errmsg("column \"%s\" of the customers table is not of type text[]", name),
+                        errhint("Give the column its type back.")));
     }
-    return attribute;
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("column \"%s\" of the customers table does not exist", name),
+                    errhint("Give the column its name back.")));
 }
 
 // True when the column differs between both versions; one that is missing differs.
 bool differs(const GuardedRow& row, int attribute) {
-    if (row.before.tuple == nullptr || row.after.tuple == nullptr) {
+    if (attribute == 0 || row.before.tuple == nullptr || row.after.tuple == nullptr) {
         return true;
     }
     bool before_is_null, after_is_null;
@@ -64,10 +82,14 @@ void read_version(const GuardedRow& row, Version& version) {
         return;
     }
     bool is_null;
-    const Datum roles = heap_getattr(version.tuple, row.roles_attribute, row.columns, &is_null);
-    version.roles = is_null ? nullptr : DatumGetArrayTypeP(roles);
-    version.user_name =
-        heap_getattr(version.tuple, row.user_name_attribute, row.columns, &version.user_name_is_null);
+    if (row.roles_attribute != 0) {
+        const Datum roles = heap_getattr(version.tuple, row.roles_attribute, row.columns, &is_null);
+        version.roles = is_null ? nullptr : DatumGetArrayTypeP(roles);
+    }
+    if (row.user_name_attribute != 0) {
+        version.user_name =
+            heap_getattr(version.tuple, row.user_name_attribute, row.columns, &version.user_name_is_null);
+    }
 }
 
 GuardedRow read_call(FunctionCallInfo fcinfo) {
@@ -77,15 +99,21 @@ GuardedRow read_call(FunctionCallInfo fcinfo) {
     }
     auto trigger = (TriggerData*)fcinfo->context;
     if (!TRIGGER_FIRED_BEFORE(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
-        trigger->tg_trigger->tgnargs != 2) {
+        trigger->tg_trigger->tgnargs < 2 || trigger->tg_trigger->tgnargs > 3) {
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
                         errmsg("must be called as a BEFORE row trigger with two columns as its arguments: "
                                "roles and user name")));
     }
     GuardedRow row;
     row.columns = RelationGetDescr(trigger->tg_relation);
-    row.roles_attribute = find_attribute(row.columns, trigger->tg_trigger->tgargs[0]);
-    row.user_name_attribute = find_attribute(row.columns, trigger->tg_trigger->tgargs[1]);
+    row.roles_name = trigger->tg_trigger->tgargs[0];
+    row.user_name_name = trigger->tg_trigger->tgargs[1];
+    row.is_attached = trigger->tg_trigger->tgnargs == 3;
+    row.roles_attribute = find_roles_attribute(row.columns, row.roles_name);
+    row.user_name_attribute = find_attribute(row.columns, row.user_name_name);
+    if (!row.is_attached && (row.roles_attribute == 0 || row.user_name_attribute == 0)) {
+        refuse_shape(row);
+    }
     if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)) {
         row.before.tuple = trigger->tg_trigtuple;
         row.after.tuple = trigger->tg_newtuple;
@@ -123,15 +151,19 @@ std::string read_user_name(const GuardedRow& row, const Version& version) {
     });
 }
 
-// Replaces each code that the customer does not hold yet by the catalogue's spelling. Returns true when any changed.
+// Replaces each code that the customer does not hold yet by the catalogue's spelling. Returns true when any changed. A
+// code that the catalogue does not have is an error, or else stays.
 bool spell_codes(std::vector<std::string_view>& codes, const std::vector<std::string_view>& held,
-                 const RoleCatalogue& catalogue) {
+                 const RoleCatalogue& catalogue, bool judges) {
     bool changed = false;
     for (std::string_view& code : codes) {
         if (std::find(held.begin(), held.end(), code) != held.end()) {
             continue;
         }
         std::string_view spelling = catalogue.find(code);
+        if (spelling.empty() && !judges) {
+            continue;
+        }
         if (spelling.empty()) {
             std::string_view nearest = catalogue.nearest(code);
             throw ImportError(ERRCODE_CHECK_VIOLATION, "role code " + quoted(code) + " is not in the catalogue", {},
@@ -146,7 +178,7 @@ bool spell_codes(std::vector<std::string_view>& codes, const std::vector<std::st
 
 // Makes the codes those that are to be stored. Returns true when they differ from what the row has.
 bool canonicalise(const Version& version, std::vector<std::string_view>& codes,
-                  const std::vector<std::string_view>& held, const RoleCatalogue& catalogue) {
+                  const std::vector<std::string_view>& held, const RoleCatalogue& catalogue, bool judges) {
     const ArrayType* roles = version.roles;
     const bool canonical = !ARR_HASNULL(roles) && ARR_NDIM(roles) <= 1 &&
                            (ARR_NDIM(roles) == 0 || ARR_LBOUND(roles)[0] == 1) &&
@@ -154,7 +186,7 @@ bool canonicalise(const Version& version, std::vector<std::string_view>& codes,
     if (!canonical) {
         codes = RoleSet(std::move(codes)).codes();
     }
-    if (!spell_codes(codes, held, catalogue)) {
+    if (!spell_codes(codes, held, catalogue, judges)) {
         return !canonical;
     }
     codes = RoleSet(std::move(codes)).codes();
@@ -183,7 +215,14 @@ HeapTuple guard_row(const GuardedRow& row) {
         return unchanged;
     }
     const Identity& identity = current_identity();
-    const bool is_limited = !identity.rights.has(Right::administer);
+    const bool judges = !row.is_attached || identity.is_operator || identity.role_is_gateway;
+    if (row.roles_attribute == 0 || row.user_name_attribute == 0) {  // of an attached table
+        if (judges) {
+            call([&] { refuse_shape(row); });
+        }
+        return unchanged;
+    }
+    const bool is_limited = judges && !identity.rights.has(Right::administer);
     const bool has_new_roles = row.after.roles != nullptr && row.roles_changed;
     if (!is_limited && !has_new_roles) {
         return unchanged;
@@ -191,7 +230,7 @@ HeapTuple guard_row(const GuardedRow& row) {
     const RoleCatalogue& catalogue = cached_catalogue();
     const std::vector<std::string_view> held = read_codes(row.before);
     std::vector<std::string_view> codes = read_codes(row.after);
-    const bool rewritten = has_new_roles && canonicalise(row.after, codes, held, catalogue);
+    const bool rewritten = has_new_roles && canonicalise(row.after, codes, held, catalogue, judges);
     if (is_limited) {
         check_ceiling(row, held, codes, GrantCeiling(catalogue, identity.own_names));
     }
@@ -203,6 +242,10 @@ HeapTuple guard_row(const GuardedRow& row) {
         int attribute = row.roles_attribute;
         Datum value = roles;
         bool is_null = false;
+        const Oid type = TupleDescAttr(row.columns, attribute - 1)->atttypid;
+        if (type != TEXTARRAYOID) {  // a domain, whose rules hold for what is stored
+            domain_check(value, false, type, nullptr, CurrentMemoryContext);
+        }
         return heap_modify_tuple_by_cols(row.after.tuple, row.columns, 1, &attribute, &value, &is_null);
     });
 }
@@ -213,8 +256,9 @@ HeapTuple guard_row(const GuardedRow& row) {
 
 namespace pg = customer_import::pg;
 
-// _guard_customers() returns trigger; its arguments name the roles and the user name columns. Errors: 23514 for a code
-// that does not exist, 42501 for what only administrators may do (constraint customer_import_grant_ceiling).
+// _guard_customers() returns trigger; its arguments name the roles and the user name columns; a third one says that the
+// table is attached. Errors: 23514 for a code that does not exist, 42501 for what only administrators may do (constraint
+// customer_import_grant_ceiling).
 CI_FUNCTION(ci_guard_customers) {
     return pg::entry([&] {
         pg::GuardedRow row = pg::call([&] { return pg::read_call(fcinfo); });

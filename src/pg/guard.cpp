@@ -91,6 +91,7 @@ void describe_exception(Failure& failure) noexcept {
     } catch (const ImportError& error) {
         set_failure(failure, error.sqlstate(), error.message(), error.detail(), error.hint());
         failure.constraint = error.constraint();
+        failure.detail_is_private = error.detail_is_private();
     } catch (const std::bad_alloc&) {
         set_failure(failure, ERRCODE_OUT_OF_MEMORY, "out of memory");
     } catch (const std::exception& error) {
@@ -106,6 +107,7 @@ void raise(const Failure& failure) {
     }
     ereport(ERROR, (errcode(failure.sqlstate), errmsg_internal("%s", failure.message),
                     failure.detail[0] != '\0' ? errdetail_internal("%s", failure.detail) : 0,
+                    failure.detail_is_private ? errdetail_log("It is shown to the client alone.") : 0,
                     failure.hint[0] != '\0' ? errhint("%s", failure.hint) : 0,
                     failure.constraint != nullptr ? err_generic_string(PG_DIAG_CONSTRAINT_NAME, failure.constraint) : 0));
     pg_unreachable();

@@ -40,7 +40,14 @@ public:
         return std::move(*this);
     }
 
+    // Shows the detail to the client alone: it has a customer's values, which no log may have.
+    ImportError&& with_private_detail() && {
+        detail_is_private_ = true;
+        return std::move(*this);
+    }
+
     int sqlstate() const { return sqlstate_; }
+    bool detail_is_private() const { return detail_is_private_; }
     const char* constraint() const { return constraint_; }  // nullptr: none
     const std::string& message() const { return message_; }
     const std::string& detail() const { return detail_; }
@@ -53,6 +60,7 @@ private:
     std::string detail_;
     std::string hint_;
     const char* constraint_ = nullptr;
+    bool detail_is_private_ = false;
 };
 
 // The constraint that an error names when an operator has tried what only administrators may do.
@@ -69,6 +77,7 @@ struct Failure {
     ErrorData* server_error = nullptr;
     int sqlstate = 0;
     const char* constraint = nullptr;
+    bool detail_is_private = false;
     char message[1024];
     char detail[4096];
     char hint[1024];

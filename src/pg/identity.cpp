@@ -144,13 +144,14 @@ Identity read_identity() {
     Identity identity;
     identity.is_acted = is_acting();
     identity.name = identity.is_acted ? acting->name : role.name;
+    SpiConnection spi;
+    Candidate candidate = find_operator(identity.name, role.name);
+    identity.is_operator = candidate.exists && (identity.is_acted || candidate.has_database_role);
     if (!identity.is_acted && role.is_superuser) {
         identity.is_known = true;
         identity.rights = Rights::all();
         return identity;
     }
-    SpiConnection spi;
-    Candidate candidate = find_operator(identity.name, role.name);
     identity.role_is_gateway = candidate.role_is_gateway;
     identity.shortcoming =
         identity.is_acted ? find_obstacle(role, identity.name, candidate) : find_own_obstacle(role, candidate);

@@ -15,6 +15,7 @@ namespace customer_import::pg {
 struct Identity {
     std::string name;           // of the operator; of the current role where there is none
     bool is_known = false;      // an active operator or a database superuser
+    bool is_operator = false;   // the role stands among the operators, active or not
     bool is_acted = false;      // the current role acts as him
     bool role_is_gateway = false;
     Rights rights;

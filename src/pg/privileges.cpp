@@ -14,6 +14,8 @@ namespace {
 // The objects by which the customers table stands in operator_privileges and granted_privileges: its name may change.
 constexpr std::string_view kCustomersTable = "customers table";
 constexpr std::string_view kCustomersSchema = "schema of the customers table";
+// With the name of the column whose default takes numbers from it: who creates a customer needs it.
+constexpr std::string_view kColumnSequence = "sequence of column ";
 
 // Comes and goes with the customers table.
 constexpr std::string_view kExportView = "customer_import.customer_export";
@@ -73,10 +75,14 @@ std::vector<ColumnPrivilege> find_column_privileges(const std::string& privilege
     return found;
 }
 
-// Runs GRANT or REVOKE on the customers table as its owner.
+// Runs GRANT or REVOKE on the customers table as its owner; he himself has his privileges without us, and keeps them.
 void run_table_grant(const std::string& privilege, Oid role, bool grant, const RegisteredTable& table) {
     const std::string name = quoted_role(role);
-    RoleScope owner(read_facts(table.relation).owner);
+    const Oid table_owner = read_facts(table.relation).owner;
+    if (role == table_owner) {
+        return;
+    }
+    RoleScope owner(table_owner);
     if (grant) {
         execute("GRANT " + privilege + " ON TABLE " + table.name + " TO " + name);
         return;
@@ -90,17 +96,79 @@ void run_table_grant(const std::string& privilege, Oid role, bool grant, const R
     }
 }
 
+struct ColumnSequence {
+    Oid oid;
+    std::string name;  // quoted for SQL
+    std::string column;
+    bool belongs_to_owner;  // the table's
+};
+
+// The sequences that the defaults of the table's columns use.
+std::vector<ColumnSequence> find_column_sequences(const RegisteredTable& table) {
+    OwnerScope owner;
+    std::vector<ColumnSequence> found;
+    for (const Row& row : query(
+             "SELECT DISTINCT s.oid, format('%I.%I', n.nspname, s.relname), a.attname, s.relowner = t.relowner"
+             "  FROM pg_class AS t"
+             "  JOIN pg_attrdef AS d ON d.adrelid = t.oid"
+             "  JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = d.adnum"
+             "  JOIN pg_depend AS p ON p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid"
+             "                     AND p.refclassid = 'pg_class'::regclass"
+             "  JOIN pg_class AS s ON s.oid = p.refobjid AND s.relkind = 'S'"
+             "  JOIN pg_namespace AS n ON n.oid = s.relnamespace"
+             " WHERE t.oid = $1 ORDER BY a.attname",
+             {parameter_oid(table.relation)})) {
+        found.push_back({static_cast<Oid>(std::stoul(*row[0])), *row[1], *row[2], row[3] == "t"});
+    }
+    return found;
+}
+
+bool is_column_sequence(const Privilege& privilege) { return privilege.object.starts_with(kColumnSequence); }
+
+// A column that has got another name or default meanwhile is passed over.
+void run_sequence_grant(const Privilege& privilege, Oid role, bool grant, const RegisteredTable& table) {
+    const Oid table_owner = read_facts(table.relation).owner;
+    for (const ColumnSequence& sequence : find_column_sequences(table)) {
+        if (privilege.object == std::string(kColumnSequence) + sequence.column && sequence.belongs_to_owner &&
+            role != table_owner) {
+            const std::string name = quoted_role(role);
+            RoleScope owner(table_owner);
+            execute((grant ? "GRANT " : "REVOKE ") + privilege.name + " ON SEQUENCE " + sequence.name +
+                    (grant ? " TO " : " FROM ") + name);
+        }
+    }
+}
+
+// Who has given the role its privilege on the schema: the owner of the table, or he who was that then. Nobody, if the
+// schema is the role's own by now.
+Oid find_schema_grantor(const TableFacts& facts, Oid role) {
+    const std::vector<Row> rows =
+        query("SELECT a.grantor FROM pg_namespace AS n, aclexplode(n.nspacl) AS a"
+              " WHERE n.oid = $1 AND a.grantee = $2 AND n.nspowner <> $2 AND a.privilege_type = 'USAGE'"
+              " ORDER BY a.grantor = $3 DESC LIMIT 1",
+              {parameter_oid(facts.schema_oid), parameter_oid(role), parameter_oid(facts.owner)});
+    return rows.empty() ? InvalidOid : static_cast<Oid>(std::stoul(*rows.front()[0]));
+}
+
 // Runs GRANT or REVOKE as the one whose privilege it is to give.
 void run_grant(const Privilege& privilege, Oid role, bool grant, const std::optional<RegisteredTable>& table) {
     if (privilege.object == kCustomersTable) {
         run_table_grant(privilege.name, role, grant, *table);
         return;
     }
+    if (is_column_sequence(privilege)) {
+        run_sequence_grant(privilege, role, grant, *table);
+        return;
+    }
     const std::string verb = grant ? "GRANT " : "REVOKE ";
     const std::string role_clause = (grant ? " TO " : " FROM ") + std::string(quoted_role(role));
     if (privilege.object == kCustomersSchema) {
         const TableFacts facts = read_facts(table->relation);
-        RoleScope owner(facts.owner);
+        const Oid grantor = grant ? facts.owner : find_schema_grantor(facts, role);
+        if (!OidIsValid(grantor)) {
+            return;
+        }
+        RoleScope owner(grantor);
         execute(verb + privilege.name + " ON SCHEMA " + facts.schema + role_clause);
         return;
     }
@@ -156,7 +224,7 @@ std::vector<Privilege> find_missing(std::string_view role, Oid oid, const std::o
     std::vector<Privilege> missing;
     for (const Row& row : query(
              "SELECT p.object, p.privilege FROM customer_import.operator_privileges AS p"
-             " WHERE p.needs && $1 AND (p.object <> $2 OR $3 <> 0)"
+             " WHERE p.needs && $1 AND (p.object <> $2 OR EXISTS (SELECT FROM pg_class WHERE oid = $3 AND relowner <> $4))"
              "   AND (p.object <> $5 OR to_regclass(p.object) IS NOT NULL)"
              "   AND NOT EXISTS ("
              "       SELECT FROM aclexplode(CASE"
@@ -183,11 +251,13 @@ std::vector<Privilege> find_superfluous(std::string_view role) {
              "SELECT g.object, g.privilege FROM customer_import.granted_privileges AS g"
              " WHERE g.role = $1 AND NOT EXISTS ("
              "       SELECT FROM customer_import.operator_privileges AS p"
-             "        WHERE p.needs && $2 AND p.privilege IN (g.privilege, CASE WHEN g.object = $3 THEN 'SELECT' END)"
-             "          AND p.object = CASE WHEN g.object = $3 THEN $4 ELSE g.object END)"
+             "        WHERE p.needs && $2"
+             "          AND p.privilege = CASE WHEN g.object = $3 THEN 'SELECT'"
+             "                                 WHEN starts_with(g.object, $5) THEN 'INSERT' ELSE g.privilege END"
+             "          AND p.object = CASE WHEN g.object = $3 OR starts_with(g.object, $5) THEN $4 ELSE g.object END)"
              " ORDER BY g.object, g.privilege",
-             {parameter(role), text_array_parameter(needs), parameter(kCustomersSchema),
-              parameter(kCustomersTable)})) {
+             {parameter(role), text_array_parameter(needs), parameter(kCustomersSchema), parameter(kCustomersTable),
+              parameter(kColumnSequence)})) {
         superfluous.push_back({*row[0], *row[1]});
     }
     return superfluous;
@@ -221,6 +291,28 @@ void open_schema(std::string_view role, Oid oid, const RegisteredTable& table) {
     record_grant(usage, role);
 }
 
+// Whoever may create customers must get the numbers that their columns have as a default.
+void open_sequences(std::string_view role, Oid oid, const RegisteredTable& table) {
+    for (const ColumnSequence& sequence : find_column_sequences(table)) {
+        if (call([&] { return pg_class_aclcheck(sequence.oid, oid, ACL_USAGE) == ACLCHECK_OK; })) {
+            continue;
+        }
+        if (!sequence.belongs_to_owner) {
+            const char* name = quoted_role(oid);
+            call([&] {
+                ereport(WARNING, (errmsg("role %s may not use sequence %s of the customers table", name,
+                                         sequence.name.c_str()),
+                                  errhint("Its owner can say: GRANT USAGE ON SEQUENCE %s TO %s;", sequence.name.c_str(),
+                                          name)));
+            });
+            continue;
+        }
+        const Privilege usage{std::string(kColumnSequence) + sequence.column, "USAGE"};
+        run_grant(usage, oid, true, table);
+        record_grant(usage, role);
+    }
+}
+
 // Two sessions that grant on one object at the same time would fail.
 void lock_privileges() {
     OwnerScope owner;
@@ -233,7 +325,8 @@ bool is_there(const Privilege& privilege, const std::optional<RegisteredTable>& 
         OwnerScope owner;
         return !query("SELECT WHERE to_regclass($1) IS NOT NULL", {parameter(kExportView)}).empty();
     }
-    const bool of_table = privilege.object == kCustomersTable || privilege.object == kCustomersSchema;
+    const bool of_table = privilege.object == kCustomersTable || privilege.object == kCustomersSchema ||
+                          is_column_sequence(privilege);
     return !of_table || table.has_value();
 }
 
@@ -251,13 +344,18 @@ void refresh_role(std::string_view role, const std::optional<RegisteredTable>& t
         forget_grant(privilege, role);
     }
     bool uses_table = false;
+    bool creates_customers = false;
     for (const Privilege& privilege : find_missing(role, oid, table)) {
         run_grant(privilege, oid, true, table);
         record_grant(privilege, role);
         uses_table = uses_table || privilege.object == kCustomersTable;
+        creates_customers = creates_customers || (privilege.object == kCustomersTable && privilege.name == "INSERT");
     }
     if (uses_table) {
         open_schema(role, oid, *table);
+    }
+    if (creates_customers) {
+        open_sequences(role, oid, *table);
     }
 }
 
@@ -294,8 +392,9 @@ void revoke_table_privileges(const RegisteredTable& table) {
     std::vector<Row> rows;
     {
         OwnerScope owner;
-        rows = query("SELECT role, object, privilege FROM customer_import.granted_privileges WHERE object IN ($1, $2)",
-                     {parameter(kCustomersTable), parameter(kCustomersSchema)});
+        rows = query("SELECT role, object, privilege FROM customer_import.granted_privileges"
+                     " WHERE object IN ($1, $2) OR starts_with(object, $3)",
+                     {parameter(kCustomersTable), parameter(kCustomersSchema), parameter(kColumnSequence)});
     }
     for (const Row& row : rows) {
         if (const Oid oid = role_oid(*row[0]); OidIsValid(oid)) {
@@ -308,8 +407,9 @@ void revoke_table_privileges(const RegisteredTable& table) {
 // Those on the view go with the view.
 void forget_table_privileges() {
     OwnerScope owner;
-    execute("DELETE FROM customer_import.granted_privileges WHERE object IN ($1, $2, $3)",
-            {parameter(kCustomersTable), parameter(kCustomersSchema), parameter(kExportView)});
+    execute("DELETE FROM customer_import.granted_privileges WHERE object IN ($1, $2, $3) OR starts_with(object, $4)",
+            {parameter(kCustomersTable), parameter(kCustomersSchema), parameter(kExportView),
+             parameter(kColumnSequence)});
 }
 
 }  // namespace customer_import::pg

@@ -1,8 +1,10 @@
 #include "pg/target.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "pg/statement.h"
+#include "pg/table_shape.h"
 
 namespace customer_import::pg {
 
@@ -16,12 +18,45 @@ Oid to_oid(const std::optional<std::string>& text) {
 struct ColumnFacts {
     const char* name;
     Oid type;
+    Oid base_type;
     const char* type_name;
     std::int32_t type_modifier;
     Oid collation;
     bool nullable_text;
     const char* default_sql;  // nullptr: none
 };
+
+// A domain, or one below it, may forbid NULL.
+bool domain_forbids_null(Oid type) {
+    while (get_typtype(type) == TYPTYPE_DOMAIN) {
+        HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+        if (!HeapTupleIsValid(tuple)) {
+            elog(ERROR, "cache lookup failed for type %u", type);
+        }
+        auto form = reinterpret_cast<Form_pg_type>(GETSTRUCT(tuple));
+        const bool forbids = form->typnotnull;
+        type = form->typbasetype;
+        ReleaseSysCache(tuple);
+        if (forbids) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Returns the text of the default of a column's type: a domain may have one. nullptr: none.
+const char* read_type_default(Oid type) {
+    HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+    bool is_null = true;
+    Datum expression = 0;
+    if (HeapTupleIsValid(tuple)) {
+        expression = SysCacheGetAttr(TYPEOID, tuple, Anum_pg_type_typdefaultbin, &is_null);
+        expression = is_null ? 0 : PointerGetDatum(PG_DETOAST_DATUM_COPY(expression));
+        ReleaseSysCache(tuple);
+    }
+    return is_null ? nullptr
+                   : TextDatumGetCString(DirectFunctionCall2(pg_get_expr, expression, ObjectIdGetDatum(InvalidOid)));
+}
 
 // Returns the text of a column's default, as the caller's search_path reads it.
 const char* read_default(Relation relation, AttrNumber number) {
@@ -33,7 +68,7 @@ const char* read_default(Relation relation, AttrNumber number) {
                 DirectFunctionCall2(pg_get_expr, expression, ObjectIdGetDatum(RelationGetRelid(relation))));
         }
     }
-    return nullptr;
+    return read_type_default(TupleDescAttr(RelationGetDescr(relation), number - 1)->atttypid);
 }
 
 ColumnFacts read_column(Oid relation_id, const char* name) {
@@ -50,12 +85,15 @@ ColumnFacts read_column(Oid relation_id, const char* name) {
     char category;
     bool preferred;
     get_type_category_preferred(attribute->atttypid, &category, &preferred);
+    const Oid base = getBaseType(attribute->atttypid);
     ColumnFacts facts = {pstrdup(quote_identifier(name)),
                          attribute->atttypid,
-                         format_type_extended(attribute->atttypid, -1, FORMAT_TYPE_FORCE_QUALIFY),
+                         base,
+                         format_type_extended(base, -1, FORMAT_TYPE_FORCE_QUALIFY),
                          attribute->atttypmod,
                          attribute->attcollation,
-                         category == TYPCATEGORY_STRING && !attribute->attnotnull,
+                         category == TYPCATEGORY_STRING && !attribute->attnotnull &&
+                             !domain_forbids_null(attribute->atttypid),
                          attribute->attgenerated == '\0' ? read_default(relation, number) : nullptr};
     table_close(relation, NoLock);
     return facts;
@@ -67,6 +105,7 @@ TargetColumn load_column(Oid relation, const std::string& column, const std::str
     result.field = field;
     result.name = facts.name;
     result.type = facts.type;
+    result.base_type = facts.base_type;
     result.type_name = facts.type_name;
     result.type_modifier = facts.type_modifier;
     result.collation = facts.collation;
@@ -78,39 +117,79 @@ TargetColumn load_column(Oid relation, const std::string& column, const std::str
     return result;
 }
 
-bool query_flag(const char* text, Oid relation) {
-    return *query(text, {parameter_oid(relation)}).front().front() == "t";
+bool query_flag(const std::string& text, Oid relation) {
+    return query(text, {parameter_oid(relation)}).front().front() == "t";
 }
 
 // A relation with its partitions, as $1.
 constexpr const char* kTree = "(SELECT $1 UNION SELECT relid FROM pg_catalog.pg_partition_tree($1))";
 
-void load_rules(Target& target) {
+// Columns that are no other row's in a new row, if an import does not name them: numbered by the server, or with a volatile
+// default; without a default they are NULL, unless a trigger fills them. No order of records makes a difference to a key
+// with such a column.
+std::vector<std::string> find_fresh_columns(const Target& target, bool triggers) {
+    struct Names {
+        const char** names;
+        int count;
+    };
+    const Names found = call([&] {
+        Relation relation = table_open(target.relation, NoLock);
+        TupleDesc columns = RelationGetDescr(relation);
+        Names fresh = {static_cast<const char**>(palloc(sizeof(char*) * static_cast<Size>(columns->natts))), 0};
+        for (int index = 0; index < columns->natts; ++index) {
+            Form_pg_attribute column = TupleDescAttr(columns, index);
+            if (column->attisdropped || column->attgenerated != '\0') {
+                continue;
+            }
+            Node* value = column->attidentity != '\0' ? nullptr : build_column_default(relation, column->attnum);
+            const bool is_fresh = column->attidentity != '\0' ||
+                                  (value == nullptr ? !triggers : contain_volatile_functions(value));
+            if (is_fresh) {
+                fresh.names[fresh.count++] = pstrdup(NameStr(column->attname));
+            }
+        }
+        table_close(relation, NoLock);
+        return fresh;
+    });
+    return {found.names, found.names + found.count};
+}
+
+void load_rules(Target& target, bool own_row_triggers) {
     const std::string tree = kTree;
-    bool triggers = query_flag(
-        ("SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t"
-         "  WHERE t.tgrelid IN " + tree + " AND NOT t.tgisinternal AND t.tgenabled <> 'D'"
-         "    AND t.tgfoid <> 'customer_import._guard_customers()'::pg_catalog.regprocedure)"
-         "    OR EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class IN " + tree + ")").c_str(),
-        target.relation);
-    bool generated = query_flag(
+    const Row writers = query(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class IN " + tree + "),"
+        "       EXISTS (SELECT FROM pg_catalog.pg_trigger t"
+        "                WHERE t.tgrelid IN " + tree + " AND NOT t.tgisinternal AND t.tgenabled <> 'D'"
+        "                  AND t.tgfoid <> 'customer_import._guard_customers()'::pg_catalog.regprocedure)",
+        {parameter_oid(target.relation)}).front();
+    const bool rules = writers[0] == "t";
+    const bool triggers = writers[1] == "t";
+    const bool generated = query_flag(
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute a"
         "  WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> '')",
         target.relation);
-    bool second_key = query_flag(
-        ("SELECT EXISTS (SELECT FROM pg_catalog.pg_index i"
-         "  WHERE i.indrelid IN " + tree + " AND (i.indisunique OR i.indisexclusion)"
-         "    AND NOT (i.indisunique AND i.indnkeyatts = 1 AND i.indexprs IS NULL AND i.indkey[0] ="
-         "             (SELECT a.attnum FROM pg_catalog.pg_attribute a"
-         "               WHERE a.attrelid = i.indrelid AND a.attname ="
-         "                     (SELECT user_name FROM customer_import.customers_table))))").c_str(),
-        target.relation);
-    bool self_reference = query_flag(
+    const bool second_key = *query(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_index i"
+        "  WHERE i.indrelid IN " + tree + " AND (i.indisunique OR i.indisexclusion)"
+        "    AND NOT (i.indisunique AND i.indnkeyatts = 1 AND i.indexprs IS NULL AND i.indkey[0] ="
+        "             (SELECT a.attnum FROM pg_catalog.pg_attribute a"
+        "               WHERE a.attrelid = i.indrelid AND a.attname ="
+        "                     (SELECT user_name FROM customer_import.customers_table)))"
+        "    AND NOT (i.indisunique AND NOT i.indnullsnotdistinct AND EXISTS ("
+        "             SELECT FROM pg_catalog.pg_attribute a"
+        "              WHERE a.attrelid = i.indrelid"
+        "                AND a.attnum = ANY ((i.indkey::pg_catalog.int2[])[0:i.indnkeyatts - 1])"
+        "                AND a.attname::pg_catalog.text = ANY ($2)"
+        "                AND a.attname NOT IN (SELECT column_name FROM customer_import.customers_table_columns"
+        "                                      UNION ALL SELECT roles FROM customer_import.customers_table"
+        "                                      UNION ALL SELECT user_name FROM customer_import.customers_table))))",
+        {parameter_oid(target.relation), text_array_parameter(find_fresh_columns(target, triggers))}).front().front() == "t";
+    const bool self_reference = query_flag(
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint c"
         "  WHERE c.contype = 'f' AND c.conrelid = $1 AND c.confrelid = $1)",
         target.relation);
-    target.one_by_one = triggers || second_key || self_reference;
-    target.rewritten = triggers || generated;
+    target.one_by_one = rules || (triggers && !own_row_triggers) || second_key || self_reference;
+    target.rewritten = rules || triggers || generated;
 
     std::vector<Row> constraints = query(
         "SELECT pg_catalog.string_agg(DISTINCT pg_catalog.format('%I.%I', n.nspname, c.conname), ', '),"
@@ -138,6 +217,20 @@ void ConstraintsChecked::defer() const {
     }
 }
 
+// An attached table may have a column of its own by the name of an alias.
+std::vector<std::string> Target::unused_aliases(const Field& standard) const {
+    std::vector<std::string> aliases;
+    for (const std::string& alias : standard.aliases) {
+        const bool is_used = std::any_of(values.begin(), values.end(), [&](const TargetColumn& column) {
+            return header_key(column.field) == header_key(alias);
+        });
+        if (!is_used) {
+            aliases.push_back(alias);
+        }
+    }
+    return aliases;
+}
+
 std::vector<Field> Target::fields() const {
     std::vector<Field> result;
     for (const Field& field : standard_fields()) {
@@ -150,7 +243,7 @@ std::vector<Field> Target::fields() const {
         Field field{column.field, {}, column.kind, column.clearable};
         for (const Field& standard : standard_fields()) {
             if (standard.name == column.field) {
-                field.aliases = standard.aliases;
+                field.aliases = unused_aliases(standard);
             }
         }
         result.push_back(field);
@@ -161,7 +254,8 @@ std::vector<Field> Target::fields() const {
 std::optional<RegisteredTable> find_registered_table() {
     OwnerScope owner;
     std::vector<Row> rows = query(
-        "SELECT c.relation::oid, format('%I.%I', n.nspname, t.relname), c.created"
+        "SELECT c.relation::oid, format('%I.%I', n.nspname, t.relname), c.created, c.fold_user_names,"
+        "       c.own_row_triggers, c.row_security, c.was_enabled, c.was_forced"
         "  FROM customer_import.customers_table c"
         "  JOIN pg_class t ON t.oid = c.relation"
         "  JOIN pg_namespace n ON n.oid = t.relnamespace"
@@ -171,40 +265,44 @@ std::optional<RegisteredTable> find_registered_table() {
         return std::nullopt;
     }
     const Row& row = rows.front();
-    return RegisteredTable{to_oid(row[0]), *row[1], *row[2] == "t"};
+    return RegisteredTable{to_oid(row[0]),  *row[1],         row[2] == "t", row[3] == "t",
+                           row[4] == "t", row[5] == "t", row[6] == "t", row[7] == "t"};
 }
 
 Target load_target(LOCKMODE lock) {
     const std::optional<RegisteredTable> table = find_registered_table();
     if (!table) {
         throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "there is no customers table", {},
-                          "Create it with SELECT customer_import.create_customers_table().");
+                          "Create it with SELECT customer_import.create_customers_table(), or attach yours with "
+                          "customer_import.attach_customers_table().");
     }
     Row facts;
     std::vector<Row> columns;
     {
         OwnerScope owner;
-        facts = query("SELECT user_name, roles, fold_user_names, touched_column FROM customer_import.customers_table")
-                    .front();
+        facts = query("SELECT user_name, roles, touched_column FROM customer_import.customers_table").front();
         columns = query("SELECT field, column_name FROM customer_import.customers_table_columns ORDER BY position");
     }
     Target target;
     target.relation = table->relation;
     target.name = table->name;
-    target.fold_user_names = *facts[2] == "t";
+    target.fold_user_names = table->fold_user_names;
     call([&] { LockRelationOid(target.relation, lock); });
     target.has_policies = call([&] { return check_enable_rls(target.relation, InvalidOid, true) == RLS_ENABLED; });
 
     target.user_name = load_column(target.relation, *facts[0], "");
     target.roles = load_column(target.relation, *facts[1], "");
-    if (facts[3]) {
-        target.touched_column = load_column(target.relation, *facts[3], "").name;
+    if (facts[2]) {
+        target.touched_column = load_column(target.relation, *facts[2], "").name;
     }
     for (const Row& column : columns) {
         target.values.push_back(load_column(target.relation, *column[1], *column[0]));
     }
     OwnerScope owner;
-    load_rules(target);
+    if (!table->created) {  // each batch asks; a created table has its key from us
+        require_shape(target.relation, *facts[0], *facts[1]);
+    }
+    load_rules(target, table->own_row_triggers);
     return target;
 }
 

@@ -16,8 +16,9 @@ namespace customer_import::pg {
 struct TargetColumn {
     std::string field;        // its CSV name; empty for the user name and the roles
     std::string name;         // its column name, quoted for SQL
-    Oid type = InvalidOid;
-    std::string type_name;    // quoted for SQL
+    Oid type = InvalidOid;       // as declared: a domain, maybe
+    Oid base_type = InvalidOid;  // what a domain stands on
+    std::string type_name;       // of the base type, quoted for SQL
     std::int32_t type_modifier = -1;
     Oid collation = InvalidOid;
     bool clearable = false;   // a nullable text of any kind
@@ -34,8 +35,8 @@ struct Target {
     std::string touched_column;  // set to now() by every update, quoted; empty: none
     bool fold_user_names = true;
 
-    // The table has a second unique or exclusion constraint, a foreign key to itself or a user's trigger: only records
-    // applied one by one, in file order, have the effect that the contract promises.
+    // The table has a second unique or exclusion constraint, a foreign key to itself or a user's trigger that may look at
+    // other rows: only records applied one by one, in file order, have the effect that the contract promises.
     bool one_by_one = false;
     // A user's trigger or a generated column may change what was written: the change log reads the row back.
     bool rewritten = false;
@@ -47,6 +48,9 @@ struct Target {
 
     // The fields that a file's header may name.
     std::vector<Field> fields() const;
+
+private:
+    std::vector<std::string> unused_aliases(const Field& standard) const;
 };
 
 // Checks the table's deferrable constraints at each statement from now on. Before that the transaction's pending checks on
@@ -61,18 +65,23 @@ private:
     const Target& target_;
 };
 
-// The name of the registered customers table, quoted for SQL, and whether the extension created it. A table that has
-// lost the guard trigger is not it any more: it was dropped, and another one may have got its OID. Needs an SPI
-// connection.
+// What the register knows of the customers table. A table that has lost the guard trigger is not it any more: it was
+// dropped, and another one may have got its OID. Needs an SPI connection.
 struct RegisteredTable {
     Oid relation = InvalidOid;
-    std::string name;
-    bool created = false;
+    std::string name;              // quoted for SQL
+    bool created = false;          // by the extension
+    bool fold_user_names = false;  // and a CHECK says so
+    bool own_row_triggers = false;
+    bool row_security = false;     // the extension has switched it on; before that:
+    bool was_enabled = false;
+    bool was_forced = false;
 };
 std::optional<RegisteredTable> find_registered_table();
 
 // Reads the description of the registered customers table. Locks the table until the end of the transaction, so that its
-// shape stays: for writing, or in a weaker mode. Errors: 55000 when there is none. Needs an SPI connection.
+// shape stays: for writing, or in a weaker mode. Errors: 55000 when there is none, or when it has lost what an import
+// needs. Needs an SPI connection.
 Target load_target(LOCKMODE lock = RowExclusiveLock);
 
 }  // namespace customer_import::pg

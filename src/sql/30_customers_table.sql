@@ -7,11 +7,21 @@ CREATE TABLE customer_import.customers_table (
     user_name name NOT NULL,
     roles name NOT NULL,
     fold_user_names boolean NOT NULL,
-    touched_column name
+    touched_column name,
+    own_row_triggers boolean NOT NULL DEFAULT false,
+    row_security boolean NOT NULL DEFAULT false,
+    was_enabled boolean NOT NULL DEFAULT false,
+    was_forced boolean NOT NULL DEFAULT false
 );
 COMMENT ON TABLE customer_import.customers_table IS 'The customers table of this database, at most one.';
 COMMENT ON COLUMN customer_import.customers_table.created IS 'Made by create_customers_table().';
 COMMENT ON COLUMN customer_import.customers_table.touched_column IS 'Set to now() by each update of an import.';
+COMMENT ON COLUMN customer_import.customers_table.own_row_triggers IS
+    'Its owner says that its triggers look at their own row only.';
+COMMENT ON COLUMN customer_import.customers_table.row_security IS
+    'The extension has switched on its row-level security and made policies.';
+COMMENT ON COLUMN customer_import.customers_table.was_enabled IS 'It had row-level security before.';
+COMMENT ON COLUMN customer_import.customers_table.was_forced IS 'It had it for its owner, too.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.customers_table', '');
 
 CREATE TABLE customer_import.customers_table_columns (
@@ -32,6 +42,15 @@ CREATE FUNCTION customer_import.create_customers_table(name text DEFAULT 'public
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_create_customers_table';
 COMMENT ON FUNCTION customer_import.create_customers_table(text) IS
     'Creates the customers table, owned by the caller. There is one in a database.';
+
+CREATE FUNCTION customer_import.attach_customers_table(
+    target regclass, user_name name, roles name, columns jsonb DEFAULT '{}', ignore_case boolean DEFAULT false,
+    row_security boolean DEFAULT false, own_row_triggers boolean DEFAULT false
+) RETURNS regclass
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_attach_customers_table';
+COMMENT ON FUNCTION
+    customer_import.attach_customers_table(regclass, name, name, jsonb, boolean, boolean, boolean) IS
+    'Makes a table of an application the customers table. The columns: CSV header to column name.';
 
 CREATE FUNCTION customer_import.detach_customers_table() RETURNS void
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_detach_customers_table';

@@ -75,6 +75,8 @@ SELECT o.object, o.privilege, o.needs || '{gateway}'
         ('customer_import.alter_operator(text,text,text[],boolean)', 'EXECUTE', '{administer}'),
         ('customer_import.remove_operator(text)', 'EXECUTE', '{administer}'),
         ('customer_import.create_customers_table(text)', 'EXECUTE', '{administer}'),
+        ('customer_import.attach_customers_table(regclass,name,name,jsonb,boolean,boolean,boolean)', 'EXECUTE',
+         '{administer}'),
         ('customer_import.detach_customers_table()', 'EXECUTE', '{administer}'),
         ('customer_import._guard_customers()', 'EXECUTE', '{administer}'),
         ('customer_import.act_as(text)', 'EXECUTE', '{}')

@@ -1,6 +1,5 @@
 -- What each database of the suite starts from. Roles are shared by all of them: see roles.sql.
 
-CREATE EXTENSION customer_import;
 SELECT customer_import.create_customers_table();
 SELECT customer_import.add_role_codes('{buyer,approver,companyAdmin}');
 SELECT customer_import.add_operator(name, name || '@example.com', '{customerView,customerEdit,importView,importEdit}')

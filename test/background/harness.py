@@ -19,6 +19,7 @@ import client  # noqa: E402
 from client import Lost, ServerError, wait_until  # noqa: E402,F401
 
 DATABASE = "regress_background"
+ATTACHED = False  # --attached: the customers table is an application's own
 ROLES = re.findall(r"CREATE ROLE (\w+)", (HERE / "roles.sql").read_text(encoding="utf-8"))
 RESULT = ("import_id", "state", "message", "records", "created", "updated", "unchanged", "skipped", "rejected", "deleted",
           "unprocessed", "warnings")
@@ -123,7 +124,8 @@ def create_database(name, fixture=True):
     drop_database(name)
     psql("postgres", f"--command=CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'")
     if fixture:
-        psql(name, "--single-transaction", f"--file={HERE / 'fixture.sql'}")
+        attached = ["--set=own_row_triggers=false", f"--file={HERE.parent / 'attached.sql'}"] if ATTACHED else []
+        psql(name, "--single-transaction", "--command=CREATE EXTENSION customer_import", *attached, f"--file={HERE / 'fixture.sql'}")
 
 
 def drop_roles():

@@ -9,7 +9,7 @@ BASE = 3000  # customers that are there before
 # What came of an import, timestamps and its number apart.
 STATE = """
 SELECT jsonb_build_object(
-    'customers', (SELECT jsonb_agg(to_jsonb(c) - '{created_at,updated_at}'::text[] ORDER BY c.user_name) FROM customers AS c),
+    'customers', (SELECT jsonb_agg(to_jsonb(c) - '{id,created_at,updated_at}'::text[] ORDER BY c.user_name) FROM customers AS c),
     'issues', (SELECT jsonb_agg(to_jsonb(s) - 'import_id' ORDER BY s.line, s.issue_number) FROM customer_import.import_issues AS s
                 WHERE import_id = $1),
     'changes', (SELECT jsonb_agg(to_jsonb(s) - 'import_id' ORDER BY s.line) FROM customer_import.import_changes AS s

@@ -1,6 +1,6 @@
 -- Every function: volatility, strictness, parallel safety, language, and who may call it.
 BEGIN;
-SELECT plan(207);
+SELECT plan(210);
 
 CREATE ROLE regress_anybody;
 
@@ -23,6 +23,7 @@ INSERT INTO expected VALUES
     ('remove_role_codes(text[])', 'v', true, 'u', false),
     ('_guard_customers()', 'v', false, 'u', false),
     ('create_customers_table(text)', 'v', true, 'u', false),
+    ('attach_customers_table(regclass,name,name,jsonb,boolean,boolean,boolean)', 'v', false, 'u', false),
     ('detach_customers_table()', 'v', false, 'u', false),
     ('_read_change_page(bytea)', 'i', true, 's', false),
     ('_decide(bigint,integer,boolean,tid,xid,text[],"any")', 'v', false, 'u', false),

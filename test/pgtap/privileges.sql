@@ -1,6 +1,6 @@
 -- What a role may do that nobody has granted anything: compute with role sets and user names, and nothing else.
 BEGIN;
-SELECT plan(97);
+SELECT plan(99);
 
 DO $$
 BEGIN
@@ -56,6 +56,7 @@ SELECT throws_ok($$SELECT customer_import.import_customers('userName,addRoles', 
 SELECT throws_ok($$SELECT customer_import.import_customers(''::bytea, 'Create Only')$$, '42501', 'permission denied for function import_customers');
 SELECT throws_ok($$SELECT customer_import.import_customers(1::oid, 'Create Only')$$, '42501', 'permission denied for function import_customers');
 SELECT throws_ok($$SELECT customer_import.create_customers_table('public.mine')$$, '42501', 'permission denied for function create_customers_table');
+SELECT throws_ok($$SELECT customer_import.attach_customers_table('pg_class', 'a', 'b')$$, '42501', 'permission denied for function attach_customers_table');
 SELECT throws_ok($$SELECT customer_import.detach_customers_table()$$, '42501', 'permission denied for function detach_customers_table');
 SELECT throws_ok($$SELECT customer_import.add_role_codes('{mine}')$$, '42501', 'permission denied for function add_role_codes');
 SELECT throws_ok($$SELECT customer_import.alter_role_code('buyer')$$, '42501', 'permission denied for function alter_role_code');
@@ -105,6 +106,7 @@ SELECT throws_ok($$SELECT customer_import.add_role_codes('{mine}')$$, '42501', '
 SELECT throws_ok($$SELECT customer_import.alter_role_code('buyer', privileged => true)$$, '42501', 'permission denied to change role codes');
 SELECT throws_ok($$SELECT customer_import.remove_role_codes('{buyer}')$$, '42501', 'permission denied to change role codes');
 SELECT throws_ok($$SELECT customer_import.create_customers_table('public.others')$$, '42501', 'permission denied to create the customers table');
+SELECT throws_ok($$SELECT customer_import.attach_customers_table('pg_class', 'a', 'b')$$, '42501', 'permission denied to attach a customers table');
 SELECT throws_ok($$SELECT customer_import.detach_customers_table()$$, '42501', 'permission denied to detach the customers table');
 SELECT throws_ok($$SELECT customer_import.rejected_csv(1)$$, '42501', 'permission denied to view imports');
 SELECT throws_ok('TABLE customer_import.customer_export', '42501', 'permission denied to export customers');

@@ -193,6 +193,25 @@ TEST(HeaderMap, TakesOtherFields) {
     EXPECT_EQ(std::get<Refusal>(refused).message, "the header has no column \"Kundennummer\"");
 }
 
+TEST(HeaderMap, TellsFieldsApartThatDifferLittle) {
+    const std::vector<Field> fields{{"userName", {}, FieldKind::user_name, false},
+                                    {"phone1", {}, FieldKind::text, true},
+                                    {"phone2", {}, FieldKind::text, true},
+                                    {"emailAddress", {}, FieldKind::text, true},
+                                    {"emailAddresses", {}, FieldKind::text, true}};
+    const HeaderMap map = map_of({"phone2", "E-Mail Addresses", "userName", "PHONE_1", "emailAddress"}, fields);
+    EXPECT_EQ(names_of(map), (std::vector<std::string>{"phone2", "emailAddresses", "userName", "phone1", "emailAddress"}));
+    const auto created = create({"userName", "phone3"}, fields);
+    ASSERT_TRUE(std::holds_alternative<Refusal>(created));
+    EXPECT_EQ(std::get<Refusal>(created).hint, "Did you mean \"phone1\"? Begin its name with \"_\" to have it ignored.");
+}
+
+TEST(HeaderKey, LeavesOutWhatDoesNotCount) {
+    EXPECT_EQ(header_key(" -_"), "");
+    EXPECT_EQ(header_key("First_NAME"), header_key("first-name"));
+    EXPECT_NE(header_key("phone1"), header_key("phone2"));
+}
+
 TEST(StandardFields, AreThoseOfTheContract) {
     Names clearable;
     for (const Field& field : standard_fields()) {

@@ -1,4 +1,4 @@
-"""The file in examples/ and what scripts/demo runs on it."""
+"""The file in examples/, what scripts/demo runs on it, and the shops in examples/attach/."""
 
 import csv
 import re
@@ -8,6 +8,7 @@ from newcomer.harness import PSQL, ROOT, Database, check, check_equal
 
 EXAMPLES = ROOT / "examples"
 PRINTED = EXAMPLES / "role_assignments.out"
+SHOPS = ["saleor", "solidus"]
 OUTCOMES = ["created", "updated", "unchanged", "skipped", "rejected"]
 
 
@@ -23,9 +24,26 @@ def run_demo(database):
     return database.run([*PSQL, "--echo-all", "--quiet", "--pset=footer=off", "--file=role_assignments.sql"], cwd=EXAMPLES)
 
 
+def run_shop(database, shop):
+    """Runs an example of a shop whose own table is attached."""
+    return database.run([*PSQL, "--echo-all", "--quiet", "--pset=footer=off", f"--file={shop}.sql"], cwd=EXAMPLES / "attach")
+
+
 def accept():
     with Database("demo") as database:
         PRINTED.write_text(run_demo(database).stdout, "utf-8")
+    for shop in SHOPS:
+        with Database("demo") as database:
+            (EXAMPLES / "attach" / f"{shop}.out").write_text(run_shop(database, shop).stdout, "utf-8")
+
+
+def test_shops():
+    check({path.stem for path in (EXAMPLES / "attach").glob("*.sql")} == set(SHOPS), "every shop is run")
+    for shop in SHOPS:
+        with Database("demo") as database:
+            result = run_shop(database, shop)
+            check(result.returncode == 0, f"the example {shop} runs to its end", result.stdout)
+            check_equal(result.stdout, (EXAMPLES / "attach" / f"{shop}.out").read_text("utf-8"), f"it prints examples/attach/{shop}.out")
 
 
 def test_demo():

@@ -4,6 +4,7 @@ import collections
 import re
 
 TIMESTAMP = re.compile(r"\b(\d{4})-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?[+-]\d\d\b")
+FAILING_NUMBER = re.compile(r"Failing row contains \(\d+,")  # an attached table numbers its rows
 COUNTS = ["created", "updated", "unchanged", "skipped", "rejected"]
 
 
@@ -11,6 +12,7 @@ def without_times(text):
     """Replaces the timestamps of a failing row; those of before the import stay recognisable."""
     if text is None:
         return None
+    text = FAILING_NUMBER.sub("Failing row contains (ID,", text)
     return TIMESTAMP.sub(lambda m: "OLD" if m[1] == "2001" else "NOW", text)
 
 
@@ -81,4 +83,5 @@ def differences(file, oracle, engine):
 
 def database_failures(oracle):
     """The number of records that failed in the database."""
-    return len({i["line"] for i in oracle.get("issue", []) if i["code"] in ("database_error", "not_permitted")})
+    return len({i["line"] for i in oracle.get("issue", []) 
+                if i["code"] in ("database_error", "not_permitted") or i["sqlstate"] is not None})

@@ -13,17 +13,60 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TEMPLATE, ENGINE, ORACLE = "regress_oracle_template", "regress_oracle_engine", "regress_oracle"
 OLD = "2001-01-01 00:00:00+00"
 
+# With --attached the customers table is one of an application: other names, columns of its own, a trigger. The scripts
+# are renamed; the names of a file's columns are none of them.
+ATTACHED = False
+NAMES = {"public.customers": "public.web_users", "user_name": "login_name", "first_name": "given_name",
+         "last_name": "family_name", "created_at": "date_joined", "updated_at": "date_changed"}
+ATTACHED_TABLE = """
+CREATE TABLE public.web_users (
+    id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    login_name varchar(400) NOT NULL UNIQUE,
+    secret text DEFAULT 'none' NOT NULL,
+    email text, given_name text, family_name text, phone text, company text,
+    active boolean NOT NULL DEFAULT true,
+    roles text[] NOT NULL DEFAULT '{}',
+    shown_name text GENERATED ALWAYS AS (upper(given_name)) STORED,
+    date_joined timestamptz NOT NULL DEFAULT now(),
+    date_changed timestamptz NOT NULL DEFAULT now());
+CREATE FUNCTION public.touch() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.date_changed := now();
+    RETURN NEW;
+END $$;
+CREATE TRIGGER a_touch BEFORE UPDATE ON public.web_users FOR EACH ROW EXECUTE FUNCTION public.touch();
+"""
+ATTACH = """
+SELECT 'x 1' FROM (SELECT customer_import.detach_customers_table() FROM customer_import.customers_table) d;
+SELECT 'x 1' FROM customer_import.attach_customers_table('public.web_users', 'login_name', 'roles',
+    '{"email": "email", "firstName": "given_name", "lastName": "family_name", "phone": "phone", "company": "company",
+      "active": "active"}', ignore_case => %s, own_row_triggers => %s);
+"""
+
 ORACLE_GUARD = """
 DO $$
 DECLARE
     x record;
 BEGIN
-    FOR x IN SELECT tgname FROM pg_trigger WHERE tgrelid = 'public.customers'::regclass AND NOT tgisinternal LOOP
+    FOR x IN SELECT tgname FROM pg_trigger WHERE tgrelid = 'public.customers'::regclass AND tgname LIKE '~%' LOOP
         EXECUTE format('DROP TRIGGER %I ON public.customers', x.tgname);
     END LOOP;
 END $$;
 CREATE TRIGGER "~guard" BEFORE INSERT OR UPDATE ON public.customers FOR EACH ROW EXECUTE FUNCTION oracle.guard();
 """
+
+
+def renamed(script):
+    """A script about the customers table, by the names of the table that is there."""
+    if not ATTACHED:
+        return script
+    return re.sub(r"\b(%s)\b" % "|".join(map(re.escape, NAMES)), lambda found: NAMES[found[0]], script)
+
+
+def with_common_names(rows):
+    """Rows about customers as if the table had the names of a created one."""
+    return [{next((own for own, other in NAMES.items() if other == name), name): value for name, value in row.items()}
+            for row in rows]
 
 
 class SqlError(Exception):
@@ -58,15 +101,16 @@ def make_databases():
                      "ICU_LOCALE 'en-US';" % TEMPLATE)
     codes = ",".join(variants.literal(c) for c in pools.KNOWN_CODES + pools.LOST_CODES)
     lost = ",".join(variants.literal(c) for c in pools.LOST_CODES)
-    psql(TEMPLATE, "CREATE EXTENSION customer_import; SELECT 'x 1' FROM customer_import.create_customers_table();"
-                   "SELECT 'x 1' FROM customer_import.add_role_codes(ARRAY[%s]);"
+    psql(TEMPLATE, "CREATE EXTENSION customer_import;" + (
+        ATTACHED_TABLE if ATTACHED else "SELECT 'x 1' FROM customer_import.create_customers_table();"))
+    psql(TEMPLATE, "SELECT 'x 1' FROM customer_import.add_role_codes(ARRAY[%s]);"
                    "SELECT 'x 1' FROM customer_import.remove_role_codes(ARRAY[%s]);" % (codes, lost))
     for name in (ENGINE, ORACLE):
         psql("postgres", "CREATE DATABASE %s TEMPLATE %s;" % (name, TEMPLATE))
     for part in ("oracle.sql", "oracle_apply.sql"):
         with open(os.path.join(HERE, part), encoding="utf-8") as file:
-            psql(ORACLE, file.read())
-    psql(ORACLE, ORACLE_GUARD)
+            psql(ORACLE, "SET oracle.fold = on;" + renamed(file.read()))
+    psql(ORACLE, renamed(ORACLE_GUARD))
 
 
 # Scripts -------------------------------------------------------------------------------------------------------------
@@ -94,12 +138,12 @@ CREATE TEMP TABLE old_customer (user_name text, email text, first_name text, las
 """ + copy("old_customer", rows) + """
 INSERT INTO public.customers (user_name, email, first_name, last_name, phone, company, active, roles,
                               created_at, updated_at)
-SELECT customer_import.fold_user_name(user_name), email, first_name, last_name, phone, company, active,
+SELECT %s, email, first_name, last_name, phone, company, active,
        ARRAY(SELECT r FROM unnest(roles) r ORDER BY r COLLATE "C"), '%s', '%s'
 FROM old_customer;
 DROP TABLE old_customer;
 SET session_replication_role = origin;
-""" % (OLD, OLD))
+""" % ("customer_import.fold_user_name(user_name)" if file.folds else "user_name", OLD, OLD))
 
 
 # What stands in the tables after an import: the same in both databases.
@@ -118,25 +162,29 @@ def run_oracle(file):
                "active"]
     rows = [[r.line] + (list(r.fault) if r.fault else [None] * 3) + [r.cells.get(c) for c in columns]
             for r in file.records]
-    script = (variants.RESET + file.variant_sql + make_customers(file)
+    script = (renamed(variants.RESET + file.variant_sql + make_customers(file))
+              + "SET oracle.fold = %s;" % ("on" if file.folds else "off")
               + "TRUNCATE oracle.record, oracle.header, oracle.catalogue;"
               + "INSERT INTO oracle.catalogue SELECT code FROM customer_import.role_codes;\n"
               + copy("oracle.header", enumerate(file.columns, 1)) + copy("oracle.record", rows)
               + "BEGIN; SELECT 'x 1' FROM oracle.apply(%s, %s); COMMIT;" % (
                   variants.literal(file.mode), variants.literal(file.unknown_roles or "reject"))
-              + STATE + """
+              + renamed(STATE) + """
 SELECT 'outcome ' || to_jsonb(o)::text FROM oracle.outcome o ORDER BY line;
 SELECT 'issue ' || to_jsonb(s)::text FROM (
     SELECT line, issue_number, outcome, (fault).* FROM oracle.issues ORDER BY line, issue_number) s;
 SELECT 'change ' || to_jsonb(c)::text FROM oracle.changes c ORDER BY line;
 SELECT 'code ' || to_jsonb(code)::text FROM oracle.catalogue ORDER BY code COLLATE "C";
 """)
-    return psql(ORACLE, script)
+    rows = psql(ORACLE, script)
+    return {tag: with_common_names(values) if tag in ("row", "change") else values for tag, values in rows.items()}
 
 
 def prepare_engine(file):
     """Makes the file's variant in the extension's database."""
-    psql(ENGINE, variants.RESET + file.variant_sql)
+    psql(ENGINE, renamed(variants.RESET + file.variant_sql))
+    if ATTACHED:
+        psql(ENGINE, ATTACH % (file.folds, file.variant not in variants.WITH_TRIGGERS))
 
 
 def run_engine(file, batch_rows):
@@ -156,14 +204,15 @@ def run_engine(file, batch_rows):
     script = ("SELECT 'x 1' FROM customer_import.remove_role_codes(ARRAY(SELECT code FROM customer_import.role_codes "
               "WHERE code <> ALL (ARRAY[%s]) AND NOT code IN ('superuser', 'customerEdit', 'importView', 'importEdit')));"
               % ",".join(variants.literal(c) for c in pools.KNOWN_CODES)
-              + make_customers(file)
-              + "CREATE TEMP TABLE before AS SELECT user_name, ctid AS place, xmin AS writer FROM public.customers;"
+              + renamed(make_customers(file))
+              + renamed("CREATE TEMP TABLE before AS"
+                        " SELECT user_name AS login, ctid AS place, xmin AS writer FROM public.customers;")
               + "SET customer_import.batch_rows = %d; BEGIN;" % batch_rows
               + ("CREATE TEMP TABLE object AS SELECT lo_from_bytea(0, %s) AS id;" % data
                  if file.argument == "oid" else "")
               + "CREATE TEMP TABLE result AS SELECT * FROM customer_import.import_customers(%s, %s%s);" % (
                   argument[file.argument], variants.literal(file.mode), options)
-              + probe + "COMMIT;" + STATE + """
+              + renamed(probe) + "COMMIT;" + renamed(STATE) + """
 SELECT 'result ' || to_jsonb(r)::text FROM result r;
 SELECT 'issue ' || to_jsonb(s)::text FROM (
     SELECT i.line, issue_number, outcome, code, column_name, value, i.message, detail, hint, sqlstate, record
@@ -172,7 +221,9 @@ SELECT 'change ' || to_jsonb(s)::text FROM (
     SELECT line, user_name, c.created, added, removed, before, after
     FROM customer_import.import_changes c JOIN result USING (import_id) ORDER BY line) s;
 SELECT 'code ' || to_jsonb(code)::text FROM customer_import.role_codes ORDER BY code COLLATE "C";
+""" + renamed("""
 SELECT 'written ' || to_jsonb(user_name)::text FROM public.customers c
-WHERE NOT EXISTS (SELECT FROM before b WHERE b.user_name = c.user_name AND b.place = c.ctid AND b.writer = c.xmin);
-""")
-    return psql(ENGINE, script)
+WHERE NOT EXISTS (SELECT FROM before b WHERE b.login = c.user_name AND b.place = c.ctid AND b.writer = c.xmin);
+"""))
+    rows = psql(ENGINE, script)
+    return {tag: with_common_names(values) if tag == "row" else values for tag, values in rows.items()}

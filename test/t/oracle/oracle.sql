@@ -36,6 +36,11 @@ CREATE FUNCTION oracle.trim(cell text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
         '|[\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$', '', 'g')
 $$;
 
+-- The user name that a trimmed cell means: an attached table may have them as they are written.
+CREATE FUNCTION oracle.user_name(name text) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN current_setting('oracle.fold')::boolean THEN customer_import.fold_user_name(name) ELSE name END
+$$;
+
 CREATE FUNCTION oracle.unescape(cell text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN cell ~ '^\\+_EMPTY_VALUE_$' THEN substr(cell, 2) ELSE cell END
 $$;
@@ -211,7 +216,7 @@ BEGIN
     FOR field IN SELECT h.name FROM oracle.header h ORDER BY position LOOP
         IF field = 'userName' THEN
             cell := oracle.trim(r.user_name);
-            name := customer_import.fold_user_name(oracle.unescape(cell));
+            name := oracle.user_name(oracle.unescape(cell));
             IF cell = '' THEN
                 result := result || oracle.new_issue('missing_user_name', field, NULL, 'the user name is empty');
             ELSIF cell = '_EMPTY_VALUE_' THEN

@@ -65,7 +65,7 @@ END $$;
 -- Applies one record without faults; returns its outcome. A server error comes out as it is.
 CREATE FUNCTION oracle.apply_record(r oracle.record, mode text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-    name text := customer_import.fold_user_name(oracle.unescape(oracle.trim(r.user_name)));
+    name text := oracle.user_name(oracle.unescape(oracle.trim(r.user_name)));
     added text[] := oracle.known(oracle.codes(r.add_roles));
     removed text[] := oracle.known(oracle.codes(r.remove_roles));
     lost text[] := oracle.unknown(oracle.codes(r.remove_roles));
@@ -74,13 +74,27 @@ DECLARE
     old public.customers;
     new public.customers;
     count bigint;
+    field text;
+    e oracle.issue;
 BEGIN
     -- Texts that their column's type does not take fail here, whether or not the customer exists.
-    new.email := oracle.text_after(r.email, NULL);
-    new.first_name := oracle.text_after(r.first_name, NULL);
-    new.last_name := oracle.text_after(r.last_name, NULL);
-    new.phone := oracle.text_after(r.phone, NULL);
-    new.company := oracle.text_after(r.company, NULL);
+    BEGIN
+        field := 'email';
+        new.email := oracle.text_after(r.email, NULL);
+        field := 'firstName';
+        new.first_name := oracle.text_after(r.first_name, NULL);
+        field := 'lastName';
+        new.last_name := oracle.text_after(r.last_name, NULL);
+        field := 'phone';
+        new.phone := oracle.text_after(r.phone, NULL);
+        field := 'company';
+        new.company := oracle.text_after(r.company, NULL);
+    EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
+        e := oracle.new_issue('invalid_value', field, oracle.text_after(oracle.text_cell(r, field), NULL), SQLERRM);
+        e.sqlstate := SQLSTATE;
+        PERFORM oracle.add_issues(r.line, 'rejected', ARRAY[e]);
+        RETURN 'rejected';
+    END;
 
     SELECT * INTO old FROM public.customers c WHERE c.user_name = name;
     held := coalesce(old.roles, '{}');

@@ -39,11 +39,14 @@ FAR_CODES = ["xylophone-quest", "q", "Nothing_Like.it:at-all", "customers"]
 ILL_CODES = ["bad code", "büyer", "buyer!", "x" * 64, "code\twith tab", '"quoted"', "日本", "w" * 1001,
              "é" * 600]
 
+# More than a page holds, and not to be compressed: the table points to where it is stored.
+OUT_OF_LINE = "".join("%08x" % (number * 2654435761 % 2**32) for number in range(2000))
+
 TEXTS = {
     "email": [],  # made for each file
     "firstName": ["Ann", "Bob", "Zoë", "Zoe\u0308", "  Ann", "bob"],
     "lastName": ["Müller", "O\"Neil", "Smith, Jr", "de\nla Cruz", "Ma;ry|x", "M\r\nCR", "ＷＩＤＥ"],
-    "phone": ["+49 30 1", "0", "()", "x" * 3000, "\ttab\t"],
+    "phone": ["+49 30 1", "0", "()", "x" * 3000, "\ttab\t", OUT_OF_LINE],
     "company": [],  # the variant's
 }
 ODD_TEXTS = ["\\_EMPTY_VALUE_", "\\\\_EMPTY_VALUE_", " _EMPTY_VALUE_", "_EMPTY_VALUE_ ", "_empty_value_", "NULL", "\\N",
