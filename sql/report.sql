@@ -171,6 +171,43 @@ ROLLBACK;
 SELECT customer_import.import_report(:gone) IS NULL AS no_report;
 SELECT count(*) FROM customer_import.import_issues WHERE import_id = :gone;
 
+-- How to undo and retry it is said where it can be done
+CREATE FUNCTION regress.next(id bigint) RETURNS TABLE (mode text, state text, source bigint, undone_by bigint, undo text, retry text) LANGUAGE sql AS $$
+    SELECT r ->> 'mode', r ->> 'state', (r ->> 'source_import_id')::bigint - id, (r ->> 'undo_import_id')::bigint - id,
+           replace(r ->> 'undo', id::text, 'ID'), replace(r ->> 'retry', id::text, 'ID')
+      FROM customer_import.import_report(id) AS r
+$$;
+SELECT import_id AS id FROM customer_import.import_customers(E'userName,addRoles\nnext1,buyer\nnext2,buyer\nnext3,byer\n', 'Create & Update')
+\gset
+SELECT * FROM regress.next(:id);
+-- A retry has tried them; what it has rejected is its own
+SELECT state, rejected FROM customer_import.retry_rejects(:id);
+SELECT * FROM regress.next(:id);
+SELECT * FROM regress.next(:id + 1);
+-- Undone in part: the rest can be tried
+UPDATE customers SET company = 'Acme' WHERE user_name = 'next2';
+SELECT state, skipped, deleted FROM customer_import.undo_import(:id);
+SELECT * FROM regress.next(:id);
+SELECT * FROM regress.next(:id + 2);
+UPDATE customers SET company = NULL WHERE user_name = 'next2';
+SELECT state, unchanged, deleted FROM customer_import.undo_import(:id);
+SELECT * FROM regress.next(:id);
+-- While an undo of it waits, not before it has ended, nor when its values are not kept any more
+BEGIN;
+SELECT state FROM customer_import.undo_import(:id + 3, background => true);
+SELECT * FROM regress.next(:id + 3);
+SELECT * FROM regress.next(:id + 4);
+ROLLBACK;
+SELECT * FROM regress.next(:id + 3);
+BEGIN;
+UPDATE customer_import.imports SET emptied_at = now() WHERE id IN (:id + 1, :id + 3);
+SELECT * FROM regress.next(:id + 1);
+SELECT * FROM regress.next(:id + 3);
+ROLLBACK;
+-- Nothing was changed
+SELECT state FROM customer_import.import_customers(E'userName,addRoles\nnext9,buyer\n', 'Update Only');
+SELECT mode, undo, retry FROM regress.next(regress.last());
+
 SELECT customer_import.detach_customers_table();
 SELECT customer_import.import_template();
 -- Reports outlive the table

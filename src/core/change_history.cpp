@@ -1,6 +1,9 @@
 #include "core/change_history.h"
 
 #include <algorithm>
+#include <iterator>
+
+#include "core/text.h"
 
 namespace customer_import {
 
@@ -10,6 +13,18 @@ std::vector<std::string> sorted_copy(const std::vector<std::string_view>& names)
     std::vector<std::string> copy(names.begin(), names.end());
     std::sort(copy.begin(), copy.end());
     return copy;
+}
+
+// A code is the same whatever its case: what only gets another spelling is neither added nor removed.
+std::vector<std::string> codes_without(const std::vector<std::string_view>& codes,
+                                       const std::vector<std::string_view>& others) {
+    std::vector<std::string> folded, other, result;
+    for (const std::string_view code : codes) folded.push_back(ascii_lower(code));
+    for (const std::string_view code : others) other.push_back(ascii_lower(code));
+    std::sort(folded.begin(), folded.end());
+    std::sort(other.begin(), other.end());
+    std::set_difference(folded.begin(), folded.end(), other.begin(), other.end(), std::back_inserter(result));
+    return result;
 }
 
 bool contains(const std::vector<std::string>& sorted, std::string_view name) {
@@ -24,16 +39,18 @@ void ChangeHistory::add(std::int64_t import_id, std::optional<std::int64_t> sour
     for (const FieldChange& field : change.fields) fields.push_back(field.field);
     by_line_.emplace(std::pair(import_id, line), entries_.size());
     entries_.push_back({import_id, source, line, applied_at_microseconds});
-    touched_.push_back({change.created || change.deleted, sorted_copy(change.added), sorted_copy(change.removed),
-                        sorted_copy(fields)});
+    touched_.push_back({change.created || change.deleted, codes_without(change.added, change.removed),
+                        codes_without(change.removed, change.added), sorted_copy(fields)});
 }
 
 bool ChangeHistory::touches(std::size_t entry, const Key& key) const {
     const Touched& touched = touched_[entry];
     if (touched.all) return true;
     switch (key.kind) {
-    case Key::Kind::role:
-        return contains(touched.added, key.name) || contains(touched.removed, key.name);
+    case Key::Kind::role: {
+        const std::string code = ascii_lower(key.name);
+        return contains(touched.added, code) || contains(touched.removed, code);
+    }
     case Key::Kind::field:
         return contains(touched.fields, key.name);
     case Key::Kind::existence:
@@ -74,7 +91,7 @@ std::vector<ChangeHistory::Event> ChangeHistory::find_events(const Key& key) con
 std::optional<std::size_t> ChangeHistory::origin_of_role(std::string_view code) const {
     for (const Event& event : find_events(Key::role(code))) {
         if (!event.counts || !event.undone.empty()) continue;
-        return contains(touched_[event.entry].added, code) ? std::optional(event.entry) : std::nullopt;
+        return contains(touched_[event.entry].added, ascii_lower(code)) ? std::optional(event.entry) : std::nullopt;
     }
     return std::nullopt;
 }

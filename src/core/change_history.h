@@ -30,7 +30,7 @@ public:
     struct Key {
         enum class Kind { role, field, existence };
         Kind kind = Kind::existence;
-        std::string_view name;  // the code, or the field's CSV name; empty for existence
+        std::string_view name;  // the code, in any case, or the field's CSV name; empty for existence
 
         static Key role(std::string_view code) { return {Kind::role, code}; }
         static Key field(std::string_view name) { return {Kind::field, name}; }
@@ -56,7 +56,7 @@ public:
     bool counts(std::size_t entry, const Key& key) const;
 
 private:
-    // What an entry touches, sorted.
+    // What an entry touches, sorted; codes in lower case.
     struct Touched {
         bool all = false;
         std::vector<std::string> added, removed, fields;

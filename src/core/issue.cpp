@@ -13,6 +13,7 @@ std::string_view outcome_name(Outcome outcome) {
     case Outcome::unchanged: return "unchanged";
     case Outcome::skipped: return "skipped";
     case Outcome::rejected: return "rejected";
+    case Outcome::deleted: return "deleted";
     }
     return {};
 }
@@ -32,6 +33,9 @@ std::string_view issue_code_name(IssueCode code) {
     case IssueCode::database_error: return "database_error";
     case IssueCode::already_exists: return "already_exists";
     case IssueCode::not_found: return "not_found";
+    case IssueCode::changed_since: return "changed_since";
+    case IssueCode::still_referenced: return "still_referenced";
+    case IssueCode::superseded: return "superseded";
     }
     return {};
 }
@@ -66,6 +70,21 @@ Issue not_found_issue(std::string_view user_name) {
 Issue not_permitted_issue(std::string_view user_name) {
     return make_issue(IssueCode::not_permitted, "userName", user_name,
                       "the customer is not visible to you, or his row may not be written");
+}
+
+Issue changed_since_issue(std::string_view column, std::string_view value, std::string message) {
+    return make_issue(IssueCode::changed_since, column, value, std::move(message));
+}
+
+Issue superseded_issue(std::string_view column, std::string_view value) {
+    const std::string what = column == "roles" ? "role \"" + shorten(value, kMaxIssueValueBytes) + "\""
+                                               : "field " + std::string(column);
+    return make_issue(IssueCode::superseded, column, value, "a later import has changed " + what);
+}
+
+Issue still_referenced_issue(std::string_view user_name, std::string_view table) {
+    return make_issue(IssueCode::still_referenced, "userName", user_name,
+                      "the customer is still referenced from table \"" + std::string(table) + "\"");
 }
 
 }  // namespace customer_import

@@ -7,7 +7,7 @@
 
 namespace customer_import {
 
-enum class Outcome : std::uint8_t { created, updated, unchanged, skipped, rejected };
+enum class Outcome : std::uint8_t { created, updated, unchanged, skipped, rejected, deleted };
 std::string_view outcome_name(Outcome outcome);
 
 enum class IssueCode : std::uint8_t {
@@ -16,6 +16,8 @@ enum class IssueCode : std::uint8_t {
     wrong_field_count, invalid_encoding, malformed_record, not_permitted, database_error,
     // skipped
     already_exists, not_found,
+    // left out by an undo or a retry
+    changed_since, still_referenced, superseded,
 };
 std::string_view issue_code_name(IssueCode code);
 
@@ -42,5 +44,10 @@ Issue unknown_role_issue(std::string_view column, std::string_view code, std::st
 Issue already_exists_issue(std::string_view user_name);
 Issue not_found_issue(std::string_view user_name);
 Issue not_permitted_issue(std::string_view user_name);
+
+// The issues of an undo or a retry. `column` is the field, or roles; `value` the code, or what the field holds now.
+Issue changed_since_issue(std::string_view column, std::string_view value, std::string message);
+Issue superseded_issue(std::string_view column, std::string_view value);
+Issue still_referenced_issue(std::string_view user_name, std::string_view table);
 
 }  // namespace customer_import

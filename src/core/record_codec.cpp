@@ -9,6 +9,7 @@ namespace customer_import {
 // The bytes:
 //   by_user_name  user name, NUL, line (8 bytes, highest first), rest
 //   by_line       line (8 bytes, highest first), user name, NUL, rest
+//                 backwards: the line's complement
 //   rest          raw record (text), 1 if it replaces the roles else 0 (1 byte), codes to add, to remove, lost, to replace
 //                 (number, texts), number of cells, cells
 //   cell          action (1 byte), text
@@ -17,10 +18,17 @@ namespace {
 
 constexpr std::size_t kLineBytes = 8;
 
-void put_line(std::string& out, std::int64_t line) {
-    for (int shift = 56; shift >= 0; shift -= 8) {
-        out += static_cast<char>(static_cast<std::uint64_t>(line) >> shift);
-    }
+bool begins_with_line(RecordOrder order) {
+    return order == RecordOrder::by_line || order == RecordOrder::by_line_backwards;
+}
+
+std::uint64_t line_bits(RecordOrder order, std::uint64_t line) {
+    return order == RecordOrder::by_user_name_backwards || order == RecordOrder::by_line_backwards ? ~line : line;
+}
+
+void put_line(std::string& out, RecordOrder order, std::int64_t line) {
+    const std::uint64_t bits = line_bits(order, static_cast<std::uint64_t>(line));
+    for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(bits >> shift);
 }
 
 void put_user_name(std::string& out, std::string_view user_name) {
@@ -33,11 +41,11 @@ void put_codes(std::string& out, std::span<const std::string_view> codes) {
     for (const std::string_view code : codes) put_text(out, code);
 }
 
-bool get_line(std::string_view& rest, std::int64_t& line) {
+bool get_line(std::string_view& rest, RecordOrder order, std::int64_t& line) {
     if (rest.size() < kLineBytes) return false;
     std::uint64_t number = 0;
     for (const char c : rest.substr(0, kLineBytes)) number = number << 8 | static_cast<unsigned char>(c);
-    line = static_cast<std::int64_t>(number);
+    line = static_cast<std::int64_t>(line_bits(order, number));
     rest.remove_prefix(kLineBytes);
     return true;
 }
@@ -79,9 +87,9 @@ bool get_cells(std::string_view& rest, Batch& batch, std::span<const Cell>& cell
 
 void encode_record(const Record& record, RecordOrder order, std::string& out) {
     out.clear();
-    if (order == RecordOrder::by_line) put_line(out, record.line);
+    if (begins_with_line(order)) put_line(out, order, record.line);
     put_user_name(out, record.user_name);
-    if (order == RecordOrder::by_user_name) put_line(out, record.line);
+    if (!begins_with_line(order)) put_line(out, order, record.line);
     put_text(out, record.raw);
     out += record.replaces_roles ? '\1' : '\0';
     put_codes(out, record.add_roles);
@@ -98,9 +106,9 @@ void encode_record(const Record& record, RecordOrder order, std::string& out) {
 bool decode_record(std::string_view bytes, RecordOrder order, Batch& batch) {
     std::string_view rest = batch.keep(bytes);
     Record record;
-    if (order == RecordOrder::by_line && !get_line(rest, record.line)) return false;
+    if (begins_with_line(order) && !get_line(rest, order, record.line)) return false;
     if (!get_user_name(rest, record.user_name)) return false;
-    if (order == RecordOrder::by_user_name && !get_line(rest, record.line)) return false;
+    if (!begins_with_line(order) && !get_line(rest, order, record.line)) return false;
     unsigned char replaces_roles = 0;
     if (!get_text(rest, record.raw) || !get_byte(rest, replaces_roles) || replaces_roles > 1 ||
         !get_codes(rest, batch, record.add_roles) || !get_codes(rest, batch, record.remove_roles) ||

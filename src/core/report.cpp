@@ -18,6 +18,7 @@ void Counts::add(Outcome outcome, std::int64_t number) {
     case Outcome::unchanged: unchanged += number; break;
     case Outcome::skipped: skipped += number; break;
     case Outcome::rejected: rejected += number; break;
+    case Outcome::deleted: deleted += number; break;
     }
 }
 
@@ -48,13 +49,21 @@ std::string describe_counts(const Counts& counts) {
     return text.empty() ? "no records" : text;
 }
 
-std::string completed_message(std::int64_t import_id, const Counts& counts) {
+std::string completed_message(std::int64_t import_id, const Counts& counts, bool has_issues) {
     std::string message = "Import " + std::to_string(import_id) + " completed: " + describe_counts(counts) + ". ";
     if (counts.rejected + counts.skipped > 0) return message + "See why: " + select_from("import_issues", import_id);
+    if (has_issues) return message + "Something was left as it is; see what: " + select_from("import_issues", import_id);
     if (counts.created + counts.updated + counts.deleted > 0) {
         return message + "See every change: " + select_from("import_changes", import_id);
     }
     return message + "There is nothing to do.";
+}
+
+std::string dry_run_message(const Counts& counts, std::string_view failure) {
+    if (!failure.empty()) return "Dry run: the import would fail: " + std::string(failure) + ". Nothing was changed. Mend the file.";
+    return "Dry run: " + describe_counts(counts) + ". Nothing was changed. " +
+           (counts.rejected + counts.skipped > 0 ? "See why, record by record: customer_import.preview_import()."
+                                                 : "Call it without dry_run to import.");
 }
 
 std::string failed_message(std::int64_t import_id, std::string_view state, std::string_view reason) {
@@ -71,7 +80,7 @@ std::string queued_message(std::int64_t import_id) {
 
 std::string stopped_message(std::int64_t import_id, std::string_view state, std::string_view reason,
                             const Counts& counts) {
-    const std::int64_t changed = counts.created + counts.updated;
+    const std::int64_t changed = counts.created + counts.updated + counts.deleted;
     const std::string why = reason.empty()         ? ""
                             : state == "canceled" ? " " + std::string(reason)
                                                   : ": " + std::string(reason);

@@ -21,7 +21,7 @@ struct Counts {
 
     void add(Outcome outcome, std::int64_t number = 1);
     // Records that have an outcome.
-    std::int64_t sum() const { return created + updated + unchanged + skipped + rejected; }
+    std::int64_t sum() const { return created + updated + unchanged + skipped + rejected + deleted; }
 };
 
 // Writes 1234567 as 1,234,567.
@@ -35,8 +35,11 @@ std::string describe_counts(const Counts& counts);
 std::string queued_message(std::int64_t import_id);
 
 // The message of an import that ran to its end: "Import 7 completed: 9,812 updated, 3 rejected." and, where records
-// were rejected, what to do next.
-std::string completed_message(std::int64_t import_id, const Counts& counts);
+// were rejected, what to do next. `has_issues`: of records that were applied, something was left out.
+std::string completed_message(std::int64_t import_id, const Counts& counts, bool has_issues = false);
+
+// The message of a dry run: "Dry run: 9,812 updated, 3 rejected. Nothing was changed." and what to do next.
+std::string dry_run_message(const Counts& counts, std::string_view failure);
 
 // The message of an import that was given up, with the state "failed" or "denied": "Import 7 failed: REASON. Nothing was
 // applied." and what to do next.

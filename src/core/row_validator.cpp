@@ -36,6 +36,7 @@ RowValidator::RowValidator(const HeaderMap& header, const RoleCatalogue& catalog
 
 Status RowValidator::validate(const CsvRecord& record, Batch& batch, std::vector<Issue>& issues) {
     issues.clear();
+    user_name_.clear();
     check_shape(record, issues);
     if (!issues.empty()) return {};
     start_record();
@@ -168,11 +169,13 @@ Status RowValidator::read_roles(const Field& field, std::string_view cell, std::
         remove_roles_ = &roles;
         return {};
     }
-    const std::size_t before = issues.size();
     check_unknown_codes(field, roles, issues);
     if (field.kind == FieldKind::roles) {
         replace_roles_ = &roles;
-        lost_issues_ = issues.size() - before;
+        // A code that the catalogue could never have had is nobody's.
+        lost_issues_ = static_cast<std::size_t>(
+            std::count_if(roles.unknown.begin(), roles.unknown.end(),
+                          [](const RoleCell::UnknownCode& unknown) { return is_role_code(unknown.code); }));
     } else {
         add_roles_ = &roles;
     }
@@ -264,6 +267,7 @@ RowValidator::RoleCell RowValidator::parse_role_cell(std::string_view text) cons
 }
 
 void RowValidator::collect_unknown_codes(const RoleCell& roles) {
+    if (!options_.collect_unknown_codes) return;
     for (const RoleCell::UnknownCode& unknown : roles.unknown) {
         const bool is_new = collected_.try_emplace(ascii_lower(unknown.code), true).second;
         if (is_new) unknown_codes_.emplace_back(unknown.code);

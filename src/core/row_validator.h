@@ -39,6 +39,9 @@ public:
     // that is wrong with it. A refusal (too many codes in a cell) is of the whole file.
     Status validate(const CsvRecord& record, Batch& batch, std::vector<Issue>& issues);
 
+    // The user name of the record that was validated last; empty when it has none that can be used.
+    std::string_view user_name() const { return user_name_; }
+
     // With collect_unknown_codes: the codes of addRoles and roles that the catalogue lacks, of records without issues,
     // in order of appearance, the first spelling each.
     const std::vector<std::string>& unknown_codes() const { return unknown_codes_; }

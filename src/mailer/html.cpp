@@ -149,7 +149,7 @@ std::string step_table(const std::vector<Step>& steps) {
     for (const Step& step : steps) {
         std::string content = html_escaped(step.text);
         if (!step.code.empty()) {
-            // Only import ids stand in this code; its line breaks are ours.
+            // Only import ids stand in this code, no text of a user; its line breaks are ours.
             content += "<pre>";
             for (std::size_t start = 0; start < step.code.size();) {
                 const std::size_t end = std::min(step.code.find('\n', start), step.code.size());
@@ -171,7 +171,7 @@ std::string render_html(const MailReport& report, std::string_view attachment_na
     const auto counts = outcomes(report);
     const std::string title = subject(report);
 
-    std::string body = element("p", "eyebrow", "Import " + std::to_string(report.import_id)) + "\n" +
+    std::string body = element("p", "eyebrow", full_name(report)) + "\n" +
                        element("h1", "", html_escaped(headline(report))) + "\n" +
                        element("p", "lead", value_of(lead(report), 2000)) + "\n";
     if (!counts.empty()) body += bar(counts, describe_counts(report.counts)) + tiles(counts);

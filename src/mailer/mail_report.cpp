@@ -133,6 +133,10 @@ std::optional<MailReport> read_report(std::string_view json) {
     report.file_name = text_of(object, "file_name");
     report.file_bytes = number_of(object, "file_bytes");
     report.mode = text_of(object, "mode");
+    report.source_import_id = number_of(object, "source_import_id").value_or(0);
+    report.undo_import_id = number_of(object, "undo_import_id").value_or(0);
+    report.undo = text_of(object, "undo");
+    report.retry = text_of(object, "retry");
     report.operator_name = text_of(object, "operator");
     report.recipient = text_of(object, "recipient");
     report.submitted_at = read_time(text_of(object, "submitted_at"));

@@ -44,6 +44,10 @@ struct MailReport {
     std::string file_name;
     std::optional<std::int64_t> file_bytes;
     std::string mode;
+    std::int64_t source_import_id = 0;  // the import that an undo or a retry is of
+    std::int64_t undo_import_id = 0;    // the import that has undone this one
+    std::string undo;                   // the statement that undoes the import; empty when it cannot be undone
+    std::string retry;                  // the one that retries its rejected records
     std::string operator_name;
     std::string recipient;
     std::string state;

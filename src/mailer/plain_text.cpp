@@ -143,7 +143,7 @@ void write_steps(Page& page, const std::vector<Step>& steps) {
 std::string render_plain_text(const MailReport& report, std::string_view attachment_name,
                               std::string_view attachment_note) {
     Page page;
-    page.line("Import " + std::to_string(report.import_id));
+    page.line(full_name(report));
     page.line(visible(headline(report)));
     page.line();
     page.paragraph("", "", visible(lead(report), 2000));

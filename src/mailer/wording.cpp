@@ -61,12 +61,14 @@ std::string capitalised(std::string text) {
 
 // Drops "See why: SELECT …", which next_steps() says in its own words.
 std::string_view without_next_step(std::string_view message) {
-    for (const std::string_view next : {" See why: ", " See every change: "}) {
+    for (const std::string_view next : {" See why: ", " See every change: ", " To bring it back: "}) {
         const std::size_t start = message.rfind(next);
         if (start != std::string_view::npos) message = message.substr(0, start);
     }
     return message;
 }
+
+std::int64_t left_by_undo(const MailReport& report) { return report.counts.skipped + report.counts.rejected; }
 
 std::int64_t applied(const MailReport& report) {
     return report.counts.created + report.counts.updated + report.counts.deleted;
@@ -122,6 +124,18 @@ std::string duration_text(std::int64_t microseconds) {
     return format_count(seconds / 3600) + " h " + std::to_string(seconds % 3600 / 60) + " min";
 }
 
+bool is_undo(const MailReport& report) { return report.mode == "undo" && report.source_import_id > 0; }
+bool is_undone(const MailReport& report) { return report.state == "undone" && report.undo_import_id > 0; }
+bool is_retry(const MailReport& report) { return report.mode == "retry" && report.source_import_id > 0; }
+
+// What was asked for, once more.
+std::string again(const MailReport& report) {
+    const std::string source = std::to_string(report.source_import_id);
+    if (is_undo(report)) return "SELECT * FROM customer_import.undo_import(" + source + ");";
+    if (is_retry(report)) return "SELECT * FROM customer_import.retry_rejects(" + source + ");";
+    return {};
+}
+
 std::string select_issues(const MailReport& report) {
     return "SELECT line, column_name,\n       value, message, hint\n  FROM customer_import.import_issues\n WHERE import_id = " +
            std::to_string(report.import_id) + "\n ORDER BY line;";
@@ -149,11 +163,62 @@ void add_steps_for_rejects(const MailReport& report, std::string_view attachment
     steps.push_back({issues, select_issues(report)});
 }
 
+void add_steps_for_stopped(const MailReport& report, std::vector<Step>& steps) {
+    if (is_undone(report)) {
+        steps.push_back({"To bring back what was undone, undo the undo:",
+                         "SELECT * FROM customer_import.undo_import(" + std::to_string(report.undo_import_id) + ");"});
+        return;
+    }
+    const bool is_of_import = is_undo(report) || is_retry(report);
+    const std::string what = is_undo(report) ? "undo the rest:" : is_retry(report) ? "retry the rest:" : "";
+    if (report.state == "denied") {
+        const std::string ask = "Ask an administrator for the right to import, then ";
+        steps.push_back({ask + (is_of_import ? what : "import the file again."), again(report)});
+    } else if (report.state == "canceled") {
+        steps.push_back({is_of_import ? "When you want it, " + what
+                                      : "Import the file again when you want it. What was applied already will be unchanged or"
+                                        " skipped then.", again(report)});
+    } else if (is_of_import) {
+        steps.push_back({"Correct the cause, then " + what, again(report)});
+    } else {
+        steps.push_back({applied(report) > 0 ? "Correct the cause and import the file again. What was applied already will be"
+                                               " unchanged or skipped then."
+                                             : "Correct the cause and import the file again.", {}});
+    }
+}
+
+std::vector<Step> steps_of_undo(const MailReport& report) {
+    std::vector<Step> steps;
+    if (report.state != "completed") add_steps_for_stopped(report, steps);
+    if (left_by_undo(report) > 0) {
+        steps.push_back({"See what was left as it is, and why:", select_issues(report)});
+        if (report.state == "completed") steps.push_back({"When the reasons are gone, undo the rest:", again(report)});
+    }
+    if (applied(report) > 0) steps.push_back({"See every change:", select_changes(report)});
+    if (!report.undo.empty()) steps.push_back({"To bring back what it has taken back, undo it:", report.undo});
+    if (steps.empty()) steps.push_back({"Nothing is left to do.", {}});
+    return steps;
+}
+
 }  // namespace
 
 Tone tone(const MailReport& report) {
+    if (is_undone(report)) return Tone::attention;
     if (report.state != "completed") return Tone::bad;
-    return report.counts.rejected > 0 ? Tone::attention : Tone::good;
+    return report.counts.rejected > 0 || (is_undo(report) && left_by_undo(report) > 0) ? Tone::attention : Tone::good;
+}
+
+std::string import_name(const MailReport& report) {
+    const std::string source = " of import " + std::to_string(report.source_import_id);
+    if (is_undo(report)) return "Undo" + source;
+    if (is_retry(report)) return "Retry" + source;
+    return "Import " + std::to_string(report.import_id);
+}
+
+std::string full_name(const MailReport& report) {
+    const std::string name = import_name(report);
+    const std::string own = "mport " + std::to_string(report.import_id);
+    return name == "I" + own ? name : name + " (i" + own + ")";
 }
 
 std::string count_of(std::int64_t number, std::string_view noun) {
@@ -164,11 +229,20 @@ std::string subject(const MailReport& report) {
     std::string_view sentence = without_next_step(report.message);
     sentence = sentence.substr(0, sentence.find(". "));
     if (sentence.ends_with('.')) sentence.remove_suffix(1);
+    const std::string own = "Import " + std::to_string(report.import_id) + " ";
+    if (sentence.starts_with(own)) {
+        return visible(import_name(report) + std::string(sentence.substr(own.size() - 1)), kMaxSubjectBytes);
+    }
     return visible(sentence, kMaxSubjectBytes);
 }
 
 std::string headline(const MailReport& report) {
     const Counts& counts = report.counts;
+    if (report.state == "completed" && is_undo(report)) {
+        const std::int64_t left = left_by_undo(report);
+        if (left > 0) return "Completed, but " + count_of(left, "change") + (left == 1 ? " stays" : " stay");
+        return applied(report) > 0 ? "Completed, everything was taken back" : "Completed, nothing had to be taken back";
+    }
     if (report.state == "completed") {
         if (counts.rejected > 0) {
             return "Completed, but " + count_of(counts.rejected, "record") +
@@ -176,12 +250,20 @@ std::string headline(const MailReport& report) {
         }
         return applied(report) > 0 ? "Completed without a fault" : "Completed, nothing had to change";
     }
+    if (is_undone(report)) return "Undone by import " + std::to_string(report.undo_import_id);
     if (report.state == "canceled") return applied(report) > 0 ? "Canceled halfway" : "Canceled, nothing was applied";
     const std::string what = report.state == "denied" ? "Denied" : report.state == "failed" ? "Failed" : report.state;
     return capitalised(what) + (applied(report) > 0 ? ", but a part was applied" : ", nothing was applied");
 }
 
 std::string lead(const MailReport& report) {
+    if (report.state == "completed" && is_undo(report)) {
+        const std::string all = count_of(report.counts.records, "change");
+        const std::int64_t left = left_by_undo(report);
+        if (left == 0) return all + " of import " + std::to_string(report.source_import_id) + " looked at, none stays.";
+        return format_count(report.counts.records - left) + " of " + all + (report.counts.records - left == 1 ? " is" : " are") +
+               " undone. What has been changed since, or may not be undone by you, stays as it is.";
+    }
     if (report.state == "completed") {
         const std::string all = count_of(report.counts.records, "record");
         const std::int64_t others = report.counts.records - report.counts.rejected;
@@ -190,12 +272,17 @@ std::string lead(const MailReport& report) {
             return "The other " + format_count(others) + " of " + all +
                    (others == 1 ? " is" : " are") + " done. The rejected ones can be mended.";
         }
+        if (report.counts.skipped > 0 && is_retry(report)) {
+            return all + " tried again. " + format_count(report.counts.skipped) +
+                   " skipped: a later import has changed the same, or the mode demands it.";
+        }
         if (report.counts.skipped > 0) {
             return all + " read. " + format_count(report.counts.skipped) + " skipped, as the mode " +
                    mode_text(report.mode) + " demands.";
         }
         return all + " read, none rejected.";
     }
+    if (is_undone(report)) return "It had ended before. What it did was taken back, as far as nobody had changed it since.";
     // The headline has said "Import 7 failed: " already.
     std::string_view message = without_next_step(report.message);
     const std::string prefix = "Import " + std::to_string(report.import_id) + " " + report.state + ": ";
@@ -232,14 +319,20 @@ std::vector<int> bar_widths(const std::vector<OutcomeCount>& counts) {
 std::vector<Fact> facts(const MailReport& report) {
     std::vector<Fact> result;
     std::string file = report.file_name;
-    if (report.file_bytes) {
+    if (report.file_bytes && !is_undo(report) && !is_retry(report)) {
         const std::string size = size_text(*report.file_bytes);
         file = file.empty() ? size : file + " (" + size + ")";
     }
     if (!file.empty()) result.push_back({"File", std::move(file)});
-    if (!report.mode.empty()) result.push_back({"Mode", mode_text(report.mode)});
+    if (is_undo(report) || is_retry(report)) {
+        result.push_back({"Mode", import_name(report)});
+    } else if (!report.mode.empty()) {
+        result.push_back({"Mode", mode_text(report.mode)});
+    }
     if (report.counts.records > 0) result.push_back({"Records", format_count(report.counts.records)});
-    if (!report.operator_name.empty()) result.push_back({"Imported by", report.operator_name});
+    if (!report.operator_name.empty()) {
+        result.push_back({is_undo(report) ? "Undone by" : is_retry(report) ? "Retried by" : "Imported by", report.operator_name});
+    }
     const auto& start = report.started_at ? report.started_at : report.submitted_at;
     if (start) result.push_back({"Started", time_text(*start)});
     if (report.started_at && report.finished_at) {
@@ -276,19 +369,15 @@ std::string attachment_name(const MailReport& report) {
 }
 
 std::vector<Step> next_steps(const MailReport& report, std::string_view attachment, std::string_view note) {
+    if (is_undo(report)) return steps_of_undo(report);
     std::vector<Step> steps;
-    if (report.state == "denied") {
-        steps.push_back({"Ask an administrator for the right to import, then import the file again.", {}});
-    } else if (report.state == "canceled") {
-        steps.push_back({"Import the file again when you want it. What was applied already will be unchanged or skipped"
-                         " then.", {}});
-    } else if (report.state != "completed") {
-        steps.push_back({applied(report) > 0 ? "Correct the cause and import the file again. What was applied already will be"
-                                               " unchanged or skipped then."
-                                             : "Correct the cause and import the file again.", {}});
-    }
+    if (report.state != "completed") add_steps_for_stopped(report, steps);
     if (report.counts.rejected > 0 && report.state == "completed") {
         add_steps_for_rejects(report, attachment, note, steps);
+        if (!report.retry.empty()) {
+            steps.push_back({"Records that were right, while the catalogue, a right or the table was not, need no new file. Retry"
+                             " all of them once that is put right:", report.retry});
+        }
     } else if (!attachment.empty()) {
         steps.push_back({"The attached file " + std::string(attachment) +
                              " holds the rejected records; the column _error says what is wrong with each.", {}});
@@ -302,6 +391,12 @@ std::vector<Step> next_steps(const MailReport& report, std::string_view attachme
     if (applied(report) > 0) {
         steps.push_back({steps.empty() ? "Nothing is left to do. See every change:" : "See every change:",
                          select_changes(report)});
+    }
+    if (!report.undo.empty()) {
+        steps.push_back({report.state == "completed" ? "To take it back, undo it:"
+                         : is_undone(report)           ? "Some of it stays. Undo the rest:"
+                                                       : "To take back what was applied, undo it:",
+                         report.undo});
     }
     if (steps.empty()) steps.push_back({"Nothing is left to do.", {}});
     return steps;

@@ -15,6 +15,12 @@ enum class Tone { good, attention, bad };
 // How the import went: good, or records were rejected, or it did not run to its end.
 Tone tone(const MailReport& report);
 
+// "Import 7"; of an undo or a retry what it is of: "Undo of import 7".
+std::string import_name(const MailReport& report);
+
+// The same with its own number: "Undo of import 7 (import 8)".
+std::string full_name(const MailReport& report);
+
 // The first sentence of the report's message, safe for a header: "Import 7 completed: 9,812 updated, 3 rejected".
 std::string subject(const MailReport& report);
 

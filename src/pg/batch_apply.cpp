@@ -1,20 +1,19 @@
-// How a batch is applied: in which order, in which subtransactions, and what happens on an error. What becomes of a
-// single record is decided in batch_decide.cpp.
 #include "pg/batch_apply.h"
 
 #include <algorithm>
+#include <cstring>
+#include <iterator>
 #include <numeric>
-#include <string_view>
 
 #include "core/report.h"
+#include "core/role_set.h"
+#include "pg/text_array.h"
 
 namespace customer_import::pg {
 
 namespace {
 
-constexpr int kMaxAttempts = 10;             // against writers that keep changing the same customer
 constexpr std::size_t kWindowRecords = 1000; // applied one by one that share a subtransaction
-constexpr std::size_t kAllNew = 100;         // so many new customers in a row promise more of them
 
 std::vector<ColumnIo> make_columns(const Target& target, MemoryContext context) {
     ContextScope scope(context);
@@ -70,18 +69,16 @@ std::string_view or_empty(const char* text) { return text == nullptr ? std::stri
 
 BatchApplier* BatchApplier::newest_ = nullptr;
 
-BatchApplier::BatchApplier(const Target& target, const HeaderMap& header, ImportMode mode,
-                           const RoleCatalogue& catalogue, std::int64_t records, ApplyState& state,
-                           MemoryContext context)
-    : older_(newest_),
-      token_(make_token()),
-      target_(target),
-      mode_(mode),
+BatchApplier::BatchApplier(const Target& target, const HeaderMap& header, const RoleCatalogue& catalogue,
+                           std::int64_t records, ApplyState& state, MemoryContext context)
+    : target_(target),
       catalogue_(catalogue),
       columns_(make_columns(target, context)),
+      token_(make_token()),
       statements_(token_, records, target, header, columns_, context),
+      state_(state),
       batch_context_(call([&] { return AllocSetContextCreate(context, "batch", ALLOCSET_DEFAULT_SIZES); })),
-      state_(state) {
+      older_(newest_) {
     newest_ = this;
 }
 
@@ -127,7 +124,7 @@ void BatchApplier::apply_halving(Indexes records) {
     }
     std::size_t reached = 0;
     std::optional<PgError> error = try_apply(records, reached);
-    while (error && retry_create(*error)) {
+    while (error && rejects_record(*error) && wants_another_try(*error)) {
         error = try_apply(records, reached);
     }
     if (!error) {
@@ -158,11 +155,11 @@ void BatchApplier::apply_in_order(Indexes records) {
             window = kWindowRecords;
             continue;
         }
-        if (retry_create(*error)) {
-            continue;
-        }
         if (!rejects_record(*error)) {
             throw PgError(*error);
+        }
+        if (wants_another_try(*error)) {
+            continue;
         }
         if (reached > 0) {
             window = reached;  // what went well is applied again without the one that failed
@@ -198,19 +195,6 @@ std::optional<PgError> BatchApplier::try_apply(Indexes records, std::size_t& rea
     return std::nullopt;
 }
 
-// A create that met an existing customer: one that was not searched for, that another session has just made, or that
-// policies hide. From now on customers are searched for before a create; and when that was done, creates leave existing
-// customers alone.
-bool BatchApplier::retry_create(const PgError& error) {
-    if (error.sqlstate() != ERRCODE_UNIQUE_VIOLATION || state_.unless_exists) {
-        return false;
-    }
-    state_.unless_exists = !state_.expect_new;
-    state_.expect_new = false;
-    forget(error);
-    return true;
-}
-
 void BatchApplier::reject(std::uint32_t record, const PgError& error) {
     const ErrorData* data = error.data();
     const bool not_permitted = is_refused_by_policy(error);
@@ -241,192 +225,50 @@ void BatchApplier::reject(std::uint32_t record, const PgError& error) {
     results_[record].issues = {std::move(issue)};
 }
 
-// Searches, decides and writes, again for customers that others changed in between.
-void BatchApplier::apply_records(Indexes records) {
-    std::vector<Attempt> todo(records.size());
-    for (std::size_t index = 0; index < records.size(); ++index) {
-        todo[index].record = records[index];
+void BatchApplier::set_result(std::uint32_t record, Outcome outcome, std::vector<Issue> issues) {
+    results_[record].outcome = outcome;
+    results_[record].issues = std::move(issues);
+}
+
+void BatchApplier::refuse(std::uint32_t record) {
+    set_result(record, Outcome::rejected, {not_permitted_issue(this->record(record).user_name)});
+}
+
+std::optional<std::string_view> BatchApplier::kept_text(std::size_t column, const CustomerRow& row) {
+    const Value& value = row.values[column];
+    if (value.is_null) {
+        return std::nullopt;
     }
-    for (int attempts = 0; !todo.empty(); ++attempts) {
-        if (attempts == kMaxAttempts) {
-            throw ImportError(ERRCODE_T_R_SERIALIZATION_FAILURE,
-                              "could not apply a record because its customer keeps changing", {},
-                              "Import the file again.");
-        }
-        check_interrupts();
-        start_attempt(std::move(todo));
-        todo.clear();
-        if (mode_ != ImportMode::create_only) {
-            statements_.fill();
-            statements_.update();
-            todo = finish_updates();
-        } else if (!state_.expect_new) {
-            statements_.fill();
-            statements_.look();
-        }
-        if (mode_ != ImportMode::update_only) {
-            create_missing(todo);
-        } else {
-            settle_missing(todo);
-        }
+    return keep(columns_[column].write(value.datum));
+}
+
+// Keeps a text until the next batch.
+std::string_view BatchApplier::keep(std::string_view text) {
+    if (text.empty()) {
+        return {};
+    }
+    char* copy = call([&] { return static_cast<char*>(MemoryContextAlloc(batch_context_, text.size())); });
+    std::memcpy(copy, text.data(), text.size());
+    return {copy, text.size()};
+}
+
+const ArrayType* BatchApplier::keep_roles(std::span<const std::string_view> codes) {
+    char* memory = call([&] { return static_cast<char*>(MemoryContextAlloc(batch_context_, text_array_size(codes))); });
+    return write_text_array(memory, codes);
+}
+
+void read_role_set(const ArrayType* roles, std::vector<std::string_view>& codes) {
+    codes.clear();
+    if (roles != nullptr) {
+        read_text_array(roles, codes);
+    }
+    if (!RoleSet::is_canonical(codes.data(), codes.size())) {
+        codes = RoleSet(std::move(codes)).codes();
     }
 }
 
-void BatchApplier::start_attempt(std::vector<Attempt> attempts) {
-    attempts_ = std::move(attempts);
-    decisions_.clear();
-    decisions_.resize(attempts_.size());
-    statements_.clear();
-    for (const Attempt& attempt : attempts_) {
-        statements_.add(record(attempt), nullptr);
-    }
-}
-
-// Returns those whose row was to be written and was not: another session has changed or deleted it meanwhile.
-std::vector<BatchApplier::Attempt> BatchApplier::finish_updates() {
-    std::vector<Attempt> again;
-    std::vector<std::uint32_t> updated;
-    for (std::uint32_t index = 0; index < attempts_.size(); ++index) {
-        const Decision& decision = decisions_[index];
-        if (decision.state != Decision::State::changed) {
-            continue;
-        }
-        if (statements_.written()[index] != 0) {
-            updated.push_back(index);
-        } else {
-            again.push_back({attempts_[index].record, Attempt::Miss::unwritten, decision.tid, decision.xmin});
-        }
-    }
-    const CustomerRow* after = target_.rewritten && !updated.empty() ? statements_.read_back() : nullptr;
-    for (std::uint32_t index : updated) {
-        log_update(index, after != nullptr && after[index].found ? &after[index] : nullptr);
-        set_result(attempts_[index], Outcome::updated);
-    }
-    return again;
-}
-
-// Creates the customers that were not found.
-void BatchApplier::create_missing(std::vector<Attempt>& again) {
-    std::vector<Attempt> missing;
-    std::size_t refused = 0;
-    for (std::uint32_t index = 0; index < attempts_.size(); ++index) {
-        if (decisions_[index].state != Decision::State::not_found) {
-            continue;
-        }
-        if (refuse_lost_roles(attempts_[index]) || refuse_new_customer(attempts_[index])) {
-            ++refused;
-        } else {
-            missing.push_back(attempts_[index]);
-        }
-    }
-    if (state_.expect_new && refused > 0) {  // refused as new customers, but nobody has looked whether they are
-        state_.expect_new = false;
-        again = std::move(attempts_);
-        return;
-    }
-    state_.expect_new = mode_ == ImportMode::create_only && !state_.unless_exists && missing.size() == attempts_.size() &&
-                  (state_.expect_new || missing.size() >= kAllNew);
-    if (state_.unless_exists) {
-        missing = look_again(std::move(missing), again);
-    }
-    if (missing.empty()) {
-        return;
-    }
-    attempts_ = std::move(missing);
-    decisions_.clear();
-    decisions_.resize(attempts_.size());
-    statements_.clear();
-    for (std::uint32_t index = 0; index < attempts_.size(); ++index) {
-        merge_new_roles(record(attempts_[index]));
-        decisions_[index].roles = keep_roles(merged_);
-        statements_.add(record(attempts_[index]), decisions_[index].roles);
-    }
-    statements_.fill();
-    if (state_.unless_exists) {
-        create_unless_exists(again);
-    } else {
-        create();
-    }
-}
-
-void BatchApplier::create() {
-    const CustomerRow* after = nullptr;
-    const std::uint64_t created = statements_.insert(after);
-    if (created == 0 && attempts_.size() == 1) {  // a trigger did not let the row be written
-        refuse(attempts_.front());
-        return;
-    }
-    if (created != attempts_.size()) {
-        throw ImportError(ERRCODE_INTERNAL_ERROR, "an insert of a batch wrote fewer rows than it was given");
-    }
-    if (target_.rewritten) {
-        after = statements_.read_back();
-    }
-    for (std::uint32_t index = 0; index < attempts_.size(); ++index) {
-        log_create(index, after != nullptr && after[index].found ? &after[index] : nullptr);
-        set_result(attempts_[index], Outcome::created);
-    }
-}
-
-// The statement does not tell which customers it created: a search does. None of them could be seen before.
-void BatchApplier::create_unless_exists(std::vector<Attempt>& again) {
-    statements_.insert_unless_exists();
-    const CustomerRow* after = statements_.read_back();
-    for (std::uint32_t index = 0; index < attempts_.size(); ++index) {
-        if (!after[index].found) {
-            refuse(attempts_[index]);
-        } else if (TransactionIdIsCurrentTransactionId(after[index].xmin)) {
-            log_create(index, &after[index]);
-            set_result(attempts_[index], Outcome::created);
-        } else {
-            again.push_back({attempts_[index].record});
-        }
-    }
-}
-
-// Update Only: customers that were not found.
-void BatchApplier::settle_missing(std::vector<Attempt>& again) {
-    std::vector<Attempt> missing;
-    for (std::uint32_t index = 0; index < attempts_.size(); ++index) {
-        if (decisions_[index].state == Decision::State::not_found) {
-            missing.push_back(attempts_[index]);
-        }
-    }
-    if (target_.has_policies) {
-        missing = look_again(std::move(missing), again);
-    }
-    for (const Attempt& attempt : missing) {
-        if (!refuse_lost_roles(attempt)) {
-            set_result(attempt, Outcome::skipped, {not_found_issue(record(attempt).user_name)});
-        }
-    }
-}
-
-// Looks at customers whom the UPDATE did not come upon: another session may have created them meanwhile, or they can be
-// seen and a policy keeps them from being updated. Returns those who cannot be seen either.
-std::vector<BatchApplier::Attempt> BatchApplier::look_again(std::vector<Attempt> missing,
-                                                            std::vector<Attempt>& again) {
-    if (missing.empty()) {
-        return missing;
-    }
-    start_attempt(std::move(missing));
-    statements_.fill();
-    statements_.look();
-    std::vector<Attempt> unseen;
-    for (std::uint32_t index = 0; index < attempts_.size(); ++index) {
-        const Attempt& attempt = attempts_[index];
-        const Decision& decision = decisions_[index];
-        if (decision.state == Decision::State::not_found) {
-            unseen.push_back(attempt);
-        } else if (decision.state == Decision::State::changed) {
-            if (attempt.miss == Attempt::Miss::unfound && same_version(attempt, decision.tid, decision.xmin)) {
-                refuse(attempt);
-            } else {
-                again.push_back({attempt.record, Attempt::Miss::unfound, decision.tid, decision.xmin});
-            }
-        }
-    }
-    return unseen;
+void add_difference(std::span<const std::string_view> a, std::span<const std::string_view> b, std::vector<std::string_view>& to) {
+    std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(to));
 }
 
 }  // namespace customer_import::pg

@@ -6,37 +6,26 @@
 
 #include "core/role_set.h"
 #include "core/text.h"
-#include "pg/batch_apply.h"
+#include "pg/import_apply.h"
 #include "pg/text_array.h"
 
 namespace customer_import::pg {
 
 namespace {
 
-using Codes = std::vector<std::string_view>;
-
-// Reads a roles column as a role set; NULL is the empty one.
-void read_role_set(const ArrayType* roles, Codes& codes) {
-    codes.clear();
-    if (roles != nullptr) {
-        read_text_array(roles, codes);
-    }
-    if (!RoleSet::is_canonical(codes.data(), codes.size())) {
-        codes = RoleSet(std::move(codes)).codes();
-    }
-}
-
-void add_difference(std::span<const std::string_view> a, std::span<const std::string_view> b, Codes& to) {
-    std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(to));
+std::vector<std::string_view> roles_of(const CustomerRow& row) {
+    std::vector<std::string_view> roles;
+    read_role_set(row.roles, roles);
+    return roles;
 }
 
 }  // namespace
 
-bool BatchApplier::same_version(const Attempt& attempt, const ItemPointerData& tid, TransactionId xmin) {
+bool ImportApplier::same_version(const Attempt& attempt, const ItemPointerData& tid, TransactionId xmin) {
     return attempt.xmin == xmin && std::memcmp(&attempt.tid, &tid, sizeof tid) == 0;
 }
 
-bool BatchApplier::decide(std::uint32_t index, const CustomerRow& customer) {
+bool ImportApplier::decide(std::uint32_t index, const CustomerRow& customer) {
     const Attempt& attempt = attempts_.at(index);
     const Record& record = this->record(attempt);
     Decision& decision = decisions_[index];
@@ -44,12 +33,19 @@ bool BatchApplier::decide(std::uint32_t index, const CustomerRow& customer) {
     decision.state = Decision::State::settled;
     decision.tid = customer.tid;
     decision.xmin = customer.xmin;
+    if (!knows(customer)) {
+        met_unknown_ = true;
+        return false;
+    }
     if (attempt.miss == Attempt::Miss::unwritten && same_version(attempt, customer.tid, customer.xmin)) {
         // Nobody else changed the row, and yet it was not written: a policy or a trigger did not let it.
-        refuse(attempt);
+        refuse(attempt.record);
         return false;
     }
     read_role_set(customer.roles, held_);
+    if (watches_roles_) {
+        results_[attempt.record].roles_before = keep_roles(held_);
+    }
     lost_.clear();
     if (!record.lost_roles.empty() && !take_lost_roles(attempt)) {
         return false;
@@ -79,7 +75,7 @@ bool BatchApplier::decide(std::uint32_t index, const CustomerRow& customer) {
 
 // Puts the held codes that the catalogue does not have and the record removes, or keeps in `roles`, into lost_. One that
 // the customer does not hold rejects the record.
-bool BatchApplier::take_lost_roles(const Attempt& attempt) {
+bool ImportApplier::take_lost_roles(const Attempt& attempt) {
     std::vector<Issue> issues;
     const char* column = record(attempt).replaces_roles ? "roles" : "removeRoles";
     for (std::string_view code : record(attempt).lost_roles) {
@@ -99,7 +95,7 @@ bool BatchApplier::take_lost_roles(const Attempt& attempt) {
 
 // Codes are the same whatever their case: one that the customer holds in another spelling than the catalogue's gives
 // way.
-void BatchApplier::take_respelled(std::span<const std::string_view> codes) {
+void ImportApplier::take_respelled(std::span<const std::string_view> codes) {
     for (std::string_view code : codes) {
         for (std::string_view held : held_) {
             if (held.size() == code.size() && held != code && equal_ignoring_ascii_case(held, code)) {
@@ -110,14 +106,14 @@ void BatchApplier::take_respelled(std::span<const std::string_view> codes) {
 }
 
 // A customer who does not exist holds no code that the catalogue has lost.
-bool BatchApplier::refuse_lost_roles(const Attempt& attempt) {
+bool ImportApplier::refuse_lost_roles(const Attempt& attempt) {
     held_.clear();
     lost_.clear();
     return !take_lost_roles(attempt);
 }
 
 // Merges held_ and the record's roles: remove, then add.
-bool BatchApplier::decide_roles(const Record& record, Decision& decision) {
+bool ImportApplier::decide_roles(const Record& record, Decision& decision) {
     merged_.clear();
     kept_.clear();
     std::span<const std::string_view> base = record.replaces_roles ? record.replace_roles : held_;
@@ -155,7 +151,7 @@ bool BatchApplier::decide_roles(const Record& record, Decision& decision) {
 }
 
 // Compares the cells with what the customer has.
-bool BatchApplier::decide_values(std::uint32_t index, const CustomerRow& customer, Change& change) {
+bool ImportApplier::decide_values(std::uint32_t index, const CustomerRow& customer, Change& change) {
     const Record& record = this->record(attempts_[index]);
     for (std::size_t cell = 0; cell < record.cells.size(); ++cell) {
         const std::size_t column = statements_.cell_columns()[cell];
@@ -183,7 +179,7 @@ bool BatchApplier::decide_values(std::uint32_t index, const CustomerRow& custome
 }
 
 // A trigger may change any column: the whole row is compared afterwards.
-void BatchApplier::keep_before(const CustomerRow& customer, Decision& decision) {
+void ImportApplier::keep_before(const CustomerRow& customer, Decision& decision) {
     decision.held.clear();
     for (std::string_view code : held_) {
         decision.held.push_back(keep(code));
@@ -197,7 +193,7 @@ void BatchApplier::keep_before(const CustomerRow& customer, Decision& decision) 
 }
 
 // Leaves the roles of a customer who is created in merged_.
-void BatchApplier::merge_new_roles(const Record& record) {
+void ImportApplier::merge_new_roles(const Record& record) {
     merged_.clear();
     kept_.clear();
     add_difference(record.replace_roles, record.remove_roles, kept_);
@@ -206,7 +202,7 @@ void BatchApplier::merge_new_roles(const Record& record) {
 }
 
 // A customer who may not be created by whoever acts.
-bool BatchApplier::refuse_new_customer(const Attempt& attempt) {
+bool ImportApplier::refuse_new_customer(const Attempt& attempt) {
     if (ceiling_ == nullptr) {
         return false;
     }
@@ -220,7 +216,7 @@ bool BatchApplier::refuse_new_customer(const Attempt& attempt) {
 }
 
 // `after` is the row as it is now; nullptr: as it was written.
-void BatchApplier::log_update(std::uint32_t index, const CustomerRow* after) {
+void ImportApplier::log_update(std::uint32_t index, const CustomerRow* after) {
     Decision& decision = decisions_[index];
     Change& change = decision.change;
     change.line = record(attempts_[index]).line;
@@ -243,12 +239,15 @@ void BatchApplier::log_update(std::uint32_t index, const CustomerRow* after) {
             }
         }
     }
+    if (watches_roles_) {
+        results_[attempts_[index].record].roles_after = after != nullptr ? keep_roles(roles_of(*after)) : decision.roles;
+    }
     changes_.push_back(std::move(change));
 }
 
 // `after` holds, of the row as it is now, all columns where rows may be rewritten, else those with a default; nullptr:
 // the row is as it was written.
-void BatchApplier::log_create(std::uint32_t index, const CustomerRow* after) {
+void ImportApplier::log_create(std::uint32_t index, const CustomerRow* after) {
     const Record& record = this->record(attempts_[index]);
     Change change;
     change.line = record.line;
@@ -276,37 +275,14 @@ void BatchApplier::log_create(std::uint32_t index, const CustomerRow* after) {
                                                                       statements_.converted(index, cell)))});
         }
     }
+    if (watches_roles_) {
+        results_[attempts_[index].record].roles_before = nullptr;
+        results_[attempts_[index].record].roles_after = keep_roles(change.added);
+    }
     changes_.push_back(std::move(change));
 }
 
-std::optional<std::string_view> BatchApplier::kept_text(std::size_t column, const CustomerRow& row) {
-    const Value& value = row.values[column];
-    if (value.is_null) {
-        return std::nullopt;
-    }
-    return keep(columns_[column].write(value.datum));
-}
-
-// Keeps a text until the next batch.
-std::string_view BatchApplier::keep(std::string_view text) {
-    if (text.empty()) {
-        return {};
-    }
-    char* copy = call([&] { return static_cast<char*>(MemoryContextAlloc(batch_context_, text.size())); });
-    std::memcpy(copy, text.data(), text.size());
-    return {copy, text.size()};
-}
-
-const ArrayType* BatchApplier::keep_roles(std::span<const std::string_view> codes) {
-    char* memory = call([&] { return static_cast<char*>(MemoryContextAlloc(batch_context_, text_array_size(codes))); });
-    return write_text_array(memory, codes);
-}
-
-void BatchApplier::refuse(const Attempt& attempt) {
-    set_result(attempt, Outcome::rejected, {not_permitted_issue(record(attempt).user_name)});
-}
-
-void BatchApplier::refuse_breach(const Attempt& attempt, const GrantCeiling::Breach& breach) {
+void ImportApplier::refuse_breach(const Attempt& attempt, const GrantCeiling::Breach& breach) {
     const Record& record = this->record(attempt);
     const std::string_view column = record.replaces_roles   ? "roles"
                                     : breach.code_is_added ? "addRoles"
@@ -314,9 +290,8 @@ void BatchApplier::refuse_breach(const Attempt& attempt, const GrantCeiling::Bre
     set_result(attempt, Outcome::rejected, {role_not_grantable_issue(breach, column, record.user_name)});
 }
 
-void BatchApplier::set_result(const Attempt& attempt, Outcome outcome, std::vector<Issue> issues) {
-    results_[attempt.record].outcome = outcome;
-    results_[attempt.record].issues = std::move(issues);
+void ImportApplier::set_result(const Attempt& attempt, Outcome outcome, std::vector<Issue> issues) {
+    set_result(attempt.record, outcome, std::move(issues));
 }
 
 }  // namespace customer_import::pg

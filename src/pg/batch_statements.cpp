@@ -261,9 +261,12 @@ std::string BatchStatements::insert_sql(bool unless_exists) const {
     return returns_new_rows_ ? sql + " RETURNING NULL::pg_catalog.int4, " + new_row() : sql;
 }
 
+std::string BatchStatements::search_sql() const {
+    return " FROM " + std::string(kBatchTable) + " AS b JOIN " + target_.name + " AS c ON " + same_customer();
+}
+
 std::string BatchStatements::read_back_sql() const {
-    return "SELECT b.o, " + customer_row(std::vector<bool>(target_.values.size(), true)) + " FROM " +
-           kBatchTable + " AS b JOIN " + target_.name + " AS c ON " + same_customer();
+    return "SELECT b.o, " + customer_row(std::vector<bool>(target_.values.size(), true)) + search_sql();
 }
 
 void BatchStatements::clear() {
@@ -290,7 +293,8 @@ void BatchStatements::convert_cells() {
             }
             refused_column_ = &column;
             refused_text_ = source.text;
-            converted_.push_back(columns_[cell_columns_[cell]].read(source.text));
+            const ColumnIo& io = columns_[cell_columns_[cell]];
+            converted_.push_back(cells_are_written_ ? io.read_written(source.text) : io.read(source.text));
         }
     }
     refused_column_ = nullptr;
@@ -309,6 +313,11 @@ void BatchStatements::watch_growth() {
         planned_blocks_ = blocks;
         for (Statement* statement : {&look_, &update_, &read_back_}) {
             statement->forget_plan();
+        }
+        for (std::optional<Statement>* statement : {&lock_, &lock_to_delete_, &remove_}) {
+            if (*statement) {
+                (*statement)->forget_plan();
+            }
         }
     }
 }
@@ -393,6 +402,32 @@ const CustomerRow* BatchStatements::read_back() {
     const CustomerRow* rows = customers_.expect(rows_.size());
     read_back_.run(customers_.receiver());
     return rows;
+}
+
+const CustomerRow* BatchStatements::lock(bool to_delete) {
+    std::optional<Statement>& statement = to_delete ? lock_to_delete_ : lock_;
+    if (!statement) {
+        statement.emplace(read_back_sql() + (to_delete ? " FOR UPDATE OF c" : " FOR NO KEY UPDATE OF c"));
+    }
+    const CustomerRow* rows = customers_.expect(rows_.size());
+    statement->run(customers_.receiver());
+    return rows;
+}
+
+void BatchStatements::remove() {
+    if (!remove_) {
+        remove_.emplace("DELETE FROM " + target_.name + " AS c USING " + kBatchTable + " AS b WHERE " + same_customer() +
+                            " AND " + decide_call() + " RETURNING b.o",
+                        std::vector<Oid>{INT8OID});
+    }
+    written_.assign(rows_.size(), 0);
+    marker_.expect(written_.data(), written_.size());
+    const Datum token[] = {Int64GetDatum(token_)};
+    remove_->run(marker_.receiver(), token);
+}
+
+void BatchStatements::read_columns(const std::string& columns, DestReceiver* receiver) {
+    Statement("SELECT b.o, " + columns + search_sql()).run(receiver);
 }
 
 }  // namespace customer_import::pg

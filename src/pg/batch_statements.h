@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,6 +28,9 @@ public:
     BatchStatements(std::int64_t token, std::int64_t records, const Target& target, const HeaderMap& header,
                     const std::vector<ColumnIo>& columns, MemoryContext context);
 
+    // Cells are what ColumnIo::write() wrote, not a user: they are read by read_written().
+    void take_written_cells() { cells_are_written_ = true; }
+
     // Puts records into the batch table: row n is the n-th call's. `roles` may be nullptr.
     void clear();
     void add(const Record& record, const ArrayType* roles);
@@ -47,6 +51,14 @@ public:
     void insert_unless_exists();
     // Reads the customers of the batch table as they are now.
     const CustomerRow* read_back();
+    // The same for those whom the caller may update, and locks them until the end of the transaction; with `to_delete` so
+    // that no row can come to refer to them either.
+    const CustomerRow* lock(bool to_delete);
+    // Deletes the customers that decide() says to; written()[n] tells whether row n was.
+    void remove();
+    // Reads columns of the customers table, given as SQL with c for the table, for the rows of the batch table: index and
+    // columns go to `receiver`.
+    void read_columns(const std::string& columns, DestReceiver* receiver);
 
     const std::vector<char>& written() const { return written_; }
     bool returns_new_rows() const { return returns_new_rows_; }
@@ -80,6 +92,7 @@ private:
     std::string update_sql() const;
     std::string insert_sql(bool unless_exists) const;
     std::string read_back_sql() const;
+    std::string search_sql() const;
     void convert_cells();
     void watch_growth();
 
@@ -93,6 +106,7 @@ private:
     std::vector<bool> in_file_;
     std::vector<bool> has_default_;
     bool converts_ = false;    // a cell is neither text nor boolean
+    bool cells_are_written_ = false;
     bool returns_new_rows_ = false;
 
     TupleDesc batch_columns_;
@@ -104,6 +118,7 @@ private:
     Statement insert_;
     Statement insert_unless_exists_;
     Statement read_back_;
+    std::optional<Statement> lock_, lock_to_delete_, remove_;  // of an undo
 
     BlockNumber planned_blocks_ = 0;  // size of the customers table for which the statements were planned
     std::vector<Row> rows_;

@@ -35,7 +35,8 @@ struct PageRow {
 constexpr const char* kPages =
     "SELECT p.import_id, p.page, p.applied_at, p.payload FROM customer_import.import_change_pages AS p"
     " WHERE customer_import._user_name_range(p.first_user_name, p.last_user_name, '[]')"
-    "       OPERATOR(pg_catalog.&&) customer_import._user_name_range($1, $2, '[]')";
+    "       OPERATOR(pg_catalog.&&) customer_import._user_name_range($1, $2, '[]')"
+    "   AND p.applied_at OPERATOR(pg_catalog.>=) $3";
 
 PageRow read_row(HeapTuple tuple, TupleDesc columns) {
     bool is_null;
@@ -48,12 +49,13 @@ PageRow read_row(HeapTuple tuple, TupleDesc columns) {
 }
 
 // A page is sorted by user name: what lies before the range is passed over, what lies behind it is not read.
-std::string extract(std::string_view payload, std::string_view first, std::string_view last) {
+std::string extract(std::string_view payload, std::string_view first, std::string_view last,
+                    const std::function<bool(std::string_view)>& is_wanted) {
     ChangePageReader reader(payload);
     ChangePageWriter wanted;
     Change change;
     while (reader.next(change) && change.user_name <= last) {
-        if (change.user_name >= first) {
+        if (change.user_name >= first && is_wanted(change.user_name)) {
             wanted.add(change);
         }
     }
@@ -92,11 +94,14 @@ std::map<std::int64_t, std::optional<std::int64_t>> read_sources(const std::vect
     return sources;
 }
 
-std::vector<Extract> read_extracts(std::string_view first, std::string_view last) {
+std::vector<Extract> read_extracts(std::string_view first, std::string_view last, std::int64_t since,
+                                   const std::function<bool(std::string_view)>& is_wanted) {
     std::vector<Extract> extracts;
     const std::optional<NameFinder> finder = first == last ? std::optional<NameFinder>(first) : std::nullopt;
     OwnerScope owner;
-    Cursor pages(kPages, {parameter(first), parameter(last)}, Cursor::Snapshot::latest);
+    Cursor pages(kPages,
+                 {parameter(first), parameter(last), Parameter{TIMESTAMPTZOID, TimestampTzGetDatum(since), false}},
+                 Cursor::Snapshot::latest);
     for (pages.fetch(kPagesAtOnce); pages.count() > 0; pages.fetch(kPagesAtOnce)) {
         for (std::uint64_t index = 0; index < pages.count(); ++index) {
             const PageRow row = call([&] { return read_row(pages.row(index), pages.columns()); });
@@ -104,7 +109,7 @@ std::vector<Extract> read_extracts(std::string_view first, std::string_view last
             if (finder && !finder->is_in(page)) {
                 continue;
             }
-            std::string payload = extract(page, first, last);
+            std::string payload = extract(page, first, last, is_wanted);
             if (!payload.empty()) {
                 extracts.push_back({row.applied_at, row.import_id, row.page, std::move(payload)});
             }
@@ -116,7 +121,13 @@ std::vector<Extract> read_extracts(std::string_view first, std::string_view last
 }  // namespace
 
 void read_changes(std::string_view first, std::string_view last, const std::function<void(const LoggedChange&)>& take) {
-    std::vector<Extract> extracts = read_extracts(first, last);
+    read_changes(first, last, DT_NOBEGIN, [](std::string_view) { return true; }, take);
+}
+
+void read_changes(std::string_view first, std::string_view last, std::int64_t since,
+                  const std::function<bool(std::string_view)>& is_wanted,
+                  const std::function<void(const LoggedChange&)>& take) {
+    std::vector<Extract> extracts = read_extracts(first, last, since, is_wanted);
     std::sort(extracts.begin(), extracts.end(), [](const Extract& a, const Extract& b) {
         return std::tie(a.applied_at, a.import_id, a.page) < std::tie(b.applied_at, b.import_id, b.page);
     });

@@ -74,6 +74,15 @@ bool ColumnIo::holds(const Value& held, std::string_view cell, const Value& conv
     return call([&] { return DatumGetBool(FunctionCall2Coll(equality_, collation_, held.datum, converted.datum)); });
 }
 
+bool ColumnIo::holds_written(const Value& held, const std::optional<std::string_view>& text) const {
+    if (held.is_null || !text) {
+        return held.is_null == !text;
+    }
+    // A time with a zone is the same time in any zone, and has many texts.
+    return write(held.datum) == *text ||
+           (is_converted() && equality_ != nullptr && holds(held, *text, read_written(*text)));
+}
+
 std::string_view ColumnIo::write_cell(std::string_view cell, const Value& converted) const {
     return is_converted() ? write(converted.datum) : cell;
 }

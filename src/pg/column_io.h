@@ -1,6 +1,7 @@
 // Values of the target's columns: from CSV text and back, and when two are the same.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "pg/guard.h"
@@ -37,6 +38,9 @@ public:
     // whatever the session's DateStyle, IntervalStyle and extra_float_digits, so that every session reads it alike. Lives
     // as long as the value and the current memory context.
     std::string_view write(Datum value) const;
+
+    // True when a column that holds `held` has the value that write() wrote as `text`, or both are NULL.
+    bool holds_written(const Value& held, const std::optional<std::string_view>& text) const;
 
     // Reads what write() wrote, of any column. A server error becomes PgError.
     Value read_written(std::string_view text) const;

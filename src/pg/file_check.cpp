@@ -33,11 +33,13 @@ public:
         return {};
     }
 
-    Status record(const CsvRecord& record) override {
+    Status record(const CsvRecord& read) override {
         check_interrupts();
         if (header_only_) {
             return {};
         }
+        CsvRecord record = read;
+        record.line = check_.source_.line_of_next_record(read.line);
         if (Status refusal = validator_->validate(record, batch_, issues_)) {
             return refusal;
         }
@@ -46,7 +48,7 @@ public:
             if (issues_.empty()) {
                 taker_->valid(batch_.records().back());
             } else {
-                taker_->rejected(record.line, issues_, record.raw);
+                taker_->rejected(record.line, validator_->user_name(), issues_, record.raw);
             }
         }
         if (batch_.size() >= kForgetRecords) {

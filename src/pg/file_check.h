@@ -6,46 +6,35 @@
 #include <string>
 #include <vector>
 
-#include "core/batch.h"
 #include "core/header_map.h"
-#include "core/issue.h"
 #include "core/role_catalogue.h"
 #include "pg/guard.h"
 #include "pg/import_request.h"
 #include "pg/input_source.h"
+#include "pg/record_supply.h"
 #include "pg/target.h"
 
 namespace customer_import::pg {
 
-// Takes the records of a file in their order.
-class RecordTaker {
-public:
-    virtual ~RecordTaker() = default;
-    virtual void valid(const Record& record) = 0;
-    virtual void rejected(std::int64_t line, const std::vector<Issue>& issues, std::string_view raw) = 0;
-};
-
-class FileCheck {
+class FileCheck final : public RecordSupply {
 public:
     // All arguments must outlive the object. `request` says how to read; its encoding's state is used.
     FileCheck(ImportRequest& request, InputSource& source, const Target& target, RoleCatalogue& catalogue);
 
-    // Reads no further than the header. Errors: 22P04.
-    void read_header();
+    void read_header() override;
 
     // Reads the file and adds the codes that the catalogue lacks to it, unless more records than the reject limit are
     // rejected. They are in new_codes() then. Errors: 22P04.
-    void add_unknown_codes();
+    void add_unknown_codes() override;
+    const std::vector<std::string>& new_codes() const override { return new_codes_; }
 
-    // Reads the whole file and hands out its records. Errors: 22P04 when the file is refused.
-    void read(RecordTaker& taker);
+    void read(RecordTaker& taker) override;
 
     // Known when the header has been read.
-    const HeaderMap& header() const { return *header_; }
-    const std::string& raw_header() const { return raw_header_; }
-    char delimiter() const { return delimiter_; }
-
-    const std::vector<std::string>& new_codes() const { return new_codes_; }
+    const HeaderMap& header() const override { return *header_; }
+    const std::string& raw_header() const override { return raw_header_; }
+    char delimiter() const override { return delimiter_; }
+    std::int64_t bytes() const override { return source_.bytes(); }
 
 private:
     class Sink;

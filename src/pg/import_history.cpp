@@ -1,29 +1,33 @@
 #include "pg/import_history.h"
 
 #include "pg/outbox.h"
+#include "pg/reversal.h"
 #include "pg/statement.h"
 
 namespace customer_import::pg {
 
 std::optional<std::int64_t> insert_import(const NewImport& import, const ImportRequest& request,
-                                          const FileCheck& check) {
-    const std::string header = request.encoding.encode(check.raw_header());
+                                          const RecordSupply& supply) {
+    const std::string header = request.encoding.encode(supply.raw_header());
     const Parameter limit = request.reject_limit ? parameter(*request.reject_limit) : Parameter{INT8OID, 0, true};
-    const char delimiter = check.delimiter();
+    const char delimiter = supply.delimiter();
+    const bool is_file = request.kind == ImportKind::file;
+    const std::vector<std::string> none;
+    const Parameter source = is_file ? Parameter{INT8OID, 0, true} : parameter(request.source_import_id);
     OwnerScope owner;
     std::vector<Row> rows = query(
         "INSERT INTO customer_import.imports (operator, database_role, mode, file_name, file_bytes, options, state,"
-        "       warnings, header, delimiter, encoding, request_id, started_at)"
+        "       warnings, header, delimiter, encoding, request_id, source_import_id, started_at)"
         " VALUES ($1, $2, $3, $4, $5, pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
-        "       'reject_limit', $6, 'unknown_roles', $7, 'send_report', $8)), $9, $10, $11, $12, $13, $14,"
+        "       'reject_limit', $6, 'unknown_roles', $7, 'send_report', $8)), $9, $10, $11, $12, $13, $14, $15,"
         "       CASE WHEN $9 OPERATOR(pg_catalog.<>) 'queued' THEN pg_catalog.clock_timestamp() END)"
         " ON CONFLICT (operator, request_id) DO NOTHING RETURNING id",
         {parameter(std::string_view(import.operator_name)), parameter(std::string_view(import.role_name)),
-         parameter(import_mode_name(request.mode)), optional_parameter(request.file_name), parameter(import.bytes),
+         parameter(request.mode_name()), optional_parameter(request.file_name), parameter(import.bytes),
          limit, parameter(std::string_view(request.create_unknown_roles ? "create" : "reject")),
          parameter(request.send_report), parameter(std::string_view(import.state)),
-         text_array_parameter(check.header().warnings()), bytes_parameter(header), parameter(std::string_view(&delimiter, 1)),
-         parameter(request.encoding.name()), optional_parameter(request.request_id)});
+         text_array_parameter(is_file ? supply.header().warnings() : none), bytes_parameter(header), parameter(std::string_view(&delimiter, 1)),
+         parameter(request.encoding.name()), optional_parameter(request.request_id), source});
     return rows.empty() ? std::nullopt : std::optional(std::stoll(*rows.front()[0]));
 }
 
@@ -66,13 +70,16 @@ std::string finish_import(std::int64_t import_id, const std::string& state, cons
     {
         OwnerScope owner;
         execute("UPDATE customer_import.imports SET state = $2, message = $3, records = $4, created = $5, updated = $6,"
-                "       unchanged = $7, skipped = $8, rejected = $9, unprocessed = $10,"
+                "       unchanged = $7, skipped = $8, rejected = $9, unprocessed = $10, deleted = $11,"
                 "       finished_at = pg_catalog.clock_timestamp()"
                 " WHERE id OPERATOR(pg_catalog.=) $1",
                 {parameter(import_id), parameter(std::string_view(state)), parameter(std::string_view(message)),
                  parameter(counts.records), parameter(counts.created), parameter(counts.updated),
                  parameter(counts.unchanged), parameter(counts.skipped), parameter(counts.rejected),
-                 parameter(counts.unprocessed)});
+                 parameter(counts.unprocessed), parameter(counts.deleted)});
+    }
+    if (state == "completed") {
+        settle_undo(import_id, counts);
     }
     announce_import(import_id, state, message);
     return message;

@@ -6,9 +6,9 @@
 #include <string>
 
 #include "core/report.h"
-#include "pg/file_check.h"
 #include "pg/guard.h"
 #include "pg/import_request.h"
+#include "pg/record_supply.h"
 
 namespace customer_import::pg {
 
@@ -21,8 +21,9 @@ struct NewImport {
 };
 
 // Makes the row and returns its id; nothing when the same operator has made an import with the same request id on
-// another connection meanwhile. Needs the header of the file to be read.
-std::optional<std::int64_t> insert_import(const NewImport& import, const ImportRequest& request, const FileCheck& check);
+// another connection meanwhile. Needs the header of a file to be read.
+std::optional<std::int64_t> insert_import(const NewImport& import, const ImportRequest& request,
+                                          const RecordSupply& supply);
 
 // Returns the import that the operator has made with the request id, if any.
 std::optional<ImportResult> find_earlier_import(const std::string& operator_name, const ImportRequest& request);

@@ -3,6 +3,8 @@
 #include "core/text.h"
 #include "pg/import_history.h"
 #include "pg/module.h"
+#include "pg/report_store.h"
+#include "pg/reversal.h"
 #include "pg/statement.h"
 #include "pg/text_array.h"
 
@@ -58,6 +60,7 @@ Counts read_counts(const Row& row, std::size_t first) {
     counts.unchanged = number(row[first + 2]);
     counts.skipped = number(row[first + 3]);
     counts.rejected = number(row[first + 4]);
+    counts.deleted = number(row[first + 5]);
     return counts;
 }
 
@@ -68,7 +71,7 @@ void finish_job(std::int64_t import_id) {
     {
         OwnerScope owner;
         const Row row = query("SELECT i.records, sum(s.created), sum(s.updated), sum(s.unchanged), sum(s.skipped),"
-                              "       sum(s.rejected)"
+                              "       sum(s.rejected), sum(s.deleted)"
                               "  FROM customer_import.imports AS i"
                               "  LEFT JOIN customer_import.import_slices AS s ON s.import_id = i.id"
                               " WHERE i.id = $1 GROUP BY i.id",
@@ -80,7 +83,7 @@ void finish_job(std::int64_t import_id) {
     const bool came_too_late =
         stop && stop->state == "canceled" && counts.records > 0 && counts.unprocessed == 0;
     if (!stop || came_too_late) {
-        finish_import(import_id, "completed", completed_message(import_id, counts), counts);
+        finish_import(import_id, "completed", completed_message(import_id, counts, has_issues(import_id)), counts);
     } else {
         finish_import(import_id, stop->state, stopped_message(import_id, stop->state, stop->reason, counts), counts);
     }
@@ -158,7 +161,8 @@ std::optional<Job> load_job(std::int64_t import_id) {
         "SELECT i.state, i.operator, i.database_role, j.role_oid, j.acts, i.mode, i.options ->> 'reject_limit',"
         "       i.delimiter, i.encoding, i.options ->> 'unknown_roles', j.settings, i.file_bytes, i.records, j.slices,"
         "       j.stop_state, j.stop_reason,"
-        "       COALESCE((extract(epoch FROM i.started_at - '2000-01-01 UTC') * 1000000)::bigint, 0)"
+        "       COALESCE((extract(epoch FROM i.started_at - '2000-01-01 UTC') * 1000000)::bigint, 0),"
+        "       COALESCE(i.source_import_id, 0)"
         "  FROM customer_import.imports AS i JOIN customer_import.import_jobs AS j ON j.import_id = i.id"
         " WHERE i.id = $1 AND i.state IN ('queued', 'checking', 'running')",
         {parameter(import_id)});
@@ -173,7 +177,10 @@ std::optional<Job> load_job(std::int64_t import_id) {
     job.role_name = *row[2];
     job.role = static_cast<Oid>(number(row[3]));
     job.acts = row[4] == "t";
-    job.request.mode = parse_import_mode(*row[5]).value_or(ImportMode::create_and_update);
+    job.request.kind = *row[5] == "undo" ? ImportKind::undo : *row[5] == "retry" ? ImportKind::retry : ImportKind::file;
+    job.request.source_import_id = number(row[17]);
+    job.request.mode = job.request.kind == ImportKind::file ? parse_import_mode(*row[5]).value()
+                                                            : original_mode(job.request.source_import_id);
     if (row[6]) {
         job.request.reject_limit = number(row[6]);
     }
@@ -267,11 +274,12 @@ bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t reco
     OwnerScope owner;
     return execute("UPDATE customer_import.import_slices SET position = position + $4, pages = $5, claims = 0,"
                    "       created = created + $6, updated = updated + $7, unchanged = unchanged + $8,"
-                   "       skipped = skipped + $9, rejected = rejected + $10"
+                   "       skipped = skipped + $9, rejected = rejected + $10, deleted = deleted + $11"
                    " WHERE import_id = $1 AND slice = $2 AND fence = $3 AND NOT ended",
                    {parameter(import_id), parameter(std::int64_t{slice.number}), parameter(std::int64_t{slice.fence}),
                     parameter(records), parameter(pages), parameter(counts.created), parameter(counts.updated),
-                    parameter(counts.unchanged), parameter(counts.skipped), parameter(counts.rejected)}) == 1;
+                    parameter(counts.unchanged), parameter(counts.skipped), parameter(counts.rejected),
+                    parameter(counts.deleted)}) == 1;
 }
 
 std::int64_t rejected_so_far(std::int64_t import_id) {

@@ -7,16 +7,16 @@
 #include "core/grant_ceiling.h"
 #include "core/text.h"
 #include "pg/access.h"
-#include "pg/batch_apply.h"
 #include "pg/catalogue.h"
-#include "pg/file_check.h"
 #include "pg/identity.h"
 #include "pg/import_history.h"
+#include "pg/import_kinds.h"
 #include "pg/import_worker.h"
 #include "pg/module.h"
 #include "pg/progress.h"
 #include "pg/record_spool.h"
 #include "pg/report_store.h"
+#include "pg/reversal.h"
 #include "pg/statement.h"
 #include "pg/target.h"
 
@@ -40,16 +40,17 @@ private:
 
 class ImportRun final : private RecordTaker {
 public:
-    ImportRun(ImportRequest& request, InputSource& source, MemoryContext context)
+    ImportRun(ImportRequest& request, InputSource* source, RecordWatcher* watcher, MemoryContext context)
         : operator_(current_identity().name),
           request_(request),
-          source_(source),
+          watcher_(watcher),
           context_(context),
           target_(load_target()),
           catalogue_(load_catalogue()),
-          check_(request, source, target_, *catalogue_),
+          own_source_(make_source(request, 0)),
+          supply_(make_supply(request, own_source_ ? own_source_.get() : source, target_, *catalogue_)),
           issues_(context, request.encoding),
-          spool_(target_.one_by_one ? RecordOrder::by_line : RecordOrder::by_user_name) {}
+          spool_(record_order(request, target_)) {}
 
     // Returns the import that the same operator has made with the same request id, if any.
     std::optional<ImportResult> find_earlier() const { return find_earlier_import(operator_, request_); }
@@ -63,7 +64,8 @@ public:
 
 private:
     void valid(const Record& record) override;
-    void rejected(std::int64_t line, const std::vector<Issue>& issues, std::string_view raw) override;
+    void rejected(std::int64_t line, std::string_view user_name, const std::vector<Issue>& issues,
+                  std::string_view raw) override;
 
     bool record_import();
     void apply_records();
@@ -73,11 +75,12 @@ private:
 
     const std::string operator_;
     ImportRequest& request_;
-    InputSource& source_;
+    RecordWatcher* const watcher_;
     const MemoryContext context_;
     const Target target_;
     const std::unique_ptr<RoleCatalogue> catalogue_;
-    FileCheck check_;
+    const std::unique_ptr<InputSource> own_source_;
+    const std::unique_ptr<RecordSupply> supply_;
     IssueStore issues_;
     RecordSpool spool_;
     ProgressReport progress_;
@@ -90,29 +93,39 @@ private:
 void ImportRun::valid(const Record& record) {
     ++records_;
     spool_.add(record);
-    progress_.checked(records_, source_.bytes());
+    if (watcher_ != nullptr) {
+        watcher_->see(record.line, record.user_name, nullptr);
+    }
+    progress_.checked(records_, supply_->bytes());
 }
 
-void ImportRun::rejected(std::int64_t line, const std::vector<Issue>& issues, std::string_view raw) {
+void ImportRun::rejected(std::int64_t line, std::string_view user_name, const std::vector<Issue>& issues,
+                         std::string_view raw) {
     ++records_;
     counts_.add(Outcome::rejected);
     issues_.add(line, Outcome::rejected, issues, raw);
+    if (watcher_ != nullptr) {
+        const RecordResult result{Outcome::rejected, issues};
+        watcher_->see(line, user_name, &result);
+    }
 }
 
 void ImportRun::check() {
     progress_.start(target_.relation);
     if (request_.create_unknown_roles) {  // which codes to create is known only after the whole file
-        check_.add_unknown_codes();
+        supply_->add_unknown_codes();
     }
-    check_.read(*this);
+    supply_->read(*this);
     spool_.sort();
-    result_.warnings = check_.header().warnings();
+    if (request_.kind == ImportKind::file) {
+        result_.warnings = supply_->header().warnings();
+    }
 }
 
 // Writes the import's row. Returns false when the same request has come in on another connection meanwhile.
 bool ImportRun::record_import() {
     const std::optional<std::int64_t> id =
-        insert_import({operator_, current_role_name(), "running", source_.bytes()}, request_, check_);
+        insert_import({operator_, current_role_name(), "running", supply_->bytes()}, request_, *supply_);
     result_.import_id = id.value_or(0);
     return id.has_value();
 }
@@ -128,25 +141,31 @@ Identity require_still() {
 
 void ImportRun::apply_records() {
     ApplyState state;
-    BatchApplier applier(target_, check_.header(), request_.mode, *catalogue_, records_, state, context_);
+    const std::unique_ptr<BatchApplier> applier = make_applier(request_, result_.import_id, target_, supply_->header(),
+                                                               *catalogue_, records_, state, context_);
+    if (watcher_ != nullptr) {
+        applier->watch_roles();
+    }
     ChangeLog log(context_, result_.import_id);
     std::optional<PgError> error = in_subtransaction([&] {
-        add_role_codes(check_.new_codes(), false);
+        add_role_codes(supply_->new_codes(), false);
         Batch batch;
         while (spool_.next(batch, static_cast<std::size_t>(batch_rows), kMaxBatchBytes)) {
             const Identity identity = require_still();
             const GrantCeiling ceiling(*catalogue_, identity.own_names);
             const bool is_limited = !identity.rights.has(Right::administer);
-            if (std::optional<std::string> reason = applier.apply(batch, is_limited ? &ceiling : nullptr)) {
-                for (std::uint32_t index : applier.rejected()) {
-                    count(batch.records()[index], applier.results()[index]);
+            if (std::optional<std::string> reason = applier->apply(batch, is_limited ? &ceiling : nullptr)) {
+                for (std::uint32_t index : applier->rejected()) {
+                    count(batch.records()[index], applier->results()[index]);
                 }
                 throw ImportFailed(*reason);
             }
             for (std::size_t index = 0; index < batch.size(); ++index) {
-                count(batch.records()[index], applier.results()[index]);
+                count(batch.records()[index], applier->results()[index]);
             }
-            log.write(applier.changes());
+            if (!request_.is_dry_run) {
+                log.write(applier->changes());
+            }
             progress_.applied(counts_.sum());
             check_interrupts();
         }
@@ -161,8 +180,11 @@ void ImportRun::apply_records() {
 
 void ImportRun::count(const Record& record, const RecordResult& result) {
     counts_.add(result.outcome);
+    if (watcher_ != nullptr) {
+        watcher_->see(record.line, record.user_name, &result);
+    }
     if (!result.issues.empty()) {
-        issues_.add(record.line, result.outcome, result.issues, record.raw);
+        issues_.add(record.line, result.outcome, result.issues, request_.kind == ImportKind::undo ? "" : record.raw);
     }
     if (result.outcome == Outcome::rejected && request_.passes_reject_limit(counts_.rejected)) {
         throw ImportFailed(request_.reject_limit_reason());
@@ -170,7 +192,7 @@ void ImportRun::count(const Record& record, const RecordResult& result) {
 }
 
 void ImportRun::apply() {
-    if (!record_import()) {
+    if (!request_.is_dry_run && !record_import()) {
         result_ = find_earlier().value();
         counts_ = result_.counts;
         return;
@@ -199,20 +221,49 @@ void ImportRun::give_up(const std::string& state, const std::string& reason) {
     counts_ = Counts{.records = records_,
                      .rejected = counts_.rejected,
                      .unprocessed = records_ - counts_.rejected};
-    result_.message = failed_message(result_.import_id, state, reason);
+    result_.message =
+        request_.is_dry_run ? dry_run_message(counts_, reason) : failed_message(result_.import_id, state, reason);
+    if (watcher_ != nullptr) {
+        watcher_->taken_back();
+    }
 }
 
 ImportResult ImportRun::finish() {
     if (result_.is_earlier) {
         return result_;
     }
-    if (!failed()) {
-        result_.message = completed_message(result_.import_id, counts_);
-    }
     result_.counts = counts_;
+    if (request_.is_dry_run) {
+        if (!failed()) {
+            result_.message = dry_run_message(counts_, {});
+        }
+        return result_;
+    }
     issues_.write(result_.import_id, failed());
+    if (!failed()) {
+        result_.message = completed_message(result_.import_id, counts_, has_issues(result_.import_id));
+    }
+    if (request_.kind == ImportKind::retry && !failed()) {
+        mark_all_retried(request_.source_import_id, result_.import_id);
+    }
     result_.message = finish_import(result_.import_id, result_.state, result_.message, counts_);
     return result_;
+}
+
+// Thrown to roll a dry run back.
+struct DryRunEnded {};
+
+// Runs `body` in a subtransaction that is rolled back whatever comes of it. Returns an error of the server.
+template <typename Body>
+std::optional<PgError> roll_back(Body&& body) {
+    try {
+        return in_subtransaction([&] {
+            body();
+            throw DryRunEnded();
+        });
+    } catch (const DryRunEnded&) {
+        return std::nullopt;
+    }
 }
 
 }  // namespace
@@ -224,22 +275,31 @@ void require_import_rights(const ImportRequest& request) {
     }
 }
 
-ImportResult run_import(ImportRequest& request, InputSource& source) {
+ImportResult run_import(ImportRequest& request, InputSource* source, RecordWatcher* watcher) {
     require_import_rights(request);
     SpiConnection spi;
-    start_waiting();
+    if (!request.is_dry_run) {
+        start_waiting();
+    }
     MemoryContext context =
         call([] { return AllocSetContextCreate(CurrentMemoryContext, "customer_import", ALLOCSET_DEFAULT_SIZES); });
     ImportResult result;
-    {
-        ContextScope scope(context);
-        ImportRun run(request, source, context);
+    const auto run_it = [&] {
+        ImportRun run(request, source, watcher, context);
         if (std::optional<ImportResult> earlier = run.find_earlier()) {
             result = std::move(*earlier);
         } else {
             run.check();
             run.apply();
             result = run.finish();
+        }
+    };
+    {
+        ContextScope scope(context);
+        if (!request.is_dry_run) {
+            run_it();
+        } else if (std::optional<PgError> error = roll_back(run_it)) {
+            throw PgError(*error);
         }
     }
     // After an error the context stays, for the error's record may be in it; it goes with the caller's.

@@ -5,9 +5,9 @@
 #include "core/text.h"
 #include "pg/access.h"
 #include "pg/catalogue.h"
-#include "pg/file_check.h"
 #include "pg/identity.h"
 #include "pg/import_history.h"
+#include "pg/import_kinds.h"
 #include "pg/import_queue.h"
 #include "pg/import_run.h"
 #include "pg/import_worker.h"
@@ -50,7 +50,7 @@ std::string caller_settings() {
 
 }  // namespace
 
-ImportResult submit_import(ImportRequest& request, InputSource& source) {
+ImportResult submit_import(ImportRequest& request, InputSource* source) {
     require_import_rights(request);
     SpiConnection spi;
     const Identity identity = current_identity();
@@ -60,8 +60,10 @@ ImportResult submit_import(ImportRequest& request, InputSource& source) {
     }
     const Target target = load_target(AccessShareLock);
     const std::unique_ptr<RoleCatalogue> catalogue = load_catalogue();
-    FileCheck check(request, source, target, *catalogue);
-    check.read_header();
+    const std::unique_ptr<InputSource> own_source = make_source(request, 0);
+    const std::unique_ptr<RecordSupply> supply =
+        make_supply(request, own_source ? own_source.get() : source, target, *catalogue);
+    supply->read_header();
     const QueueUse use = measure_queue(identity.name);
     if (use.imports >= max_queued_imports) {
         refuse_queueing("operator " + quoted(identity.name) + " has " + std::to_string(use.imports) +
@@ -70,12 +72,18 @@ ImportResult submit_import(ImportRequest& request, InputSource& source) {
     }
     const std::string settings = caller_settings();
     const std::optional<std::int64_t> id =
-        insert_import({identity.name, current_role_name(), "queued", 0}, request, check);
+        insert_import({identity.name, current_role_name(), "queued", 0}, request, *supply);
     if (!id) {
         return find_earlier_import(identity.name, request).value();
     }
-    store_file(*id, source);
-    if (use.bytes + source.bytes() > std::int64_t{max_queued_megabytes} * 1024 * 1024) {
+    std::int64_t bytes = 0;
+    if (source != nullptr) {
+        store_file(*id, *source);
+        bytes = source->bytes();
+    } else {
+        bytes = stored_bytes(request);
+    }
+    if (use.bytes + bytes > std::int64_t{max_queued_megabytes} * 1024 * 1024) {
         refuse_queueing("the unfinished imports of operator " + quoted(identity.name) + " are too large",
                         "customer_import.max_queued_bytes");
     }
@@ -84,11 +92,13 @@ ImportResult submit_import(ImportRequest& request, InputSource& source) {
     result.import_id = *id;
     result.state = "queued";
     result.message = queued_message(*id);
-    result.warnings = check.header().warnings();
+    if (request.kind == ImportKind::file) {
+        result.warnings = supply->header().warnings();
+    }
     {
         OwnerScope owner;
         execute("UPDATE customer_import.imports SET file_bytes = $2, message = $3 WHERE id = $1",
-                {parameter(*id), parameter(source.bytes()), parameter(std::string_view(result.message))});
+                {parameter(*id), parameter(bytes), parameter(std::string_view(result.message))});
     }
     announce_import(*id, result.state, result.message);
     start_after_commit();

@@ -1,6 +1,7 @@
 #include "pg/input_source.h"
 
 #include <algorithm>
+#include <deque>
 
 #include "core/byte_escape.h"
 #include "core/text.h"
@@ -89,6 +90,65 @@ private:
     std::int64_t import_id_;
 };
 
+// The rejected records of an import, line by line.
+class RejectedRecordsSource final : public InputSource {
+public:
+    RejectedRecordsSource(std::int64_t import_id, std::int64_t retry_id) : import_id_(import_id), retry_id_(retry_id) {}
+
+    std::string_view next() override {
+        OwnerScope owner;
+        if (!has_header_) {
+            has_header_ = true;
+            chunk_ = query_bytes("SELECT header || '\n'::bytea FROM customer_import.imports WHERE id = $1",
+                                 {parameter(import_id_)})
+                         .value_or("");
+        } else {
+            read_records();
+        }
+        bytes_ += static_cast<std::int64_t>(chunk_.size());
+        return chunk_;
+    }
+
+    void rewind() override {
+        has_header_ = false;
+        last_line_ = 0;
+        lines_.clear();
+        bytes_ = 0;
+    }
+
+    std::int64_t line_of_next_record(std::int64_t line) override {
+        if (lines_.empty()) {
+            throw ImportError(ERRCODE_INTERNAL_ERROR, "a rejected record is read as more than one");
+        }
+        line = lines_.front();
+        lines_.pop_front();
+        return line;
+    }
+
+private:
+    void read_records() {
+        const std::vector<Row> rows = query(
+            "SELECT line, encode(COALESCE(amended_record, record), 'hex') FROM customer_import.import_issues"
+            " WHERE import_id = $1 AND line > $2 AND issue_number = 1 AND outcome = 'rejected' AND record IS NOT NULL"
+            "   AND (retried_by IS NULL OR retried_by = $3)"
+            " ORDER BY line LIMIT 1000",
+            {parameter(import_id_), parameter(last_line_), parameter(retry_id_)});
+        chunk_.clear();
+        for (const Row& row : rows) {
+            last_line_ = std::stoll(*row[0]);
+            lines_.push_back(last_line_);
+            chunk_ += from_hex(*row[1]);
+            chunk_ += '\n';
+        }
+    }
+
+    const std::int64_t import_id_, retry_id_;
+    bool has_header_ = false;
+    std::int64_t last_line_ = 0;
+    std::deque<std::int64_t> lines_;
+    std::string chunk_;
+};
+
 constexpr std::size_t kConvertedBytes = 4096;
 
 // Converts valid bytes up to the first that is not, at most kConvertedBytes, and returns how many. The result is
@@ -118,6 +178,10 @@ std::unique_ptr<InputSource> large_object_source(Oid large_object) {
 
 std::unique_ptr<InputSource> stored_file_source(std::int64_t import_id) {
     return std::make_unique<StoredFileSource>(import_id);
+}
+
+std::unique_ptr<InputSource> rejected_records_source(std::int64_t import_id, std::int64_t retry_id) {
+    return std::make_unique<RejectedRecordsSource>(import_id, retry_id);
 }
 
 void store_file(std::int64_t import_id, InputSource& source) {

@@ -21,6 +21,9 @@ public:
     // Bytes handed out since the start.
     std::int64_t bytes() const { return bytes_; }
 
+    // The line that the next record is known by; `line` is where it stands in the bytes. Asked once for each record.
+    virtual std::int64_t line_of_next_record(std::int64_t line) { return line; }
+
 protected:
     std::int64_t bytes_ = 0;
 };
@@ -33,6 +36,10 @@ std::unique_ptr<InputSource> large_object_source(Oid large_object);
 
 // Reads the stored file of an import in the background, as the extension's owner. Needs an SPI connection.
 std::unique_ptr<InputSource> stored_file_source(std::int64_t import_id);
+
+// Reads the rejected records of an import as a file, under their own lines: those that no retry has taken, or that of
+// `retry_id` (0: none). Amended ones as they were amended. As the extension's owner; needs an SPI connection.
+std::unique_ptr<InputSource> rejected_records_source(std::int64_t import_id, std::int64_t retry_id);
 
 // Stores what a source gives as the file of an import, as the extension's owner.
 void store_file(std::int64_t import_id, InputSource& source);

@@ -23,15 +23,6 @@ struct RejectedFile {
     FileEncoding encoding;
 };
 
-std::string from_hex(const std::optional<std::string>& hex) {
-    std::string bytes;
-    auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
-    for (std::size_t at = 0; hex && at + 1 < hex->size(); at += 2) {
-        bytes.push_back(static_cast<char>(digit((*hex)[at]) * 16 + digit((*hex)[at + 1])));
-    }
-    return bytes;
-}
-
 std::string quoted_cell(std::string_view text) {
     std::string cell = "\"";
     for (char c : text) {
@@ -61,7 +52,7 @@ RejectedFile rejected_file(std::int64_t import_id) {
     }
     file.bytes += header + delimiter + "_line" + delimiter + "_error\n";
     for (const Row& row : query(
-             "SELECT line, pg_catalog.string_agg(pg_catalog.encode(record, 'hex'), ''),"
+             "SELECT line, pg_catalog.string_agg(pg_catalog.encode(COALESCE(amended_record, record), 'hex'), ''),"
              "       pg_catalog.string_agg(message, '; ' ORDER BY issue_number)"
              "  FROM customer_import.import_issues"
              " WHERE import_id OPERATOR(pg_catalog.=) $1 AND outcome OPERATOR(pg_catalog.=) 'rejected'"
@@ -163,7 +154,7 @@ RejectedRecords read_rejected(std::int64_t import_id, std::size_t max_bytes) {
     rejected.total = std::stoll(*imports.front()[3]);
     for (const Row& row : query(
              "SELECT r.line, r.record, r.error FROM ("
-             "    SELECT line, string_agg(encode(record, 'hex'), '') AS record,"
+             "    SELECT line, string_agg(encode(COALESCE(amended_record, record), 'hex'), '') AS record,"
              "           string_agg(message, '; ' ORDER BY issue_number) AS error,"
              "           sum(sum(length(record))) OVER (ORDER BY line) AS bytes"
              "      FROM customer_import.import_issues WHERE import_id = $1 AND outcome = 'rejected' GROUP BY line) AS r"

@@ -55,7 +55,9 @@ IssueStore::IssueStore(MemoryContext context, const FileEncoding& encoding)
 }
 
 void IssueStore::add(std::int64_t line, Outcome outcome, const std::vector<Issue>& issues, std::string_view raw) {
-    const std::string record = outcome == Outcome::rejected ? encoding_.encode(raw) : std::string();
+    // What an undo or a retry leaves out of a record that it applies otherwise is skipped.
+    const bool is_rejected = outcome == Outcome::rejected;
+    const std::string record = is_rejected ? encoding_.encode(raw) : std::string();
     int number = 0;
     for (const Issue& issue : issues) {
         ++number;
@@ -74,7 +76,7 @@ void IssueStore::add(std::int64_t line, Outcome outcome, const std::vector<Issue
             };
             put(Int64GetDatum(line), false);
             put(Int32GetDatum(number), false);
-            put_text(outcome_name(outcome), false);
+            put_text(outcome_name(is_rejected ? Outcome::rejected : Outcome::skipped), false);
             put_text(issue_code_name(issue.code), false);
             put_text(issue.column, issue.column.empty());
             put_text(issue.value, !issue.has_value);
@@ -82,7 +84,7 @@ void IssueStore::add(std::int64_t line, Outcome outcome, const std::vector<Issue
             put_text(issue.detail, issue.detail.empty());
             put_text(issue.hint, issue.hint.empty());
             put_text(issue.sqlstate, issue.sqlstate.empty());
-            put_text(record, outcome != Outcome::rejected || number > 1);
+            put_text(record, record.empty() || number > 1);
             tuplestore_putvalues(table_.rows(), columns_, values, nulls);
             MemoryContextSwitchTo(before);
         });
@@ -98,6 +100,11 @@ void IssueStore::write(std::int64_t import_id, bool only_rejected) {
             "  FROM customer_import_new_issues AS i"
             " WHERE NOT $2 OR i.outcome OPERATOR(pg_catalog.=) 'rejected'",
             {parameter(import_id), parameter(only_rejected)});
+}
+
+bool has_issues(std::int64_t import_id) {
+    OwnerScope owner;
+    return !query("SELECT FROM customer_import.import_issues WHERE import_id = $1 LIMIT 1", {parameter(import_id)}).empty();
 }
 
 ChangeLog::ChangeLog(MemoryContext context, std::int64_t import_id, int slice, std::int64_t pages)
@@ -116,10 +123,8 @@ void ChangeLog::write(std::vector<Change>& changes) {
     if (changes.empty()) {
         return;
     }
-    std::sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) {
-        int order = a.user_name.compare(b.user_name);
-        return order != 0 ? order < 0 : a.line < b.line;
-    });
+    std::stable_sort(changes.begin(), changes.end(),
+                     [](const Change& a, const Change& b) { return a.user_name < b.user_name; });
     table_.clear(context_);
     ChangePageWriter writer;
     std::string_view first;

@@ -36,12 +36,15 @@ private:
     MemoryContext row_context_;
 };
 
+// Whether issues of the import have been written.
+bool has_issues(std::int64_t import_id);
+
 // The change log of an import, or of a slice of it that has written `pages` pages before.
 class ChangeLog {
 public:
     ChangeLog(MemoryContext context, std::int64_t import_id, int slice = 0, std::int64_t pages = 0);
 
-    // Writes the changes of one batch, ordered by user name and line, as pages.
+    // Writes the changes of one batch, ordered by user name, those of one customer as they were applied, as pages.
     void write(std::vector<Change>& changes);
 
     // How many there are by now.

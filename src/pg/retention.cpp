@@ -1,5 +1,8 @@
 #include "pg/retention.h"
 
+#include <initializer_list>
+#include <vector>
+
 #include "core/change_page.h"
 #include "pg/module.h"
 #include "pg/statement.h"
@@ -8,6 +11,21 @@
 namespace customer_import::pg {
 
 namespace {
+
+// Locks the imports for which the condition holds, and returns those that no undo or retry reads. Who starts one has the
+// lock until it can be seen: only then, and with a snapshot of that time, is it known whether there is one.
+std::vector<std::int64_t> lock_unread(const std::string& condition, std::initializer_list<Parameter> parameters) {
+    std::vector<std::int64_t> ids;
+    for (const Row& row : query("SELECT id FROM customer_import.imports WHERE " + condition + " ORDER BY id FOR UPDATE",
+                                parameters)) {
+        const std::int64_t id = std::stoll(*row[0]);
+        if (query_latest("SELECT FROM customer_import.imports WHERE source_import_id = $1 AND finished_at IS NULL",
+                         {parameter(id)}).empty()) {
+            ids.push_back(id);
+        }
+    }
+    return ids;
+}
 
 constexpr const char* kTables[] = {"import_files", "import_jobs", "import_slices", "import_issues", "import_change_pages",
                                    "email_outbox"};
@@ -19,14 +37,14 @@ void apply_retention() {
         return;
     }
     OwnerScope owner;
-    for (const Row& row : query("UPDATE customer_import.imports SET emptied_at = clock_timestamp()"
-                                " WHERE emptied_at IS NULL AND finished_at < clock_timestamp() - make_interval(mins => $1)"
-                                " RETURNING id",
-                                {Parameter{INT4OID, Int32GetDatum(retention_minutes), false}})) {
-        const Parameter id = parameter(static_cast<std::int64_t>(std::stoll(*row[0])));
+    for (const std::int64_t import_id :
+         lock_unread("emptied_at IS NULL AND finished_at < clock_timestamp() - make_interval(mins => $1)",
+                     {Parameter{INT4OID, Int32GetDatum(retention_minutes), false}})) {
+        const Parameter id = parameter(import_id);
+        execute("UPDATE customer_import.imports SET emptied_at = clock_timestamp() WHERE id = $1", {id});
         execute("DELETE FROM customer_import.import_files WHERE import_id = $1", {id});
         execute("UPDATE customer_import.email_outbox SET message = NULL WHERE import_id = $1 AND state = 'sent'", {id});
-        execute("UPDATE customer_import.import_issues SET record = NULL, value = NULL WHERE import_id = $1", {id});
+        execute("UPDATE customer_import.import_issues SET record = NULL, amended_record = NULL, value = NULL WHERE import_id = $1", {id});
         execute("UPDATE customer_import.import_change_pages SET payload = customer_import._strip_change_page(payload)"
                 " WHERE import_id = $1",
                 {id});
@@ -36,12 +54,12 @@ void apply_retention() {
 std::int64_t purge_imports(const std::string& older_than) {
     OwnerScope owner;
     std::int64_t purged = 0;
-    for (const Row& row : query("DELETE FROM customer_import.imports"
-                                " WHERE finished_at < clock_timestamp() - $1::interval RETURNING id",
-                                {parameter(std::string_view(older_than))})) {
+    for (const std::int64_t import_id :
+         lock_unread("finished_at < clock_timestamp() - $1::interval", {parameter(std::string_view(older_than))})) {
+        const Parameter id = parameter(import_id);
+        execute("DELETE FROM customer_import.imports WHERE id = $1", {id});
         for (const char* table : kTables) {
-            execute("DELETE FROM customer_import." + std::string(table) + " WHERE import_id = $1",
-                    {parameter(static_cast<std::int64_t>(std::stoll(*row[0])))});
+            execute("DELETE FROM customer_import." + std::string(table) + " WHERE import_id = $1", {id});
         }
         ++purged;
     }

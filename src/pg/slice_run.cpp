@@ -8,10 +8,9 @@
 #include "core/grant_ceiling.h"
 #include "core/slice_hash.h"
 #include "core/text.h"
-#include "pg/batch_apply.h"
 #include "pg/catalogue.h"
-#include "pg/file_check.h"
 #include "pg/identity.h"
+#include "pg/import_kinds.h"
 #include "pg/import_queue.h"
 #include "pg/import_run.h"
 #include "pg/import_worker.h"
@@ -19,6 +18,7 @@
 #include "pg/progress.h"
 #include "pg/record_spool.h"
 #include "pg/report_store.h"
+#include "pg/reversal.h"
 #include "pg/statement.h"
 #include "pg/target.h"
 #include "pg/test_point.h"
@@ -101,6 +101,7 @@ private:
     void read_file();
     void read_records();
     void apply_batch(const Batch& batch);
+    void mark_retried(const std::vector<std::int64_t>& lines);
     bool is_too_late() const { return import_timeout > 0 && job_.milliseconds() >= import_timeout; }
     void check_stop();
     bool keep_lock();
@@ -118,9 +119,9 @@ private:
 
     std::unique_ptr<RoleCatalogue> catalogue_;  // of the check
     std::unique_ptr<RecordSpool> spool_;
-    std::unique_ptr<FileCheck> check_;
-    std::unique_ptr<InputSource> source_;
-    std::optional<Target> target_;              // at the check; check_ refers to it
+    std::unique_ptr<RecordSupply> supply_;
+    std::unique_ptr<InputSource> source_;       // nullptr: an undo
+    std::optional<Target> target_;              // at the check; supply_ refers to it
     ApplyState state_;
     ProgressReport progress_;
     bool has_ended_ = false;                    // the slice
@@ -142,13 +143,18 @@ public:
         }
     }
 
-    void rejected(std::int64_t line, const std::vector<Issue>& issues, std::string_view raw) override {
+    void rejected(std::int64_t line, std::string_view, const std::vector<Issue>& issues, std::string_view raw) override {
         count();
         ++counts_.rejected;
         if (issues_ != nullptr) {
             issues_->add(line, Outcome::rejected, issues, raw);
+            if (run_.job_.request.kind == ImportKind::retry) {
+                rejected_.push_back(line);
+            }
         }
     }
+
+    const std::vector<std::int64_t>& rejected_lines() const { return rejected_; }
 
     const Counts& counts() const { return counts_; }
     const std::vector<std::int64_t>& valid_records() const { return valid_; }
@@ -156,7 +162,7 @@ public:
 private:
     void count() {
         ++counts_.records;
-        run_.progress_.checked(counts_.records, run_.source_->bytes());
+        run_.progress_.checked(counts_.records, run_.supply_->bytes());
         if (counts_.records % kStopCheckRecords == 0) {
             run_.check_stop();
         }
@@ -165,6 +171,7 @@ private:
     SliceRun& run_;
     IssueStore* issues_;
     std::vector<std::int64_t> valid_;
+    std::vector<std::int64_t> rejected_;  // of a retry
     Counts counts_;
 };
 
@@ -256,20 +263,20 @@ void SliceRun::read_records() {
         for (const std::string& code : job_.role_codes) {
             catalogue_->add(code);
         }
-        source_ = stored_file_source(job_.id);
-        spool_ = std::make_unique<RecordSpool>(target_->one_by_one ? RecordOrder::by_line : RecordOrder::by_user_name);
-        check_ = std::make_unique<FileCheck>(job_.request, *source_, *target_, *catalogue_);
+        source_ = job_.request.kind == ImportKind::file ? stored_file_source(job_.id) : make_source(job_.request, job_.id);
+        spool_ = std::make_unique<RecordSpool>(record_order(job_.request, *target_));
+        supply_ = make_supply(job_.request, source_.get(), *target_, *catalogue_);
     }
     progress_.start(target_->relation);
     std::optional<IssueStore> issues;
     if (is_first) {
         issues.emplace(transaction_context_, job_.request.encoding);
         if (job_.request.create_unknown_roles) {
-            check_->add_unknown_codes();
+            supply_->add_unknown_codes();
         }
     }
     Taker taker(*this, issues ? &*issues : nullptr);
-    check_->read(taker);
+    supply_->read(taker);
     spool_->sort();
     spool_->keep(context_);
     const std::int64_t records = taker.valid_records()[static_cast<std::size_t>(slice_.number)];
@@ -283,15 +290,23 @@ void SliceRun::read_records() {
     const Counts& counts = taker.counts();
     const bool passes_limit = job_.request.passes_reject_limit(counts.rejected);
     if (!passes_limit) {
-        add_role_codes(check_->new_codes(), false);
+        add_role_codes(supply_->new_codes(), false);
     }
     issues->write(job_.id, true);
     record_check(job_, counts, taker.valid_records(), catalogue_->codes());
+    mark_retried(taker.rejected_lines());
     if (passes_limit) {
         request_stop(job_.id, {"failed", job_.request.reject_limit_reason()});
     }
     job_.records = counts.records;
     slice_.records = records;
+}
+
+// Records of a retry are tried once, whatever comes of it.
+void SliceRun::mark_retried(const std::vector<std::int64_t>& lines) {
+    if (job_.request.kind == ImportKind::retry) {
+        customer_import::pg::mark_retried(job_.request.source_import_id, job_.id, lines);
+    }
 }
 
 void SliceRun::apply_batch(const Batch& batch) {
@@ -308,32 +323,41 @@ void SliceRun::apply_batch(const Batch& batch) {
         const std::unique_ptr<RoleCatalogue> current = load_catalogue();
         const GrantCeiling ceiling(*current, identity.own_names);
         const bool is_limited = !identity.rights.has(Right::administer);
-        BatchApplier applier(target, check_->header(), job_.request.mode, *catalogue_, slice_.records.value_or(0),
-                             state_, transaction_context_);
+        const bool is_undo = job_.request.kind == ImportKind::undo;
+        const std::unique_ptr<BatchApplier> applier =
+            make_applier(job_.request, job_.id, target, supply_->header(), is_undo ? *current : *catalogue_,
+                         slice_.records.value_or(0), state_, transaction_context_);
         IssueStore issues(transaction_context_, job_.request.encoding);
         ChangeLog log(transaction_context_, job_.id, slice_.number, slice_.pages);
         const ConstraintsChecked constraints(target);
-        const std::optional<std::string> hopeless = applier.apply(batch, is_limited ? &ceiling : nullptr);
+        const std::optional<std::string> hopeless = applier->apply(batch, is_limited ? &ceiling : nullptr);
         Counts counts;
         const auto take = [&](std::size_t index) {
-            const RecordResult& result = applier.results()[index];
+            const RecordResult& result = applier->results()[index];
             counts.add(result.outcome);
             if (!result.issues.empty()) {
                 const Record& record = batch.records()[index];
-                issues.add(record.line, result.outcome, result.issues, record.raw);
+                issues.add(record.line, result.outcome, result.issues, is_undo ? "" : record.raw);
             }
         };
         if (hopeless) {
-            for (std::uint32_t index : applier.rejected()) {
+            for (std::uint32_t index : applier->rejected()) {
                 take(index);
             }
         } else {
             for (std::size_t index = 0; index < batch.size(); ++index) {
                 take(index);
             }
-            log.write(applier.changes());
+            log.write(applier->changes());
         }
         issues.write(job_.id, false);
+        if (!hopeless) {
+            std::vector<std::int64_t> lines;
+            for (const Record& record : batch.records()) {
+                lines.push_back(record.line);
+            }
+            mark_retried(lines);
+        }
         test_point("batch_applied");
         pages = log.pages();
         if (!advance_slice(job_.id, slice_, hopeless ? 0 : size, pages, counts)) {

@@ -339,6 +339,15 @@ void Cursor::close() {
 
 Parameter bytes_parameter(std::string_view bytes) { return {BYTEAOID, text_datum(bytes), false}; }
 
+std::string from_hex(const std::optional<std::string>& hex) {
+    std::string bytes;
+    auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+    for (std::size_t at = 0; hex && at + 1 < hex->size(); at += 2) {
+        bytes.push_back(static_cast<char>(digit((*hex)[at]) * 16 + digit((*hex)[at + 1])));
+    }
+    return bytes;
+}
+
 Datum text_datum(std::string_view text) {
     return call([&] { return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size()))); });
 }

@@ -71,6 +71,8 @@ public:
 
     // Drops all rows. Their memory comes from `context`.
     void clear(MemoryContext context);
+    // Tells the planner how many rows there are; it takes them for few otherwise.
+    void expect(double rows) { relation_->md.enrtuples = rows; }
     Tuplestorestate* rows() const { return static_cast<Tuplestorestate*>(relation_->reldata); }
 
 private:
@@ -137,6 +139,9 @@ std::vector<Row> query_latest(const std::string& text, std::initializer_list<Par
 
 // Runs a statement once and returns the bytes of its only value, a text or bytea; nothing when there is no row.
 std::optional<std::string> query_bytes(const std::string& text, std::initializer_list<Parameter> parameters = {});
+
+// The bytes of encode(…, 'hex'); none for NULL.
+std::string from_hex(const std::optional<std::string>& hex);
 
 // A statement that only reads, whose rows come in portions; who reads them is whoever is current at each call. After an
 // error the end of the (sub)transaction closes it.

@@ -156,14 +156,13 @@ std::vector<std::string> find_fresh_columns(const Target& target, bool triggers)
 
 void load_rules(Target& target, bool own_row_triggers) {
     const std::string tree = kTree;
-    const Row writers = query(
-        "SELECT EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class IN " + tree + "),"
-        "       EXISTS (SELECT FROM pg_catalog.pg_trigger t"
-        "                WHERE t.tgrelid IN " + tree + " AND NOT t.tgisinternal AND t.tgenabled <> 'D'"
-        "                  AND t.tgfoid <> 'customer_import._guard_customers()'::pg_catalog.regprocedure)",
-        {parameter_oid(target.relation)}).front();
-    const bool rules = writers[0] == "t";
-    const bool triggers = writers[1] == "t";
+    const bool rules = query_flag("SELECT EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class IN " + tree + ")",
+                                  target.relation);
+    const bool triggers =
+        query_flag("SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t"
+                   "  WHERE t.tgrelid IN " + tree + " AND NOT t.tgisinternal AND t.tgenabled <> 'D'"
+                   "    AND t.tgfoid <> 'customer_import._guard_customers()'::pg_catalog.regprocedure)",
+                   target.relation);
     const bool generated = query_flag(
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute a"
         "  WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> '')",
@@ -299,7 +298,7 @@ Target load_target(LOCKMODE lock) {
         target.values.push_back(load_column(target.relation, *column[1], *column[0]));
     }
     OwnerScope owner;
-    if (!table->created) {  // each batch asks; a created table has its key from us
+    if (!table->created) {  // who has made a table himself changes it, too
         require_shape(target.relation, *facts[0], *facts[1]);
     }
     load_rules(target, table->own_row_triggers);

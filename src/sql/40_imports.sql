@@ -32,15 +32,20 @@ CREATE TABLE customer_import.imports (
     emptied_at timestamptz,
     CONSTRAINT imports_request_key UNIQUE (operator, request_id)
 );
+CREATE UNIQUE INDEX imports_open_reversal_key ON customer_import.imports (source_import_id) WHERE finished_at IS NULL;
 COMMENT ON TABLE customer_import.imports IS 'Every import: who, what, when, and what came of it.';
 COMMENT ON COLUMN customer_import.imports.records IS
-    'CSV records of the file; the sum of created, updated, unchanged, skipped, rejected and unprocessed.';
+    'CSV records of the file; the sum of created, updated, unchanged, skipped, rejected, deleted and unprocessed.';
 COMMENT ON COLUMN customer_import.imports.created IS 'Customers that the import created.';
 COMMENT ON COLUMN customer_import.imports.updated IS 'Records that changed an existing customer.';
 COMMENT ON COLUMN customer_import.imports.unchanged IS 'Records whose customer had everything already.';
 COMMENT ON COLUMN customer_import.imports.skipped IS 'Records that the mode passes over.';
 COMMENT ON COLUMN customer_import.imports.rejected IS 'Records with a fault; import_issues says which.';
 COMMENT ON COLUMN customer_import.imports.unprocessed IS 'Records that were not reached, or whose effect was taken back.';
+COMMENT ON COLUMN customer_import.imports.mode IS 'What was asked for; undo and retry for those of another import.';
+COMMENT ON COLUMN customer_import.imports.source_import_id IS 'The import that this one undoes or retries.';
+COMMENT ON COLUMN customer_import.imports.undo_import_id IS 'The import that has undone this one.';
+COMMENT ON COLUMN customer_import.imports.deleted IS 'Customers that an undo deleted.';
 COMMENT ON COLUMN customer_import.imports.header IS 'The header record of the file, as it came.';
 COMMENT ON COLUMN customer_import.imports.emptied_at IS
     'When its file, records and values were thrown away: setting customer_import.retention.';
@@ -62,6 +67,8 @@ CREATE TABLE customer_import.import_issues (
     sqlstate text,
     record bytea,
     retried_by bigint,
+    amended_record bytea,
+    amended_by text COLLATE "C",
     PRIMARY KEY (import_id, line, issue_number)
 );
 COMMENT ON TABLE customer_import.import_issues IS 'Why records were rejected or skipped, one row a fault.';
@@ -69,6 +76,8 @@ COMMENT ON COLUMN customer_import.import_issues.line IS 'Physical line of the fi
 COMMENT ON COLUMN customer_import.import_issues.issue_number IS 'Counts the issues of one record from 1.';
 COMMENT ON COLUMN customer_import.import_issues.record IS
     'The rejected record as it came, on its first issue only.';
+COMMENT ON COLUMN customer_import.import_issues.retried_by IS 'The import that has tried the record again.';
+COMMENT ON COLUMN customer_import.import_issues.amended_record IS 'What amend_record() made of it, in the encoding of the file.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.import_issues', '');
 
 CREATE TABLE customer_import.import_change_pages (

@@ -45,6 +45,7 @@ CREATE TABLE customer_import.import_slices (
     unchanged bigint NOT NULL DEFAULT 0,
     skipped bigint NOT NULL DEFAULT 0,
     rejected bigint NOT NULL DEFAULT 0,
+    deleted bigint NOT NULL DEFAULT 0,
     ended boolean NOT NULL DEFAULT false,
     PRIMARY KEY (import_id, slice)
 );
@@ -110,24 +111,25 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
                i.finished_at, s.import_id IS NOT NULL AND i.finished_at IS NULL AS is_open,
                i.created + COALESCE(s.created, 0) AS created, i.updated + COALESCE(s.updated, 0) AS updated,
                i.unchanged + COALESCE(s.unchanged, 0) AS unchanged, i.skipped + COALESCE(s.skipped, 0) AS skipped,
-               i.rejected + COALESCE(s.rejected, 0) AS rejected, i.unprocessed
+               i.rejected + COALESCE(s.rejected, 0) AS rejected, i.deleted + COALESCE(s.deleted, 0) AS deleted,
+               i.unprocessed
           FROM customer_import.imports AS i
           LEFT JOIN LATERAL (
                    SELECT p.import_id, sum(p.created)::bigint AS created, sum(p.updated)::bigint AS updated,
                           sum(p.unchanged)::bigint AS unchanged, sum(p.skipped)::bigint AS skipped,
-                          sum(p.rejected)::bigint AS rejected
+                          sum(p.rejected)::bigint AS rejected, sum(p.deleted)::bigint AS deleted
                      FROM customer_import.import_slices AS p
                     WHERE p.import_id = i.id AND i.finished_at IS NULL
                     GROUP BY p.import_id) AS s ON true
          UNION ALL
         SELECT r.import_id, NULL, NULL, NULL, CASE WHEN r.is_check THEN 'checking' ELSE 'running' END,
                format('%s imports in session %s.', r.role_name, r.pid), r.records, NULL, r.started_at, NULL, false,
-               NULL, NULL, NULL, NULL, NULL, r.records_done
+               NULL, NULL, NULL, NULL, NULL, NULL, r.records_done
           FROM customer_import._running_imports() AS r
          WHERE NOT EXISTS (SELECT FROM customer_import.imports AS i WHERE i.id = r.import_id)
     ), counted AS (
         SELECT p.*, CASE WHEN p.created IS NULL THEN p.unprocessed
-                         ELSE p.created + p.updated + p.unchanged + p.skipped + p.rejected END AS records_done,
+                         ELSE p.created + p.updated + p.unchanged + p.skipped + p.rejected + p.deleted END AS records_done,
                extract(epoch FROM COALESCE(p.finished_at, clock_timestamp()) - p.started_at) AS seconds
           FROM progress AS p
     )
@@ -148,7 +150,7 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
            CASE WHEN c.finished_at IS NULL AND c.records_done > 0 AND c.seconds > 0
                 THEN make_interval(secs => round(c.seconds * (c.records - c.records_done) / c.records_done)::double precision)
            END AS time_left,
-           c.created, c.updated, c.unchanged, c.skipped, c.rejected, c.submitted_at, c.started_at, c.finished_at
+           c.created, c.updated, c.unchanged, c.skipped, c.rejected, c.deleted, c.submitted_at, c.started_at, c.finished_at
       FROM counted AS c
       LEFT JOIN LATERAL (
                SELECT COALESCE(bool_or(l.classid = 'customer_import.import_slices'::regclass

@@ -15,6 +15,18 @@ BEGIN ATOMIC
                'submitted_at', i.submitted_at,
                'started_at', i.started_at,
                'finished_at', i.finished_at,
+               'source_import_id', i.source_import_id,
+               'undo_import_id', i.undo_import_id,
+               -- What to call; NULL where it would be refused or had nothing to do.
+               'undo', CASE WHEN i.created + i.updated + i.deleted > 0 AND o.is_open
+                             AND (i.state <> 'undone' OR EXISTS (
+                                     SELECT FROM customer_import.import_issues AS s WHERE s.import_id = i.undo_import_id))
+                            THEN format('SELECT * FROM customer_import.undo_import(%s);', i.id) END,
+               'retry', CASE WHEN i.rejected > 0 AND o.is_open AND i.state <> 'undone' AND i.mode <> 'undo' AND EXISTS (
+                                     SELECT FROM customer_import.import_issues AS s
+                                      WHERE s.import_id = i.id AND s.issue_number = 1 AND s.outcome = 'rejected'
+                                        AND s.record IS NOT NULL AND s.retried_by IS NULL)
+                             THEN format('SELECT * FROM customer_import.retry_rejects(%s);', i.id) END,
                'counts', jsonb_build_object(
                    'records', i.records, 'created', i.created, 'updated', i.updated, 'unchanged', i.unchanged,
                    'skipped', i.skipped, 'rejected', i.rejected, 'deleted', i.deleted, 'unprocessed', i.unprocessed),
@@ -44,10 +56,14 @@ BEGIN ATOMIC
                             WHERE s.import_id = i.id AND s.code = 'unknown_role'
                             GROUP BY s.value, s.hint) AS u), '[]'))
       FROM customer_import.imports AS i
+     CROSS JOIN LATERAL (
+               SELECT i.finished_at IS NOT NULL AND i.emptied_at IS NULL
+                      AND NOT EXISTS (SELECT FROM customer_import.imports AS r
+                                       WHERE r.source_import_id = i.id AND r.finished_at IS NULL) AS is_open) AS o
      WHERE i.id = import_report.import_id;
 END;
 COMMENT ON FUNCTION customer_import.import_report(bigint) IS
-    'All about one import: counts, issues by code with the first 20 each, unknown role codes with suggestions.';
+    'All about one import: counts, issues by code with the first 20 each, unknown role codes with suggestions, how to undo and retry it.';
 
 CREATE FUNCTION customer_import.rejected_csv(import_id bigint) RETURNS text
     LANGUAGE C STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_rejected_csv';

@@ -5,6 +5,7 @@ from own_server import cluster
 
 CALL = "CALL customer_import.run_imports()"
 FOUR = "array['customerView','customerEdit','importView','importEdit']"
+RUNNING = "SELECT count(*) FROM customer_import._running_imports()"
 ISSUES = "SELECT line, code, sqlstate FROM customer_import.import_issues WHERE import_id = $1 ORDER BY line"
 
 
@@ -43,6 +44,48 @@ def test_codes_of_a_file(report):
                          f"who {what} while his import waits makes no role code")
 
 
+def test_made_codes(report):
+    """A file can name role codes, not say that they are privileged."""
+    with fresh() as admin, Session("regress_adm") as adm:
+        run_in_background(admin, adm, "userName,addRoles\na,madeCode\n", unknown_roles="create")
+        report.equal(admin.value("SELECT privileged FROM customer_import.role_codes WHERE code = 'madeCode'"), "f",
+                     "a code that a file makes is not privileged")
+
+
+def test_nothing_to_apply(report):
+    """Rights are asked for before the file is read, not only before records are written: here none can be."""
+    with (fresh(max_running_imports=1) as admin, Session("regress_ben") as ben, Session("regress_ann") as ann,
+          gate(admin) as holder):
+        first = submit(ben, "userName,addRoles\nwait1,buyer\n")
+        holder.wait()
+        number = submit(ann, "userName,addRoles\n,buyer\n")
+        admin.rows("SELECT customer_import.alter_operator('regress_ann', active => false)")
+        holder.open()
+        row = wait_ended(admin, number)
+        wait_ended(admin, first)
+        admin.rows("SELECT customer_import.alter_operator('regress_ann', active => true)")
+        report.equal((row["state"], admin.rows(ISSUES, [number])), ("denied", []),
+                     "the file of one who is switched off while it waits is not read")
+
+
+def test_without_import_view(report):
+    """Who may not look at imports any more does not see his own, also while one runs and he may call the function."""
+    with (fresh(batch_rows=1) as admin, Session("regress_ann") as ann, Session("regress_ann") as also_ann,
+          gate(admin) as holder):
+        ann.start(call_import("text"), ["userName,addRoles\nwait1,buyer\n", "Create & Update"])
+        wait_until(lambda: admin.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'") == "1", "it waits")
+        seen = [also_ann.value(RUNNING)]
+        admin.rows("SELECT customer_import.alter_operator('regress_ann',"
+                   " roles => array['customerView','customerEdit','importEdit'])")
+        admin.rows("GRANT EXECUTE ON FUNCTION customer_import._running_imports() TO regress_ann")
+        seen.append(also_ann.value(RUNNING))
+        holder.open()
+        ann.finish()
+        admin.rows("REVOKE EXECUTE ON FUNCTION customer_import._running_imports() FROM regress_ann")
+        admin.rows(f"SELECT customer_import.alter_operator('regress_ann', roles => {FOUR})")
+        report.equal(seen, ["1", "0"], "without importView nobody sees what he imports himself")
+
+
 def test_gateway_that_is_an_operator(report):
     """What its sessions run for others is not shown to whoever logs in by the same role."""
     with (fresh() as admin, Session("regress_web") as web, Session("regress_web") as himself, Session("regress_adm") as adm,
@@ -51,7 +94,7 @@ def test_gateway_that_is_an_operator(report):
         web.rows("BEGIN; SELECT customer_import.act_as('kim')")
         web.start(call_import("text"), ["userName,addRoles\nwait1,buyer\n", "Create & Update"])
         wait_until(lambda: admin.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'") == "1", "it waits")
-        seen = [session.value("SELECT count(*) FROM customer_import._running_imports()") for session in (himself, adm)]
+        seen = [session.value(RUNNING) for session in (himself, adm)]
         holder.open()
         web.finish()
         web.rows("ROLLBACK")

@@ -191,12 +191,45 @@ def entry_points(report):
                     *subject.wrong[:20])
 
 
+REVERSALS = (
+    "(SELECT array_agg(p) FROM customer_import.preview_import((SELECT bytes FROM files), 'Create & Update', encoding => 'LATIN1') AS p)",
+    "customer_import.import_customers((SELECT bytes FROM files), 'Create & Update', encoding => 'LATIN1', dry_run => true)",
+    "customer_import.undo_import(1)",
+    "customer_import.retry_rejects(1)",
+    "customer_import.amend_record(1, (SELECT min(line) FROM customer_import.import_issues), 'someone,,buyer,')",
+)
+
+
+def reversals(report):
+    """Undo, retry and preview of an import of that file; all of what they do, or nothing."""
+    def prepare(session):
+        one_old_customer(session)
+        session.rows("TRUNCATE customer_import.imports, customer_import.import_issues, customer_import.import_change_pages,"
+                     " customer_import.import_jobs, customer_import.import_slices RESTART IDENTITY;"
+                     " SELECT customer_import.import_customers(bytes, 'Create & Update', encoding => 'LATIN1') FROM files")
+
+    def result(session):
+        return (customers(session), session.rows("SELECT mode, state, undo_import_id IS NULL FROM customer_import.imports ORDER BY id"),
+                session.rows("SELECT line, retried_by IS NULL, amended_record FROM customer_import.import_issues"
+                             " ORDER BY import_id, line, issue_number"))
+
+    for call in REVERSALS:
+        subject = Failing(f"SELECT probe_fail_allocations($1, $2), {call}::text", prepare, result)
+        with open_session() as session:
+            for _ in range(2):
+                subject.start(session)
+        step = max(1, subject.allocations // 80)
+        subject.run([(first, 1) for first in range(1, subject.allocations + 1, step)])
+        report.line(not subject.wrong, f"allocations fail in {call.lstrip('(')}: {subject.describe()}", *subject.wrong[:20])
+
+
 def run_all(report, server, folder):
     if not server.restart(LD_PRELOAD=str(folder / "failing_malloc.so")):
         report.line(False, "the server starts with failing_malloc")
         return
     report.run(imports)
     report.run(entry_points)
+    report.run(reversals)
     with open_session() as session:
         session.rows("ALTER TABLE customers DROP CONSTRAINT not_odd; DROP TABLE files; TRUNCATE customers;"
                      " DROP FUNCTION hand_written")

@@ -77,8 +77,9 @@ def reset(session, database):
 
 @dataclass(frozen=True)
 class Scenario:
-    """What is imported where: equal scenarios have one result."""
+    """What is imported where: equal scenarios have one result. Undo and retry are those of an import in the foreground."""
     mode: str = "Create & Update"
+    kind: str = "import"
     database: str = PLAIN
     workers: int = 1
     records: int = 1200
@@ -86,7 +87,8 @@ class Scenario:
     seed: int = 1
 
     def __str__(self):
-        return (f"{self.mode}, {self.records} records, {self.batch_rows} a batch, "
+        kind = "" if self.kind == "import" else f"{self.kind} of "
+        return (f"{kind}{self.mode}, {self.records} records, {self.batch_rows} a batch, "
                 f"{'one by one' if self.database == TRIGGERED else f'{self.workers} workers'}")
 
 
@@ -105,8 +107,35 @@ def csv_of(scenario):
         else:
             name = f"user{rng.randint(1, CUSTOMERS)}"
         names.append(name)
-        lines.append(record_of(rng, name, number))
+        lines.append(record_of(rng, name, number) if scenario.kind != "retry" or number % 4 == 0
+                     else misspelled(rng, name, number))
     return "\n".join(lines) + "\n"
+
+
+def misspelled(rng, name, number):
+    """A record that is rejected, and mended by amend() unless its line is a multiple of 10."""
+    return (f"{name},buyerr;{rng.choice(CODES[2:])},{rng.choice(('', '', 'auditor'))},{name}@example.net,,"
+            f"Street {number} {'x' * 60},Company {rng.randint(0, 50)}")
+
+
+def amend(session, import_id):
+    session.rows("SELECT customer_import.amend_record($1, line, replace(convert_from(record, 'UTF8'), 'buyerr', 'buyer'))"
+                 "  FROM customer_import.import_issues"
+                 " WHERE import_id = $1 AND code = 'unknown_role' AND issue_number = 1 AND line % 10 <> 0", [import_id])
+
+
+def import_source(session, scenario):
+    """The import that an undo or a retry is of, as its operator. Returns its number."""
+    number = session.value("SELECT import_id FROM customer_import.import_customers($1::text, $2)",
+                           [csv_of(scenario), scenario.mode])
+    if scenario.kind == "retry":
+        amend(session, number)
+    return number
+
+
+# How an undo or a retry is called: its source, and whether in the background.
+REVERSALS = {"undo": "SELECT import_id FROM customer_import.undo_import($1, $2)",
+             "retry": "SELECT import_id FROM customer_import.retry_rejects($1, $2)"}
 
 
 def record_of(rng, name, number):

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from client import Lost, ServerError, Session, wait_until
-from data import OPERATOR, configure, csv_of, reset
+from data import OPERATOR, REVERSALS, configure, csv_of, import_source, reset
 
 SUBMIT = ("SELECT import_id FROM customer_import.import_customers($1::text, $2, background => true,"
           " request_id => $3)")
@@ -76,6 +76,7 @@ class BackgroundImport:
         self.operator = operator
         self.onlooker = Onlooker(scenario.database)
         self.number = None
+        self.source = None  # of an undo or a retry
         self.is_prepared = not prepare
 
     def __enter__(self):
@@ -89,6 +90,9 @@ class BackgroundImport:
         configure(self.scenario.database, batch_rows=self.scenario.batch_rows, workers_per_import=self.scenario.workers)
         with Session(self.scenario.database) as session:
             reset(session, self.scenario.database)
+            if self.scenario.kind != "import":
+                session.rows(f"SET ROLE {self.operator}")
+                self.source = import_source(session, self.scenario)
         self.is_prepared = True
 
     def submit(self, request_id=None):
@@ -97,7 +101,10 @@ class BackgroundImport:
             self.prepare()
         with Session(self.scenario.database) as session:
             session.rows(f"SET ROLE {self.operator}")
-            self.number = session.value(SUBMIT, [self.csv, self.scenario.mode, request_id])
+            if self.scenario.kind == "import":
+                self.number = session.value(SUBMIT, [self.csv, self.scenario.mode, request_id])
+            else:
+                self.number = session.value(REVERSALS[self.scenario.kind], [self.source, True])
 
     def submit_anyway(self, request_id):
         """Submits again and again while the server is being restarted, as a careful client does."""

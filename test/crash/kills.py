@@ -8,6 +8,7 @@ from data import PLAIN, TRIGGERED, Scenario
 from imports import BackgroundImport, call_import_function
 from server import Stopwatch
 
+KINDS = ("import", "undo", "retry")
 MODES = ("Create & Update", "Create Only", "Update Only")
 DECK = ("worker",) * 4 + ("all workers",) * 3 + ("supervisor",) * 2 + ("postmaster",)
 LEAST_BETWEEN_COMMITS = 0.8
@@ -16,7 +17,8 @@ LEAST_BETWEEN_COMMITS = 0.8
 def random_scenario(rng):
     shape = rng.choice(({"workers": 2, "records": 6000, "batch_rows": 10}, {"workers": 1, "records": 5000, "batch_rows": 10},
                         {"database": TRIGGERED, "records": 2000, "batch_rows": 5}))
-    return Scenario(**{"mode": rng.choice(MODES), "database": PLAIN, **shape})
+    kind = rng.choice(os.environ.get("CRASH_KINDS", " ".join(KINDS)).split())
+    return Scenario(**{"mode": rng.choice(MODES), "kind": kind, "database": PLAIN, **shape})
 
 
 def kinds(rng):

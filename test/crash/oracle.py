@@ -3,7 +3,7 @@
 import re
 
 from client import Session
-from data import OPERATOR, TRIGGERED, csv_of, reset
+from data import OPERATOR, REVERSALS, TRIGGERED, import_source, reset
 
 COUNTS = ("records", "created", "updated", "unchanged", "skipped", "rejected", "deleted", "unprocessed")
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?[+-]\d\d")
@@ -18,6 +18,21 @@ SELECT line, issue_number, outcome, code, column_name, value, message, detail, h
 CHANGES = """
 SELECT line, user_name, created, added, removed, before, after
   FROM customer_import.import_changes WHERE import_id = $1 ORDER BY line, user_name, created, added, removed
+"""
+# Of an undo or a retry: what has become of its source.
+SOURCE = """
+SELECT s.state, s.undo_import_id = i.id, regexp_replace(s.message, '\y' || i.id || '\y', 'N', 'g')
+  FROM customer_import.imports AS i JOIN customer_import.imports AS s ON s.id = i.source_import_id WHERE i.id = $1
+"""
+TRIED = """
+SELECT s.line, s.issue_number, s.outcome, s.retried_by = i.id
+  FROM customer_import.imports AS i JOIN customer_import.import_issues AS s ON s.import_id = i.source_import_id
+ WHERE i.id = $1 ORDER BY s.line, s.issue_number
+"""
+IS_AS_BEFORE = """
+SELECT NOT EXISTS (SELECT user_name, email, first_name, last_name, phone, company, active, roles FROM customers
+                   EXCEPT TABLE base)
+   AND (SELECT count(*) FROM customers) = (SELECT count(*) FROM base)
 """
 SEEN = "SELECT operation, user_name, company, roles FROM seen ORDER BY user_name, company, roles, operation"
 # What the table has to be if the change log tells the truth: the last word of the log on each field and code.
@@ -67,6 +82,9 @@ def snapshot(session, database, import_id):
         "issues": apart(session.rows(ISSUES, [import_id])),
         "changes": apart(session.rows(CHANGES, [import_id])),
         "seen": session.rows(SEEN) if database == TRIGGERED else [],
+        "source": [(state, undone, re.sub(r"\d+", "S", message or ""))
+                   for state, undone, message in session.rows(SOURCE, [import_id])],
+        "tried": session.rows(TRIED, [import_id]),
     }
 
 
@@ -81,10 +99,13 @@ class Oracle:
                 session.rows("BEGIN")
                 reset(session, scenario.database)
                 session.rows(f"SET LOCAL ROLE {OPERATOR}")
-                number = session.value("SELECT import_id FROM customer_import.import_customers($1::text, $2)",
-                                       [csv_of(scenario), scenario.mode])
+                number = import_source(session, scenario)
+                if scenario.kind != "import":
+                    number = session.value(REVERSALS[scenario.kind], [number, False])
                 session.rows("RESET ROLE")
                 self.results[scenario] = snapshot(session, scenario.database, number)
+                if scenario.kind == "undo" and session.value(IS_AS_BEFORE) != "t":
+                    raise AssertionError(f"not all was taken back: {scenario}")
                 session.rows("ROLLBACK")
         return self.results[scenario]
 

@@ -3,7 +3,7 @@
 from contextlib import contextmanager
 
 from client import Lost, ServerError, Session, wait_until
-from data import OPERATOR, PLAIN, Scenario, reset
+from data import OPERATOR, PLAIN, TRIGGERED, Scenario, reset
 from imports import BackgroundImport
 from kills import MODES
 
@@ -51,6 +51,20 @@ def kills_at_points(report, suite):
         # Behind the last commit the import has ended: the test might take the point away before it is reached.
         late = last - 1 if point == "batch_committed" else last
         kill_at(suite, f"{point}:kill:{late}", Scenario(mode=MODES[(number + 2) % 3], **ONE))
+
+
+def reversals_at_points(report, suite):
+    """The same of undo and retry."""
+    two = {"workers": 2, "records": 6000, "batch_rows": 100}
+    for kind in ("undo", "retry"):
+        for number, point in enumerate(("claimed", "check", *BATCH_POINTS)):
+            shape = two if number % 3 == 0 else {"database": TRIGGERED, "batch_rows": 20} if number % 3 == 1 else ONE
+            kill_at(suite, f"{point}:kill:0", Scenario(mode=MODES[number % 3], kind=kind, **shape))
+        for number, point in enumerate(BATCH_POINTS):
+            kill_at(suite, f"{point}:kill:4", Scenario(mode=MODES[(number + 1) % 3], kind=kind, **two))
+        last = batches(suite, Scenario(mode="Update Only", kind=kind)) - 1
+        for point in BATCH_POINTS[:-1]:
+            kill_at(suite, f"{point}:kill:{last}", Scenario(mode="Update Only", kind=kind))
 
 
 def supervisor_at_points(report, suite):

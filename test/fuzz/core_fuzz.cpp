@@ -199,8 +199,7 @@ void check_record(const Record& record, const HeaderMap& header, const RoleCatal
         require(!std::binary_search(record.remove_roles.begin(), record.remove_roles.end(), code),
                 "no code is added and removed");
     }
-    require(!record.replaces_roles ||
-                (record.add_roles.empty() && record.remove_roles.empty() && record.lost_roles.empty()),
+    require(!record.replaces_roles || (record.add_roles.empty() && record.remove_roles.empty()),
             "roles are replaced or changed");
     require(record.replaces_roles || record.replace_roles.empty(), "only who replaces roles has such codes");
     check_cells(record, header);

@@ -4,9 +4,10 @@ import os
 import re
 
 from conversations import Attempt, secrets_in
-from harness import ADDRESS, ANN, DATABASE, MAILER, clear, fresh, message, queue_messages, states, wait_until
+from harness import (ADDRESS, ANN, DATABASE, MAILER, Client, clear, fresh, message, queue_messages, run_import, states,
+                     wait_until)
 from mailer import CONNINFO, PASSWORD_VARIABLE, SENDER, run_once, running, scratch, secret_file
-from received import faults
+from received import faults, parse
 from scripted import PASSWORD, USER
 
 
@@ -49,6 +50,38 @@ def test_maildir(report, _):
         queue_messages(1)
         status, log = run_once("--maildir", box)
         report.equal((status, states(admin)), (1, {"sent": 3, "queued": 1}), "a Maildir that cannot be written: later")
+
+
+UNDONE = "userName,addRoles\nundone,buyer\nfaulty,nonsense\n"
+
+
+def test_undo_and_retry(report, _):
+    """The mails of an import, its retry and its undo: each says what it is, and what can be called next."""
+    with fresh(), scratch() as folder, Client(ANN) as session:
+        source = run_import(session, UNDONE)["import_id"]
+        retry = session.value("SELECT import_id FROM customer_import.retry_rejects(%s)", [source])
+        undo = session.value("SELECT import_id FROM customer_import.undo_import(%s)", [source])
+        run_once("--maildir", folder / "box")
+        texts = {}
+        for mail in maildir_mails(folder / "box"):
+            parsed = parse(mail)
+            body = parsed.get_body(("plain",)).get_content()
+            texts[str(parsed["Subject"]).split(" completed")[0]] = body + parsed.get_body(("html",)).get_content()
+            report.equal(faults(mail, ADDRESS, "Undo" not in parsed["Subject"]), [], f"without a defect: {parsed['Subject']}")
+        was_undone = f"Import {source} was undone by import {undo}"
+        report.equal(set(texts), {was_undone, f"Retry of import {source}", f"Undo of import {source}"}, "each is named")
+        report.line(f"undo_import({undo});" in texts[was_undone] and f"undo_import({source})" not in texts[was_undone],
+                    "what was undone meanwhile can be brought back", texts[was_undone])
+        report.line(f"retry_rejects({retry})" in texts[f"Retry of import {source}"], "a retry can be retried")
+        report.line(texts[f"Undo of import {source}"].count(f"undo_import({undo})") == 2
+                    and texts[f"Undo of import {source}"].count(f"Undo of import {source} (import {undo})") == 2,
+                    "an undo can be undone, in text and HTML", texts[f"Undo of import {source}"])
+    with fresh(), scratch() as folder, Client(ANN) as session:
+        source = run_import(session, UNDONE)["import_id"]
+        run_once("--maildir", folder / "box")
+        body = parse(maildir_mails(folder / "box")[0]).get_body(("plain",)).get_content()
+        report.line(f"undo_import({source});" in body and f"retry_rejects({source});" in body,
+                    "an import says how to undo it and how to retry what it rejected", body)
 
 
 def test_default_transport(report, _):

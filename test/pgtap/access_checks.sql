@@ -2,7 +2,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = error;
-SELECT plan(57);
+SELECT plan(60);
 
 -- Before anything that needs it is set up
 SELECT is(customer_import.is_admin(), true, 'a superuser of the database is an administrator');
@@ -72,6 +72,16 @@ SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT public.regress_run('SET LOCAL ROL
           '55000 this transaction acts as operator "cleo" already', 'another gateway cannot act in the same transaction, as the same operator neither');
 
 --
+-- Role codes: which are privileged
+--
+SELECT is(pg_temp.attempt('regress_check_root', NULL, $$SELECT customer_import.add_role_codes('{ADMINISTRATOR,importEdit,nurse}', false)$$,
+                          $$SELECT string_agg(code || ' ' || privileged, ', ' ORDER BY code) FROM customer_import.role_codes WHERE code = ANY ('{administrator,importEdit,nurse}')$$),
+          'ok 1 => administrator true, importEdit true, nurse false', 'built-in codes that are added again stay privileged');
+SELECT is(pg_temp.attempt('regress_check_root', NULL, $$SELECT pg_temp.import(E'userName,addRoles\nzoe,nurse\n', unknown_roles => 'create')$$,
+                          $$SELECT privileged FROM customer_import.role_codes WHERE code = 'nurse'$$),
+          'ok completed updated=1 => false', 'a code that a file makes is not privileged');
+
+--
 -- What a session keeps in memory: whatever changes a row of the tables it comes from, by hand or by functions
 --
 SELECT is(tgtype, 60::int2, format('every INSERT, DELETE, UPDATE and TRUNCATE of %s is announced', tgrelid::regclass))
@@ -106,6 +116,12 @@ SELECT is(pg_temp.attempt('regress_check_ann', NULL, $$SELECT pg_temp.import(E'u
 SELECT is(pg_temp.attempt('regress_check_ann', NULL, $$SELECT pg_temp.import(E'userName,addRoles\nregress_check_ann,buyer\n')$$, $$SELECT roles FROM public.customers WHERE user_name = 'regress_check_ann'$$),
           'ok completed updated=1 => {buyer}', 'also a code of his own');
 SELECT matches(pg_temp.attempt('regress_check_ann', NULL, $$SELECT pg_temp.import(E'userName,removeRoles\nboss,administrator\n')$$), '^ok completed rejected=1 \(role_not_grantable\)$', 'but it may not be taken');
+
+-- A DBA may let names be written in any way
+ALTER TABLE public.customers DROP CONSTRAINT customer_import_user_name;
+INSERT INTO public.customers (user_name) VALUES ('Regress_Check_ANN');
+SELECT is(pg_temp.attempt('regress_check_ann', NULL, $$UPDATE public.customers SET roles = '{approver}' WHERE user_name = 'Regress_Check_ANN'$$),
+          '42501 only administrators may change their own roles [customer_import_grant_ceiling]', 'he is himself in any spelling');
 
 -- Without the guard there is no customers table
 SELECT is(pg_temp.attempt('regress_check_ann', NULL, $$SELECT public.regress_run('SELECT public.regress_meanwhile(''DROP TRIGGER "~customer_import_guard" ON public.customers'')', 'SELECT pg_temp.import(E''userName,addRoles\nzoe,buyer\n'')')$$),

@@ -3,7 +3,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = warning;
-SELECT plan(88);
+SELECT plan(89);
 
 CREATE ROLE regress_shop;      -- the application, owner of its tables
 CREATE ROLE regress_reader;    -- another role of it, with rights that it has given
@@ -120,6 +120,10 @@ SELECT is(pg_temp.attempt('regress_ann', NULL, $$SELECT pg_temp.import(E'userNam
           'ok completed created=2 updated=1 unchanged=1 => Ann {Seller} ann@example.com, New {Seller}, ann {Seller}, boss {administrator,Seller}, regress_ann', 'names are as they are written');
 SELECT is(pg_temp.attempt('regress_ann', NULL, $$SELECT pg_temp.import(E'userName,addRoles\nboss,superuser\nAnn,superuser\nregress_ann,seller\n')$$),
           'ok completed rejected=3 (role_not_grantable, role_not_grantable, role_not_grantable)', 'an import is held below the grant ceiling');
+SET LOCAL customer_import.batch_rows = 200;
+SELECT is(pg_temp.attempt('regress_ann', NULL, $$SELECT pg_temp.import(E'userName,addRoles\n' || string_agg(format('A%s,seller', 1000 + i), E'\n') || E'\nAnn,superuser\nZoe,superuser\n', 'Create Only') FROM generate_series(1, 200) AS i$$),
+          'ok completed created=200 skipped=1 rejected=1 (already_exists, role_not_grantable)', 'Create Only looks for those whom the ceiling would refuse, also without policies');
+RESET customer_import.batch_rows;
 SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT pg_temp.import(E'userName,addRoles\n' || repeat('x', 101) || E',Seller\n' || repeat('x', 321) || ',Seller')$$),
           'ok completed rejected=2 (database_error 22001, invalid_user_name)', 'a name that is too long for its column is rejected');
 

@@ -1,6 +1,6 @@
 -- Every function: volatility, strictness, parallel safety, language, and who may call it.
 BEGIN;
-SELECT plan(210);
+SELECT plan(228);
 
 CREATE ROLE regress_anybody;
 
@@ -28,9 +28,15 @@ INSERT INTO expected VALUES
     ('_read_change_page(bytea)', 'i', true, 's', false),
     ('_decide(bigint,integer,boolean,tid,xid,text[],"any")', 'v', false, 'u', false),
     ('_merged_roles(bigint,integer)', 'v', false, 'u', false),
-    ('import_customers(text,text,text,bigint,text,text,text,boolean,text,boolean)', 'v', false, 'u', false),
-    ('import_customers(bytea,text,text,bigint,text,text,text,boolean,text,boolean)', 'v', false, 'u', false),
-    ('import_customers(oid,text,text,bigint,text,text,text,boolean,text,boolean,boolean)', 'v', false, 'u', false),
+    ('import_customers(text,text,text,boolean,boolean,bigint,text,text,text,boolean,text)', 'v', false, 'u', false),
+    ('import_customers(bytea,text,text,boolean,boolean,bigint,text,text,text,boolean,text)', 'v', false, 'u', false),
+    ('import_customers(oid,text,text,boolean,boolean,bigint,text,text,text,boolean,text,boolean)', 'v', false, 'u', false),
+    ('preview_import(text,text,bigint,text,text,text)', 'v', false, 'u', false),
+    ('preview_import(bytea,text,bigint,text,text,text)', 'v', false, 'u', false),
+    ('preview_import(oid,text,bigint,text,text,text)', 'v', false, 'u', false),
+    ('undo_import(bigint,boolean)', 'v', true, 'u', false),
+    ('retry_rejects(bigint,boolean)', 'v', true, 'u', false),
+    ('amend_record(bigint,bigint,text)', 'v', true, 'u', false),
     ('import_report(bigint)', 's', true, 'r', false),
     ('rejected_csv(bigint)', 's', true, 'u', false),
     ('rejected_csv_bytes(bigint)', 's', true, 'u', false),

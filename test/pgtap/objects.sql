@@ -1,6 +1,6 @@
 -- Every object of the extension: whose it is, what is said about it, what a dump takes along.
 BEGIN;
-SELECT plan(45);
+SELECT plan(47);
 
 CREATE TEMPORARY VIEW members AS
     SELECT d.classid, d.objid, pg_describe_object(d.classid, d.objid, 0) AS name
@@ -60,6 +60,10 @@ SELECT is((SELECT tgenabled FROM pg_trigger WHERE tgname = 'role_codes_changed')
 SELECT col_is_pk('customer_import', 'import_issues', '{import_id,line,issue_number}'::name[], 'an issue is known by its import, line and number');
 SELECT col_is_pk('customer_import', 'import_change_pages', '{import_id,page}'::name[], 'a page of changes by its import and number');
 SELECT col_is_unique('customer_import', 'imports', '{operator,request_id}'::name[], 'a request id is used once by an operator');
+SELECT col_is_pk('customer_import', 'import_slices', '{import_id,slice}'::name[], 'a slice by its import and number');
+SELECT is(pg_get_indexdef('customer_import.imports_open_reversal_key'::regclass),
+          'CREATE UNIQUE INDEX imports_open_reversal_key ON customer_import.imports USING btree (source_import_id) WHERE (finished_at IS NULL)',
+          'one undo or retry of an import at a time');
 SELECT is_empty($$SELECT a.attrelid::regclass, a.attname FROM pg_attribute AS a JOIN relations AS r ON r.oid = a.attrelid
                    WHERE r.relkind = 'r' AND a.attnum > 0 AND a.attname IN ('operator', 'database_role', 'request_id', 'user_name', 'code', 'first_user_name', 'last_user_name')
                      AND a.atttypid = 'text'::regtype AND a.attcollation <> 'pg_catalog."C"'::regcollation

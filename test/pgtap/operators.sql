@@ -2,7 +2,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = error;
-SELECT plan(196);
+SELECT plan(202);
 
 -- What is granted to a role, on objects of the extension, on the customers table and on its schema
 CREATE TEMPORARY VIEW grants AS
@@ -42,9 +42,12 @@ INSERT INTO needed VALUES
     ('view', 'search_customers(text,integer)', 'EXECUTE'), ('view', 'customers_with_roles(text[])', 'EXECUTE'),
     ('admin', 'create_search_indexes()', 'EXECUTE'),
     ('edit', 'customers', 'INSERT'), ('edit', 'customers', 'UPDATE'), ('edit', 'customers', 'DELETE'),
-    ('import', 'import_customers(text,text,text,bigint,text,text,text,boolean,text,boolean)', 'EXECUTE'),
-    ('import', 'import_customers(bytea,text,text,bigint,text,text,text,boolean,text,boolean)', 'EXECUTE'),
-    ('import', 'import_customers(oid,text,text,bigint,text,text,text,boolean,text,boolean,boolean)', 'EXECUTE'),
+    ('import', 'import_customers(text,text,text,boolean,boolean,bigint,text,text,text,boolean,text)', 'EXECUTE'),
+    ('import', 'import_customers(bytea,text,text,boolean,boolean,bigint,text,text,text,boolean,text)', 'EXECUTE'),
+    ('import', 'import_customers(oid,text,text,boolean,boolean,bigint,text,text,text,boolean,text,boolean)', 'EXECUTE'),
+    ('import', 'preview_import(text,text,bigint,text,text,text)', 'EXECUTE'), ('import', 'preview_import(bytea,text,bigint,text,text,text)', 'EXECUTE'),
+    ('import', 'preview_import(oid,text,bigint,text,text,text)', 'EXECUTE'), ('import', 'undo_import(bigint,boolean)', 'EXECUTE'),
+    ('import', 'retry_rejects(bigint,boolean)', 'EXECUTE'), ('import', 'amend_record(bigint,bigint,text)', 'EXECUTE'),
     ('import', '_decide(bigint,integer,boolean,tid,xid,text[],"any")', 'EXECUTE'), ('import', '_merged_roles(bigint,integer)', 'EXECUTE'),
     ('history', 'imports', 'SELECT'), ('history', 'import_issues', 'SELECT'), ('history', 'import_change_pages', 'SELECT'),
     ('history', 'import_changes', 'SELECT'), ('history', '_read_change_page(bytea)', 'EXECUTE'), ('history', 'import_report(bigint)', 'EXECUTE'),
@@ -181,6 +184,28 @@ SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.det
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.detach_customers_table(); PERFORM customer_import.create_customers_table('regress_shop.customers');
               PERFORM customer_import.detach_customers_table(); END $do$ $$, $$SELECT count(*) FROM grants WHERE role LIKE 'regress%' AND object LIKE '%shop%' AND NOT role = current_user$$),
           'ok 0 => 0', 'and with detaching');
+-- What is still needed is left alone: the DBA may have made more of it
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN GRANT SELECT ON public.customers TO regress_op_10 WITH GRANT OPTION; PERFORM customer_import.alter_operator('regress_op_10', email => 'ten@example.com'); END $do$ $$,
+                          $$SELECT is_grantable FROM grants WHERE role = 'regress_op_10' AND object = 'customers' AND privilege = 'SELECT'$$), 'ok 0 => true', 'what is still needed is not revoked');
+-- Of a role that is gone nothing stays recorded: a role of that name that comes later keeps what the DBA grants it
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN CREATE ROLE regress_op_late; PERFORM customer_import.add_operator('regress_op_late', roles => '{customerView}');
+              DROP OWNED BY regress_op_late; DROP ROLE regress_op_late; PERFORM customer_import.remove_operator('regress_op_late'); CREATE ROLE regress_op_late;
+              GRANT SELECT ON public.customers TO regress_op_late; PERFORM customer_import.add_operator('regress_op_late'); END $do$ $$,
+                          $$SELECT string_agg(privilege, ', ') FROM grants WHERE role = 'regress_op_late' AND object = 'customers'$$),
+          'ok 0 => SELECT', 'what was granted to a role that is gone is not taken from the next of that name');
+SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.detach_customers_table()$$, $$SELECT count(*) FROM customer_import.granted_privileges WHERE object LIKE '%customers table'$$),
+          'ok  => 0', 'nothing that was revoked with detaching stays recorded');
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN DROP TABLE public.customers; ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO regress_op_10; PERFORM customer_import.create_customers_table();
+              PERFORM customer_import.alter_operator('regress_op_10', active => false); END $do$ $$, $$SELECT string_agg(privilege, ', ') FROM grants WHERE role = 'regress_op_10' AND object = 'customers'$$),
+          'ok 0 => SELECT', 'what was granted on a table that is gone is not taken from who has it on the next by itself');
+-- The owner of the table, where the schema is another's
+SELECT is(pg_temp.attempt(NULL, NULL, format($$DO $do$BEGIN PERFORM customer_import.detach_customers_table(); PERFORM customer_import.create_customers_table('regress_shop.customers');
+              ALTER TABLE regress_shop.customers OWNER TO regress_op_1; GRANT USAGE ON SCHEMA regress_shop TO regress_op_1%s; CREATE ROLE regress_op_late;
+              PERFORM customer_import.add_operator('regress_op_late', roles => '{customerView}'); END $do$ $$, grant_option),
+                          $$SELECT COALESCE((SELECT string_agg(a.privilege_type || ' by ' || a.grantor::regrole, ', ') FROM pg_namespace, aclexplode(nspacl) AS a WHERE nspname = 'regress_shop' AND a.grantee = 'regress_op_late'::regrole), 'nothing')
+                                || ', ' || count(*) || ' recorded' FROM customer_import.granted_privileges WHERE role = 'regress_op_late' AND object LIKE 'schema%'$$), expected, name)
+  FROM (VALUES (1, ' WITH GRANT OPTION', 'ok 0 => USAGE by regress_op_1, 1 recorded', 'who owns the table opens the schema, where he may'),
+               (2, '', 'ok 0 => nothing, 0 recorded', 'and where he may not, it stays closed')) AS t (number, grant_option, expected, name) ORDER BY number;
 
 --
 -- Who may, and what is wrong

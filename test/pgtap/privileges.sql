@@ -1,6 +1,6 @@
 -- What a role may do that nobody has granted anything: compute with role sets and user names, and nothing else.
 BEGIN;
-SELECT plan(99);
+SELECT plan(107);
 
 DO $$
 BEGIN
@@ -64,6 +64,10 @@ SELECT throws_ok($$SELECT customer_import.remove_role_codes('{buyer}')$$, '42501
 SELECT throws_ok($$SELECT customer_import.import_report(1)$$, '42501', 'permission denied for function import_report');
 SELECT throws_ok($$SELECT customer_import.rejected_csv(1)$$, '42501', 'permission denied for function rejected_csv');
 SELECT throws_ok($$SELECT customer_import.rejected_csv_bytes(1)$$, '42501', 'permission denied for function rejected_csv_bytes');
+SELECT throws_ok($$SELECT * FROM customer_import.preview_import('userName,addRoles', 'Create Only')$$, '42501', 'permission denied for function preview_import');
+SELECT throws_ok($$SELECT customer_import.undo_import(1)$$, '42501', 'permission denied for function undo_import');
+SELECT throws_ok($$SELECT customer_import.retry_rejects(1)$$, '42501', 'permission denied for function retry_rejects');
+SELECT throws_ok($$SELECT customer_import.amend_record(1, 2, '')$$, '42501', 'permission denied for function amend_record');
 SELECT throws_ok($$SELECT customer_import.import_template()$$, '42501', 'permission denied for function import_template');
 SELECT throws_ok($$SELECT customer_import._read_change_page('')$$, '42501', 'permission denied for function _read_change_page');
 SELECT throws_ok($$SELECT customer_import._decide(1, 0, false, '(0,1)', '1'::xid, '{}', 1)$$, '42501', 'permission denied for function _decide');
@@ -114,6 +118,10 @@ SELECT throws_ok($$SELECT customer_import.customer_roles('ann')$$, '42501', 'per
 SELECT throws_ok($$SELECT customer_import.search_customers('ann')$$, '42501', 'permission denied to search customers');
 SELECT throws_ok($$SELECT customer_import.customers_with_roles('{buyer}')$$, '42501', 'permission denied to search customers');
 SELECT throws_ok('SELECT customer_import.create_search_indexes()', '42501', 'permission denied to create search indexes');
+SELECT throws_ok($$SELECT * FROM customer_import.preview_import('userName,addRoles', 'Create Only')$$, '42501', 'permission denied to import customers');
+SELECT throws_ok($$SELECT customer_import.undo_import(1)$$, '42501', 'permission denied to undo imports');
+SELECT throws_ok($$SELECT customer_import.retry_rejects(1)$$, '42501', 'permission denied to retry rejected records');
+SELECT throws_ok($$SELECT customer_import.amend_record(1, 2, '')$$, '42501', 'permission denied to amend records');
 -- The customers are behind forced row security without a policy
 SELECT is_empty('TABLE public.customers', 'with all rights on the table he sees no customer');
 SELECT throws_ok($$INSERT INTO public.customers (user_name) VALUES ('cleo')$$, '42501', 'new row violates row-level security policy for table "customers"');

@@ -53,8 +53,8 @@ BEGIN
             PERFORM customer_import.add_operator(person.who, roles => person.roles);
         END IF;
         -- An import of his own: a copy of the pattern
-        INSERT INTO customer_import.imports (operator, database_role, mode, state, header, delimiter, encoding)
-            SELECT person.who, person.who, mode, state, header, delimiter, encoding
+        INSERT INTO customer_import.imports (operator, database_role, mode, state, header, delimiter, encoding, finished_at)
+            SELECT person.who, person.who, mode, state, header, delimiter, encoding, finished_at
               FROM customer_import.imports WHERE file_name = 'pattern'
             RETURNING id INTO person.own;
         UPDATE people SET own = person.own WHERE who = person.who;
@@ -113,6 +113,18 @@ INSERT INTO actions (name, needs, object, statement, allowed, refused, weaker, h
     ('status of his import', 'history', 'view import_status', $$SELECT count(*) FROM customer_import.import_status WHERE id = {own}$$, 'ok 1', 'ok 0', NULL, NULL),
     ('status of the import of another', 'admin', 'view import_status', $$SELECT count(*) FROM customer_import.import_status WHERE id = {other}$$, 'ok 1', 'ok 0', 'history', 'ok 0'),
     ('import in the background', 'import', 'function import_customers', $$SELECT state FROM customer_import.import_customers(E'userName,addRoles\ndora,buyer\n', 'Create & Update', background => true)$$, 'ok queued', '42501 permission denied to import customers', NULL, NULL),
+    ('preview a text', 'import', 'function preview_import', $$SELECT string_agg(outcome, ' ') FROM customer_import.preview_import(E'userName,addRoles\ndora,buyer\n', 'Create & Update')$$, 'ok created', '42501 permission denied to import customers', NULL, NULL),
+    ('preview bytes', 'import', 'function preview_import', $$SELECT string_agg(outcome, ' ') FROM customer_import.preview_import('userName,addRoles\012bob,buyer\012'::bytea, 'Update Only')$$, 'ok updated', '42501 permission denied to import customers', NULL, NULL),
+    ('preview a large object', 'import', 'function preview_import', $$SELECT string_agg(outcome, ' ') FROM customer_import.preview_import({file}::oid, 'Create Only')$$, 'ok created', '42501 permission denied to import customers', NULL, NULL),
+    ('preview a file that creates role codes', 'admin', 'function preview_import', $$SELECT string_agg(outcome, ' ') FROM customer_import.preview_import(E'userName,addRoles\nbob,matrix\n', 'Update Only', unknown_roles => 'create')$$, 'ok updated', '42501 permission denied to', 'import', '42501 permission denied to'),
+    ('dry run', 'import', 'function import_customers', $$SELECT state || ' ' || created FROM customer_import.import_customers(E'userName,addRoles\ndora,buyer\n', 'Create & Update', dry_run => true)$$, 'ok completed 1', '42501 permission denied to import customers', NULL, NULL),
+    ('undo his import', 'import', 'function undo_import', $$SELECT state || ' ' || deleted FROM customer_import.undo_import({own})$$, 'ok completed 1', '42501 permission denied to undo imports', NULL, NULL),
+    ('undo the import of another', 'admin', 'function undo_import', $$SELECT state || ' ' || deleted FROM customer_import.undo_import({other})$$, 'ok completed 1', '42501 permission denied to undo imports', 'import', '42704 import {other} does not exist'),
+    ('undo in the background', 'import', 'function undo_import', $$SELECT state FROM customer_import.undo_import({own}, background => true)$$, 'ok queued', '42501 permission denied to undo imports', NULL, NULL),
+    ('retry his rejected records', 'import', 'function retry_rejects', $$SELECT state || ' ' || rejected FROM customer_import.retry_rejects({own})$$, 'ok completed 1', '42501 permission denied to retry rejected records', NULL, NULL),
+    ('retry rejected records of another', 'admin', 'function retry_rejects', $$SELECT state || ' ' || rejected FROM customer_import.retry_rejects({other})$$, 'ok completed 1', '42501 permission denied to retry rejected records', 'import', '42704 import {other} does not exist'),
+    ('amend his record', 'import', 'function amend_record', $$SELECT customer_import.amend_record({own}, 3, 'bob,buyer')$$, 'ok ', '42501 permission denied to amend records', NULL, NULL),
+    ('amend a record of another', 'admin', 'function amend_record', $$SELECT customer_import.amend_record({other}, 3, 'bob,buyer')$$, 'ok ', '42501 permission denied to amend records', 'import', '42704 import {other} does not exist'),
     ('purge', 'admin', 'function purge_imports', $$SELECT customer_import.purge_imports('100 years')$$, 'ok 0', '42501 permission denied to purge imports', NULL, NULL),
     ('rejected bytes of another', 'admin', 'function rejected_csv_bytes', $$SELECT position('byer' IN customer_import.rejected_csv_bytes({other})) > 0$$, 'ok true', '42501 permission denied to view imports', 'history', '42704 import {other} does not exist'),
     ('add a role code', 'admin', 'function add_role_codes', $$SELECT customer_import.add_role_codes('{matrix}')$$, 'ok 1', '42501 permission denied to change role codes', NULL, NULL),
@@ -174,7 +186,7 @@ CREATE TEMPORARY VIEW state AS
         (SELECT jsonb_agg(o ORDER BY name) FROM customer_import.operators AS o),
         (SELECT jsonb_agg(g ORDER BY name) FROM customer_import.gateways AS g),
         (SELECT jsonb_agg(i ORDER BY id) FROM customer_import.imports AS i),
-        (SELECT count(*) FROM customer_import.import_issues), (SELECT count(*) FROM customer_import.import_change_pages)) AS now;
+        (SELECT jsonb_agg(s ORDER BY import_id, line, issue_number) FROM customer_import.import_issues AS s), (SELECT count(*) FROM customer_import.import_change_pages)) AS now;
 CREATE TEMPORARY TABLE state_before AS TABLE state;
 
 UPDATE attempts SET outcome = pg_temp.attempt(role_name, acts_as, statement) WHERE way <> 'granted all by hand';

@@ -98,7 +98,7 @@ TEST(ChangeHistory, NamesTheNewestImportThatGaveTheRole) {
     story.import(1, adds({"buyer", "viewer"})).import(2, removes({"buyer"})).import(3, adds({"buyer"}));
     EXPECT_EQ(story.origin("buyer"), 3);
     EXPECT_EQ(story.origin("viewer"), 1);
-    EXPECT_EQ(story.origin("Buyer"), std::nullopt);
+    EXPECT_EQ(story.origin("approver"), std::nullopt);
 }
 
 TEST(ChangeHistory, DoesNotKnowWhoGaveByHandWhatAnImportHadTaken) {
@@ -215,6 +215,20 @@ TEST(ChangeHistory, UndoneCreationAndItsReturn) {
     EXPECT_TRUE(story.history().counts(0, Key::field("email")));
     EXPECT_EQ(story.origin("buyer"), 1);
     EXPECT_FALSE(story.superseded(Key::existence(), 1));
+}
+
+TEST(ChangeHistory, TakesCodeForTheSameWhateverItsCase) {
+    Story story;
+    Change respells = adds({"BUYER"});
+    respells.removed = {"buyer"};
+    story.import(1, adds({"buyer"})).import(2, respells);
+    EXPECT_EQ(story.origin("BUYER"), 1);
+    EXPECT_EQ(story.origin("buyer"), 1);
+    EXPECT_FALSE(story.superseded(Key::role("buyer"), 1));
+    EXPECT_FALSE(story.history().counts(1, Key::role("BUYER")));
+    story.import(3, removes({"Buyer"}));
+    EXPECT_EQ(story.origin("BUYER"), std::nullopt);
+    EXPECT_TRUE(story.superseded(Key::role("buyer"), 1));
 }
 
 // Against the plainest model: the roles a customer has if one takes, for each role, the last decision that is left after

@@ -130,6 +130,105 @@ TEST(MailerWording, EveryStateSaysWhatToDoNext) {
     EXPECT_EQ(steps[1].text, "12 records are left out.");
 }
 
+// The report of an undo or a retry of import 7.
+MailReport reversal(const char* mode, const char* state, const char* message, std::int64_t updated, std::int64_t skipped) {
+    MailReport report = ended(state, message, updated, 0);
+    report.mode = mode;
+    report.source_import_id = 7;
+    report.operator_name = "ann";
+    report.file_bytes = 1000;
+    report.counts.skipped = skipped;
+    report.counts.records += skipped;
+    return report;
+}
+
+std::string all_of(const std::vector<Step>& steps) {
+    std::string text;
+    for (const Step& step : steps) text += step.text + "|" + step.code + "\n";
+    return text;
+}
+
+TEST(MailerReport, ReadsHowToUndoAndRetry) {
+    std::string json(kReport);
+    EXPECT_EQ(report_of(json).undo, "");
+    EXPECT_EQ(report_of(json).source_import_id, 0);
+    json.insert(1, R"("source_import_id": 3, "undo_import_id": null, "undo": "SELECT 1;", "retry": null, )");
+    const MailReport report = report_of(json);
+    EXPECT_EQ(report.source_import_id, 3);
+    EXPECT_EQ(report.undo, "SELECT 1;");
+    EXPECT_EQ(report.retry, "");
+}
+
+TEST(MailerWording, SaysHowToUndoAndRetry) {
+    MailReport report = report_of(kReport);
+    EXPECT_FALSE(contains(all_of(next_steps(report, "", "")), "undo"));
+    report.undo = "SELECT * FROM customer_import.undo_import(7);";
+    report.retry = "SELECT * FROM customer_import.retry_rejects(7);";
+    for (const char* attachment : {"", "roles.csv"}) {
+        const std::string steps = all_of(next_steps(report, attachment, ""));
+        EXPECT_TRUE(contains(steps, "To take it back, undo it:|SELECT * FROM customer_import.undo_import(7);")) << steps;
+        EXPECT_TRUE(contains(steps, "Retry all of them once that is put right:|SELECT * FROM customer_import.retry_rejects(7);"));
+    }
+    EXPECT_TRUE(contains(render_plain_text(report, "", ""), "       SELECT * FROM customer_import.undo_import(7);\n"));
+    EXPECT_TRUE(contains(render_html(report, "", ""), "<pre>SELECT * FROM customer_import.retry_rejects(7);</pre>"));
+    report.state = "canceled";
+    const std::string steps = all_of(next_steps(report, "", ""));
+    EXPECT_TRUE(contains(steps, "To take back what was applied, undo it:|SELECT * FROM customer_import.undo_import(7);"));
+    EXPECT_FALSE(contains(steps, "retry_rejects")) << "the file is to be imported again";
+}
+
+// Its mail is written when it is sent: it may have been undone by then.
+TEST(MailerWording, KnowsWhatIsUndone) {
+    MailReport report = ended("undone", "Import 8 was undone by import 9. To bring it back: SELECT * FROM customer_import.undo_import(9)", 5, 0);
+    report.undo_import_id = 9;
+    EXPECT_EQ(subject(report), "Import 8 was undone by import 9");
+    EXPECT_EQ(headline(report), "Undone by import 9");
+    EXPECT_EQ(tone(report), Tone::attention);
+    const std::string steps = all_of(next_steps(report, "", ""));
+    EXPECT_TRUE(contains(steps, "undo the undo:|SELECT * FROM customer_import.undo_import(9);")) << steps;
+    EXPECT_FALSE(contains(steps, "import the file")) << steps;
+    EXPECT_FALSE(contains(lead(report), "SELECT"));
+    report.undo = "SELECT * FROM customer_import.undo_import(8);";
+    EXPECT_TRUE(contains(all_of(next_steps(report, "", "")), "Undo the rest:|SELECT * FROM customer_import.undo_import(8);"));
+}
+
+TEST(MailerWording, NamesUndoAndRetry) {
+    MailReport undo = reversal("undo", "completed", "Import 8 completed: 5 updated. See every change: SELECT 1", 5, 0);
+    EXPECT_EQ(import_name(undo), "Undo of import 7");
+    EXPECT_EQ(full_name(undo), "Undo of import 7 (import 8)");
+    EXPECT_EQ(subject(undo), "Undo of import 7 completed: 5 updated");
+    EXPECT_EQ(headline(undo), "Completed, everything was taken back");
+    EXPECT_EQ(lead(undo), "5 changes of import 7 looked at, none stays.");
+    EXPECT_EQ(tone(undo), Tone::good);
+    EXPECT_EQ(facts(undo)[0].value, "Undo of import 7");
+    EXPECT_EQ(facts(undo)[2].name, "Undone by");
+    undo.undo = "SELECT * FROM customer_import.undo_import(8);";
+    EXPECT_TRUE(contains(all_of(next_steps(undo, "", "")), "what it has taken back, undo it:|SELECT * FROM customer_import.undo_import(8);"));
+    EXPECT_TRUE(contains(render_plain_text(undo, "", ""), "Undo of import 7 (import 8)\n"));
+    EXPECT_TRUE(contains(render_html(undo, "", ""), "Undo of import 7 (import 8)"));
+
+    undo = reversal("undo", "completed", "Import 8 completed: 4 updated, 1 skipped. See why: SELECT 1", 4, 1);
+    EXPECT_EQ(headline(undo), "Completed, but 1 change stays");
+    EXPECT_EQ(tone(undo), Tone::attention);
+    std::string steps = all_of(next_steps(undo, "", ""));
+    EXPECT_TRUE(contains(steps, "undo the rest:|SELECT * FROM customer_import.undo_import(7);")) << steps;
+    EXPECT_FALSE(contains(steps, "your file")) << steps;
+    for (const char* state : {"failed", "denied", "canceled"}) {
+        steps = all_of(next_steps(reversal("undo", state, "m", 0, 0), "", ""));
+        EXPECT_TRUE(contains(steps, "undo the rest:|SELECT * FROM customer_import.undo_import(7);")) << steps;
+        EXPECT_FALSE(contains(steps, "mport the file")) << steps;
+    }
+
+    const MailReport retry = reversal("retry", "completed", "Import 8 completed: 5 updated. See every change: SELECT 1", 5, 2);
+    EXPECT_EQ(subject(retry), "Retry of import 7 completed: 5 updated");
+    EXPECT_TRUE(contains(lead(retry), "a later import has changed the same"));
+    EXPECT_EQ(facts(retry)[2].name, "Retried by");
+    EXPECT_TRUE(contains(all_of(next_steps(reversal("retry", "canceled", "m", 1, 0), "", "")),
+                         "retry the rest:|SELECT * FROM customer_import.retry_rejects(7);"));
+    EXPECT_EQ(import_name(report_of(kReport)), "Import 7");
+    EXPECT_EQ(full_name(report_of(kReport)), "Import 7");
+}
+
 TEST(MailerHtml, EscapesValuesAndHoldsNothingRemote) {
     const std::string html = render_html(report_of(kReport), "roles-import-7-rejected.csv", "");
     EXPECT_TRUE(contains(html, "&lt;byer&gt;"));

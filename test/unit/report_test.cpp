@@ -132,7 +132,7 @@ TEST(StoppedMessage, SaysWhatToDoWhenNothingWasApplied) {
 TEST(Counts, SumUpWhatHasAnOutcome) {
     const Counts counts{.records = 9, .created = 1, .updated = 1, .unchanged = 1, .skipped = 1, .rejected = 1,
                         .deleted = 3, .unprocessed = 4};
-    EXPECT_EQ(counts.sum(), 5);
+    EXPECT_EQ(counts.sum(), 8);
 }
 
 TEST(Remark, StandsBeforeWhatToDoNext) {

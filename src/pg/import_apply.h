@@ -1,0 +1,99 @@
+// What an import does with a batch: one statement finds the customers and updates those that change, one creates the
+// others. What becomes of a single record is decided in batch_decide.cpp.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "core/import_mode.h"
+#include "pg/batch_apply.h"
+
+namespace customer_import::pg {
+
+class ImportApplier : public BatchApplier {
+public:
+    // As BatchApplier; `header` says which columns the records write.
+    ImportApplier(const Target& target, const HeaderMap& header, ImportMode mode, const RoleCatalogue& catalogue,
+                  std::int64_t records, ApplyState& state, MemoryContext context)
+        : BatchApplier(target, header, catalogue, records, state, context), mode_(mode) {}
+
+    std::optional<std::string> apply(const Batch& batch, const GrantCeiling* ceiling) override {
+        met_unknown_ = false;
+        return BatchApplier::apply(batch, ceiling);
+    }
+
+    bool decide(std::uint32_t index, const CustomerRow& customer) override;
+    const ArrayType* merged_roles(std::uint32_t index) const override { return decisions_.at(index).roles; }
+
+protected:
+    // Whether what others did to the customer is known. Where it is not, his records are left alone and met_unknown() is
+    // true after apply(), which has to be rolled back then.
+    virtual bool knows(const CustomerRow&) const { return true; }
+    bool met_unknown() const { return met_unknown_; }
+
+private:
+    // A record to be applied; and what went wrong at the attempt before, with which version of its customer.
+    struct Attempt {
+        enum class Miss : std::uint8_t {
+            none,
+            unwritten,  // the statement came to write him, and did not
+            unfound,    // the statement did not come upon him, but he can be seen
+        };
+        std::uint32_t record = 0;
+        Miss miss = Miss::none;
+        ItemPointerData tid{};
+        TransactionId xmin = InvalidTransactionId;
+    };
+
+    // What decide() came to.
+    struct Decision {
+        enum class State : std::uint8_t { not_found, settled, changed };
+        State state = State::not_found;  // settled: its result is set
+        ItemPointerData tid{};
+        TransactionId xmin = InvalidTransactionId;
+        const ArrayType* roles = nullptr;
+        Change change;
+        std::vector<std::string_view> held;                   // of a row that may be rewritten: its roles before
+        std::vector<std::optional<std::string_view>> before;  // and its values
+    };
+
+    void apply_records(Indexes records) override;
+    bool wants_another_try(const PgError& error) override;
+    void start_attempt(std::vector<Attempt> attempts);
+    std::vector<Attempt> finish_updates();
+    void create_missing(std::vector<Attempt>& again);
+    void create();
+    void create_unless_exists(std::vector<Attempt>& again);
+    void settle_missing(std::vector<Attempt>& again);
+    std::vector<Attempt> look_again(std::vector<Attempt> missing, std::vector<Attempt>& again);
+
+    static bool same_version(const Attempt& attempt, const ItemPointerData& tid, TransactionId xmin);
+    bool take_lost_roles(const Attempt& attempt);
+    void take_respelled(std::span<const std::string_view> codes);
+    bool refuse_lost_roles(const Attempt& attempt);
+    bool refuse_new_customer(const Attempt& attempt);
+    void refuse_breach(const Attempt& attempt, const GrantCeiling::Breach& breach);
+    bool decide_roles(const Record& record, Decision& decision);
+    bool decide_values(std::uint32_t index, const CustomerRow& customer, Change& change);
+    void keep_before(const CustomerRow& customer, Decision& decision);
+    void merge_new_roles(const Record& record);
+    void log_update(std::uint32_t index, const CustomerRow* after);
+    void log_create(std::uint32_t index, const CustomerRow* after);
+    using BatchApplier::record;
+    const Record& record(const Attempt& attempt) const { return record(attempt.record); }
+    using BatchApplier::set_result;
+    void set_result(const Attempt& attempt, Outcome outcome, std::vector<Issue> issues = {});
+
+    const ImportMode mode_;
+    bool met_unknown_ = false;
+
+    // Of the statements that are running.
+    std::vector<Attempt> attempts_;
+    std::vector<Decision> decisions_;  // parallel to attempts_
+    std::vector<std::string_view> held_, lost_, kept_, merged_;
+};
+
+}  // namespace customer_import::pg

@@ -1,0 +1,75 @@
+#include "pg/import_arguments.h"
+
+#include <cstring>
+
+#include "core/text.h"
+#include "pg/arguments.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+bool is_given(FunctionCallInfo fcinfo, int place) { return place > 0 && !PG_ARGISNULL(place); }
+
+std::optional<std::string> text_at(FunctionCallInfo fcinfo, int place) {
+    return place > 0 ? optional_text(fcinfo, place) : std::nullopt;
+}
+
+[[noreturn]] void refuse_argument(std::string message, std::string hint = {}) {
+    throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, std::move(message), {}, std::move(hint));
+}
+
+ImportMode read_mode(FunctionCallInfo fcinfo) {
+    const std::string text = optional_text(fcinfo, 1).value_or("");
+    std::optional<ImportMode> mode = parse_import_mode(text);
+    if (!mode) {
+        refuse_argument("invalid import mode " + quoted(text),
+                        "Use 'Create & Update', 'Create Only' or 'Update Only'.");
+    }
+    return *mode;
+}
+
+}  // namespace
+
+ImportRequest read_request(FunctionCallInfo fcinfo, const ArgumentPlaces& places, bool is_text) {
+    if (PG_ARGISNULL(0)) {
+        throw ImportError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "the CSV to import is NULL");
+    }
+    ImportRequest request;
+    request.mode = read_mode(fcinfo);
+    request.file_name = text_at(fcinfo, places.file_name);
+    if (is_given(fcinfo, places.reject_limit)) {
+        request.reject_limit = PG_GETARG_INT64(places.reject_limit);
+        if (*request.reject_limit < 0) {
+            refuse_argument("the reject limit is negative", "Give 0 to fail at the first rejected record.");
+        }
+    }
+    if (std::optional<std::string> delimiter = text_at(fcinfo, places.delimiter)) {
+        if (delimiter->size() != 1 || std::strchr(",;\t|", delimiter->front()) == nullptr) {
+            refuse_argument("invalid delimiter " + quoted(*delimiter),
+                            "Use a comma, a semicolon, a tab or \"|\".");
+        }
+        request.delimiter = delimiter->front();
+    }
+    if (std::optional<std::string> encoding = text_at(fcinfo, places.encoding)) {
+        if (is_text) {
+            refuse_argument("an encoding cannot be given for a file passed as text",
+                            "Text has the encoding of the database already. Pass the file as bytea or large object.");
+        }
+        request.encoding = FileEncoding(*encoding);
+    }
+    const std::string unknown_roles = text_at(fcinfo, places.unknown_roles).value_or("reject");
+    if (unknown_roles != "reject" && unknown_roles != "create") {
+        refuse_argument("invalid value " + quoted(unknown_roles) + " of unknown_roles",
+                        "Use 'reject' or 'create'.");
+    }
+    request.create_unknown_roles = unknown_roles == "create";
+    request.is_dry_run = is_given(fcinfo, places.dry_run) && PG_GETARG_BOOL(places.dry_run);
+    request.send_report = !is_given(fcinfo, places.send_report) || PG_GETARG_BOOL(places.send_report);
+    if (!request.is_dry_run) {  // it leaves nothing that could be found again
+        request.request_id = text_at(fcinfo, places.request_id);
+    }
+    return request;
+}
+
+}  // namespace customer_import::pg

@@ -1,0 +1,316 @@
+#include "pg/undo_apply.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "pg/change_reader.h"
+#include "pg/references.h"
+#include "pg/statement.h"
+#include "pg/undo_supply.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+using Key = ChangeHistory::Key;
+
+// When the first batch of an import was applied, in microseconds since 2000.
+std::int64_t first_applied(std::int64_t import_id) {
+    OwnerScope owner;
+    const Row row = query("SELECT (extract(epoch FROM min(applied_at) - '2000-01-01 UTC') * 1000000)::bigint"
+                          "  FROM customer_import.import_change_pages WHERE import_id = $1",
+                          {parameter(import_id)}).front();
+    return row[0] ? std::stoll(*row[0]) : 0;
+}
+
+}  // namespace
+
+UndoApplier::UndoApplier(std::int64_t source_import_id, std::int64_t undo_import_id, const Target& target,
+                         const HeaderMap& header, const RoleCatalogue& catalogue, std::int64_t records, ApplyState& state,
+                         MemoryContext context)
+    : BatchApplier(target, header, catalogue, records, state, context),
+      source_import_id_(source_import_id),
+      undo_import_id_(undo_import_id),
+      source_began_(first_applied(source_import_id)),
+      no_cells_(statements_.cell_columns().size()) {
+    statements_.take_written_cells();
+}
+
+std::optional<std::string> UndoApplier::apply(const Batch& batch, const GrantCeiling* ceiling) {
+    sources_.clear();
+    records_of_.clear();
+    for (const Record& record : batch.records()) {
+        sources_.push_back(undo_change(record));
+        ++records_of_[std::string(record.user_name)];
+    }
+    batch_ = &batch;
+    read_histories();
+    return BatchApplier::apply(batch, ceiling);
+}
+
+// Reads what the source and those after it did to the customers of the batch.
+void UndoApplier::read_histories() {
+    histories_.clear();
+    moment_.take();
+    if (batch_->size() == 0) {
+        return;
+    }
+    const auto [first, last] = std::minmax_element(batch_->records().begin(), batch_->records().end(),
+                                                   [](const Record& a, const Record& b) { return a.user_name < b.user_name; });
+    ContextScope scope(batch_context_);
+    read_changes(
+        first->user_name, last->user_name, source_began_,
+        [&](std::string_view user_name) { return records_of_.find(user_name) != records_of_.end(); },
+        [&](const LoggedChange& logged) {
+            auto place = histories_.find(logged.change.user_name);
+            if (place == histories_.end()) {
+                place = histories_.emplace(logged.change.user_name, ChangeHistory()).first;
+            }
+            place->second.add(logged.import_id, logged.source, logged.change.line, logged.change, logged.applied_at);
+        });
+}
+
+// Another import may have changed a customer between the reading and the lock, and what it did counts.
+void UndoApplier::read_newer_histories(const CustomerRow* locked, std::size_t count) {
+    if (std::any_of(locked, locked + count,
+                    [&](const CustomerRow& row) { return row.found && !moment_.has_seen(row.xmin); })) {
+        read_histories();
+    }
+}
+
+// Finds the source's change in the history of its customer. What this batch has taken back of other records of his is not
+// in the log yet: it is put behind a copy, in `extended`.
+UndoApplier::Place UndoApplier::find_place(std::uint32_t number, ChangeHistory& extended) const {
+    const Record& record = this->record(number);
+    const auto found = histories_.find(record.user_name);
+    const ChangeHistory* history = found == histories_.end() ? nullptr : &found->second;
+    if (history != nullptr && records_of_.find(record.user_name)->second > 1) {
+        extended = *history;
+        for (const Change& change : changes_) {
+            if (change.user_name == record.user_name) {
+                extended.add(undo_import_id_, source_import_id_, change.line, change, 0);
+            }
+        }
+        history = &extended;
+    }
+    if (history != nullptr) {
+        const auto entries = history->entries();
+        for (std::size_t entry = entries.size(); entry-- > 0;) {
+            if (entries[entry].import_id == source_import_id_ && entries[entry].line == record.line) {
+                return {history, entry};
+            }
+        }
+    }
+    throw ImportError(ERRCODE_DATA_CORRUPTED, "a change is missing in the change log");
+}
+
+bool UndoApplier::counts(const Place& place, const Key& key) const { return place.history->counts(place.entry, key); }
+
+bool UndoApplier::is_superseded(const Place& place, const Key& key) const {
+    const ChangeHistory::Entry* entries = place.history->entries().data();
+    return place.history->is_superseded(
+        key, [&](const ChangeHistory::Entry& entry) { return &entry > entries + place.entry; });
+}
+
+bool UndoApplier::decide(std::uint32_t index, const CustomerRow& customer) {
+    const Plan& plan = plans_.at(index);
+    return plan.xmin == customer.xmin && std::memcmp(&plan.tid, &customer.tid, sizeof plan.tid) == 0;
+}
+
+void UndoApplier::apply_records(Indexes records) {
+    check_interrupts();
+    std::vector<std::uint32_t> updates, creations, deletions;
+    for (const std::uint32_t record : records) {
+        const Change& change = change_of(record);
+        (change.created ? creations : change.deleted ? deletions : updates).push_back(record);
+    }
+    if (!updates.empty()) {
+        take_back(updates);
+    }
+    if (!creations.empty()) {
+        remove_created(creations);
+    }
+    if (!deletions.empty()) {
+        create_again(deletions);
+    }
+}
+
+// Locks the customers of the records; row n is that of the n-th.
+const CustomerRow* UndoApplier::lock(const std::vector<std::uint32_t>& records, bool to_delete) {
+    std::vector<Plan> blank(records.size());
+    for (std::size_t index = 0; index < records.size(); ++index) {
+        blank[index].record = records[index];
+        blank[index].cells = no_cells_;
+    }
+    fill_statement(blank);
+    return statements_.lock(to_delete);
+}
+
+// Those who could not be locked: they are gone, hidden, or may only be looked at.
+void UndoApplier::settle_unlocked(const std::vector<std::uint32_t>& records) {
+    if (records.empty()) {
+        return;
+    }
+    std::vector<Plan> blank(records.size());
+    for (std::size_t index = 0; index < records.size(); ++index) {
+        blank[index].record = records[index];
+        blank[index].cells = no_cells_;
+    }
+    fill_statement(blank);
+    const CustomerRow* seen = statements_.read_back();
+    for (std::size_t index = 0; index < records.size(); ++index) {
+        ChangeHistory extended;
+        if (seen[index].found) {
+            refuse(records[index]);
+        } else if (change_of(records[index]).created &&
+                   !counts(find_place(records[index], extended), Key::existence())) {
+            set_result(records[index], Outcome::unchanged);  // an undo before has deleted him
+        } else {
+            set_result(records[index], Outcome::skipped, {not_found_issue(record(records[index]).user_name)});
+        }
+    }
+}
+
+void UndoApplier::fill_statement(const std::vector<Plan>& plans) {
+    rows_.assign(plans.size(), {});
+    statements_.clear();
+    for (std::size_t index = 0; index < plans.size(); ++index) {
+        rows_[index].user_name = record(plans[index].record).user_name;
+        rows_[index].cells = plans[index].cells;
+        statements_.add(rows_[index], plans[index].roles);
+    }
+    statements_.fill();
+}
+
+// ---- customers whom the source has updated ----
+
+void UndoApplier::take_back(const std::vector<std::uint32_t>& records) {
+    const CustomerRow* rows = lock(records, false);
+    read_newer_histories(rows, records.size());
+    std::vector<std::uint32_t> unlocked;
+    plans_.clear();
+    for (std::size_t index = 0; index < records.size(); ++index) {
+        if (!rows[index].found) {
+            unlocked.push_back(records[index]);
+            continue;
+        }
+        Plan plan;
+        plan.record = records[index];
+        if (plan_update(plan, rows[index])) {
+            plans_.push_back(std::move(plan));
+        }
+    }
+    if (!plans_.empty()) {
+        fill_statement(plans_);
+        statements_.update();
+        const std::vector<char> written = statements_.written();
+        const CustomerRow* after = target_.rewritten ? statements_.read_back() : nullptr;
+        for (std::size_t index = 0; index < plans_.size(); ++index) {
+            Plan& plan = plans_[index];
+            if (written[index] == 0) {  // a policy or a trigger did not let it
+                refuse(plan.record);
+                continue;
+            }
+            if (after != nullptr && after[index].found) {
+                log_rewritten(plan, after[index]);
+            }
+            changes_.push_back(std::move(plan.change));
+            set_result(plan.record, Outcome::updated, std::move(plan.issues));
+        }
+    }
+    settle_unlocked(unlocked);
+}
+
+// ---- customers whom the source has created ----
+
+void UndoApplier::remove_created(const std::vector<std::uint32_t>& records) {
+    const CustomerRow* rows = lock(records, true);
+    read_newer_histories(rows, records.size());
+    const std::vector<std::string> references = find_references(target_, statements_, records.size(), batch_context_);
+    std::vector<std::uint32_t> unlocked;
+    plans_.clear();
+    for (std::size_t index = 0; index < records.size(); ++index) {
+        if (!rows[index].found) {
+            unlocked.push_back(records[index]);
+            continue;
+        }
+        Plan plan;
+        plan.record = records[index];
+        if (!plan_removal(plan, rows[index])) {
+            continue;
+        }
+        if (!references[index].empty()) {
+            set_result(plan.record, Outcome::skipped,
+                       {still_referenced_issue(plan.change.user_name, references[index])});
+            continue;
+        }
+        plans_.push_back(std::move(plan));
+    }
+    if (!plans_.empty()) {
+        fill_statement(plans_);
+        statements_.remove();
+        for (std::size_t index = 0; index < plans_.size(); ++index) {
+            Plan& plan = plans_[index];
+            if (statements_.written()[index] == 0) {
+                refuse(plan.record);
+                continue;
+            }
+            changes_.push_back(std::move(plan.change));
+            set_result(plan.record, Outcome::deleted);
+        }
+    }
+    settle_unlocked(unlocked);
+}
+
+// ---- customers whom the source, itself an undo, has deleted ----
+
+void UndoApplier::create_again(const std::vector<std::uint32_t>& records) {
+    std::vector<Plan> blank(records.size());
+    for (std::size_t index = 0; index < records.size(); ++index) {
+        blank[index].record = records[index];
+        blank[index].cells = no_cells_;
+    }
+    fill_statement(blank);
+    const CustomerRow* seen = statements_.read_back();
+    plans_.clear();
+    for (std::size_t index = 0; index < records.size(); ++index) {
+        ChangeHistory extended;
+        const std::string_view user_name = record(records[index]).user_name;
+        if (!counts(find_place(records[index], extended), Key::existence())) {
+            set_result(records[index], Outcome::unchanged);  // an undo before has brought him back
+        } else if (seen[index].found) {
+            set_result(records[index], Outcome::skipped,
+                       {changed_since_issue("userName", user_name, "the customer was created anew since")});
+        } else {
+            Plan plan;
+            plan.record = records[index];
+            if (plan_creation(plan)) {
+                plans_.push_back(std::move(plan));
+            }
+        }
+    }
+    if (plans_.empty()) {
+        return;
+    }
+    fill_statement(plans_);
+    statements_.insert_unless_exists();
+    const CustomerRow* after = statements_.read_back();
+    for (std::size_t index = 0; index < plans_.size(); ++index) {
+        Plan& plan = plans_[index];
+        if (!after[index].found || !TransactionIdIsCurrentTransactionId(after[index].xmin)) {
+            refuse(plan.record);
+            continue;
+        }
+        read_role_set(after[index].roles, plan.change.added);
+        plan.change.fields.clear();
+        for (std::size_t column = 0; column < columns_.size(); ++column) {
+            if (const auto text = value_text(column, after[index])) {
+                plan.change.fields.push_back({target_.values[column].field, std::nullopt, text});
+            }
+        }
+        changes_.push_back(std::move(plan.change));
+        set_result(plan.record, Outcome::created);
+    }
+}
+
+}  // namespace customer_import::pg

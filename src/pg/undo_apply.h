@@ -1,0 +1,92 @@
+// What an undo does with a batch. A record is a change that the source import made to a customer; what of it is still as
+// that import left it is taken back, the rest is listed. Customers are locked before anything is decided.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "core/change_history.h"
+#include "core/text.h"
+#include "pg/batch_apply.h"
+#include "pg/read_moment.h"
+
+namespace customer_import::pg {
+
+class UndoApplier final : public BatchApplier {
+public:
+    // As BatchApplier; `header` names all columns that the source import has changed.
+    UndoApplier(std::int64_t source_import_id, std::int64_t undo_import_id, const Target& target, const HeaderMap& header,
+                const RoleCatalogue& catalogue, std::int64_t records, ApplyState& state, MemoryContext context);
+
+    std::optional<std::string> apply(const Batch& batch, const GrantCeiling* ceiling) override;
+
+    bool decide(std::uint32_t index, const CustomerRow& customer) override;
+    const ArrayType* merged_roles(std::uint32_t index) const override { return plans_.at(index).roles; }
+
+private:
+    // How a customer is to be written.
+    struct Plan {
+        std::uint32_t record = 0;
+        const ArrayType* roles = nullptr;  // nullptr: they stay
+        std::vector<Cell> cells;
+        Change change;                     // for the log
+        std::vector<Issue> issues;         // about what stays
+        ItemPointerData tid{};             // the row that was locked
+        TransactionId xmin = InvalidTransactionId;
+        std::vector<std::string_view> held;                   // of a row that may be rewritten: its roles before
+        std::vector<std::optional<std::string_view>> before;  // and its values
+    };
+
+    // A change in the history of its customer.
+    struct Place {
+        const ChangeHistory* history;
+        std::size_t entry;
+    };
+
+    void apply_records(Indexes records) override;
+    void read_histories();
+    void read_newer_histories(const CustomerRow* locked, std::size_t count);
+    Place find_place(std::uint32_t record, ChangeHistory& extended) const;
+    bool counts(const Place& place, const ChangeHistory::Key& key) const;
+    bool is_superseded(const Place& place, const ChangeHistory::Key& key) const;
+
+    void take_back(const std::vector<std::uint32_t>& records);
+    void remove_created(const std::vector<std::uint32_t>& records);
+    void create_again(const std::vector<std::uint32_t>& records);
+
+    const CustomerRow* lock(const std::vector<std::uint32_t>& records, bool to_delete);
+    void settle_unlocked(const std::vector<std::uint32_t>& records);
+    void fill_statement(const std::vector<Plan>& plans);
+    bool plan_update(Plan& plan, const CustomerRow& row);
+    bool plan_roles(Plan& plan, const CustomerRow& row, const Place& place, std::vector<Issue>& faults);
+    bool plan_fields(Plan& plan, const CustomerRow& row, const Place& place);
+    bool plan_removal(Plan& plan, const CustomerRow& row);
+    bool plan_creation(Plan& plan);
+    bool refuse_breach(std::uint32_t record, const std::optional<GrantCeiling::Breach>& breach);
+    void keep_before(Plan& plan, const CustomerRow& row);
+    void log_rewritten(Plan& plan, const CustomerRow& after);
+
+    const Change& change_of(std::uint32_t record) const { return sources_[record]; }
+    std::optional<std::size_t> find_column(std::string_view field) const;
+    std::optional<std::size_t> find_cell(std::size_t column) const;
+    std::optional<std::string_view> value_text(std::size_t column, const CustomerRow& row);
+
+    const std::int64_t source_import_id_, undo_import_id_;
+    std::int64_t source_began_ = 0;  // when its first batch was applied
+
+    // Of the batch.
+    std::vector<Change> sources_;  // the change of each record
+    TextMap<ChangeHistory> histories_;
+    ReadMoment moment_;            // of the histories
+    TextMap<int> records_of_;      // how many records each customer has
+
+    // Of the statements that are running.
+    std::vector<Plan> plans_;
+    std::vector<Record> rows_;
+    std::vector<Cell> no_cells_;
+    std::vector<std::string_view> held_, merged_;
+};
+
+}  // namespace customer_import::pg

@@ -1,0 +1,271 @@
+// What an undo takes back of a single change, given its customer as he is, and what it leaves, with the reason.
+#include <algorithm>
+#include <iterator>
+
+#include "pg/undo_apply.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+using Key = ChangeHistory::Key;
+
+// A code is the same whatever its case: the catalogue may have got another spelling of it since.
+bool contains(const std::vector<std::string_view>& codes, std::string_view code) {
+    return std::any_of(codes.begin(), codes.end(),
+                       [&](std::string_view other) { return equal_ignoring_ascii_case(other, code); });
+}
+
+// Appends the codes of `a` that are not in `b`, whatever their case.
+void add_missing(const std::vector<std::string_view>& a, const std::vector<std::string_view>& b,
+                 std::vector<std::string_view>& to) {
+    std::copy_if(a.begin(), a.end(), std::back_inserter(to), [&](std::string_view code) { return !contains(b, code); });
+}
+
+}  // namespace
+
+// Says what of a change can be taken back. Returns false when the result is known already.
+bool UndoApplier::plan_update(Plan& plan, const CustomerRow& row) {
+    plan.tid = row.tid;
+    plan.xmin = row.xmin;
+    plan.cells = no_cells_;
+    plan.change.line = record(plan.record).line;
+    plan.change.user_name = record(plan.record).user_name;
+    ChangeHistory extended;
+    const Place place = find_place(plan.record, extended);
+    std::vector<Issue> faults;
+    const bool roles_change = plan_roles(plan, row, place, faults);
+    if (!faults.empty()) {
+        set_result(plan.record, Outcome::rejected, std::move(faults));
+        return false;
+    }
+    if (roles_change && ceiling_ != nullptr &&
+        refuse_breach(plan.record, ceiling_->check_change(plan.change.user_name, held_, merged_))) {
+        return false;
+    }
+    const bool fields_change = plan_fields(plan, row, place);
+    if (!roles_change && !fields_change) {
+        const Outcome outcome = plan.issues.empty() ? Outcome::unchanged : Outcome::skipped;
+        set_result(plan.record, outcome, std::move(plan.issues));
+        return false;
+    }
+    if (target_.rewritten) {
+        keep_before(plan, row);
+    }
+    return true;
+}
+
+bool UndoApplier::plan_roles(Plan& plan, const CustomerRow& row, const Place& place, std::vector<Issue>& faults) {
+    const Change& change = change_of(plan.record);
+    read_role_set(row.roles, held_);
+    merged_ = held_;
+    const auto is_open = [&](std::string_view code) {
+        if (!counts(place, Key::role(code))) {
+            return false;  // an undo before has taken it back
+        }
+        if (is_superseded(place, Key::role(code))) {
+            plan.issues.push_back(superseded_issue("roles", code));
+            return false;
+        }
+        return true;
+    };
+    for (const std::string_view code : change.added) {
+        if (contains(held_, code) && !contains(change.removed, code) && is_open(code)) {
+            merged_.erase(std::remove_if(merged_.begin(), merged_.end(),
+                                         [&](std::string_view held) { return equal_ignoring_ascii_case(held, code); }),
+                          merged_.end());
+        }
+    }
+    for (const std::string_view code : change.removed) {
+        if (contains(held_, code) || contains(change.added, code) || !is_open(code)) {
+            continue;
+        }
+        const std::string_view spelling = catalogue_.find(code);
+        if (spelling.empty()) {
+            faults.push_back(unknown_role_issue("roles", code, catalogue_.nearest(code)));
+            continue;
+        }
+        merged_.push_back(spelling);
+    }
+    std::sort(merged_.begin(), merged_.end());
+    if (merged_ == held_) {
+        return false;
+    }
+    plan.roles = keep_roles(merged_);
+    add_difference(merged_, held_, plan.change.added);
+    add_difference(held_, merged_, plan.change.removed);
+    return true;
+}
+
+bool UndoApplier::plan_fields(Plan& plan, const CustomerRow& row, const Place& place) {
+    bool changes = false;
+    for (const FieldChange& field : change_of(plan.record).fields) {
+        if (!counts(place, Key::field(field.field))) {
+            continue;
+        }
+        const std::optional<std::size_t> column = find_column(field.field);
+        if (!column) {
+            plan.issues.push_back(changed_since_issue(field.field, "", "the customers table has no such field any more"));
+            continue;
+        }
+        const Value held = columns_[*column].flat(row.values[*column]);
+        if (columns_[*column].holds_written(held, field.before)) {
+            continue;
+        }
+        const std::optional<std::string_view> now = value_text(*column, row);
+        if (is_superseded(place, Key::field(field.field))) {
+            plan.issues.push_back(superseded_issue(field.field, now.value_or("")));
+            continue;
+        }
+        if (!columns_[*column].holds_written(held, field.after)) {
+            plan.issues.push_back(
+                changed_since_issue(field.field, now.value_or(""), "the field has been changed since the import"));
+            continue;
+        }
+        Cell& cell = plan.cells[find_cell(*column).value()];
+        cell.action = field.before ? Cell::Action::set : Cell::Action::clear;
+        cell.text = field.before.value_or("");
+        plan.change.fields.push_back({field.field, now, field.before});
+        changes = true;
+    }
+    return changes;
+}
+
+// A trigger may change any column: the whole row is compared afterwards.
+void UndoApplier::keep_before(Plan& plan, const CustomerRow& row) {
+    plan.held = held_;
+    for (std::size_t column = 0; column < columns_.size(); ++column) {
+        plan.before.push_back(value_text(column, row));
+    }
+}
+
+void UndoApplier::log_rewritten(Plan& plan, const CustomerRow& after) {
+    Codes roles;
+    read_role_set(after.roles, roles);
+    plan.change.added.clear();
+    plan.change.removed.clear();
+    add_difference(roles, plan.held, plan.change.added);
+    add_difference(plan.held, roles, plan.change.removed);
+    plan.change.fields.clear();
+    for (std::size_t column = 0; column < columns_.size(); ++column) {
+        FieldChange field{target_.values[column].field, plan.before[column], value_text(column, after)};
+        if (field.before != field.after) {
+            plan.change.fields.push_back(field);
+        }
+    }
+}
+
+// A customer goes only if he is just as he was created. Returns false when the result is known already.
+bool UndoApplier::plan_removal(Plan& plan, const CustomerRow& row) {
+    const Change& created = change_of(plan.record);
+    plan.tid = row.tid;
+    plan.xmin = row.xmin;
+    plan.cells = no_cells_;
+    plan.change.line = record(plan.record).line;
+    plan.change.user_name = record(plan.record).user_name;
+    plan.change.deleted = true;
+    ChangeHistory extended;
+    const Place place = find_place(plan.record, extended);
+    if (!counts(place, Key::existence())) {  // an undo before has deleted him, and he has come back
+        set_result(plan.record, Outcome::skipped,
+                   {changed_since_issue("userName", plan.change.user_name, "the customer was created anew since the import")});
+        return false;
+    }
+    read_role_set(row.roles, held_);
+    Codes different;
+    add_missing(held_, created.added, different);
+    add_missing(created.added, held_, different);
+    for (const std::string_view code : different) {
+        plan.issues.push_back(is_superseded(place, Key::role(code))
+                                  ? superseded_issue("roles", code)
+                                  : changed_since_issue("roles", code, "the customer's roles have been changed since the import"));
+    }
+    for (std::size_t column = 0; column < columns_.size(); ++column) {
+        const std::string& field = target_.values[column].field;
+        std::optional<std::string_view> then;
+        for (const FieldChange& value : created.fields) {
+            then = value.field == field ? value.after : then;
+        }
+        const std::optional<std::string_view> now = value_text(column, row);
+        if (!columns_[column].holds_written(columns_[column].flat(row.values[column]), then)) {
+            plan.issues.push_back(
+                is_superseded(place, Key::field(field))
+                    ? superseded_issue(field, now.value_or(""))
+                    : changed_since_issue(field, now.value_or(""), "the field has been changed since the import"));
+        }
+        if (now) {
+            plan.change.fields.push_back({field, now, std::nullopt});
+        }
+    }
+    if (!plan.issues.empty()) {
+        set_result(plan.record, Outcome::skipped, std::move(plan.issues));
+        return false;
+    }
+    plan.change.removed = held_;
+    return ceiling_ == nullptr ||
+           !refuse_breach(plan.record, ceiling_->check_departure(plan.change.user_name, held_));
+}
+
+bool UndoApplier::plan_creation(Plan& plan) {
+    const Change& deleted = change_of(plan.record);
+    plan.change.line = record(plan.record).line;
+    plan.change.user_name = record(plan.record).user_name;
+    plan.change.created = true;
+    plan.cells = no_cells_;
+    for (Cell& cell : plan.cells) {
+        cell.action = Cell::Action::clear;
+    }
+    std::vector<Issue> faults;
+    for (const std::string_view code : deleted.removed) {
+        if (catalogue_.find(code).empty()) {
+            faults.push_back(unknown_role_issue("roles", code, catalogue_.nearest(code)));
+        }
+    }
+    if (!faults.empty()) {
+        set_result(plan.record, Outcome::rejected, std::move(faults));
+        return false;
+    }
+    if (ceiling_ != nullptr &&
+        refuse_breach(plan.record, ceiling_->check_arrival(plan.change.user_name, deleted.removed))) {
+        return false;
+    }
+    plan.roles = keep_roles(deleted.removed);
+    for (const FieldChange& field : deleted.fields) {
+        const std::optional<std::size_t> column = find_column(field.field);
+        if (column && field.before) {
+            Cell& cell = plan.cells[find_cell(*column).value()];
+            cell.action = Cell::Action::set;
+            cell.text = *field.before;
+        }
+    }
+    return true;
+}
+
+bool UndoApplier::refuse_breach(std::uint32_t number, const std::optional<GrantCeiling::Breach>& breach) {
+    if (breach) {
+        set_result(number, Outcome::rejected, {role_not_grantable_issue(*breach, "roles", record(number).user_name)});
+    }
+    return breach.has_value();
+}
+
+std::optional<std::size_t> UndoApplier::find_column(std::string_view field) const {
+    for (std::size_t column = 0; column < target_.values.size(); ++column) {
+        if (target_.values[column].field == field) {
+            return column;
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<std::size_t> UndoApplier::find_cell(std::size_t column) const {
+    const std::vector<std::size_t>& cells = statements_.cell_columns();
+    const auto found = std::find(cells.begin(), cells.end(), column);
+    return found == cells.end() ? std::nullopt : std::optional(static_cast<std::size_t>(found - cells.begin()));
+}
+
+std::optional<std::string_view> UndoApplier::value_text(std::size_t column, const CustomerRow& row) {
+    const Value value = columns_[column].flat(row.values[column]);
+    return value.is_null ? std::nullopt : std::optional(columns_[column].write(value.datum));
+}
+
+}  // namespace customer_import::pg

@@ -1,0 +1,45 @@
+// What an import has changed, as the records of its undo: the last change of a customer first.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/change_page.h"
+#include "pg/guard.h"
+#include "pg/record_supply.h"
+#include "pg/target.h"
+
+namespace customer_import::pg {
+
+class UndoSupply final : public RecordSupply {
+public:
+    // `target` must outlive the object. Needs an SPI connection when it is used.
+    UndoSupply(std::int64_t source_import_id, const Target& target);
+
+    // Each record has the line of the change, its user name, and as `raw` the change: undo_change() reads it.
+    void read(RecordTaker& taker) override;
+
+    void add_unknown_codes() override {}
+    const std::vector<std::string>& new_codes() const override { return none_; }
+    const HeaderMap& header() const override { return *header_; }
+    const std::string& raw_header() const override { return no_header_; }
+    char delimiter() const override { return ','; }
+    std::int64_t bytes() const override { return bytes_; }
+
+private:
+    void find_columns(const std::vector<std::string>& names, bool has_roles, bool has_deletions);
+
+    const std::int64_t source_import_id_;
+    const std::vector<Field> fields_;
+    std::optional<HeaderMap> header_;
+    std::int64_t bytes_ = 0;
+    const std::vector<std::string> none_;
+    const std::string no_header_;
+};
+
+// Reads the change of a record of an undo; its views live as long as the record.
+Change undo_change(const Record& record);
+
+}  // namespace customer_import::pg

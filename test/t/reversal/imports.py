@@ -1,0 +1,237 @@
+"""Imports and retries as the contract has them: one record after another."""
+
+from ledger import Event, Ledger
+from table import FIELDS, Refused, not_permitted
+
+CLEAR = "_EMPTY_VALUE_"
+DEFAULTS = dict({f: None for f in FIELDS}, active="true", roles=frozenset())
+
+
+class Import:
+    def __init__(self, number, actor, mode, source=None, columns=(), records=()):
+        self.number, self.actor, self.mode, self.source = number, actor, mode, source
+        self.columns, self.records = columns, dict(records)  # records: by line
+        self.state, self.undone_by = "completed", None
+        self.before_undo = None
+        self.outcomes, self.issues, self.events = {}, [], []  # issues: (line, outcome, code, column, value, sqlstate)
+        self.roles = {}                                       # line -> roles before and after
+        self.unprocessed = 0
+        self.retried = {}                                     # line -> by which import
+
+    def rejected_lines(self):
+        return sorted({i[0] for i in self.issues if i[1] == "rejected"})
+
+    def counts(self):
+        values = list(self.outcomes.values())
+        kinds = ["created", "updated", "unchanged", "skipped", "rejected", "deleted"]
+        counts = {kind: values.count(kind) for kind in kinds}
+        counts.update(records=len(values) + self.unprocessed, unprocessed=self.unprocessed)
+        return counts
+
+
+class LimitPassed(Exception):
+    pass
+
+
+def split(cell):
+    return list(dict.fromkeys(c.strip() for c in cell.split(";") if c.strip()))
+
+
+def check_record(table, cells, creates_codes=False):
+    """Returns the faults of a record that need no look at its customer, as (code, column, value)."""
+    if "extra" in cells:
+        return [("wrong_field_count", None, None)]
+    faults = []
+    if not cells["userName"].strip():
+        faults.append(("missing_user_name", "userName", None))
+    for column in ("addRoles", "roles"):
+        cell = cells.get(column, "")
+        if cell == CLEAR:
+            if column == "addRoles":
+                faults.append(("invalid_value", column, CLEAR))
+        elif not creates_codes:
+            faults += [("unknown_role", column, c) for c in split(cell) if not table.find_code(c)]
+    added, removed = ([c.lower() for c in split(cells.get(column, ""))] for column in ("addRoles", "removeRoles"))
+    if cells.get("roles", "") and (added or removed):
+        faults.append(("conflicting_roles", "roles", None))
+    faults += [("conflicting_roles", "removeRoles", table.find_code(c) or c) for c in added if c in removed]
+    if cells.get("active", "") not in ("", "true", "false"):
+        faults.append(("invalid_value", "active", cells["active"]))
+    # Of `roles` alone: the customer may hold what the catalogue has lost.
+    return [] if all(fault[:2] == ("unknown_role", "roles") for fault in faults) else faults
+
+
+class Record:
+    """A record without faults."""
+
+    def __init__(self, table, line, cells):
+        def known(column):
+            return {table.find_code(c) for c in split(cells.get(column, "")) if table.find_code(c)}
+        self.line, self.name = line, cells["userName"].strip().lower()
+        self.replaces = bool(cells.get("roles", ""))
+        self.replace = set() if cells.get("roles") == CLEAR else known("roles")
+        self.add, self.remove = known("addRoles"), known("removeRoles")
+        lost = "" if cells.get("roles") == CLEAR else cells.get("roles") or cells.get("removeRoles", "")
+        self.lost = [c for c in split(lost) if not table.find_code(c)]
+        self.fields = {f: None if cells[f] == CLEAR else cells[f] for f in FIELDS if cells.get(f, "")}
+
+    def says_nothing(self):
+        return not (self.replaces or self.add or self.remove or self.lost or self.fields)
+
+
+class Importer:
+    """Applies records to a table and keeps the ledgers."""
+
+    def __init__(self, table):
+        self.table = table
+        self.imports = {}
+        self.ledgers = {}
+        self.written = set()  # whose row was written in this step
+
+    def ledger(self, name):
+        return self.ledgers.setdefault(name, Ledger())
+
+    def log(self, job, line, name, before, after):
+        source = job.source.number if job.mode == "undo" else None
+        event = Event(job.number, source, line, name, before, after)
+        self.ledger(name).events.append(event)
+        job.events.append(event)
+
+    def settle(self, job, line, outcome, issues=()):
+        job.outcomes[line] = outcome
+        kind = "rejected" if outcome == "rejected" else "skipped"
+        job.issues += [(line, kind, *(tuple(i) + (None,) * 4)[:4]) for i in issues]
+
+    def run_file(self, job, creates_codes=False, reject_limit=None, superseded=None):
+        """Imports the records of the job. Raises LimitPassed when the import fails; the caller takes everything back."""
+        table = self.table
+        if creates_codes:
+            for cells in job.records.values():
+                if not check_record(table, cells, True):
+                    for code in split(cells.get("addRoles", "")) + [c for c in split(cells.get("roles", "")) if c != CLEAR]:
+                        table.add_code(code)
+        valid = []
+        for line, cells in job.records.items():
+            faults = check_record(table, cells, creates_codes)
+            if faults:
+                self.settle(job, line, "rejected", faults)
+            else:
+                valid.append(Record(table, line, cells))
+        if not table.one_by_one:
+            valid.sort(key=lambda r: (r.name.encode(), r.line))
+        rejected = len(job.outcomes)
+        if reject_limit is not None and rejected > reject_limit:
+            raise LimitPassed
+        for record in valid:
+            issues = superseded(record) if superseded else []
+            if issues and record.says_nothing():
+                self.settle(job, record.line, "skipped", issues)
+                continue
+            self.apply_record(job, record)
+            if job.outcomes[record.line] == "rejected":
+                rejected += 1
+                if reject_limit is not None and rejected > reject_limit:
+                    raise LimitPassed
+            elif issues:
+                job.issues += [(record.line, "skipped", *(tuple(i) + (None,) * 4)[:4]) for i in issues]
+
+    def apply_record(self, job, record):
+        table, actor, mode = self.table, job.actor, job.root_mode
+        before = table.visible(actor, record.name)
+        held = before["roles"] if before else frozenset()
+        if before:
+            job.roles[record.line] = (held, held)
+        lost = {h for h in held if h.lower() in {c.lower() for c in record.lost}}
+        strangers = [c for c in record.lost if c.lower() not in {h.lower() for h in held}]
+        if strangers:
+            column = "roles" if record.replaces else "removeRoles"
+            self.settle(job, record.line, "rejected", [("unknown_role", column, c) for c in strangers])
+        elif before and mode == "Create Only":
+            self.settle(job, record.line, "skipped", [("already_exists", "userName", record.name)])
+        elif before is None and mode == "Update Only":
+            self.settle(job, record.line, "skipped", [("not_found", "userName", record.name)])
+        else:
+            self.merge(job, record, before, held, lost)
+
+    def merge(self, job, record, before, held, lost):
+        table, actor = self.table, job.actor
+        if record.replaces:
+            roles = set(record.replace) | lost
+        else:
+            named = {c.lower(): c for c in record.add | record.remove}
+            respelled = {h for h in held if h.lower() in named and named[h.lower()] != h}
+            roles = held - lost - respelled - record.remove | record.add
+        roles = frozenset(roles)
+        row = dict(before or DEFAULTS, roles=roles, **record.fields)
+        if before is None or roles != held:
+            breach = table.breach(actor, record.name, held, roles, arrives=before is None)
+            if breach:
+                code, is_added = breach
+                column = "roles" if record.replaces else "addRoles" if is_added else "removeRoles"
+                self.settle(job, record.line, "rejected",
+                            [("role_not_grantable", column, code) if code else ("role_not_grantable", "userName", record.name)])
+                return
+        if row == before:
+            self.settle(job, record.line, "unchanged")
+            return
+        if before and not table.opens(actor, before):
+            self.settle(job, record.line, "rejected", [not_permitted(record.name)])
+            return
+        try:
+            after = table.write(actor, record.name, row)
+        except Refused as refusal:
+            self.settle(job, record.line, "rejected", [refusal.args[0]])
+            return
+        self.written.add(record.name)
+        job.roles[record.line] = (held if before else None, after["roles"])
+        self.log(job, record.line, record.name, before, after)
+        self.settle(job, record.line, "updated" if before else "created")
+
+    def retry(self, job):
+        """The rejected records of job.source; what others changed later stays. `job.chain` are the imports they come from,
+        `job.since` the number of events there were when the first one began."""
+        def superseded(record):
+            ledger = self.ledger(record.name)
+
+            def is_later(event):
+                return event.order >= job.since and (event.import_id not in job.chain or event.line > record.line)
+
+            def stays(key):
+                return ledger.superseded_without(key, is_later)
+            issues = []
+            if record.replaces:
+                codes = sorted({c for e in ledger.events if e.order >= job.since for c in e.added | e.removed})
+                open_codes = [c for c in codes if stays(("role", c))]
+                if open_codes:
+                    issues.append(("superseded", "roles", ANY_OF(open_codes)))
+                    record.replaces, record.replace, record.lost = False, set(), []
+            for part in (record.add, record.remove):
+                for code in sorted(part):
+                    if stays(("role", code)):
+                        issues.append(("superseded", "roles", code))
+                        part.discard(code)
+            for code in [] if record.replaces else list(record.lost):
+                if stays(("role", code)):
+                    issues.append(("superseded", "roles", code))
+                    record.lost.remove(code)
+            for field, value in list(record.fields.items()):
+                if stays(("field", field)):
+                    issues.append(("superseded", field, value or None))
+                    del record.fields[field]
+            return issues
+        self.run_file(job, superseded=superseded)
+
+
+class ANY_OF:
+    """Equal to each of some values: the contract does not say which one is named."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __eq__(self, other):
+        return other in self.values
+
+    def __repr__(self):
+        return "one of %r" % (self.values,)
+
+    __hash__ = None
