@@ -20,8 +20,8 @@ SELECT line, user_name, created, added, removed, before, after
   FROM customer_import.import_changes WHERE import_id = $1 ORDER BY line, user_name, created, added, removed
 """
 # Of an undo or a retry: what has become of its source.
-SOURCE = """
-SELECT s.state, s.undo_import_id = i.id, regexp_replace(s.message, '\y' || i.id || '\y', 'N', 'g')
+SOURCE = r"""
+SELECT s.state, s.undo_import_id = i.id, regexp_replace(s.message, '(import |undo_import[(])' || i.id || '\y', '\1N', 'g')
   FROM customer_import.imports AS i JOIN customer_import.imports AS s ON s.id = i.source_import_id WHERE i.id = $1
 """
 TRIED = """
