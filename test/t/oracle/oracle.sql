@@ -209,6 +209,7 @@ DECLARE
     code text;
     name text;
     lost integer := 0;  -- faults that are none when the customer holds the code
+    well_formed boolean;
 BEGIN
     IF r.fault_code IS NOT NULL THEN
         RETURN ARRAY[oracle.new_issue(r.fault_code, NULL, NULL, r.fault_message, r.fault_hint)];
@@ -235,9 +236,11 @@ BEGIN
             END IF;
             IF field <> 'removeRoles' THEN
                 FOREACH code IN ARRAY oracle.unknown(oracle.codes(cell)) LOOP
-                    IF NOT (create_codes AND code ~ '^[A-Za-z0-9_.:-]{1,63}$') THEN
+                    well_formed := code ~ '^[A-Za-z0-9_.:-]{1,63}$';
+                    IF NOT (create_codes AND well_formed) THEN
                         result := result || oracle.unknown_role(field, code);
-                        lost := lost + CASE WHEN field = 'roles' AND NOT create_codes THEN 1 ELSE 0 END;
+                        -- The customer may hold a code that the catalogue had once.
+                        lost := lost + CASE WHEN field = 'roles' AND well_formed THEN 1 ELSE 0 END;
                     END IF;
                 END LOOP;
             END IF;
