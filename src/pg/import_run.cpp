@@ -276,6 +276,7 @@ void require_import_rights(const ImportRequest& request) {
 }
 
 ImportResult run_import(ImportRequest& request, InputSource* source, RecordWatcher* watcher) {
+    (void)lock_extension();
     require_import_rights(request);
     SpiConnection spi;
     if (!request.is_dry_run) {

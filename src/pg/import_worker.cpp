@@ -94,7 +94,7 @@ void show_activity(const std::string& text) {
 bool extension_exists(Transactions& transactions) {
     bool exists = false;
     if (std::optional<PgError> error = transactions.run([&] {
-            exists = call([] { return OidIsValid(get_extension_oid("customer_import", true)); });
+            exists = lock_extension();
         })) {
         throw PgError(*error);
     }

@@ -67,6 +67,21 @@ RoleScope::RoleScope(Oid role, int context) {
 
 RoleScope::~RoleScope() { SetUserIdAndSecContext(saved_user_, saved_context_); }
 
+bool lock_extension() {
+    return call([] {
+        for (;;) {
+            const Oid extension = get_extension_oid("customer_import", true);
+            if (!OidIsValid(extension)) {
+                return false;
+            }
+            LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+            if (get_extension_oid("customer_import", true) == extension) {
+                return true;
+            }
+        }
+    });
+}
+
 OwnerScope::OwnerScope() : role_(extension_owner()) {}
 
 EphemeralTable::EphemeralTable(const char* name, TupleDesc columns, int kilobytes)

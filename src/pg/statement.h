@@ -50,6 +50,10 @@ private:
     int saved_context_;
 };
 
+// Keeps the extension from being dropped until the transaction ends. Taken before any other lock of a transaction that
+// imports, it keeps DROP EXTENSION, which begins with the same lock, out of deadlocks. Returns whether there is one.
+bool lock_extension();
+
 // Acts as the extension's owner.
 class OwnerScope {
 public:

@@ -24,6 +24,9 @@ public:
         try {
             error = in_subtransaction([&] {
                 SpiConnection spi;
+                if (OidIsValid(MyDatabaseId)) {
+                    (void)lock_extension();
+                }
                 body();
             });
         } catch (...) {

@@ -3,7 +3,7 @@
 import subprocess
 import time
 
-from harness import (DATABASE, PROCESSES, ServerError, Session, adds_up, counts_of, create_database, drop_database, fresh, gate, new_customers, psql,
+from harness import (DATABASE, PROCESSES, Session, adds_up, counts_of, create_database, drop_database, fresh, gate, new_customers, psql,
                      record, submit, wait_ended, wait_idle, wait_until)
 
 OTHER = "regress_background_other"
@@ -60,19 +60,6 @@ def test_drop_other_database(report):
         report.equal(wait_ended(admin, number)["state"], "completed", "that one completes")
 
 
-def drop_extension(report, admin):
-    """Ends the DROP that has been started. As with every DROP, a deadlock with those who use the objects can be its lot."""
-    for attempt in range(3):
-        try:
-            return admin.finish()
-        except ServerError as error:
-            if error.sqlstate != "40P01" or attempt == 2:
-                raise
-            report.note("DROP EXTENSION was the victim of a deadlock and is tried again")
-            admin.start("DROP EXTENSION customer_import CASCADE")
-    return None
-
-
 def test_drop_extension(report):
     def drop(admin, holder):
         admin.start("DROP EXTENSION customer_import CASCADE")
@@ -80,7 +67,7 @@ def test_drop_extension(report):
                    "DROP waits or ends")
         holder.open()
         began = time.monotonic()
-        drop_extension(report, admin)
+        admin.finish()
         report.line(time.monotonic() - began < 10, "DROP EXTENSION is not held up by an import that goes on")
         report.line(admin.value("SELECT count(*) FROM customers") >= "0", "the customers are still there")
     in_other_database(report, drop, "DROP EXTENSION CASCADE")
@@ -93,7 +80,7 @@ def test_drop_extension_and_again(report):
         wait_until(lambda: holder.value(f"SELECT count(*) FROM pg_locks WHERE pid = {admin.pid} AND NOT granted") == "1" or not admin.busy(),
                    "DROP waits or ends")
         holder.open()
-        drop_extension(report, admin)
+        admin.finish()
         admin.rows("DROP TABLE customers; CREATE EXTENSION customer_import; SELECT customer_import.create_customers_table();"
                    "SELECT customer_import.add_role_codes('{buyer}');"
                    "SELECT customer_import.add_operator('regress_ann', roles => '{administrator}')")
