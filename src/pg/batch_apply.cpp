@@ -235,11 +235,42 @@ void BatchApplier::refuse(std::uint32_t record) {
 }
 
 std::optional<std::string_view> BatchApplier::kept_text(std::size_t column, const CustomerRow& row) {
-    const Value& value = row.values[column];
+    const Value value = columns_[column].flat(row.values[column]);
     if (value.is_null) {
         return std::nullopt;
     }
     return keep(columns_[column].write(value.datum));
+}
+
+BatchApplier::RowBefore BatchApplier::keep_before(const CustomerRow& row) {
+    RowBefore before;
+    read_role_set(row.roles, before.roles);
+    for (std::string_view& code : before.roles) {
+        code = keep(code);
+    }
+    for (std::size_t column = 0; column < columns_.size(); ++column) {
+        before.values.push_back(kept_text(column, row));
+    }
+    return before;
+}
+
+void BatchApplier::log_rewritten(Change& change, const RowBefore& before, const CustomerRow& after) {
+    Codes roles;
+    read_role_set(after.roles, roles);
+    change.added.clear();
+    change.removed.clear();
+    add_difference(roles, before.roles, change.added);
+    add_difference(before.roles, roles, change.removed);
+    for (std::string_view& code : change.added) {
+        code = keep(code);
+    }
+    change.fields.clear();
+    for (std::size_t column = 0; column < columns_.size(); ++column) {
+        FieldChange field{target_.values[column].field, before.values[column], kept_text(column, after)};
+        if (field.before != field.after) {
+            change.fields.push_back(field);
+        }
+    }
 }
 
 // Keeps a text until the next batch.

@@ -99,6 +99,15 @@ protected:
     const ArrayType* keep_roles(std::span<const std::string_view> codes);
     std::optional<std::string_view> kept_text(std::size_t column, const CustomerRow& row);
 
+    // A customer before a statement that triggers may make another row of than it says.
+    struct RowBefore {
+        std::vector<std::string_view> roles;
+        std::vector<std::optional<std::string_view>> values;
+    };
+    RowBefore keep_before(const CustomerRow& row);
+    // Makes the change say what has become of the row.
+    void log_rewritten(Change& change, const RowBefore& before, const CustomerRow& after);
+
     const Target& target_;
     const RoleCatalogue& catalogue_;
     std::vector<ColumnIo> columns_;  // for each of target_.values

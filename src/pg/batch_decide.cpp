@@ -68,7 +68,7 @@ bool ImportApplier::decide(std::uint32_t index, const CustomerRow& customer) {
     }
     decision.state = Decision::State::changed;
     if (target_.rewritten) {
-        keep_before(customer, decision);
+        decision.before = keep_before(customer);
     }
     return true;
 }
@@ -179,19 +179,6 @@ bool ImportApplier::decide_values(std::uint32_t index, const CustomerRow& custom
 }
 
 // A trigger may change any column: the whole row is compared afterwards.
-void ImportApplier::keep_before(const CustomerRow& customer, Decision& decision) {
-    decision.held.clear();
-    for (std::string_view code : held_) {
-        decision.held.push_back(keep(code));
-    }
-    decision.before.clear();
-    for (std::size_t column = 0; column < columns_.size(); ++column) {
-        const Value held = columns_[column].flat(customer.values[column]);
-        decision.before.push_back(held.is_null ? std::nullopt
-                                               : std::optional(keep(columns_[column].write(held.datum))));
-    }
-}
-
 // Leaves the roles of a customer who is created in merged_.
 void ImportApplier::merge_new_roles(const Record& record) {
     merged_.clear();
@@ -222,22 +209,7 @@ void ImportApplier::log_update(std::uint32_t index, const CustomerRow* after) {
     change.line = record(attempts_[index]).line;
     change.user_name = record(attempts_[index]).user_name;
     if (after != nullptr) {
-        Codes roles;
-        read_role_set(after->roles, roles);
-        change.added.clear();
-        change.removed.clear();
-        add_difference(roles, decision.held, change.added);
-        add_difference(decision.held, roles, change.removed);
-        for (std::string_view& code : change.added) {
-            code = keep(code);
-        }
-        change.fields.clear();
-        for (std::size_t column = 0; column < columns_.size(); ++column) {
-            FieldChange field{target_.values[column].field, decision.before[column], kept_text(column, *after)};
-            if (field.before != field.after) {
-                change.fields.push_back(field);
-            }
-        }
+        log_rewritten(change, decision.before, *after);
     }
     if (watches_roles_) {
         results_[attempts_[index].record].roles_after = after != nullptr ? keep_roles(roles_of(*after)) : decision.roles;

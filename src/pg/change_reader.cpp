@@ -7,6 +7,7 @@
 #include <tuple>
 #include <vector>
 
+#include "core/text.h"
 #include "pg/statement.h"
 #include "pg/text_array.h"
 
@@ -118,16 +119,7 @@ std::vector<Extract> read_extracts(std::string_view first, std::string_view last
     return extracts;
 }
 
-}  // namespace
-
-void read_changes(std::string_view first, std::string_view last, const std::function<void(const LoggedChange&)>& take) {
-    read_changes(first, last, DT_NOBEGIN, [](std::string_view) { return true; }, take);
-}
-
-void read_changes(std::string_view first, std::string_view last, std::int64_t since,
-                  const std::function<bool(std::string_view)>& is_wanted,
-                  const std::function<void(const LoggedChange&)>& take) {
-    std::vector<Extract> extracts = read_extracts(first, last, since, is_wanted);
+void take_all(std::vector<Extract> extracts, const std::function<void(const LoggedChange&)>& take) {
     std::sort(extracts.begin(), extracts.end(), [](const Extract& a, const Extract& b) {
         return std::tie(a.applied_at, a.import_id, a.page) < std::tie(b.applied_at, b.import_id, b.page);
     });
@@ -143,6 +135,26 @@ void read_changes(std::string_view first, std::string_view last, std::int64_t si
             take({extract.import_id, source->second, extract.applied_at, change});
         }
     }
+}
+
+}  // namespace
+
+void read_changes(std::string_view first, std::string_view last, const std::function<void(const LoggedChange&)>& take) {
+    take_all(read_extracts(first, last, DT_NOBEGIN, [](std::string_view) { return true; }), take);
+}
+
+void read_changes(const Batch& batch, std::int64_t since, const std::function<void(const LoggedChange&)>& take) {
+    if (batch.size() == 0) {
+        return;
+    }
+    TextMap<bool> wanted;
+    for (const Record& record : batch.records()) {
+        wanted.try_emplace(std::string(record.user_name), true);
+    }
+    const auto [first, last] = std::minmax_element(batch.records().begin(), batch.records().end(),
+                                                   [](const Record& a, const Record& b) { return a.user_name < b.user_name; });
+    const auto is_wanted = [&](std::string_view user_name) { return wanted.find(user_name) != wanted.end(); };
+    take_all(read_extracts(first->user_name, last->user_name, since, is_wanted), take);
 }
 
 }  // namespace customer_import::pg

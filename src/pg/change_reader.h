@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 
+#include "core/batch.h"
 #include "core/change_page.h"
 #include "pg/guard.h"
 
@@ -24,9 +25,7 @@ struct LoggedChange {
 // `take` is called afterwards, as the caller. Holds the changes of these customers in memory. Needs an SPI connection.
 void read_changes(std::string_view first, std::string_view last, const std::function<void(const LoggedChange&)>& take);
 
-// The same for customers for whom `is_wanted` holds, and only what was done since `since` (as applied_at).
-void read_changes(std::string_view first, std::string_view last, std::int64_t since,
-                  const std::function<bool(std::string_view)>& is_wanted,
-                  const std::function<void(const LoggedChange&)>& take);
+// The same for the customers of a batch, and only what was done since `since` (as applied_at).
+void read_changes(const Batch& batch, std::int64_t since, const std::function<void(const LoggedChange&)>& take);
 
 }  // namespace customer_import::pg

@@ -56,8 +56,7 @@ private:
         TransactionId xmin = InvalidTransactionId;
         const ArrayType* roles = nullptr;
         Change change;
-        std::vector<std::string_view> held;                   // of a row that may be rewritten: its roles before
-        std::vector<std::optional<std::string_view>> before;  // and its values
+        RowBefore before;  // of a row that may be rewritten
     };
 
     void apply_records(Indexes records) override;
@@ -78,7 +77,6 @@ private:
     void refuse_breach(const Attempt& attempt, const GrantCeiling::Breach& breach);
     bool decide_roles(const Record& record, Decision& decision);
     bool decide_values(std::uint32_t index, const CustomerRow& customer, Change& change);
-    void keep_before(const CustomerRow& customer, Decision& decision);
     void merge_new_roles(const Record& record);
     void log_update(std::uint32_t index, const CustomerRow* after);
     void log_create(std::uint32_t index, const CustomerRow* after);

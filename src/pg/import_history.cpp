@@ -85,6 +85,14 @@ std::string finish_import(std::int64_t import_id, const std::string& state, cons
     return message;
 }
 
+std::optional<std::int64_t> import_began(std::int64_t import_id) {
+    OwnerScope owner;
+    const std::vector<Row> rows = query("SELECT (extract(epoch FROM COALESCE(started_at, submitted_at) - '2000-01-01 UTC')"
+                                        "        * 1000000)::bigint FROM customer_import.imports WHERE id = $1",
+                                        {parameter(import_id)});
+    return rows.empty() ? std::nullopt : std::optional(std::stoll(*rows.front()[0]));
+}
+
 void announce_import(std::int64_t import_id, std::string_view state, std::string_view message) {
     execute("SELECT pg_catalog.pg_notify('customer_import', pg_catalog.jsonb_build_object("
             "       'import_id', $1, 'state', $2, 'message', $3)::pg_catalog.text)",

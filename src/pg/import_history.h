@@ -32,6 +32,9 @@ std::optional<ImportResult> find_earlier_import(const std::string& operator_name
 // which says if no report can be sent.
 std::string finish_import(std::int64_t import_id, const std::string& state, const std::string& message, const Counts& counts);
 
+// When an import began, in microseconds since 2000, as the change log has it; nothing when there is no such import.
+std::optional<std::int64_t> import_began(std::int64_t import_id);
+
 // Tells listeners at the commit: NOTIFY customer_import.
 void announce_import(std::int64_t import_id, std::string_view state, std::string_view message);
 

@@ -119,9 +119,9 @@ OpenImport lock_import(std::int64_t import_id, const Identity& identity) {
     const std::vector<Row> rows = query(
         "SELECT i.operator, j.import_id IS NOT NULL, i.finished_at IS NOT NULL"
         "  FROM customer_import.imports AS i LEFT JOIN customer_import.import_jobs AS j ON j.import_id = i.id"
-        " WHERE i.id = $1 FOR UPDATE OF i",
-        {parameter(import_id)});
-    if (rows.empty() || (*rows.front()[0] != identity.name && !identity.rights.has(Right::administer))) {
+        " WHERE i.id = $1 AND (i.operator = $2 OR $3) FOR UPDATE OF i",
+        {parameter(import_id), parameter(std::string_view(identity.name)), parameter(identity.rights.has(Right::administer))});
+    if (rows.empty()) {
         throw ImportError(ERRCODE_UNDEFINED_OBJECT, "import " + std::to_string(import_id) + " does not exist");
     }
     const Row& row = rows.front();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pg/change_reader.h"
+#include "pg/import_history.h"
 #include "pg/statement.h"
 
 namespace customer_import::pg {
@@ -27,40 +28,26 @@ RetryApplier::RetryApplier(std::int64_t source_import_id, std::int64_t retry_imp
     std::optional<std::int64_t> next = source_import_id;
     while (next) {  // a retry of a retry is older than neither
         chain_.push_back(*next);
+        began_ = import_began(*next).value_or(began_);
         const std::vector<Row> rows = query(
-            "SELECT CASE WHEN mode = 'retry' THEN source_import_id END,"
-            "       (extract(epoch FROM COALESCE(started_at, submitted_at) - '2000-01-01 UTC') * 1000000)::bigint"
-            "  FROM customer_import.imports WHERE id = $1",
-            {parameter(*next)});
-        if (rows.empty()) {
-            break;
-        }
-        began_ = std::stoll(*rows.front()[1]);
-        next = rows.front()[0] ? std::optional(std::stoll(*rows.front()[0])) : std::nullopt;
+            "SELECT source_import_id FROM customer_import.imports WHERE id = $1 AND mode = 'retry'", {parameter(*next)});
+        next = rows.empty() || !rows.front()[0] ? std::nullopt : std::optional(std::stoll(*rows.front()[0]));
     }
 }
 
 void RetryApplier::read_histories(const Batch& batch) {
     histories_.clear();
     moment_.take();
-    if (batch.size() == 0) {
-        return;
-    }
     for (const Record& record : batch.records()) {
         histories_.try_emplace(std::string(record.user_name));
     }
-    const auto [first, last] = std::minmax_element(batch.records().begin(), batch.records().end(),
-                                                   [](const Record& a, const Record& b) { return a.user_name < b.user_name; });
     ContextScope scope(batch_context_);
-    read_changes(
-        first->user_name, last->user_name, began_,
-        [&](std::string_view user_name) { return histories_.find(user_name) != histories_.end(); },
-        [&](const LoggedChange& logged) {
-            History& history = histories_.find(logged.change.user_name)->second;
-            history.history.add(logged.import_id, logged.source, logged.change.line, logged.change, logged.applied_at);
-            history.codes.insert(history.codes.end(), logged.change.added.begin(), logged.change.added.end());
-            history.codes.insert(history.codes.end(), logged.change.removed.begin(), logged.change.removed.end());
-        });
+    read_changes(batch, began_, [&](const LoggedChange& logged) {
+        History& history = histories_.find(logged.change.user_name)->second;
+        history.history.add(logged.import_id, logged.source, logged.change.line, logged.change, logged.applied_at);
+        history.codes.insert(history.codes.end(), logged.change.added.begin(), logged.change.added.end());
+        history.codes.insert(history.codes.end(), logged.change.removed.begin(), logged.change.removed.end());
+    });
 }
 
 // In the file that the records come from, what stands behind a record came later.

@@ -272,14 +272,14 @@ void mark_retried(std::int64_t source_import_id, std::int64_t retry_import_id, c
     if (lines.empty()) {
         return;
     }
-    std::string list;
+    std::vector<std::string> list;
     for (const std::int64_t line : lines) {
-        list += (list.empty() ? "" : ",") + std::to_string(line);
+        list.push_back(std::to_string(line));
     }
     OwnerScope owner;
     execute("UPDATE customer_import.import_issues SET retried_by = $2"
-            " WHERE import_id = $1 AND line = ANY (('{' || $3 || '}')::bigint[]) AND outcome = 'rejected'",
-            {parameter(source_import_id), parameter(retry_import_id), parameter(std::string_view(list))});
+            " WHERE import_id = $1 AND line = ANY ($3::bigint[]) AND outcome = 'rejected'",
+            {parameter(source_import_id), parameter(retry_import_id), text_array_parameter(list)});
 }
 
 void mark_all_retried(std::int64_t source_import_id, std::int64_t retry_import_id) {

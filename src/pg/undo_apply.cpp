@@ -4,26 +4,14 @@
 #include <cstring>
 
 #include "pg/change_reader.h"
+#include "pg/import_history.h"
 #include "pg/references.h"
 #include "pg/statement.h"
 #include "pg/undo_supply.h"
 
 namespace customer_import::pg {
 
-namespace {
-
 using Key = ChangeHistory::Key;
-
-// When the first batch of an import was applied, in microseconds since 2000.
-std::int64_t first_applied(std::int64_t import_id) {
-    OwnerScope owner;
-    const Row row = query("SELECT (extract(epoch FROM min(applied_at) - '2000-01-01 UTC') * 1000000)::bigint"
-                          "  FROM customer_import.import_change_pages WHERE import_id = $1",
-                          {parameter(import_id)}).front();
-    return row[0] ? std::stoll(*row[0]) : 0;
-}
-
-}  // namespace
 
 UndoApplier::UndoApplier(std::int64_t source_import_id, std::int64_t undo_import_id, const Target& target,
                          const HeaderMap& header, const RoleCatalogue& catalogue, std::int64_t records, ApplyState& state,
@@ -31,7 +19,7 @@ UndoApplier::UndoApplier(std::int64_t source_import_id, std::int64_t undo_import
     : BatchApplier(target, header, catalogue, records, state, context),
       source_import_id_(source_import_id),
       undo_import_id_(undo_import_id),
-      source_began_(first_applied(source_import_id)),
+      source_began_(import_began(source_import_id).value_or(0)),
       no_cells_(statements_.cell_columns().size()) {
     statements_.take_written_cells();
 }
@@ -52,22 +40,14 @@ std::optional<std::string> UndoApplier::apply(const Batch& batch, const GrantCei
 void UndoApplier::read_histories() {
     histories_.clear();
     moment_.take();
-    if (batch_->size() == 0) {
-        return;
-    }
-    const auto [first, last] = std::minmax_element(batch_->records().begin(), batch_->records().end(),
-                                                   [](const Record& a, const Record& b) { return a.user_name < b.user_name; });
     ContextScope scope(batch_context_);
-    read_changes(
-        first->user_name, last->user_name, source_began_,
-        [&](std::string_view user_name) { return records_of_.find(user_name) != records_of_.end(); },
-        [&](const LoggedChange& logged) {
-            auto place = histories_.find(logged.change.user_name);
-            if (place == histories_.end()) {
-                place = histories_.emplace(logged.change.user_name, ChangeHistory()).first;
-            }
-            place->second.add(logged.import_id, logged.source, logged.change.line, logged.change, logged.applied_at);
-        });
+    read_changes(*batch_, source_began_, [&](const LoggedChange& logged) {
+        auto place = histories_.find(logged.change.user_name);
+        if (place == histories_.end()) {
+            place = histories_.emplace(logged.change.user_name, ChangeHistory()).first;
+        }
+        place->second.add(logged.import_id, logged.source, logged.change.line, logged.change, logged.applied_at);
+    });
 }
 
 // Another import may have changed a customer between the reading and the lock, and what it did counts.
@@ -137,13 +117,40 @@ void UndoApplier::apply_records(Indexes records) {
 
 // Locks the customers of the records; row n is that of the n-th.
 const CustomerRow* UndoApplier::lock(const std::vector<std::uint32_t>& records, bool to_delete) {
-    std::vector<Plan> blank(records.size());
-    for (std::size_t index = 0; index < records.size(); ++index) {
-        blank[index].record = records[index];
-        blank[index].cells = no_cells_;
-    }
-    fill_statement(blank);
+    fill_with_customers(records);
     return statements_.lock(to_delete);
+}
+
+UndoApplier::Plan UndoApplier::new_plan(std::uint32_t record) const {
+    Plan plan;
+    plan.record = record;
+    plan.cells = no_cells_;
+    plan.change.line = this->record(record).line;
+    plan.change.user_name = this->record(record).user_name;
+    return plan;
+}
+
+// Has `plan_one(plan, n)` say what to do with the customer of the n-th record, false when its result is known already.
+// Leaves the plans in plans_, and returns the records whose customers could not be locked.
+template <typename PlanOne>
+std::vector<std::uint32_t> UndoApplier::plan_locked(const std::vector<std::uint32_t>& records, const CustomerRow* rows,
+                                                    PlanOne&& plan_one) {
+    read_newer_histories(rows, records.size());
+    std::vector<std::uint32_t> unlocked;
+    plans_.clear();
+    for (std::size_t index = 0; index < records.size(); ++index) {
+        if (!rows[index].found) {
+            unlocked.push_back(records[index]);
+            continue;
+        }
+        Plan plan = new_plan(records[index]);
+        plan.tid = rows[index].tid;
+        plan.xmin = rows[index].xmin;
+        if (plan_one(plan, index)) {
+            plans_.push_back(std::move(plan));
+        }
+    }
+    return unlocked;
 }
 
 // Those who could not be locked: they are gone, hidden, or may only be looked at.
@@ -151,12 +158,7 @@ void UndoApplier::settle_unlocked(const std::vector<std::uint32_t>& records) {
     if (records.empty()) {
         return;
     }
-    std::vector<Plan> blank(records.size());
-    for (std::size_t index = 0; index < records.size(); ++index) {
-        blank[index].record = records[index];
-        blank[index].cells = no_cells_;
-    }
-    fill_statement(blank);
+    fill_with_customers(records);
     const CustomerRow* seen = statements_.read_back();
     for (std::size_t index = 0; index < records.size(); ++index) {
         ChangeHistory extended;
@@ -169,6 +171,18 @@ void UndoApplier::settle_unlocked(const std::vector<std::uint32_t>& records) {
             set_result(records[index], Outcome::skipped, {not_found_issue(record(records[index]).user_name)});
         }
     }
+}
+
+// For statements that write nothing.
+void UndoApplier::fill_with_customers(const std::vector<std::uint32_t>& records) {
+    rows_.assign(records.size(), {});
+    statements_.clear();
+    for (std::size_t index = 0; index < records.size(); ++index) {
+        rows_[index].user_name = record(records[index]).user_name;
+        rows_[index].cells = no_cells_;
+        statements_.add(rows_[index], nullptr);
+    }
+    statements_.fill();
 }
 
 void UndoApplier::fill_statement(const std::vector<Plan>& plans) {
@@ -186,20 +200,8 @@ void UndoApplier::fill_statement(const std::vector<Plan>& plans) {
 
 void UndoApplier::take_back(const std::vector<std::uint32_t>& records) {
     const CustomerRow* rows = lock(records, false);
-    read_newer_histories(rows, records.size());
-    std::vector<std::uint32_t> unlocked;
-    plans_.clear();
-    for (std::size_t index = 0; index < records.size(); ++index) {
-        if (!rows[index].found) {
-            unlocked.push_back(records[index]);
-            continue;
-        }
-        Plan plan;
-        plan.record = records[index];
-        if (plan_update(plan, rows[index])) {
-            plans_.push_back(std::move(plan));
-        }
-    }
+    const auto unlocked = plan_locked(
+        records, rows, [&](Plan& plan, std::size_t index) { return plan_update(plan, rows[index]); });
     if (!plans_.empty()) {
         fill_statement(plans_);
         statements_.update();
@@ -212,7 +214,7 @@ void UndoApplier::take_back(const std::vector<std::uint32_t>& records) {
                 continue;
             }
             if (after != nullptr && after[index].found) {
-                log_rewritten(plan, after[index]);
+                log_rewritten(plan.change, plan.before, after[index]);
             }
             changes_.push_back(std::move(plan.change));
             set_result(plan.record, Outcome::updated, std::move(plan.issues));
@@ -225,27 +227,17 @@ void UndoApplier::take_back(const std::vector<std::uint32_t>& records) {
 
 void UndoApplier::remove_created(const std::vector<std::uint32_t>& records) {
     const CustomerRow* rows = lock(records, true);
-    read_newer_histories(rows, records.size());
     const std::vector<std::string> references = find_references(target_, statements_, records.size(), batch_context_);
-    std::vector<std::uint32_t> unlocked;
-    plans_.clear();
-    for (std::size_t index = 0; index < records.size(); ++index) {
-        if (!rows[index].found) {
-            unlocked.push_back(records[index]);
-            continue;
-        }
-        Plan plan;
-        plan.record = records[index];
+    const auto unlocked = plan_locked(records, rows, [&](Plan& plan, std::size_t index) {
         if (!plan_removal(plan, rows[index])) {
-            continue;
+            return false;
         }
         if (!references[index].empty()) {
             set_result(plan.record, Outcome::skipped,
                        {still_referenced_issue(plan.change.user_name, references[index])});
-            continue;
         }
-        plans_.push_back(std::move(plan));
-    }
+        return references[index].empty();
+    });
     if (!plans_.empty()) {
         fill_statement(plans_);
         statements_.remove();
@@ -265,12 +257,7 @@ void UndoApplier::remove_created(const std::vector<std::uint32_t>& records) {
 // ---- customers whom the source, itself an undo, has deleted ----
 
 void UndoApplier::create_again(const std::vector<std::uint32_t>& records) {
-    std::vector<Plan> blank(records.size());
-    for (std::size_t index = 0; index < records.size(); ++index) {
-        blank[index].record = records[index];
-        blank[index].cells = no_cells_;
-    }
-    fill_statement(blank);
+    fill_with_customers(records);
     const CustomerRow* seen = statements_.read_back();
     plans_.clear();
     for (std::size_t index = 0; index < records.size(); ++index) {
@@ -282,8 +269,7 @@ void UndoApplier::create_again(const std::vector<std::uint32_t>& records) {
             set_result(records[index], Outcome::skipped,
                        {changed_since_issue("userName", user_name, "the customer was created anew since")});
         } else {
-            Plan plan;
-            plan.record = records[index];
+            Plan plan = new_plan(records[index]);
             if (plan_creation(plan)) {
                 plans_.push_back(std::move(plan));
             }
@@ -304,7 +290,7 @@ void UndoApplier::create_again(const std::vector<std::uint32_t>& records) {
         read_role_set(after[index].roles, plan.change.added);
         plan.change.fields.clear();
         for (std::size_t column = 0; column < columns_.size(); ++column) {
-            if (const auto text = value_text(column, after[index])) {
+            if (const auto text = kept_text(column, after[index])) {
                 plan.change.fields.push_back({target_.values[column].field, std::nullopt, text});
             }
         }

@@ -35,8 +35,7 @@ private:
         std::vector<Issue> issues;         // about what stays
         ItemPointerData tid{};             // the row that was locked
         TransactionId xmin = InvalidTransactionId;
-        std::vector<std::string_view> held;                   // of a row that may be rewritten: its roles before
-        std::vector<std::optional<std::string_view>> before;  // and its values
+        RowBefore before;                  // of a row that may be rewritten
     };
 
     // A change in the history of its customer.
@@ -56,8 +55,13 @@ private:
     void remove_created(const std::vector<std::uint32_t>& records);
     void create_again(const std::vector<std::uint32_t>& records);
 
+    Plan new_plan(std::uint32_t record) const;
+    template <typename PlanOne>
+    std::vector<std::uint32_t> plan_locked(const std::vector<std::uint32_t>& records, const CustomerRow* rows,
+                                           PlanOne&& plan_one);
     const CustomerRow* lock(const std::vector<std::uint32_t>& records, bool to_delete);
     void settle_unlocked(const std::vector<std::uint32_t>& records);
+    void fill_with_customers(const std::vector<std::uint32_t>& records);
     void fill_statement(const std::vector<Plan>& plans);
     bool plan_update(Plan& plan, const CustomerRow& row);
     bool plan_roles(Plan& plan, const CustomerRow& row, const Place& place, std::vector<Issue>& faults);
@@ -65,16 +69,13 @@ private:
     bool plan_removal(Plan& plan, const CustomerRow& row);
     bool plan_creation(Plan& plan);
     bool refuse_breach(std::uint32_t record, const std::optional<GrantCeiling::Breach>& breach);
-    void keep_before(Plan& plan, const CustomerRow& row);
-    void log_rewritten(Plan& plan, const CustomerRow& after);
 
     const Change& change_of(std::uint32_t record) const { return sources_[record]; }
     std::optional<std::size_t> find_column(std::string_view field) const;
     std::optional<std::size_t> find_cell(std::size_t column) const;
-    std::optional<std::string_view> value_text(std::size_t column, const CustomerRow& row);
 
     const std::int64_t source_import_id_, undo_import_id_;
-    std::int64_t source_began_ = 0;  // when its first batch was applied
+    std::int64_t source_began_ = 0;  // what was logged earlier, it has nothing to do with
 
     // Of the batch.
     std::vector<Change> sources_;  // the change of each record

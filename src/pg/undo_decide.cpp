@@ -26,11 +26,6 @@ void add_missing(const std::vector<std::string_view>& a, const std::vector<std::
 
 // Says what of a change can be taken back. Returns false when the result is known already.
 bool UndoApplier::plan_update(Plan& plan, const CustomerRow& row) {
-    plan.tid = row.tid;
-    plan.xmin = row.xmin;
-    plan.cells = no_cells_;
-    plan.change.line = record(plan.record).line;
-    plan.change.user_name = record(plan.record).user_name;
     ChangeHistory extended;
     const Place place = find_place(plan.record, extended);
     std::vector<Issue> faults;
@@ -50,7 +45,7 @@ bool UndoApplier::plan_update(Plan& plan, const CustomerRow& row) {
         return false;
     }
     if (target_.rewritten) {
-        keep_before(plan, row);
+        plan.before = keep_before(row);
     }
     return true;
 }
@@ -112,7 +107,7 @@ bool UndoApplier::plan_fields(Plan& plan, const CustomerRow& row, const Place& p
         if (columns_[*column].holds_written(held, field.before)) {
             continue;
         }
-        const std::optional<std::string_view> now = value_text(*column, row);
+        const std::optional<std::string_view> now = kept_text(*column, row);
         if (is_superseded(place, Key::field(field.field))) {
             plan.issues.push_back(superseded_issue(field.field, now.value_or("")));
             continue;
@@ -131,38 +126,9 @@ bool UndoApplier::plan_fields(Plan& plan, const CustomerRow& row, const Place& p
     return changes;
 }
 
-// A trigger may change any column: the whole row is compared afterwards.
-void UndoApplier::keep_before(Plan& plan, const CustomerRow& row) {
-    plan.held = held_;
-    for (std::size_t column = 0; column < columns_.size(); ++column) {
-        plan.before.push_back(value_text(column, row));
-    }
-}
-
-void UndoApplier::log_rewritten(Plan& plan, const CustomerRow& after) {
-    Codes roles;
-    read_role_set(after.roles, roles);
-    plan.change.added.clear();
-    plan.change.removed.clear();
-    add_difference(roles, plan.held, plan.change.added);
-    add_difference(plan.held, roles, plan.change.removed);
-    plan.change.fields.clear();
-    for (std::size_t column = 0; column < columns_.size(); ++column) {
-        FieldChange field{target_.values[column].field, plan.before[column], value_text(column, after)};
-        if (field.before != field.after) {
-            plan.change.fields.push_back(field);
-        }
-    }
-}
-
 // A customer goes only if he is just as he was created. Returns false when the result is known already.
 bool UndoApplier::plan_removal(Plan& plan, const CustomerRow& row) {
     const Change& created = change_of(plan.record);
-    plan.tid = row.tid;
-    plan.xmin = row.xmin;
-    plan.cells = no_cells_;
-    plan.change.line = record(plan.record).line;
-    plan.change.user_name = record(plan.record).user_name;
     plan.change.deleted = true;
     ChangeHistory extended;
     const Place place = find_place(plan.record, extended);
@@ -186,7 +152,7 @@ bool UndoApplier::plan_removal(Plan& plan, const CustomerRow& row) {
         for (const FieldChange& value : created.fields) {
             then = value.field == field ? value.after : then;
         }
-        const std::optional<std::string_view> now = value_text(column, row);
+        const std::optional<std::string_view> now = kept_text(column, row);
         if (!columns_[column].holds_written(columns_[column].flat(row.values[column]), then)) {
             plan.issues.push_back(
                 is_superseded(place, Key::field(field))
@@ -208,10 +174,7 @@ bool UndoApplier::plan_removal(Plan& plan, const CustomerRow& row) {
 
 bool UndoApplier::plan_creation(Plan& plan) {
     const Change& deleted = change_of(plan.record);
-    plan.change.line = record(plan.record).line;
-    plan.change.user_name = record(plan.record).user_name;
     plan.change.created = true;
-    plan.cells = no_cells_;
     for (Cell& cell : plan.cells) {
         cell.action = Cell::Action::clear;
     }
@@ -261,11 +224,6 @@ std::optional<std::size_t> UndoApplier::find_cell(std::size_t column) const {
     const std::vector<std::size_t>& cells = statements_.cell_columns();
     const auto found = std::find(cells.begin(), cells.end(), column);
     return found == cells.end() ? std::nullopt : std::optional(static_cast<std::size_t>(found - cells.begin()));
-}
-
-std::optional<std::string_view> UndoApplier::value_text(std::size_t column, const CustomerRow& row) {
-    const Value value = columns_[column].flat(row.values[column]);
-    return value.is_null ? std::nullopt : std::optional(columns_[column].write(value.datum));
 }
 
 }  // namespace customer_import::pg

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/change_page.h"
+#include "core/text.h"
 #include "pg/guard.h"
 #include "pg/record_supply.h"
 #include "pg/target.h"
@@ -29,7 +30,16 @@ public:
     std::int64_t bytes() const override { return bytes_; }
 
 private:
-    void find_columns(const std::vector<std::string>& names, bool has_roles, bool has_deletions);
+    // What the source has written at all.
+    struct Written {
+        TextMap<bool> fields;
+        bool roles = false;
+        bool deletions = false;
+        void add(const Change& change);
+    };
+
+    void read_page(std::string_view page, Written& written, RecordTaker& taker);
+    void find_columns(const Written& written);
 
     const std::int64_t source_import_id_;
     const std::vector<Field> fields_;
