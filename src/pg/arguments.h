@@ -10,6 +10,13 @@
 
 namespace customer_import::pg {
 
+// Errors: 22004 "`what` is NULL".
+inline void require_argument(FunctionCallInfo fcinfo, int index, const char* what) {
+    if (PG_ARGISNULL(index)) {
+        throw ImportError(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(what) + " is NULL");
+    }
+}
+
 // Returns a text argument; nothing for NULL.
 inline std::optional<std::string> optional_text(FunctionCallInfo fcinfo, int index) {
     if (PG_ARGISNULL(index)) {
@@ -20,11 +27,8 @@ inline std::optional<std::string> optional_text(FunctionCallInfo fcinfo, int ind
 
 // Returns a text argument. Errors: 22004 "`what` is NULL".
 inline std::string required_text(FunctionCallInfo fcinfo, int index, const char* what) {
-    std::optional<std::string> text = optional_text(fcinfo, index);
-    if (!text) {
-        throw ImportError(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(what) + " is NULL");
-    }
-    return *std::move(text);
+    require_argument(fcinfo, index, what);
+    return *optional_text(fcinfo, index);
 }
 
 }  // namespace customer_import::pg

@@ -9,6 +9,7 @@
 #include "core/role_set.h"
 #include "core/text.h"
 #include "pg/access.h"
+#include "pg/arguments.h"
 #include "pg/catalogue.h"
 #include "pg/customer_export.h"
 #include "pg/customers_table.h"
@@ -41,10 +42,6 @@ struct MappedColumn {
     std::string column;
     AttrNumber number = 0;
 };
-
-std::string quote(const std::string& name) {
-    return std::string(call([&] { return quote_identifier(name.c_str()); }));
-}
 
 // The first few of a list, and how many more there are.
 std::string list_some(const std::vector<std::string>& items) {
@@ -214,7 +211,7 @@ void Attachment::read_codes() {
     {
         const RoleScope owner(owner_, SECURITY_NOFORCE_RLS);
         for (Row& row : query("SELECT DISTINCT c.code COLLATE \"C\" FROM " + table_ + " AS t, unnest(t." +
-                              quote(request_.roles) + ") AS c (code) WHERE c.code <> '' ORDER BY 1")) {
+                              quote_name(request_.roles) + ") AS c (code) WHERE c.code <> '' ORDER BY 1")) {
             codes_.push_back(*std::move(row[0]));
         }
     }
@@ -228,7 +225,7 @@ void Attachment::read_codes() {
             clashing.push_back(code);
         }
     }
-    const std::string roles = quote(request_.roles);
+    const std::string roles = quote_name(request_.roles);
     if (!invalid.empty()) {
         add_fault("Customers hold what is no role code: " + list_some(invalid) + ".",
                   "A role code has 1 to 63 letters, digits or characters of \"_.:-\". To change one: UPDATE " + table_ +
@@ -250,27 +247,23 @@ void Attachment::check_user_names() const {
     if (!request_.ignore_case) {
         return;
     }
-    const std::string column = quote(request_.user_name);
+    const std::string column = quote_name(request_.user_name);
     const std::string fault = " FROM " + table_ + " WHERE NOT customer_import.is_user_name(" + column + ")";
     std::vector<std::string> names;
     std::string count;
     {
         const RoleScope owner(owner_, SECURITY_NOFORCE_RLS);
         for (const Row& row : query("SELECT " + column + "::text COLLATE \"C\"" + fault + " ORDER BY 1 LIMIT 10")) {
-            names.push_back(quoted(*row[0]));
+            names.push_back(*row[0]);
         }
         if (names.empty()) {
             return;
         }
         count = *query("SELECT count(*)" + fault).front()[0];
     }
-    std::string list;
-    for (const std::string& name : names) {
-        list += (list.empty() ? "" : ", ") + name;
-    }
     throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE,
                       "cannot attach table " + table_ + " with ignore_case: not all user names are folded",
-                      "Not folded: " + count + ", the first of them: " + list + ".",
+                      "Not folded: " + count + ", the first of them: " + list_some(names) + ".",
                       "Fold them, and make one customer of those that then are the same: UPDATE " + table_ + " SET " +
                           column + " = customer_import.fold_user_name(" + column +
                           "); or attach without ignore_case.")
@@ -284,7 +277,7 @@ void Attachment::change() {
     }
     if (request_.ignore_case) {
         execute("ALTER TABLE " + table_ + " ADD CONSTRAINT " + kUserNameCheck +
-                " CHECK (customer_import.is_user_name(" + quote(request_.user_name) + "))");
+                " CHECK (customer_import.is_user_name(" + quote_name(request_.user_name) + "))");
     }
     add_guard(table_, call([&] {
                   return psprintf("%s, %s, 'attached'", quote_literal_cstr(request_.roles.c_str()),
@@ -341,16 +334,8 @@ void Attachment::enter() {
 }
 
 std::string name_argument(FunctionCallInfo fcinfo, int index, const char* what) {
-    if (PG_ARGISNULL(index)) {
-        throw ImportError(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(what) + " is NULL");
-    }
+    require_argument(fcinfo, index, what);
     return NameStr(*PG_GETARG_NAME(index));
-}
-
-void require_argument(FunctionCallInfo fcinfo, int index, const char* what) {
-    if (PG_ARGISNULL(index)) {
-        throw ImportError(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(what) + " is NULL");
-    }
 }
 
 Oid attach_customers_table(FunctionCallInfo fcinfo) {

@@ -141,7 +141,7 @@ std::string column_name(const std::string& field) {
                               " bytes",
                           "The view customer_export has a column of that name.");
     }
-    return call([&] { return quote_identifier(field.c_str()); });
+    return quote_name(field);
 }
 
 // Has the view dropped with the table, as a sequence is with its column: else it would stand in the way of DROP EXTENSION.

@@ -32,9 +32,7 @@ ImportMode read_mode(FunctionCallInfo fcinfo) {
 }  // namespace
 
 ImportRequest read_request(FunctionCallInfo fcinfo, const ArgumentPlaces& places, bool is_text) {
-    if (PG_ARGISNULL(0)) {
-        throw ImportError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "the CSV to import is NULL");
-    }
+    require_argument(fcinfo, 0, "the CSV to import");
     ImportRequest request;
     request.mode = read_mode(fcinfo);
     request.file_name = text_at(fcinfo, places.file_name);

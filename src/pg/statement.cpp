@@ -352,6 +352,10 @@ void Cursor::close() {
     count_ = 0;
 }
 
+std::string quote_name(const std::string& name) {
+    return std::string(call([&] { return quote_identifier(name.c_str()); }));
+}
+
 Parameter bytes_parameter(std::string_view bytes) { return {BYTEAOID, text_datum(bytes), false}; }
 
 std::string from_hex(const std::optional<std::string>& hex) {

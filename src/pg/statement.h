@@ -174,6 +174,9 @@ private:
     std::uint64_t count_ = 0;
 };
 
+// A name as SQL has to have it.
+std::string quote_name(const std::string& name);
+
 Datum text_datum(std::string_view text);
 Parameter bytes_parameter(std::string_view bytes);
 

@@ -17,7 +17,7 @@ void add_fault(std::vector<Fault>& faults, int sqlstate, std::string text, std::
 }
 
 std::string alter_type(const std::string& column, const char* type) {
-    return "ALTER TABLE … ALTER COLUMN " + std::string(call([&] { return quote_identifier(column.c_str()); })) +
+    return "ALTER TABLE … ALTER COLUMN " + quote_name(column) +
            " TYPE " + type + ".";
 }
 
@@ -105,7 +105,7 @@ void find_index_faults(Oid relation, const std::string& column, AttrNumber numbe
         text += (index == 0 ? ": " : ", ") + quoted(*indexes[index][1]) + " " + *indexes[index][0];
     }
     const std::string create = "CREATE UNIQUE INDEX ON … (" +
-                               std::string(call([&] { return quote_identifier(column.c_str()); })) + ").";
+                               quote_name(column) + ").";
     add_fault(faults, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, text + ".",
               is_partitioned(relation)
                   ? "A partitioned table can have one only if it is partitioned by that column alone: then " + create
