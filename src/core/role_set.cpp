@@ -82,10 +82,9 @@ bool RoleSet::is_canonical(const std::string_view* codes, std::size_t count) {
 }
 
 std::vector<std::string_view> split_role_cell(std::string_view cell) {
-    constexpr std::string_view kSeparators = ",;|\r\n";
     std::vector<std::string_view> codes;
     for (std::size_t begin = 0; begin <= cell.size();) {
-        const std::size_t end = std::min(cell.find_first_of(kSeparators, begin), cell.size());
+        const std::size_t end = std::min(cell.find_first_of(kRoleSeparators, begin), cell.size());
         const std::string_view code = trim(cell.substr(begin, end - begin));
         if (!code.empty()) codes.push_back(code);
         begin = end + 1;

@@ -32,6 +32,9 @@ private:
     std::vector<std::string_view> codes_;
 };
 
+// What stands between two codes of a role cell.
+inline constexpr std::string_view kRoleSeparators = ",;|\r\n";
+
 // Splits a role cell at , ; | and line breaks; trims each code, drops empty ones and repeats (exact ones only: the
 // catalogue knows about case). The order of first appearance is kept. The views point into `cell`.
 std::vector<std::string_view> split_role_cell(std::string_view cell);

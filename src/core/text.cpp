@@ -150,7 +150,30 @@ bool equal_ignoring_ascii_case(std::string_view a, std::string_view b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
-std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit) {
+namespace {
+
+// The letters of a UTF-8 text, each packed into a number; ASCII ones in lower case.
+std::u32string split_letters(std::string_view text) {
+    std::u32string letters;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte >= 0x80 && byte < 0xc0 && !letters.empty()) {
+            letters.back() = letters.back() << 8 | byte;
+        } else {
+            letters.push_back(static_cast<unsigned char>(lower(c)));
+        }
+    }
+    return letters;
+}
+
+bool is_ascii(std::string_view text) {
+    return std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+}
+
+char32_t lower(char32_t letter) { return letter; }
+
+template <typename Text>
+std::size_t distance_of_letters(Text a, Text b, std::size_t limit) {
     if (a.size() < b.size()) std::swap(a, b);
     if (a.size() - b.size() > limit) return limit + 1;
     // Three rows of the matrix: an exchange of neighbours looks two rows back.
@@ -177,6 +200,13 @@ std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t li
         std::swap(last, current);
     }
     return std::min(last[b.size()], limit + 1);
+}
+
+}  // namespace
+
+std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit) {
+    return is_ascii(a) && is_ascii(b) ? distance_of_letters(a, b, limit)
+                                      : distance_of_letters(split_letters(a), split_letters(b), limit);
 }
 
 std::string shorten(std::string_view text, std::size_t limit) {

@@ -38,8 +38,8 @@ std::string ascii_lower(std::string_view text);
 // True when both are equal but for the case of ASCII letters.
 bool equal_ignoring_ascii_case(std::string_view a, std::string_view b);
 
-// Optimal string alignment distance (an exchange of neighbours counts one) over bytes, ASCII case ignored, cut off:
-// returns limit + 1 when it is above `limit`. Source: Damerau 1964, Wagner and Lowrance 1975.
+// Optimal string alignment distance (an exchange of neighbours counts one) over letters of UTF-8, ASCII case ignored, cut
+// off: returns limit + 1 when it is above `limit`. Source: Damerau 1964, Wagner and Lowrance 1975.
 std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit);
 
 // Cuts at a character boundary so that at most `limit` bytes are kept, and appends "…" when anything was cut.

@@ -295,6 +295,7 @@ void Attachment::warn_of_missing_defaults() const {
     for (const MappedColumn& column : columns_) {
         mapped.push_back(column.column);
     }
+    const CatalogPath path;
     std::vector<std::string> missing;
     for (Row& row : query("SELECT a.attname FROM pg_catalog.pg_attribute AS a"
                           " WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull"

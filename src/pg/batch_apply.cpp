@@ -38,10 +38,21 @@ bool is_refused_by_guard(const PgError& error) {
            std::string_view(constraint) == kGrantCeiling;
 }
 
-// True for errors that are the record's fault: spec section 4.
-bool rejects_record(const PgError& error) {
+// True for errors that are the record's fault: spec section 4. Not all types say 22... of a text that they do not take.
+bool rejects_record(const PgError& error, bool while_reading) {
     if (is_refused_by_policy(error) || is_refused_by_guard(error)) {
         return true;
+    }
+    if (while_reading) {
+        switch (ERRCODE_TO_CATEGORY(error.sqlstate())) {
+            case ERRCODE_TRANSACTION_ROLLBACK:
+            case ERRCODE_INSUFFICIENT_RESOURCES:
+            case ERRCODE_OPERATOR_INTERVENTION:
+            case ERRCODE_SYSTEM_ERROR:
+                return false;
+            default:
+                return true;
+        }
     }
     switch (ERRCODE_TO_CATEGORY(error.sqlstate())) {
         case MAKE_SQLSTATE('2', '2', '0', '0', '0'):
@@ -124,13 +135,13 @@ void BatchApplier::apply_halving(Indexes records) {
     }
     std::size_t reached = 0;
     std::optional<PgError> error = try_apply(records, reached);
-    while (error && rejects_record(*error) && wants_another_try(*error)) {
+    while (error && rejects_record(*error, statements_.refused_column() != nullptr) && wants_another_try(*error)) {
         error = try_apply(records, reached);
     }
     if (!error) {
         return;
     }
-    if (!rejects_record(*error)) {
+    if (!rejects_record(*error, statements_.refused_column() != nullptr)) {
         throw PgError(*error);
     }
     if (records.size() == 1) {
@@ -155,7 +166,7 @@ void BatchApplier::apply_in_order(Indexes records) {
             window = kWindowRecords;
             continue;
         }
-        if (!rejects_record(*error)) {
+        if (!rejects_record(*error, statements_.refused_column() != nullptr)) {
             throw PgError(*error);
         }
         if (wants_another_try(*error)) {
@@ -252,6 +263,30 @@ BatchApplier::RowBefore BatchApplier::keep_before(const CustomerRow& row) {
         before.values.push_back(kept_text(column, row));
     }
     return before;
+}
+
+const CustomerRow* BatchApplier::read_back_as_owner() {
+    const TableOwnerScope owner(target_);
+    return statements_.read_back();
+}
+
+void BatchApplier::refuse_new_name() {
+    call([] {
+        ereport(ERROR, (errcode(ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION),
+                        errmsg("a trigger of the customers table has changed the user name"),
+                        errhint("Write it in the file as the trigger writes it.")));
+    });
+    pg_unreachable();
+}
+
+void BatchApplier::require_names_kept(const std::vector<std::uint32_t>& written, const CustomerRow* after) {
+    const auto is_missing_in = [](const CustomerRow* rows) {
+        return [rows](std::uint32_t index) { return !rows[index].found; };
+    };
+    if (std::any_of(written.begin(), written.end(), is_missing_in(after)) &&
+        std::any_of(written.begin(), written.end(), is_missing_in(read_back_as_owner()))) {
+        refuse_new_name();
+    }
 }
 
 void BatchApplier::log_rewritten(Change& change, const RowBefore& before, const CustomerRow& after) {

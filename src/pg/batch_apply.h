@@ -105,6 +105,13 @@ protected:
         std::vector<std::optional<std::string_view>> values;
     };
     RowBefore keep_before(const CustomerRow& row);
+    // The rows of the statement as the owner of the table sees them, hidden from the caller or not.
+    const CustomerRow* read_back_as_owner();
+    // Raises the error of the database that rejects a record whose customer a trigger has given another user name: the log
+    // would name somebody else, and no undo would find him.
+    [[noreturn]] static void refuse_new_name();
+    // Does so when `after` does not show one of the rows that were written, and the table does not have it.
+    void require_names_kept(const std::vector<std::uint32_t>& written, const CustomerRow* after);
     // Makes the change say what has become of the row.
     void log_rewritten(Change& change, const RowBefore& before, const CustomerRow& after);
 

@@ -233,8 +233,12 @@ std::string BatchStatements::update_sql() const {
     }
     for (std::size_t cell = 0; cell < cell_columns_.size(); ++cell) {
         const std::string& name = target_.values[cell_columns_[cell]].name;
-        assignments += ", " + name + " = CASE WHEN " + given_name(cell) + " THEN " + value_name(cell) + " ELSE c." +
-                       name + " END";
+        const std::string& equal = columns_[cell_columns_[cell]].equality_sql();
+        assignments += ", " + name + " = CASE WHEN " + given_name(cell);
+        if (!equal.empty()) {  // what decide() takes for unchanged stays as it is written
+            assignments += " AND NOT COALESCE(c." + name + equal + value_name(cell) + ", false)";
+        }
+        assignments += " THEN " + value_name(cell) + " ELSE c." + name + " END";
     }
     if (!target_.touched_column.empty()) {
         assignments += ", " + target_.touched_column + " = pg_catalog.now()";
@@ -394,9 +398,7 @@ std::uint64_t BatchStatements::insert(const CustomerRow*& rows) {
     return insert_.run(returns_new_rows_ ? customers_.receiver() : nullptr);
 }
 
-void BatchStatements::insert_unless_exists() {
-    insert_unless_exists_.run();
-}
+std::uint64_t BatchStatements::insert_unless_exists() { return insert_unless_exists_.run(); }
 
 const CustomerRow* BatchStatements::read_back() {
     const CustomerRow* rows = customers_.expect(rows_.size());

@@ -48,7 +48,7 @@ public:
     // holds the columns that the file does not name or that have a default.
     std::uint64_t insert(const CustomerRow*& rows);
     // Creates the customers that do not exist.
-    void insert_unless_exists();
+    std::uint64_t insert_unless_exists();
     // Reads the customers of the batch table as they are now.
     const CustomerRow* read_back();
     // The same for those whom the caller may update, and locks them until the end of the transaction; with `to_delete` so

@@ -79,7 +79,8 @@ private:
     std::boyer_moore_horspool_searcher<std::string_view::const_iterator> searcher_;
 };
 
-// The imports of the pages, each with the one that it undoes, if any. One that is purged meanwhile is not among them.
+// The imports of the pages, each with the one that it undoes, if any. Not among them are those of which the customers table
+// was another one, and one that is purged meanwhile.
 std::map<std::int64_t, std::optional<std::int64_t>> read_sources(const std::vector<Extract>& extracts) {
     std::vector<std::string> ids;
     for (const Extract& extract : extracts) {
@@ -88,7 +89,8 @@ std::map<std::int64_t, std::optional<std::int64_t>> read_sources(const std::vect
     std::map<std::int64_t, std::optional<std::int64_t>> sources;
     OwnerScope owner;
     for (const Row& row : query("SELECT id, CASE WHEN mode = 'undo' THEN source_import_id END"
-                                "  FROM customer_import.imports WHERE id = ANY ($1::bigint[])",
+                                "  FROM customer_import.imports JOIN customer_import.customers_table ON relation = customers_table"
+                                " WHERE id = ANY ($1::bigint[])",
                                 {text_array_parameter(ids)})) {
         sources.emplace(std::stoll(*row[0]), row[1] ? std::optional(std::stoll(*row[1])) : std::nullopt);
     }

@@ -38,6 +38,7 @@ private:
 
 ColumnIo::ColumnIo(const TargetColumn& column)
     : kind_(column.kind), type_modifier_(column.type_modifier), collation_(column.collation) {
+    Oid equality = InvalidOid;
     call([&] {
         Oid input;
         Oid output;
@@ -49,7 +50,21 @@ ColumnIo::ColumnIo(const TargetColumn& column)
         fmgr_info_cxt(output, &output_, CurrentMemoryContext);
         TypeCacheEntry* type = lookup_type_cache(column.type, TYPECACHE_EQ_OPR_FINFO);
         equality_ = OidIsValid(type->eq_opr_finfo.fn_oid) ? &type->eq_opr_finfo : nullptr;
+        equality = type->eq_opr;
     });
+    if (is_converted() && equality_ != nullptr) {
+        equality_sql_ = call([&] {
+            HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(equality));
+            if (!HeapTupleIsValid(tuple)) {
+                elog(ERROR, "cache lookup failed for operator %u", equality);
+            }
+            auto form = reinterpret_cast<Form_pg_operator>(GETSTRUCT(tuple));
+            const char* text = psprintf(" OPERATOR(%s.%s) ", quote_identifier(get_namespace_name(form->oprnamespace)),
+                                        NameStr(form->oprname));
+            ReleaseSysCache(tuple);
+            return text;
+        });
+    }
 }
 
 Value ColumnIo::flat(const Value& value) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "pg/guard.h"
@@ -26,6 +27,9 @@ public:
     // True when a column that holds `held` has the value of a cell already. `converted` is what read() made of the
     // cell; of texts and booleans it is not looked at.
     bool holds(const Value& held, std::string_view cell, const Value& converted) const;
+
+    // The operator by which holds() compares converted values, as SQL writes it; empty where it compares texts.
+    const std::string& equality_sql() const { return equality_sql_; }
 
     // The text of the value of a cell, as write() gives it once it is stored.
     std::string_view write_cell(std::string_view cell, const Value& converted) const;
@@ -63,6 +67,7 @@ private:
     mutable FmgrInfo input_;
     mutable FmgrInfo output_;
     FmgrInfo* equality_ = nullptr;  // the type cache's; nullptr: compared by text
+    std::string equality_sql_;
 };
 
 }  // namespace customer_import::pg

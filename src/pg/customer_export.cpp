@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/role_set.h"
 #include "core/text.h"
 #include "pg/access.h"
 #include "pg/column_io.h"
@@ -42,6 +43,8 @@ public:
             }
             texts_[column] = column == kRoles ? join_roles(held_[column]) : value_text(column);
         }
+        // A file cannot name him: an import would take the name without the blanks, which may be somebody else's.
+        is_null_[kUserName] = is_null_[kUserName] || trim(texts_[kUserName]) != texts_[kUserName];
         call([&] {
             for (std::size_t column = 0; column < columns_.size(); ++column) {
                 cells_[column] = make_cell(texts_[column]);
@@ -51,6 +54,8 @@ public:
     }
 
 private:
+    static constexpr const char* kNoCode = "\uFFFD";
+    static constexpr std::size_t kUserName = 0;
     static constexpr std::size_t kRoles = 1;
 
     std::string_view value_text(std::size_t column) const {
@@ -66,9 +71,23 @@ private:
             if (!joined_.empty()) {
                 joined_ += ',';
             }
-            joined_ += code;
+            add_code(code);
         }
         return joined_;
+    }
+
+    // What an import would take for other codes than this one becomes a code that nobody has, so that it is rejected.
+    void add_code(std::string_view code) {
+        const bool is_trimmed = !code.empty() && trim(code) == code;
+        joined_ += is_trimmed ? "" : kNoCode;
+        for (const char c : code) {
+            if (kRoleSeparators.find(c) != std::string_view::npos) {
+                joined_ += kNoCode;
+            } else {
+                joined_ += c;
+            }
+        }
+        joined_ += is_trimmed ? "" : kNoCode;
     }
 
     // A text that would say "clear" to an import gets a backslash; see read_cell().

@@ -26,28 +26,6 @@ constexpr long kRowsAtOnce = 64;  // a row may have megabytes
 // Behind every user name that begins with what stands before it: two of the last character there is.
 constexpr std::string_view kLast = "\xf4\x8f\xbf\xbf\xf4\x8f\xbf\xbf";
 
-Oid table_owner(Oid table) {
-    return call([&] {
-        HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
-        if (!HeapTupleIsValid(tuple)) {
-            elog(ERROR, "cache lookup failed for relation %u", table);
-        }
-        const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-        ReleaseSysCache(tuple);
-        return owner;
-    });
-}
-
-// Acts as the owner of the table, whom its row security does not hold back, forced or not: as the server itself looks
-// up foreign keys.
-class KeyLookupScope {
-public:
-    explicit KeyLookupScope(const Target& target) : role_(table_owner(target.relation), SECURITY_NOFORCE_RLS) {}
-
-private:
-    RoleScope role_;
-};
-
 // Has statements planned to use an index where there is one, for as long as it lives. Only for our own lookups.
 class IndexPreferred {
 public:
@@ -136,7 +114,7 @@ private:
     std::vector<std::string> find_keys() const {
         const std::string statement = "SELECT " + target_.user_name.name + " FROM " + target_.name + " WHERE " + matches() +
                                       " LIMIT " + std::to_string(kMaxKeys + 1);
-        KeyLookupScope owner(target_);
+        TableOwnerScope owner(target_);
         IndexPreferred index;
         std::vector<std::string> keys;
         for (const Row& row : customer_import::pg::query(statement, {parameter(std::string_view(pattern()))})) {
@@ -245,7 +223,7 @@ void customers_with_roles(const std::vector<std::string>& codes, ReturnSetInfo* 
     std::optional<Cursor> holders;
     for (std::vector<std::string> keys;; keys.clear()) {
         {
-            KeyLookupScope owner(target);
+            TableOwnerScope owner(target);
             if (!holders) {
                 IndexPreferred index;
                 holders.emplace(statement, std::initializer_list<Parameter>{text_array_parameter(codes)},

@@ -26,6 +26,12 @@ std::string creation_name(std::string_view name) {
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                             errmsg("the customers table cannot be a temporary table")));
         }
+        if (schema == get_namespace_oid("customer_import", false)) {
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("the customers table cannot be in the schema of the extension"),
+                            errdetail("DROP EXTENSION drops that schema."),
+                            errhint("Name another schema: customer_import.create_customers_table('public.customers').")));
+        }
         return quote_qualified_identifier(get_namespace_name(schema), range->relname);
     });
     return quoted;

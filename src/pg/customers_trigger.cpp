@@ -7,6 +7,7 @@
 #include "core/grant_ceiling.h"
 #include "core/role_set.h"
 #include "core/text.h"
+#include "pg/access.h"
 #include "pg/catalogue.h"
 #include "pg/guard.h"
 #include "pg/identity.h"
@@ -36,6 +37,8 @@ struct GuardedRow {
     const char* roles_name = nullptr;
     const char* user_name_name = nullptr;
     bool is_attached = false;
+    bool has_policies = false;    // row-level security decides who may change what
+    Oid owner = InvalidOid;
 };
 
 // Returns 0 for a column that does not exist.
@@ -109,6 +112,8 @@ GuardedRow read_call(FunctionCallInfo fcinfo) {
     row.roles_name = trigger->tg_trigger->tgargs[0];
     row.user_name_name = trigger->tg_trigger->tgargs[1];
     row.is_attached = trigger->tg_trigger->tgnargs == 3;
+    row.has_policies = trigger->tg_relation->rd_rel->relrowsecurity;
+    row.owner = trigger->tg_relation->rd_rel->relowner;
     row.roles_attribute = find_roles_attribute(row.columns, row.roles_name);
     row.user_name_attribute = find_attribute(row.columns, row.user_name_name);
     if (!row.is_attached && (row.roles_attribute == 0 || row.user_name_attribute == 0)) {
@@ -209,13 +214,23 @@ void check_ceiling(const GuardedRow& row, const std::vector<std::string_view>& h
     }
 }
 
+// Whom the guard holds to the catalogue and the ceiling. On an application's own table they are those whom the extension has
+// given access, not the application's own roles.
+bool is_judged(const GuardedRow& row, const Identity& identity) {
+    return !row.is_attached || identity.is_operator || identity.role_is_gateway ||
+           (inherits_from_operator() && !call([&] { return has_privs_of_role(GetUserId(), row.owner); }));
+}
+
 HeapTuple guard_row(const GuardedRow& row) {
     const HeapTuple unchanged = row.after.tuple != nullptr ? row.after.tuple : row.before.tuple;
+    if (row.is_attached && !row.has_policies && is_acting()) {
+        require_right(Right::edit_customers, "change customers");  // the gateway may, for others
+    }
     if (!row.roles_changed && !row.user_name_changed) {
         return unchanged;
     }
     const Identity& identity = current_identity();
-    const bool judges = !row.is_attached || identity.is_operator || identity.role_is_gateway;
+    const bool judges = is_judged(row, identity);
     if (row.roles_attribute == 0 || row.user_name_attribute == 0) {  // of an attached table
         if (judges) {
             call([&] { refuse_shape(row); });

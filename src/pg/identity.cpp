@@ -165,6 +165,25 @@ Identity read_identity() {
 
 }  // namespace
 
+bool inherits_from_operator() {
+    static CacheWatch members("operators", "gateways", AUTHMEMMEMROLE);
+    static Oid known_role = InvalidOid;
+    static bool inherits = false;
+    const Oid role = GetUserId();
+    if (known_role != role || !members.is_current()) {
+        members.read([&] {
+            SpiConnection spi;
+            OwnerScope owner;
+            inherits = !query_latest("SELECT FROM pg_roles AS r WHERE r.oid <> $1 AND pg_has_role($1, r.oid, 'USAGE')"
+                                     "   AND (r.rolname IN (SELECT name FROM customer_import.operators WHERE database_role)"
+                                     "        OR r.rolname IN (SELECT name FROM customer_import.gateways)) LIMIT 1",
+                                     {parameter_oid(role)}).empty();
+            known_role = role;
+        });
+    }
+    return inherits;
+}
+
 bool is_acting() { return acting != nullptr && acting->role == GetUserId(); }
 
 void assume_operator(std::string_view name) {

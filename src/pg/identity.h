@@ -23,6 +23,10 @@ struct Identity {
     std::vector<std::string> own_names;  // folded user names by which he is a customer himself
 };
 
+// Whether the current role, itself neither, has the privileges of an operator's or a gateway's role: those that the
+// extension has granted are his, too.
+bool inherits_from_operator();
+
 // Registers with the server what ends act_as(). Called once, when the library is loaded.
 void watch_transactions();
 

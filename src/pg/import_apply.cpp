@@ -1,6 +1,7 @@
 #include "pg/import_apply.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace customer_import::pg {
 
@@ -81,6 +82,9 @@ std::vector<ImportApplier::Attempt> ImportApplier::finish_updates() {
         }
     }
     const CustomerRow* after = target_.rewritten && !updated.empty() ? statements_.read_back() : nullptr;
+    if (after != nullptr) {
+        require_names_kept(updated, after);
+    }
     for (std::uint32_t index : updated) {
         log_update(index, after != nullptr && after[index].found ? &after[index] : nullptr);
         set_result(attempts_[index], Outcome::updated);
@@ -146,7 +150,10 @@ void ImportApplier::create() {
         throw ImportError(ERRCODE_INTERNAL_ERROR, "an insert of a batch wrote fewer rows than it was given");
     }
     if (target_.rewritten) {
+        std::vector<std::uint32_t> all(attempts_.size());
+        std::iota(all.begin(), all.end(), 0);
         after = statements_.read_back();
+        require_names_kept(all, after);
     }
     for (std::uint32_t index = 0; index < attempts_.size(); ++index) {
         log_create(index, after != nullptr && after[index].found ? &after[index] : nullptr);
@@ -156,16 +163,27 @@ void ImportApplier::create() {
 
 // The statement does not tell which customers it created: a search does. None of them could be seen before.
 void ImportApplier::create_unless_exists(std::vector<Attempt>& again) {
-    statements_.insert_unless_exists();
+    const auto is_new = [](const CustomerRow& row) {
+        return row.found && TransactionIdIsCurrentTransactionId(row.xmin);
+    };
+    const std::uint64_t inserted = statements_.insert_unless_exists();
     const CustomerRow* after = statements_.read_back();
+    const CustomerRow* hidden = nullptr;
+    if (inserted > static_cast<std::uint64_t>(std::count_if(after, after + attempts_.size(), is_new))) {
+        hidden = read_back_as_owner();
+        if (inserted != static_cast<std::uint64_t>(std::count_if(hidden, hidden + attempts_.size(), is_new))) {
+            refuse_new_name();
+        }
+    }
     for (std::uint32_t index = 0; index < attempts_.size(); ++index) {
-        if (!after[index].found) {
-            refuse(attempts_[index].record);
-        } else if (TransactionIdIsCurrentTransactionId(after[index].xmin)) {
-            log_create(index, &after[index]);
+        const CustomerRow& row = !after[index].found && hidden != nullptr ? hidden[index] : after[index];
+        if (is_new(row)) {
+            log_create(index, &row);
             set_result(attempts_[index], Outcome::created);
-        } else {
+        } else if (after[index].found) {
             again.push_back({attempts_[index].record});
+        } else {
+            refuse(attempts_[index].record);
         }
     }
 }

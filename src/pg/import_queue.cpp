@@ -162,7 +162,7 @@ std::optional<Job> load_job(std::int64_t import_id) {
         "       i.delimiter, i.encoding, i.options ->> 'unknown_roles', j.settings, i.file_bytes, i.records, j.slices,"
         "       j.stop_state, j.stop_reason,"
         "       COALESCE((extract(epoch FROM i.started_at - '2000-01-01 UTC') * 1000000)::bigint, 0),"
-        "       COALESCE(i.source_import_id, 0)"
+        "       COALESCE(i.source_import_id, 0), i.customers_table::oid"
         "  FROM customer_import.imports AS i JOIN customer_import.import_jobs AS j ON j.import_id = i.id"
         " WHERE i.id = $1 AND i.state IN ('queued', 'checking', 'running')",
         {parameter(import_id)});
@@ -195,6 +195,7 @@ std::optional<Job> load_job(std::int64_t import_id) {
         job.stop = Stop{*row[14], row[15].value_or("")};
     }
     job.started_at = number(row[16]);
+    job.customers_table = static_cast<Oid>(number(row[18]));
     for (const Row& code : query_latest("SELECT unnest(role_codes) FROM customer_import.import_jobs WHERE import_id = $1",
                                         {parameter(import_id)})) {
         job.role_codes.push_back(*code[0]);

@@ -37,6 +37,7 @@ struct Job {
     std::vector<std::string> role_codes;  // those of the check; empty before
     std::optional<Stop> stop;
     TimestampTz started_at = 0;           // 0: not yet
+    Oid customers_table = InvalidOid;     // when it was submitted
 
     // How long it has been running.
     std::int64_t milliseconds() const {

@@ -44,7 +44,8 @@ Source lock_source(std::int64_t import_id) {
     const std::vector<Row> rows = query(
         "SELECT i.operator, i.mode, i.state, i.file_name, i.delimiter, i.encoding, i.undo_import_id,"
         "       i.finished_at IS NULL,"
-        "       EXISTS (SELECT FROM customer_import.import_issues AS s WHERE s.import_id = i.undo_import_id)"
+        "       EXISTS (SELECT FROM customer_import.import_issues AS s WHERE s.import_id = i.undo_import_id),"
+        "       EXISTS (SELECT FROM customer_import.customers_table AS t WHERE t.relation = i.customers_table)"
         "  FROM customer_import.imports AS i WHERE i.id = $1 AND (i.operator = $2 OR $3) FOR UPDATE",
         {parameter(import_id), parameter(std::string_view(identity.name)),
          parameter(identity.rights.has(Right::administer))});
@@ -55,6 +56,10 @@ Source lock_source(std::int64_t import_id) {
     if (*row[7] == "t") {
         refuse_state(import_name(import_id) + " has not ended yet",
                      "Wait for it, or end it with SELECT customer_import.cancel_import(" + std::to_string(import_id) + ").");
+    }
+    if (*row[9] != "t") {
+        refuse_state(import_name(import_id) + " went into another customers table than today's",
+                     "Attach the table that it went into; see customers_table in customer_import.imports.");
     }
     const std::vector<Row> open = query_latest("SELECT id, mode FROM customer_import.imports"
                                                " WHERE source_import_id = $1 AND finished_at IS NULL",

@@ -100,6 +100,7 @@ private:
     void repeat(Body&& body);
     void read_file();
     void read_records();
+    Target load_same_target() const;
     void apply_batch(const Batch& batch);
     void mark_retried(const std::vector<std::int64_t>& lines);
     bool is_too_late() const { return import_timeout > 0 && job_.milliseconds() >= import_timeout; }
@@ -252,7 +253,7 @@ void SliceRun::read_file() {
 
 void SliceRun::read_records() {
     const bool is_first = job_.state != "running";
-    target_ = load_target();
+    target_ = load_same_target();
     if (is_first) {
         const bool is_split = !target_->one_by_one && job_.file_bytes >= kSmallFileBytes;
         job_.slices = is_split ? slices_wanted_ : 1;
@@ -302,6 +303,15 @@ void SliceRun::read_records() {
     slice_.records = records;
 }
 
+// Another table may have been attached since the import was submitted: it is none of its business.
+Target SliceRun::load_same_target() const {
+    Target target = load_target();
+    if (target.relation != job_.customers_table) {
+        throw Stopped({"failed", "the customers table is another one than when it was submitted"});
+    }
+    return target;
+}
+
 // Records of a retry are tried once, whatever comes of it.
 void SliceRun::mark_retried(const std::vector<std::int64_t>& lines) {
     if (job_.request.kind == ImportKind::retry) {
@@ -319,7 +329,7 @@ void SliceRun::apply_batch(const Batch& batch) {
         check_stop();
         const Identity identity = require_still_permitted();
         test_point("batch_begin");
-        const Target target = load_target();
+        const Target target = load_same_target();
         const std::unique_ptr<RoleCatalogue> current = load_catalogue();
         const GrantCeiling ceiling(*current, identity.own_names);
         const bool is_limited = !identity.rights.has(Right::administer);

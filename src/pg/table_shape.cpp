@@ -268,6 +268,7 @@ void find_roles_faults(Oid relation, const std::string& column, std::vector<Faul
 
 void require_shape(Oid relation, const std::string& user_name, const std::string& roles) {
     std::vector<Fault> faults;
+    find_kind_faults(relation, faults);
     find_user_name_faults(relation, user_name, faults);
     find_roles_faults(relation, roles, faults);
     if (!faults.empty()) {

@@ -202,6 +202,18 @@ void load_rules(Target& target, bool own_row_triggers) {
     target.initially_deferred_constraints = constraints.front()[1].value_or("");
 }
 
+Oid table_owner(Oid table) {
+    return call([&] {
+        HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+        if (!HeapTupleIsValid(tuple)) {
+            elog(ERROR, "cache lookup failed for relation %u", table);
+        }
+        const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+        ReleaseSysCache(tuple);
+        return owner;
+    });
+}
+
 }  // namespace
 
 ConstraintsChecked::ConstraintsChecked(const Target& target) : target_(target) {
@@ -267,6 +279,9 @@ std::optional<RegisteredTable> find_registered_table() {
     return RegisteredTable{to_oid(row[0]),  *row[1],         row[2] == "t", row[3] == "t",
                            row[4] == "t", row[5] == "t", row[6] == "t", row[7] == "t"};
 }
+
+TableOwnerScope::TableOwnerScope(const Target& target)
+    : role_(table_owner(target.relation), SECURITY_NOFORCE_RLS) {}
 
 Target load_target(LOCKMODE lock) {
     const std::optional<RegisteredTable> table = find_registered_table();

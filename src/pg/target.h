@@ -10,6 +10,7 @@
 #include "core/header_map.h"
 #include "pg/guard.h"
 #include "pg/server.h"
+#include "pg/statement.h"
 
 namespace customer_import::pg {
 
@@ -83,5 +84,15 @@ std::optional<RegisteredTable> find_registered_table();
 // shape stays: for writing, or in a weaker mode. Errors: 55000 when there is none, or when it has lost what an import
 // needs. Needs an SPI connection.
 Target load_target(LOCKMODE lock = RowExclusiveLock);
+
+// Acts as the owner of the customers table, whom its row security does not hold back, forced or not: as the server itself
+// looks up foreign keys. Only for our own lookups by key.
+class TableOwnerScope {
+public:
+    explicit TableOwnerScope(const Target& target);
+
+private:
+    RoleScope role_;
+};
 
 }  // namespace customer_import::pg

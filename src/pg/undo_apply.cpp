@@ -207,6 +207,15 @@ void UndoApplier::take_back(const std::vector<std::uint32_t>& records) {
         statements_.update();
         const std::vector<char> written = statements_.written();
         const CustomerRow* after = target_.rewritten ? statements_.read_back() : nullptr;
+        if (after != nullptr) {
+            std::vector<std::uint32_t> updated;
+            for (std::uint32_t index = 0; index < plans_.size(); ++index) {
+                if (written[index] != 0) {
+                    updated.push_back(index);
+                }
+            }
+            require_names_kept(updated, after);
+        }
         for (std::size_t index = 0; index < plans_.size(); ++index) {
             Plan& plan = plans_[index];
             if (written[index] == 0) {  // a policy or a trigger did not let it
@@ -279,8 +288,13 @@ void UndoApplier::create_again(const std::vector<std::uint32_t>& records) {
         return;
     }
     fill_statement(plans_);
-    statements_.insert_unless_exists();
+    const std::uint64_t inserted = statements_.insert_unless_exists();
     const CustomerRow* after = statements_.read_back();
+    if (inserted > static_cast<std::uint64_t>(std::count_if(after, after + plans_.size(), [](const CustomerRow& row) {
+            return row.found && TransactionIdIsCurrentTransactionId(row.xmin);
+        }))) {
+        refuse_new_name();
+    }
     for (std::size_t index = 0; index < plans_.size(); ++index) {
         Plan& plan = plans_[index];
         if (!after[index].found || !TransactionIdIsCurrentTransactionId(after[index].xmin)) {

@@ -30,12 +30,14 @@ CREATE TABLE customer_import.imports (
     finished_at timestamptz,
     undo_import_id bigint,
     emptied_at timestamptz,
+    customers_table regclass,
     CONSTRAINT imports_request_key UNIQUE (operator, request_id)
 );
 CREATE UNIQUE INDEX imports_open_reversal_key ON customer_import.imports (source_import_id) WHERE finished_at IS NULL;
 COMMENT ON TABLE customer_import.imports IS 'Every import: who, what, when, and what came of it.';
 COMMENT ON COLUMN customer_import.imports.records IS
     'CSV records of the file; the sum of created, updated, unchanged, skipped, rejected, deleted and unprocessed.';
+COMMENT ON COLUMN customer_import.imports.customers_table IS 'The customers table that it went into. Undo and retry need it back.';
 COMMENT ON COLUMN customer_import.imports.created IS 'Customers that the import created.';
 COMMENT ON COLUMN customer_import.imports.updated IS 'Records that changed an existing customer.';
 COMMENT ON COLUMN customer_import.imports.unchanged IS 'Records whose customer had everything already.';

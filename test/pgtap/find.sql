@@ -145,7 +145,8 @@ SELECT results_eq($$SELECT code, name, description, granted_at = (SELECT applied
 SELECT is(pg_temp.given('cid'), 'gone:::', 'a code that the catalogue has lost');
 -- An undo, as it is logged
 CREATE TEMPORARY TABLE page AS SELECT * FROM customer_import.import_change_pages WHERE import_id = :last;
-INSERT INTO customer_import.imports (id, operator, database_role, mode, state, source_import_id) VALUES (:last + 1, 'x', 'x', 'undo', 'completed', :last);
+INSERT INTO customer_import.imports (id, operator, database_role, mode, state, source_import_id, customers_table)
+    SELECT :last + 1, 'x', 'x', 'undo', 'completed', :last, relation FROM customer_import.customers_table;
 INSERT INTO customer_import.import_change_pages
     SELECT :last + 1, 1, 'fred', 'fred', 1, '\x0101'::bytea || '\x08'::bytea || '\x00'::bytea || '\x0466726564'::bytea || '\x010005'::bytea || 'buyer'::bytea || '\x0000'::bytea, clock_timestamp();
 SELECT is((SELECT count(*) FROM customer_import.import_changes WHERE import_id = :last + 1 AND user_name = 'fred' AND line = 4 AND added = '{buyer}'), 1::bigint, 'after an undo of the import that took it');

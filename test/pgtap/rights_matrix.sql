@@ -53,8 +53,8 @@ BEGIN
             PERFORM customer_import.add_operator(person.who, roles => person.roles);
         END IF;
         -- An import of his own: a copy of the pattern
-        INSERT INTO customer_import.imports (operator, database_role, mode, state, header, delimiter, encoding, finished_at)
-            SELECT person.who, person.who, mode, state, header, delimiter, encoding, finished_at
+        INSERT INTO customer_import.imports (operator, database_role, mode, state, header, delimiter, encoding, finished_at, customers_table)
+            SELECT person.who, person.who, mode, state, header, delimiter, encoding, finished_at, customers_table
               FROM customer_import.imports WHERE file_name = 'pattern'
             RETURNING id INTO person.own;
         UPDATE people SET own = person.own WHERE who = person.who;

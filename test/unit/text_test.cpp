@@ -195,6 +195,11 @@ TEST(EditDistance, IgnoresAsciiCase) {
 TEST(EditDistance, IsOptimalStringAlignment) {
     // Damerau's unrestricted distance would be 2.
     EXPECT_EQ(edit_distance("CA", "ABC", 9), 3u);
+    EXPECT_EQ(edit_distance("roles", "r\u00f4les", 9), 1u);
+    EXPECT_EQ(edit_distance("addR\u043el\u0435s", "addRoles", 2), 2u);
+    EXPECT_EQ(edit_distance("add\u200bRoles", "addRoles", 2), 1u);
+    EXPECT_EQ(edit_distance("\u00e4\u00f6", "\u00f6\u00e4", 2), 1u);
+    EXPECT_EQ(edit_distance("\x80\xbf", "", 9), 1u);
     EXPECT_EQ(edit_distance("kitten", "sitting", 9), 3u);
 }
 
