@@ -8,6 +8,11 @@ std::string select_from(std::string_view table, std::int64_t import_id) {
     return "SELECT * FROM customer_import." + std::string(table) + " WHERE import_id = " + std::to_string(import_id);
 }
 
+// Of a failure with issues they are the reason; any other one has told it.
+std::string after_failure(std::int64_t import_id, bool has_issues) {
+    return has_issues ? "See why: " + select_from("import_issues", import_id) : "Put that right and try again.";
+}
+
 }  // namespace
 
 void Counts::add(Outcome outcome, std::int64_t number) {
@@ -66,9 +71,9 @@ std::string dry_run_message(const Counts& counts, std::string_view failure) {
                                                  : "Call it without dry_run to import.");
 }
 
-std::string failed_message(std::int64_t import_id, std::string_view state, std::string_view reason) {
-    const std::string next = state == "denied" ? "Ask an administrator for the right to import."
-                                               : "See why: " + select_from("import_issues", import_id);
+std::string failed_message(std::int64_t import_id, std::string_view state, std::string_view reason, bool has_issues) {
+    const std::string next =
+        state == "denied" ? "Ask an administrator for the right to import." : after_failure(import_id, has_issues);
     return "Import " + std::to_string(import_id) + " " + std::string(state) + ": " + std::string(reason) +
            ". Nothing was applied. " + next;
 }
@@ -79,16 +84,17 @@ std::string queued_message(std::int64_t import_id) {
 }
 
 std::string stopped_message(std::int64_t import_id, std::string_view state, std::string_view reason,
-                            const Counts& counts) {
+                            const Counts& counts, bool has_issues) {
     const std::int64_t changed = counts.created + counts.updated + counts.deleted;
     const std::string why = reason.empty()         ? ""
                             : state == "canceled" ? " " + std::string(reason)
                                                   : ": " + std::string(reason);
     const std::string what = changed == 0 ? "Nothing was applied" : "It stopped at " + describe_counts(counts);
-    const std::string next = changed > 0 ? "See every change: " + select_from("import_changes", import_id)
+    const std::string changes = "See every change: " + select_from("import_changes", import_id);
+    const std::string next = changed > 0 ? (state == "failed" && !has_issues ? after_failure(import_id, false) + " " : "") + changes
                              : state == "denied"   ? "Ask an administrator for the right to import."
                              : state == "canceled" ? "Import the file again when you want it."
-                                                   : "See why: " + select_from("import_issues", import_id);
+                                                   : after_failure(import_id, has_issues);
     return "Import " + std::to_string(import_id) + " " + std::string(state) + why + ". " + what + ". " + next;
 }
 

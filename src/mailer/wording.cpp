@@ -61,7 +61,7 @@ std::string capitalised(std::string text) {
 
 // Drops "See why: SELECT …", which next_steps() says in its own words.
 std::string_view without_next_step(std::string_view message) {
-    for (const std::string_view next : {" See why: ", " See every change: ", " To bring it back: "}) {
+    for (const std::string_view next : {" See why: ", " See every change: ", " To bring it back: ", " Put that right and try again."}) {
         const std::size_t start = message.rfind(next);
         if (start != std::string_view::npos) message = message.substr(0, start);
     }

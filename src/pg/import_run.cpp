@@ -221,8 +221,8 @@ void ImportRun::give_up(const std::string& state, const std::string& reason) {
     counts_ = Counts{.records = records_,
                      .rejected = counts_.rejected,
                      .unprocessed = records_ - counts_.rejected};
-    result_.message =
-        request_.is_dry_run ? dry_run_message(counts_, reason) : failed_message(result_.import_id, state, reason);
+    result_.message = request_.is_dry_run ? dry_run_message(counts_, reason)
+                                          : failed_message(result_.import_id, state, reason, counts_.rejected > 0);
     if (watcher_ != nullptr) {
         watcher_->taken_back();
     }

@@ -105,6 +105,10 @@ TEST(MailerWording, Headlines) {
     EXPECT_EQ(headline(ended("canceled", "m", 3, 9)), "Canceled halfway");
     EXPECT_EQ(lead(ended("failed", "Import 8 failed: unclosed quote. Nothing was applied. See why: SELECT 1", 0, 0)),
               "Unclosed quote.");
+    EXPECT_EQ(lead(ended("failed", "Import 8 failed: unclosed quote. Nothing was applied. Put that right and try again.", 0, 0)),
+              "Unclosed quote.");
+    const char* halfway = "Import 8 failed: too late. It stopped at 1 updated. Put that right and try again. See every change: SELECT 1";
+    EXPECT_EQ(lead(ended("failed", halfway, 1, 8)).find("try again"), std::string::npos);
     EXPECT_EQ(lead(report_of(kReport)), "The other 9,812 of 9,815 records are done. The rejected ones can be mended.");
 }
 

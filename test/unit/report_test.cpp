@@ -95,13 +95,13 @@ TEST(CompletedMessage, SaysThatNothingIsToBeDone) {
 }
 
 TEST(FailedMessage, GivesTheReasonAndWhereToLook) {
-    EXPECT_EQ(failed_message(7, "failed", "more than 10 records were rejected"),
+    EXPECT_EQ(failed_message(7, "failed", "more than 10 records were rejected", true),
               "Import 7 failed: more than 10 records were rejected. Nothing was applied. "
               "See why: SELECT * FROM customer_import.import_issues WHERE import_id = 7");
 }
 
 TEST(FailedMessage, SaysWhomToAskForALostRight) {
-    EXPECT_EQ(failed_message(7, "denied", "operator \"ann\" may not import any more"),
+    EXPECT_EQ(failed_message(7, "denied", "operator \"ann\" may not import any more", false),
               "Import 7 denied: operator \"ann\" may not import any more. Nothing was applied. "
               "Ask an administrator for the right to import.");
 }
@@ -113,20 +113,32 @@ TEST(QueuedMessage, SaysHowToFollow) {
 
 TEST(StoppedMessage, SaysWhatStays) {
     const Counts counts{.records = 40000, .updated = 20000, .unprocessed = 20000};
-    EXPECT_EQ(stopped_message(7, "canceled", "by ann", counts),
+    EXPECT_EQ(stopped_message(7, "canceled", "by ann", counts, false),
               "Import 7 canceled by ann. It stopped at 20,000 updated, 20,000 unprocessed. "
               "See every change: SELECT * FROM customer_import.import_changes WHERE import_id = 7");
 }
 
 TEST(StoppedMessage, SaysWhatToDoWhenNothingWasApplied) {
     const Counts counts{.records = 2, .unprocessed = 2};
-    EXPECT_EQ(stopped_message(7, "canceled", "", counts),
+    EXPECT_EQ(stopped_message(7, "canceled", "", counts, false),
               "Import 7 canceled. Nothing was applied. Import the file again when you want it.");
-    EXPECT_EQ(stopped_message(7, "denied", "the reason", counts),
+    EXPECT_EQ(stopped_message(7, "denied", "the reason", counts, false),
               "Import 7 denied: the reason. Nothing was applied. Ask an administrator for the right to import.");
-    EXPECT_EQ(stopped_message(7, "failed", "the reason", counts),
+    EXPECT_EQ(stopped_message(7, "failed", "the reason", counts, true),
               "Import 7 failed: the reason. Nothing was applied. "
               "See why: SELECT * FROM customer_import.import_issues WHERE import_id = 7");
+}
+
+TEST(FailedMessage, SendsToNoIssuesWhereThereAreNone) {
+    EXPECT_EQ(failed_message(7, "failed", "the reason", false),
+              "Import 7 failed: the reason. Nothing was applied. Put that right and try again.");
+    const Counts nothing{.records = 2, .unprocessed = 2};
+    EXPECT_EQ(stopped_message(7, "failed", "the reason", nothing, false),
+              "Import 7 failed: the reason. Nothing was applied. Put that right and try again.");
+    const Counts counts{.records = 2, .updated = 1, .unprocessed = 1};
+    EXPECT_EQ(stopped_message(7, "failed", "the reason", counts, false),
+              "Import 7 failed: the reason. It stopped at 1 updated, 1 unprocessed. Put that right and try again. "
+              "See every change: SELECT * FROM customer_import.import_changes WHERE import_id = 7");
 }
 
 TEST(Counts, SumUpWhatHasAnOutcome) {
@@ -139,7 +151,7 @@ TEST(Remark, StandsBeforeWhatToDoNext) {
     EXPECT_EQ(with_remark(completed_message(7, {.records = 1, .updated = 1}), "No report is sent."),
               "Import 7 completed: 1 updated. No report is sent. "
               "See every change: SELECT * FROM customer_import.import_changes WHERE import_id = 7");
-    EXPECT_EQ(with_remark(stopped_message(7, "denied", "x", {}), "No report is sent."),
+    EXPECT_EQ(with_remark(stopped_message(7, "denied", "x", {}, false), "No report is sent."),
               "Import 7 denied: x. Nothing was applied. No report is sent. Ask an administrator for the right to import.");
     EXPECT_EQ(with_remark("One sentence", "Another."), "One sentence Another.");
     EXPECT_EQ(with_remark("One. Two.", ""), "One. Two.");
