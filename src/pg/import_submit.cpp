@@ -210,21 +210,38 @@ std::int64_t release_restored() {
     std::uint64_t released = 0;
     {
         OwnerScope owner;
-        execute("UPDATE customer_import.import_jobs AS j SET origin = $1,"
-                "       role_oid = COALESCE((SELECT r.oid FROM pg_roles AS r WHERE r.rolname = i.database_role), 0)"
-                "  FROM customer_import.imports AS i WHERE i.id = j.import_id AND j.origin <> $1",
-                {parameter(database_origin())});
+        const Parameter origin = parameter(database_origin());
+        // Also those that no supervisor has marked as held yet.
         released = execute("UPDATE customer_import.imports AS i"
                            "   SET state = CASE WHEN i.started_at IS NULL THEN 'queued' WHEN j.slices = 0 THEN 'checking'"
                            "                    ELSE 'running' END,"
                            "       message = 'Import ' || i.id || ' goes on.'"
-                           "  FROM customer_import.import_jobs AS j WHERE j.import_id = i.id AND i.state = 'held'");
+                           "  FROM customer_import.import_jobs AS j"
+                           " WHERE j.import_id = i.id AND j.origin <> $1 AND i.finished_at IS NULL",
+                           {origin});
+        execute("UPDATE customer_import.import_jobs AS j SET origin = $1,"
+                "       role_oid = COALESCE((SELECT r.oid FROM pg_roles AS r WHERE r.rolname = i.database_role), 0)"
+                "  FROM customer_import.imports AS i WHERE i.id = j.import_id AND j.origin <> $1",
+                {origin});
     }
     release_messages();
     if (released > 0) {
         start_after_commit();
     }
     return static_cast<std::int64_t>(released);
+}
+
+bool is_restored(std::int64_t import_id) {
+    {
+        CatalogPath path;
+        if (query("SELECT FROM customer_import.imports WHERE id = $1", {parameter(import_id)}).empty()) {
+            return false;
+        }
+    }
+    OwnerScope owner;
+    return !query("SELECT FROM customer_import.imports AS i JOIN customer_import.import_jobs AS j ON j.import_id = i.id"
+                  " WHERE i.id = $1 AND i.finished_at IS NULL AND j.origin <> $2",
+                  {parameter(import_id), parameter(database_origin())}).empty();
 }
 
 }  // namespace
@@ -249,6 +266,14 @@ CI_FUNCTION(ci_run_imports) {
 // release_restored() returns bigint. Errors: 42501.
 CI_FUNCTION(ci_release_restored) {
     return pg::entry([&] { return Int64GetDatum(pg::release_restored()); });
+}
+
+// _is_restored(import_id bigint) returns boolean: whether an unfinished import that the caller sees is of another database.
+CI_FUNCTION(ci_is_restored) {
+    return pg::entry([&] {
+        pg::SpiConnection spi;
+        return BoolGetDatum(pg::is_restored(PG_GETARG_INT64(0)));
+    });
 }
 
 // purge_imports(older_than interval) returns bigint. Errors: 42501.

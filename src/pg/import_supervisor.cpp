@@ -130,10 +130,14 @@ int Supervisor::count_workers(std::int64_t import_id) const {
 bool Supervisor::settle(const WaitingImport& import) {
     if (import.origin != database_origin()) {
         OwnerScope owner;
-        execute("UPDATE customer_import.imports SET state = 'held', message = $2 WHERE id = $1",
+        // Whoever releases it at the same time has its row: behind him, it is of this database.
+        execute("SELECT FROM customer_import.imports WHERE id = $1 FOR UPDATE", {parameter(import.id)});
+        execute("UPDATE customer_import.imports SET state = 'held', message = $2 WHERE id = $1 AND EXISTS ("
+                "SELECT FROM customer_import.import_jobs AS j WHERE j.import_id = $1 AND j.origin = $3)",
                 {parameter(import.id),
                  parameter("Import " + std::to_string(import.id) + " is held: it was restored from another database. "
-                           "Let it go on with SELECT customer_import.release_restored().")});
+                           "Let it go on with SELECT customer_import.release_restored()."),
+                 parameter(std::string_view(import.origin))});
         return true;
     }
     Starts& starts = starts_[import.id];

@@ -105,6 +105,11 @@ CREATE FUNCTION customer_import._progress_bar(done double precision) RETURNS tex
 RETURN '[' || rpad(repeat('#', floor(done * 10)::integer), 10, '-') || '] ' || floor(done * 100)::text || ' %';
 COMMENT ON FUNCTION customer_import._progress_bar(double precision) IS 'A share between 0 and 1 for people.';
 
+CREATE FUNCTION customer_import._is_restored(import_id bigint) RETURNS boolean
+    LANGUAGE C STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'ci_is_restored';
+COMMENT ON FUNCTION customer_import._is_restored(bigint) IS
+    'An unfinished import of another database, as far as the caller may see it: it is held, marked as such or not yet.';
+
 CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
     WITH progress AS (
         SELECT i.id, i.operator, i.file_name, i.mode, i.state, i.message, i.records, i.submitted_at, i.started_at,
@@ -130,11 +135,15 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
     ), counted AS (
         SELECT p.*, CASE WHEN p.created IS NULL THEN p.unprocessed
                          ELSE p.created + p.updated + p.unchanged + p.skipped + p.rejected + p.deleted END AS records_done,
-               extract(epoch FROM COALESCE(p.finished_at, clock_timestamp()) - p.started_at) AS seconds
+               extract(epoch FROM COALESCE(p.finished_at, clock_timestamp()) - p.started_at) AS seconds,
+               COALESCE(p.is_open AND p.state <> 'held' AND customer_import._is_restored(p.id), false) AS is_restored
           FROM progress AS p
     )
-    SELECT c.id, c.operator, c.file_name, c.mode, c.state,
-           CASE WHEN NOT c.is_open OR c.state = 'held' OR w.works THEN c.message
+    SELECT c.id, c.operator, c.file_name, c.mode, CASE WHEN c.is_restored THEN 'held' ELSE c.state END AS state,
+           CASE WHEN c.is_restored
+                THEN format('Import %s is held: it was restored from another database. '
+                            'Let it go on with SELECT customer_import.release_restored().', c.id)
+                WHEN NOT c.is_open OR c.state = 'held' OR w.works THEN c.message
                 WHEN NOT w.looked_after
                 THEN format('Import %s waits for a worker. Any function of the extension that imports or cancels starts one; '
                             'CALL customer_import.run_imports() does it in your session.', c.id)

@@ -72,6 +72,37 @@ def held(report, what, numbers):
         wait_idle_of(admin)
 
 
+def test_released_at_once(report):
+    """Right after a restore, before any supervisor has looked."""
+    with fresh(max_running_imports=1) as admin, Session("regress_ann") as ann, gate(admin) as holder:
+        half = submit(ann, CONTENT)
+        holder.wait()
+        queued = submit(ann, "userName,addRoles\nlast,buyer\n")
+        try:
+            dump_and_restore(False)
+            with Session(database=COPY) as copy, Session("regress_ann", COPY) as reader, Session("regress_ben", COPY) as ben:
+                copy.rows("DROP TRIGGER v_waits ON customers")
+                for number in (half, queued):
+                    row = status(reader, number)
+                    report.equal(row["state"], "held", "import_status says that it is held, though nobody has marked it yet")
+                    report.matches(row["message"], rf"^Import {number} is held: .*release_restored\(\)\.$", "and what to do")
+                report.equal([session.value("SELECT customer_import._is_restored($1)", [half]) for session in (reader, ben)], ["t", "f"],
+                             "who does not see the import hears nothing")
+                reader.rows("CALL customer_import.run_imports()")
+                report.equal([state(copy, number) for number in (half, queued)], ["running", "queued"], "run_imports() leaves them")
+                report.equal(copy.value("SELECT customer_import.release_restored()"), "2", "release_restored() counts them")
+                report.equal([wait_ended(copy, number)["state"] for number in (half, queued)], ["completed"] * 2, "and starts them")
+                report.equal(copy.value("SELECT count(*) FROM customers"), "62", "all records are there")
+                report.equal(copy.value("SELECT customer_import.release_restored()"), "0", "then there is nothing more")
+                wait_idle_of(copy)
+        finally:
+            drop_database(COPY)
+        report.equal(status(ann, half)["state"], "running", "where it came from, it is not held")
+        holder.open()
+        for number in (half, queued):
+            wait_ended(admin, number)
+
+
 def wait_idle_of(admin):
     wait_until(lambda: admin.value(f"SELECT count(*) FROM pg_stat_activity WHERE {harness.PROCESSES} AND datname = current_database()") == "0",
                "its processes end")

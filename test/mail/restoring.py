@@ -56,3 +56,17 @@ def test_restored_messages_are_held(report):
             drop_database(COPY)
         after = admin.rows("SELECT id, recipient, state, attempts, encode(message, 'hex') FROM customer_import.email_outbox ORDER BY id")
         report.equal(after, before, "the original is as it was")
+
+
+def test_released_before_a_mailer_looks(report):
+    with fresh():
+        ids = queue_messages(2)
+        try:
+            good, errors = copy_database()
+            report.line(good, "a dump with queued messages is restored", errors)
+            with Client(database=COPY) as copy, Client(MAILER, COPY) as mailer:
+                copy.rows("SELECT customer_import.release_restored()")
+                got = [claim(mailer), claim(mailer)]
+                report.equal(sorted(row["id"] for row in got if row), ids, "release_restored() has messages sent that no mailer has looked at")
+        finally:
+            drop_database(COPY)

@@ -1,6 +1,6 @@
 -- Every function: volatility, strictness, parallel safety, language, and who may call it.
 BEGIN;
-SELECT plan(228);
+SELECT plan(231);
 
 CREATE ROLE regress_anybody;
 
@@ -65,6 +65,7 @@ INSERT INTO expected VALUES
     ('purge_imports(interval)', 'v', true, 'u', false),
     ('_strip_change_page(bytea)', 'i', true, 's', false),
     ('_running_imports()', 'v', false, 'r', false),
+    ('_is_restored(bigint)', 's', true, 'r', false),
     ('_progress_bar(double precision)', 'i', true, 's', false),
     ('grant_mailer(text)', 'v', false, 'u', false),
     ('revoke_mailer(text)', 'v', false, 'u', false),
