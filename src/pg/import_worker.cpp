@@ -7,6 +7,7 @@
 #include "pg/import_queue.h"
 #include "pg/import_supervisor.h"
 #include "pg/module.h"
+#include "pg/retention.h"
 #include "pg/slice_run.h"
 #include "pg/statement.h"
 #include "pg/test_point.h"
@@ -208,7 +209,8 @@ void start_waiting() {
         waits = !query("SELECT FROM customer_import.imports AS i JOIN customer_import.import_jobs AS j ON j.import_id = i.id"
                        " WHERE i.finished_at IS NULL AND i.state IN ('queued', 'checking', 'running') LIMIT 1").empty();
     }
-    if (waits && find_supervisor() == 0) {
+    // It is the supervisor that empties what is old: where all imports run in the foreground, nothing else starts one.
+    if ((waits || retention_is_due()) && find_supervisor() == 0) {
         start_after_commit();
     }
 }

@@ -30,16 +30,29 @@ std::vector<std::int64_t> lock_unread(const std::string& condition, std::initial
 constexpr const char* kTables[] = {"import_files", "import_jobs", "import_slices", "import_issues", "import_change_pages",
                                    "email_outbox"};
 
+constexpr const char* kIsDue = "emptied_at IS NULL AND finished_at < clock_timestamp() - make_interval(mins => $1)";
+
+Parameter retention_parameter() { return {INT4OID, Int32GetDatum(retention_minutes), false}; }
+
 }  // namespace
+
+bool retention_is_due() {
+    if (retention_minutes == 0) {
+        return false;
+    }
+    OwnerScope owner;
+    return !query(std::string("SELECT FROM customer_import.imports AS i WHERE ") + kIsDue +
+                      " AND NOT EXISTS (SELECT FROM customer_import.imports AS r"
+                      "                  WHERE r.source_import_id = i.id AND r.finished_at IS NULL) LIMIT 1",
+                  {retention_parameter()}).empty();
+}
 
 void apply_retention() {
     if (retention_minutes == 0) {
         return;
     }
     OwnerScope owner;
-    for (const std::int64_t import_id :
-         lock_unread("emptied_at IS NULL AND finished_at < clock_timestamp() - make_interval(mins => $1)",
-                     {Parameter{INT4OID, Int32GetDatum(retention_minutes), false}})) {
+    for (const std::int64_t import_id : lock_unread(kIsDue, {retention_parameter()})) {
         const Parameter id = parameter(import_id);
         execute("UPDATE customer_import.imports SET emptied_at = clock_timestamp() WHERE id = $1", {id});
         execute("DELETE FROM customer_import.import_files WHERE import_id = $1", {id});

@@ -11,6 +11,9 @@ namespace customer_import::pg {
 // Empties what setting customer_import.retention no longer keeps. Needs an SPI connection.
 void apply_retention();
 
+// Whether it would empty anything. Needs an SPI connection.
+bool retention_is_due();
+
 // Removes everything of imports that ended longer ago than an interval, as text. Returns how many. Needs an SPI
 // connection.
 std::int64_t purge_imports(const std::string& older_than);

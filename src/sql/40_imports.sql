@@ -34,6 +34,8 @@ CREATE TABLE customer_import.imports (
     CONSTRAINT imports_request_key UNIQUE (operator, request_id)
 );
 CREATE UNIQUE INDEX imports_open_reversal_key ON customer_import.imports (source_import_id) WHERE finished_at IS NULL;
+-- What retention has to empty: each import looks whether there is anything.
+CREATE INDEX imports_not_emptied ON customer_import.imports (finished_at) WHERE emptied_at IS NULL;
 COMMENT ON TABLE customer_import.imports IS 'Every import: who, what, when, and what came of it.';
 COMMENT ON COLUMN customer_import.imports.records IS
     'CSV records of the file; the sum of created, updated, unchanged, skipped, rejected, deleted and unprocessed.';

@@ -54,6 +54,7 @@ BEGIN ATOMIC
                      FROM (SELECT s.value, s.hint, count(*) AS issues
                              FROM customer_import.import_issues AS s
                             WHERE s.import_id = i.id AND s.code = 'unknown_role'
+                               AND s.value IS NOT NULL  -- the setting customer_import.retention takes it away
                             GROUP BY s.value, s.hint) AS u), '[]'))
       FROM customer_import.imports AS i
      CROSS JOIN LATERAL (

@@ -44,6 +44,8 @@ def test_retention(report):
                            "retention")
             report.line(ann.value(f"SELECT customer_import.{function}($1)", [young]), f"{function}() of the younger one works")
         report.equal(ann.json("SELECT customer_import.import_report($1)", [old])["counts"]["created"], 1, "its report still works")
+        report.equal([len(ann.json("SELECT customer_import.import_report($1)", [number])["unknown_codes"]) for number in (old, young)], [0, 1],
+                     "without the codes that are not kept")
         with settings(admin, retention="30d"):
             run_in_background(admin, ann, "userName,addRoles\ny,buyer\n")
             wait_idle(admin)
@@ -66,6 +68,36 @@ def test_foreground_too(report):
         run_in_background(admin, ann, "userName,addRoles\nx,buyer\n")
         wait_idle(admin)
         report.equal(stored(admin, 1), ("0", "0", "0"), "an old foreground import is emptied")
+
+
+def starts_supervisor(session, name):
+    """Whether an import in the foreground has one started when it commits: then it holds the lock of submissions."""
+    session.rows("BEGIN")
+    session.rows("SELECT customer_import.import_customers($1::text, 'Create Only')", [f"userName,email\n{name},x\n"])
+    locked = session.value("SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'object' AND objid = 1"
+                           " AND classid = (SELECT oid FROM pg_class WHERE relname = 'import_jobs')")
+    session.rows("COMMIT")
+    return locked == "1"
+
+
+def test_only_foreground(report):
+    """Where nobody imports in the background, imports in the foreground have old ones emptied."""
+    with fresh() as admin, Session("regress_ann") as ann:
+        ann.rows("SELECT customer_import.import_customers($1::text, 'Create Only')", ["userName,email\na,x\n,y\n"])
+        report.line(not starts_supervisor(ann, "b"), "nothing is old: no supervisor is started")
+        admin.rows("UPDATE customer_import.imports SET finished_at = now() - interval '91 days' WHERE id = 1")
+        with settings(admin, retention="0"), Session("regress_ann") as other:
+            report.line(not starts_supervisor(other, "c"), "everything is kept: none is started")
+        admin.rows("INSERT INTO customer_import.imports (id, operator, database_role, mode, state, source_import_id)"
+                   " VALUES (1000, 'regress_ann', 'regress_ann', 'undo', 'running', 1)")
+        report.line(not starts_supervisor(ann, "d"), "what an undo reads cannot be emptied: none is started")
+        admin.rows("DELETE FROM customer_import.imports WHERE id = 1000")
+        report.equal(admin.value("SELECT count(record) FROM customer_import.import_issues WHERE import_id = 1"), "1", "the record is still there")
+        report.line(starts_supervisor(ann, "e"), "something is old: one is started")
+        wait_until(lambda: record(admin, 1)["emptied_at"], "it is emptied")
+        report.equal(stored(admin, 1), ("0", "0", "0"), "its record and values are gone")
+        wait_idle(admin)
+        report.line(not starts_supervisor(ann, "f"), "once it is emptied none is started")
 
 
 def test_running_are_left_alone(report):
