@@ -152,7 +152,9 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
                             'CALL customer_import.run_imports() does it in your session.', c.id)
                 ELSE c.message END AS message,
            customer_import._progress_bar(CASE WHEN c.records > 0
-                THEN LEAST(c.records_done::double precision / c.records, 1) WHEN c.finished_at IS NOT NULL THEN 1 END) AS bar,
+                THEN LEAST(c.records_done::double precision / c.records, 1)
+                WHEN c.finished_at IS NOT NULL THEN CASE WHEN c.state IN ('failed', 'denied', 'canceled') THEN 0 ELSE 1 END
+                END) AS bar,
            c.records, c.records_done,
            CASE WHEN c.seconds > 0 AND c.records_done > 0 THEN round(c.records_done / c.seconds)::bigint END
                AS records_per_second,

@@ -70,6 +70,24 @@ def test_values_in_the_middle(report):
         wait_ended(admin, number)
 
 
+def test_bar_of_what_never_began(report):
+    with fresh(max_running_imports=1) as admin, Session("regress_ann") as ann, gate(admin) as holder:
+        begun = submit(ann, "userName,addRoles\nwait1,buyer\n")
+        holder.wait()
+        number = submit(ann, "userName,addRoles\na,buyer\n")
+        ann.rows("SELECT customer_import.cancel_import($1)", [number])
+        row = status(ann, number)
+        report.equal((row["state"], row["bar"]), ("canceled", "[----------] 0 %"), "a canceled import that never began has done nothing")
+        holder.open()
+        wait_ended(admin, begun)
+        refused = run_in_background(admin, ann, 'userName,addRoles\na,"b\n')
+        report.equal((refused["state"], status(ann, refused["id"])["bar"]), ("failed", "[----------] 0 %"), "nor has a refused file")
+        report.matches(refused["message"], r"never closed\. Nothing was applied\. Put that right and try again\.$",
+                       "it has no issues, and its message does not send there")
+        empty = run_in_background(admin, ann, "userName,addRoles\n")
+        report.equal((empty["state"], status(ann, empty["id"])["bar"]), ("completed", "[##########] 100 %"), "a file without records is done")
+
+
 def test_who_sees(report):
     with fresh() as admin, Session("regress_ann") as ann, gate(admin) as holder, Session("regress_web") as web:
         number = submit(ann, "userName,addRoles\nwait1,buyer\n")
