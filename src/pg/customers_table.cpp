@@ -107,7 +107,6 @@ Oid create_customers_table(std::string_view requested) {
 
 // Takes away what create or attach have added, and nothing else.
 void clean_table(const RegisteredTable& table) {
-    revoke_table_privileges(table);
     drop_search_indexes(table);
     if (table.row_security) {
         for (const char* policy : kPolicies) {
@@ -124,6 +123,8 @@ void clean_table(const RegisteredTable& table) {
     if (table.fold_user_names) {
         execute("ALTER TABLE " + table.name + " DROP CONSTRAINT IF EXISTS " + kUserNameCheck);
     }
+    // Last: the caller may be able to name the table by what is revoked.
+    revoke_table_privileges(table);
 }
 
 void detach_customers_table() {

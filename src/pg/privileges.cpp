@@ -47,6 +47,44 @@ Oid role_oid(std::string_view name) {
     return call([&] { return get_role_oid(pnstrdup(name.data(), name.size()), true); });
 }
 
+// Acts as the owner of a table or sequence, to GRANT and REVOKE on it by name. An owner who may not use the schema could not
+// name it: then the extension's owner acts, if he is a superuser, whose statement the server takes for that of the object's
+// owner. He could name anybody's object, so that confirm() must look whether it was this one.
+class ObjectOwnerScope {
+public:
+    ObjectOwnerScope(Oid object_owner, Oid schema)
+        : is_other_(call([&] { return pg_namespace_aclcheck(schema, object_owner, ACL_USAGE) != ACLCHECK_OK; }) &&
+                    call([&] { return superuser_arg(extension_owner()); })),
+          role_(is_other_ ? extension_owner() : object_owner) {}
+
+    // Raises an error if the privilege is not as it should be after GRANT or REVOKE: the name has become another object's.
+    void confirm(Oid object, Oid role, const std::string& privilege, bool grant) const {
+        if (is_other_ &&
+            query("SELECT FROM pg_class AS c, aclexplode(c.relacl) AS a"
+                  " WHERE c.oid = $1 AND a.grantor = c.relowner AND a.grantee = $2 AND a.privilege_type = $3",
+                  {parameter_oid(object), parameter_oid(role), parameter(std::string_view(privilege))}).empty() == grant) {
+            refuse_renamed();
+        }
+    }
+    void confirm(bool is_as_expected) const {
+        if (is_other_ && !is_as_expected) {
+            refuse_renamed();
+        }
+    }
+
+private:
+    static Oid extension_owner() {
+        OwnerScope owner;
+        return GetUserId();
+    }
+    [[noreturn]] static void refuse_renamed() {
+        throw ImportError(ERRCODE_OBJECT_IN_USE, "the customers table or its schema has been renamed meanwhile");
+    }
+
+    bool is_other_;
+    RoleScope role_;
+};
+
 const char* quoted_role(Oid role) {
     return call([&] { return static_cast<const char*>(quote_identifier(GetUserNameFromId(role, false))); });
 }
@@ -75,25 +113,28 @@ std::vector<ColumnPrivilege> find_column_privileges(const std::string& privilege
     return found;
 }
 
-// Runs GRANT or REVOKE on the customers table as its owner; he himself has his privileges without us, and keeps them.
+// Runs GRANT or REVOKE on the customers table for its owner; he himself has his privileges without us, and keeps them.
 void run_table_grant(const std::string& privilege, Oid role, bool grant, const RegisteredTable& table) {
     const std::string name = quoted_role(role);
-    const Oid table_owner = read_facts(table.relation).owner;
-    if (role == table_owner) {
+    const TableFacts facts = read_facts(table.relation);
+    if (role == facts.owner) {
         return;
     }
-    RoleScope owner(table_owner);
+    const ObjectOwnerScope owner(facts.owner, facts.schema_oid);
     if (grant) {
         execute("GRANT " + privilege + " ON TABLE " + table.name + " TO " + name);
+        owner.confirm(table.relation, role, privilege, true);
         return;
     }
     // REVOKE takes the privilege on single columns, too: whoever granted those gets them back.
     const std::vector<ColumnPrivilege> columns = find_column_privileges(privilege, role, table.relation);
     execute("REVOKE " + privilege + " ON TABLE " + table.name + " FROM " + name);
+    owner.confirm(table.relation, role, privilege, false);
     for (const ColumnPrivilege& column : columns) {
         execute("GRANT " + privilege + " (" + column.column + ") ON TABLE " + table.name + " TO " + name +
                 (column.is_grantable ? " WITH GRANT OPTION" : ""));
     }
+    owner.confirm(find_column_privileges(privilege, role, table.relation).size() == columns.size());
 }
 
 struct ColumnSequence {
@@ -101,6 +142,7 @@ struct ColumnSequence {
     std::string name;  // quoted for SQL
     std::string column;
     bool belongs_to_owner;  // the table's
+    Oid schema;
 };
 
 // The sequences that the defaults of the table's columns use.
@@ -108,7 +150,8 @@ std::vector<ColumnSequence> find_column_sequences(const RegisteredTable& table) 
     OwnerScope owner;
     std::vector<ColumnSequence> found;
     for (const Row& row : query(
-             "SELECT DISTINCT s.oid, format('%I.%I', n.nspname, s.relname), a.attname, s.relowner = t.relowner"
+             "SELECT DISTINCT s.oid, format('%I.%I', n.nspname, s.relname), a.attname, s.relowner = t.relowner,"
+             "       s.relnamespace"
              "  FROM pg_class AS t"
              "  JOIN pg_attrdef AS d ON d.adrelid = t.oid"
              "  JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = d.adnum"
@@ -118,7 +161,8 @@ std::vector<ColumnSequence> find_column_sequences(const RegisteredTable& table) 
              "  JOIN pg_namespace AS n ON n.oid = s.relnamespace"
              " WHERE t.oid = $1 ORDER BY a.attname",
              {parameter_oid(table.relation)})) {
-        found.push_back({static_cast<Oid>(std::stoul(*row[0])), *row[1], *row[2], row[3] == "t"});
+        found.push_back({static_cast<Oid>(std::stoul(*row[0])), *row[1], *row[2], row[3] == "t",
+                         static_cast<Oid>(std::stoul(*row[4]))});
     }
     return found;
 }
@@ -132,9 +176,10 @@ void run_sequence_grant(const Privilege& privilege, Oid role, bool grant, const 
         if (privilege.object == std::string(kColumnSequence) + sequence.column && sequence.belongs_to_owner &&
             role != table_owner) {
             const std::string name = quoted_role(role);
-            RoleScope owner(table_owner);
+            const ObjectOwnerScope owner(table_owner, sequence.schema);
             execute((grant ? "GRANT " : "REVOKE ") + privilege.name + " ON SEQUENCE " + sequence.name +
                     (grant ? " TO " : " FROM ") + name);
+            owner.confirm(sequence.oid, role, privilege.name, grant);
         }
     }
 }

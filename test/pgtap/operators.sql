@@ -2,7 +2,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = error;
-SELECT plan(202);
+SELECT plan(209);
 
 -- What is granted to a role, on objects of the extension, on the customers table and on its schema
 CREATE TEMPORARY VIEW grants AS
@@ -207,6 +207,33 @@ SELECT is(pg_temp.attempt(NULL, NULL, format($$DO $do$BEGIN PERFORM customer_imp
                                 || ', ' || count(*) || ' recorded' FROM customer_import.granted_privileges WHERE role = 'regress_op_late' AND object LIKE 'schema%'$$), expected, name)
   FROM (VALUES (1, ' WITH GRANT OPTION', 'ok 0 => USAGE by regress_op_1, 1 recorded', 'who owns the table opens the schema, where he may'),
                (2, '', 'ok 0 => nothing, 0 recorded', 'and where he may not, it stays closed')) AS t (number, grant_option, expected, name) ORDER BY number;
+
+-- A table that was given to another owner, who may not use its schema, or may by what the extension granted alone
+CREATE FUNCTION pg_temp.in_shop(statements text, look text) RETURNS text LANGUAGE sql AS $$
+    SELECT pg_temp.attempt(NULL, NULL, format($do$DO $in$BEGIN PERFORM customer_import.detach_customers_table(); PERFORM customer_import.create_customers_table('regress_shop.customers'); %s END $in$ $do$, statements), look)
+$$;
+CREATE FUNCTION pg_temp.in_shops(who text) RETURNS text LANGUAGE sql AS $$
+    SELECT COALESCE(string_agg(lower(privilege) || ' ' || object, ', ' ORDER BY object, privilege), 'nothing') FROM grants WHERE role LIKE who AND object LIKE '%shop%'
+$$;
+CREATE SCHEMA regress_shop_2;
+SELECT is(pg_temp.in_shop('ALTER TABLE regress_shop.customers OWNER TO regress_aa; ' || statements, look), expected, name)
+  FROM (VALUES (1, 'PERFORM customer_import.detach_customers_table();', $$SELECT pg_temp.in_shops('regress_op%')$$, 'ok 0 => nothing', 'given to who may not use the schema, it is detached and all revoked'),
+               (2, $$PERFORM customer_import.remove_operator('regress_op_4');$$, $$SELECT pg_temp.in_shops('regress_op_4')$$, 'ok 0 => nothing', 'an operator is removed'),
+               (3, $$PERFORM customer_import.alter_operator('regress_op_4', roles => '{customerView}');$$, $$SELECT pg_temp.in_shops('regress_op_4')$$,
+                'ok 0 => select regress_shop.customers, usage schema regress_shop', 'or loses some of what he had'),
+               (4, $$PERFORM customer_import.alter_operator('regress_op_2', roles => '{customerView,customerEdit}');$$,
+                $$SELECT string_agg(privilege_type || ' by ' || grantor::regrole, ', ' ORDER BY privilege_type) FROM (SELECT (aclexplode(relacl)).* FROM pg_class WHERE relname = 'customers' AND relnamespace = 'regress_shop'::regnamespace) AS a WHERE grantee = 'regress_op_2'::regrole$$,
+                'ok 0 => DELETE by regress_aa, INSERT by regress_aa, SELECT by regress_aa, UPDATE by regress_aa', 'or is granted more, by the owner'),
+               (5, $$ALTER TABLE regress_shop.customers ADD COLUMN number bigserial; GRANT UPDATE (email) ON regress_shop.customers TO regress_op_2;
+                     PERFORM customer_import.alter_operator('regress_op_2', roles => '{customerView,customerEdit}');
+                     IF NOT has_sequence_privilege('regress_op_2', 'regress_shop.customers_number_seq', 'USAGE') THEN RAISE 'no numbers'; END IF;
+                     PERFORM customer_import.remove_operator('regress_op_2');$$,
+                $$SELECT string_agg(lower(privilege) || ' ' || object, ', ') FROM grants WHERE role = 'regress_op_2'$$, 'ok 0 => update regress_shop.customers.email', 'with sequences, and what others granted on columns stays')
+       ) AS t (number, statements, look, expected, name) ORDER BY number;
+SELECT is(pg_temp.in_shop('ALTER TABLE regress_shop.customers OWNER TO regress_op_10; ' || statements, $$SELECT pg_temp.in_shops('regress_op_4') || ', ' || count(*) FROM customer_import.granted_privileges WHERE object LIKE '%customers table'$$), expected, name)
+  FROM (VALUES (1, 'SET LOCAL ROLE regress_op_10; PERFORM customer_import.detach_customers_table(); RESET ROLE;', 'ok 0 => nothing, 0', 'given to an operator, it is detached by him'),
+               (2, $$PERFORM customer_import.remove_operator('regress_op_10'); PERFORM customer_import.detach_customers_table();$$, 'ok 0 => nothing, 0', 'or when he is one no more')
+       ) AS t (number, statements, expected, name) ORDER BY number;
 
 --
 -- Who may, and what is wrong
