@@ -184,15 +184,78 @@ void run_sequence_grant(const Privilege& privilege, Oid role, bool grant, const 
     }
 }
 
-// Who has given the role its privilege on the schema: the owner of the table, or he who was that then. Nobody, if the
-// schema is the role's own by now.
-Oid find_schema_grantor(const TableFacts& facts, Oid role) {
+// With its OID a key of a schema, by which the record of a grant finds it again whatever its name. After a restore, which makes
+// the extension anew, and after pg_upgrade the key is another one, as OIDs are: then the recorded name counts.
+std::string schema_key() {
+    struct Ids {
+        std::uint64_t system;
+        Oid extension;
+    };
+    const Ids ids = call([] { return Ids{GetSystemIdentifier(), get_extension_oid("customer_import", false)}; });
+    return std::to_string(ids.system) + "/" + std::to_string(ids.extension) + "/";
+}
+
+// Records that the schema was opened for the role, or what the schema is called by now.
+void record_schema(std::string_view role, Oid schema) {
+    OwnerScope owner;
+    execute("INSERT INTO customer_import.granted_privileges AS g (role, object, privilege, schema_name, schema_key)"
+            " SELECT $1, $2, 'USAGE', nspname, $3 || oid::text FROM pg_namespace WHERE oid = $4"
+            " ON CONFLICT (role, object, privilege) DO UPDATE"
+            " SET schema_name = EXCLUDED.schema_name, schema_key = EXCLUDED.schema_key"
+            " WHERE (g.schema_name, g.schema_key) IS DISTINCT FROM (EXCLUDED.schema_name, EXCLUDED.schema_key)",
+            {parameter(role), parameter(kCustomersSchema), parameter(std::string_view(schema_key())),
+             parameter_oid(schema)});
+}
+
+// The schema that was opened for the role, as recorded; InvalidOid if that has been dropped.
+std::optional<Oid> find_opened_schema(std::string_view role) {
+    OwnerScope owner;
+    const std::vector<Row> rows =
+        query("SELECT n.oid FROM customer_import.granted_privileges AS g"
+              "  LEFT JOIN pg_namespace AS n"
+              "         ON CASE WHEN starts_with(g.schema_key, $3) THEN g.schema_key = $3 || n.oid::text"
+              "                 ELSE n.nspname = g.schema_name END"
+              " WHERE g.role = $1 AND g.object = $2",
+              {parameter(role), parameter(kCustomersSchema), parameter(std::string_view(schema_key()))});
+    if (rows.empty()) {
+        return std::nullopt;
+    }
+    return rows.front()[0] ? static_cast<Oid>(std::stoul(*rows.front()[0])) : InvalidOid;
+}
+
+// Who has given the role its privilege on the schema: the owner of the table, or he who was that then; where that is not
+// known, rather not the schema's owner, as whom superusers grant. Nobody, if the schema is the role's own by now.
+Oid find_schema_grantor(Oid schema, Oid role, Oid table_owner) {
     const std::vector<Row> rows =
         query("SELECT a.grantor FROM pg_namespace AS n, aclexplode(n.nspacl) AS a"
               " WHERE n.oid = $1 AND a.grantee = $2 AND n.nspowner <> $2 AND a.privilege_type = 'USAGE'"
-              " ORDER BY a.grantor = $3 DESC LIMIT 1",
-              {parameter_oid(facts.schema_oid), parameter_oid(role), parameter_oid(facts.owner)});
+              " ORDER BY a.grantor = $3 DESC, a.grantor = n.nspowner LIMIT 1",
+              {parameter_oid(schema), parameter_oid(role), parameter_oid(table_owner)});
     return rows.empty() ? InvalidOid : static_cast<Oid>(std::stoul(*rows.front()[0]));
+}
+
+// Opens the schema of the customers table for the role.
+void grant_schema(Oid role, const TableFacts& facts) {
+    const char* name = quoted_role(role);
+    RoleScope owner(facts.owner);
+    execute("GRANT USAGE ON SCHEMA " + std::string(facts.schema) + " TO " + name);
+}
+
+// Closes the schema that was opened for the role, wherever the customers table is by now.
+void revoke_schema(std::string_view role_name, Oid role, const std::optional<RegisteredTable>& table) {
+    const Oid schema = find_opened_schema(role_name).value_or(InvalidOid);
+    if (!OidIsValid(schema)) {
+        return;
+    }
+    const Oid grantor = find_schema_grantor(schema, role, table ? read_facts(table->relation).owner : InvalidOid);
+    if (!OidIsValid(grantor)) {
+        return;
+    }
+    const char* name = quoted_role(role);
+    const char* quoted_schema =
+        call([&] { return static_cast<const char*>(quote_identifier(get_namespace_name(schema))); });
+    RoleScope owner(grantor);
+    execute("REVOKE USAGE ON SCHEMA " + std::string(quoted_schema) + " FROM " + name);
 }
 
 // Runs GRANT or REVOKE as the one whose privilege it is to give.
@@ -207,16 +270,6 @@ void run_grant(const Privilege& privilege, Oid role, bool grant, const std::opti
     }
     const std::string verb = grant ? "GRANT " : "REVOKE ";
     const std::string role_clause = (grant ? " TO " : " FROM ") + std::string(quoted_role(role));
-    if (privilege.object == kCustomersSchema) {
-        const TableFacts facts = read_facts(table->relation);
-        const Oid grantor = grant ? facts.owner : find_schema_grantor(facts, role);
-        if (!OidIsValid(grantor)) {
-            return;
-        }
-        RoleScope owner(grantor);
-        execute(verb + privilege.name + " ON SCHEMA " + facts.schema + role_clause);
-        return;
-    }
     OwnerScope owner;
     execute(verb + privilege.name + (privilege.name == "EXECUTE" ? " ON ROUTINE " : " ON TABLE ") + privilege.object +
             role_clause);
@@ -331,9 +384,33 @@ void open_schema(std::string_view role, Oid oid, const RegisteredTable& table) {
         });
         return;
     }
-    const Privilege usage{std::string(kCustomersSchema), "USAGE"};
-    run_grant(usage, oid, true, table);
-    record_grant(usage, role);
+    grant_schema(oid, facts);
+    record_schema(role, facts.schema_oid);
+}
+
+// Whether the role needs a privilege on the customers table; its owner does not.
+bool needs_table(std::string_view role, Oid oid, const RegisteredTable& table) {
+    const std::vector<std::string> needs = find_needs(role);
+    OwnerScope owner;
+    return !query("SELECT FROM customer_import.operator_privileges AS p, pg_class AS c"
+                  " WHERE p.needs && $1 AND p.object = $2 AND c.oid = $3 AND c.relowner <> $4 LIMIT 1",
+                  {text_array_parameter(needs), parameter(kCustomersTable), parameter_oid(table.relation),
+                   parameter_oid(oid)}).empty();
+}
+
+// The table may have been moved since its schema was opened for the role, and that schema renamed.
+void follow_schema(std::string_view role, Oid oid, const RegisteredTable& table) {
+    const std::optional<Oid> opened = find_opened_schema(role);
+    const Oid schema = read_facts(table.relation).schema_oid;
+    if (opened == schema) {
+        record_schema(role, schema);
+    } else if (opened) {
+        revoke_schema(role, oid, table);
+        forget_grant({std::string(kCustomersSchema), "USAGE"}, role);
+    }
+    if (needs_table(role, oid, table)) {
+        open_schema(role, oid, table);
+    }
 }
 
 // Whoever may create customers must get the numbers that their columns have as a default.
@@ -370,8 +447,7 @@ bool is_there(const Privilege& privilege, const std::optional<RegisteredTable>& 
         OwnerScope owner;
         return !query("SELECT WHERE to_regclass($1) IS NOT NULL", {parameter(kExportView)}).empty();
     }
-    const bool of_table = privilege.object == kCustomersTable || privilege.object == kCustomersSchema ||
-                          is_column_sequence(privilege);
+    const bool of_table = privilege.object == kCustomersTable || is_column_sequence(privilege);
     return !of_table || table.has_value();
 }
 
@@ -383,24 +459,48 @@ void refresh_role(std::string_view role, const std::optional<RegisteredTable>& t
         return;
     }
     for (const Privilege& privilege : find_superfluous(role)) {
-        if (is_there(privilege, table)) {
+        if (privilege.object == kCustomersSchema) {
+            revoke_schema(role, oid, table);
+        } else if (is_there(privilege, table)) {
             run_grant(privilege, oid, false, table);
         }
         forget_grant(privilege, role);
     }
-    bool uses_table = false;
     bool creates_customers = false;
     for (const Privilege& privilege : find_missing(role, oid, table)) {
         run_grant(privilege, oid, true, table);
         record_grant(privilege, role);
-        uses_table = uses_table || privilege.object == kCustomersTable;
         creates_customers = creates_customers || (privilege.object == kCustomersTable && privilege.name == "INSERT");
     }
-    if (uses_table) {
-        open_schema(role, oid, *table);
+    if (table) {
+        follow_schema(role, oid, *table);
     }
     if (creates_customers) {
         open_sequences(role, oid, *table);
+    }
+}
+
+// Role, object and privilege of what was granted on the customers table and its sequences.
+std::vector<Row> find_table_grants() {
+    OwnerScope owner;
+    return query("SELECT role, object, privilege FROM customer_import.granted_privileges"
+                 " WHERE object = $1 OR starts_with(object, $2)",
+                 {parameter(kCustomersTable), parameter(kColumnSequence)});
+}
+
+// Closes and forgets the schemas that were opened for the customers table, which may be gone.
+void close_schemas(const std::optional<RegisteredTable>& table) {
+    std::vector<Row> rows;
+    {
+        OwnerScope owner;
+        rows = query("SELECT role FROM customer_import.granted_privileges WHERE object = $1",
+                     {parameter(kCustomersSchema)});
+    }
+    for (const Row& row : rows) {
+        if (const Oid oid = role_oid(*row[0]); OidIsValid(oid)) {
+            revoke_schema(*row[0], oid, table);
+        }
+        forget_grant({std::string(kCustomersSchema), "USAGE"}, *row[0]);
     }
 }
 
@@ -434,27 +534,23 @@ void refresh_all_privileges() {
 
 void revoke_table_privileges(const RegisteredTable& table) {
     lock_privileges();
-    std::vector<Row> rows;
-    {
-        OwnerScope owner;
-        rows = query("SELECT role, object, privilege FROM customer_import.granted_privileges"
-                     " WHERE object IN ($1, $2) OR starts_with(object, $3)",
-                     {parameter(kCustomersTable), parameter(kCustomersSchema), parameter(kColumnSequence)});
-    }
-    for (const Row& row : rows) {
+    for (const Row& row : find_table_grants()) {
         if (const Oid oid = role_oid(*row[0]); OidIsValid(oid)) {
             run_grant({*row[1], *row[2]}, oid, false, table);
         }
     }
+    // Then alone: the table's owner may need his own to name the table.
+    close_schemas(table);
     forget_table_privileges();
 }
 
-// Those on the view go with the view.
+// Those on the table and on the view go with them.
 void forget_table_privileges() {
+    lock_privileges();
+    close_schemas(std::nullopt);
     OwnerScope owner;
-    execute("DELETE FROM customer_import.granted_privileges WHERE object IN ($1, $2, $3) OR starts_with(object, $4)",
-            {parameter(kCustomersTable), parameter(kCustomersSchema), parameter(kExportView),
-             parameter(kColumnSequence)});
+    execute("DELETE FROM customer_import.granted_privileges WHERE object IN ($1, $2) OR starts_with(object, $3)",
+            {parameter(kCustomersTable), parameter(kExportView), parameter(kColumnSequence)});
 }
 
 }  // namespace customer_import::pg

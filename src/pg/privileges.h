@@ -24,10 +24,10 @@ void refresh_privileges(std::string_view role);
 // Does that for every operator and gateway: after the customers table was created.
 void refresh_all_privileges();
 
-// Takes back all privileges on the customers table: before it is let go.
+// Takes back all privileges on the customers table, its sequences and its schema: before it is let go.
 void revoke_table_privileges(const RegisteredTable& table);
 
-// Forgets what was granted on a customers table that has been dropped.
+// Forgets what was granted on a customers table that has been dropped, and takes back what was on its schema.
 void forget_table_privileges();
 
 }  // namespace customer_import::pg

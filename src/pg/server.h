@@ -13,6 +13,7 @@ extern "C" {
 #include "access/tableam.h"
 #include "access/tupdesc.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/catalog.h"
 #include "catalog/dependency.h"
 #include "catalog/index.h"

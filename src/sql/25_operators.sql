@@ -47,10 +47,16 @@ CREATE TABLE customer_import.granted_privileges (
     role text COLLATE "C" NOT NULL,
     object text COLLATE "C" NOT NULL,
     privilege text COLLATE "C" NOT NULL,
+    schema_name text COLLATE "C",
+    schema_key text COLLATE "C",
     PRIMARY KEY (role, object, privilege)
 );
 COMMENT ON TABLE customer_import.granted_privileges IS
     'What the extension has granted to database roles, and revokes again; what others granted is not listed.';
+COMMENT ON COLUMN customer_import.granted_privileges.schema_name IS
+    'Which schema was opened for the customers table.';
+COMMENT ON COLUMN customer_import.granted_privileges.schema_key IS
+    'That schema in this database, also when it has been renamed; after a restore its name counts.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.granted_privileges', '');
 
 CREATE FUNCTION customer_import.add_operator(

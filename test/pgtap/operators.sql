@@ -2,7 +2,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = error;
-SELECT plan(209);
+SELECT plan(223);
 
 -- What is granted to a role, on objects of the extension, on the customers table and on its schema
 CREATE TEMPORARY VIEW grants AS
@@ -234,6 +234,38 @@ SELECT is(pg_temp.in_shop('ALTER TABLE regress_shop.customers OWNER TO regress_o
   FROM (VALUES (1, 'SET LOCAL ROLE regress_op_10; PERFORM customer_import.detach_customers_table(); RESET ROLE;', 'ok 0 => nothing, 0', 'given to an operator, it is detached by him'),
                (2, $$PERFORM customer_import.remove_operator('regress_op_10'); PERFORM customer_import.detach_customers_table();$$, 'ok 0 => nothing, 0', 'or when he is one no more')
        ) AS t (number, statements, expected, name) ORDER BY number;
+-- A table that was moved: what was granted on its schema is known by the schema
+SELECT is(pg_temp.in_shop(statements, $$SELECT pg_temp.in_shops('regress_op_2')$$), expected, name)
+  FROM (VALUES (1, $$ALTER TABLE regress_shop.customers SET SCHEMA regress_shop_2; PERFORM customer_import.alter_operator('regress_op_2');$$,
+                'ok 0 => usage schema regress_shop_2', 'moved, the other schema is opened and the first one closed when the operator is altered'),
+               (2, $$ALTER TABLE regress_shop.customers SET SCHEMA regress_shop_2; PERFORM customer_import.alter_operator('regress_op_2'); PERFORM customer_import.detach_customers_table();$$,
+                'ok 0 => nothing', 'and detach closes it'),
+               (3, $$ALTER TABLE regress_shop.customers SET SCHEMA regress_shop_2; GRANT USAGE ON SCHEMA regress_shop_2 TO regress_op_2; PERFORM customer_import.detach_customers_table();$$,
+                'ok 0 => usage schema regress_shop_2', 'detach closes what was opened, not what a DBA has'),
+               (4, $$ALTER TABLE regress_shop.customers SET SCHEMA regress_shop_2; GRANT USAGE ON SCHEMA regress_shop_2 TO regress_op_2; PERFORM customer_import.alter_operator('regress_op_2');
+                     PERFORM customer_import.remove_operator('regress_op_2');$$, 'ok 0 => usage schema regress_shop_2', 'so does removing the operator'),
+               (5, $$DROP TABLE regress_shop.customers; PERFORM customer_import.remove_operator('regress_op_2'); DROP ROLE regress_op_2;$$, 'ok 0 => nothing', 'when the table was dropped an operator is removed, and his role dropped'),
+               (6, $$DROP TABLE regress_shop.customers; PERFORM customer_import.detach_customers_table(); PERFORM customer_import.remove_operator('regress_op_2'); DROP ROLE regress_op_2;$$,
+                'ok 0 => nothing', 'or detached first'),
+               (7, $$DROP TABLE regress_shop.customers; PERFORM customer_import.create_customers_table('public.customers_2');$$, 'ok 0 => nothing', 'the next table closes the schema of one that was dropped'),
+               (8, $$ALTER SCHEMA regress_shop RENAME TO regress_shop_old; ALTER SCHEMA regress_shop_2 RENAME TO regress_shop; GRANT USAGE ON SCHEMA regress_shop TO regress_op_2;
+                     DROP TABLE regress_shop_old.customers; PERFORM customer_import.detach_customers_table();$$, 'ok 0 => usage schema regress_shop', 'a schema is known by another name, too'),
+               (9, $$UPDATE customer_import.granted_privileges SET schema_key = '1/' || schema_key; DROP TABLE regress_shop.customers; PERFORM customer_import.remove_operator('regress_op_2');$$,
+                'ok 0 => nothing', 'after a restore by its name'),
+               (10, $$UPDATE customer_import.granted_privileges SET schema_key = '1/' || schema_key; PERFORM customer_import.alter_operator('regress_op_2'); ALTER SCHEMA regress_shop RENAME TO regress_shop_old;
+                      PERFORM customer_import.detach_customers_table();$$, 'ok 0 => nothing', 'and from the next change of the operator on by any'),
+               (11, $$DROP SCHEMA regress_shop CASCADE; CREATE SCHEMA regress_shop; GRANT USAGE ON SCHEMA regress_shop TO regress_op_2; PERFORM customer_import.detach_customers_table();$$,
+                'ok 0 => usage schema regress_shop', 'one that was dropped is not taken for the next of that name'),
+               (12, $$REVOKE USAGE ON SCHEMA regress_shop FROM regress_op_2; PERFORM customer_import.alter_operator('regress_op_2');$$,
+                'ok 0 => select regress_shop.customers, usage schema regress_shop', 'a schema that somebody closed is opened again')
+       ) AS t (number, statements, expected, name) ORDER BY number;
+-- By whom: the grant of the table's owner is taken back, not that of the schema's
+SELECT is(pg_temp.in_shop('GRANT USAGE ON SCHEMA regress_shop TO regress_aa WITH GRANT OPTION; ALTER TABLE regress_shop.customers OWNER TO regress_aa;
+              CREATE ROLE regress_op_late; PERFORM customer_import.add_operator(''regress_op_late'', roles => ''{customerView}''); GRANT USAGE ON SCHEMA regress_shop TO regress_op_late; ' || statements,
+              $$SELECT string_agg(a.privilege_type || ' by ' || CASE a.grantor WHEN n.nspowner THEN 'owner' ELSE a.grantor::regrole::text END, ', ')
+                  FROM pg_namespace AS n, aclexplode(nspacl) AS a WHERE nspname = 'regress_shop' AND a.grantee = 'regress_op_late'::regrole$$), 'ok 0 => USAGE by owner', name)
+  FROM (VALUES (1, 'PERFORM customer_import.detach_customers_table();', 'what the owner of the schema granted stays'),
+               (2, 'DROP TABLE regress_shop.customers; PERFORM customer_import.detach_customers_table();', 'also when the table was dropped')) AS t (number, statements, name) ORDER BY number;
 
 --
 -- Who may, and what is wrong
