@@ -91,6 +91,24 @@ def test_drop_extension_and_again(report):
     in_other_database(report, drop, "DROP and CREATE EXTENSION")
 
 
+def test_other_table(report):
+    """An import goes into the table for which it was submitted, or nowhere."""
+    create_database(OTHER)
+    try:
+        with Session(database=OTHER) as admin:
+            admin.rows("BEGIN")
+            number = submit(admin, "userName,addRoles\na,buyer\n")
+            admin.rows("SELECT customer_import.detach_customers_table(); CREATE TABLE v_other (u text PRIMARY KEY, r text[]);"
+                       "SELECT customer_import.attach_customers_table('v_other', 'u', 'r'); COMMIT")
+            row = wait_ended(admin, number)
+            report.equal((row["state"], row["created"]), ("failed", 0), "another table than when it was submitted: it fails")
+            report.matches(row["message"], "another one than when it was submitted", "and says why")
+            report.equal(admin.value("SELECT count(*) FROM v_other"), "0", "nothing goes into that one")
+            wait_idle(admin)
+    finally:
+        drop_database(OTHER)
+
+
 def test_drop_table(report):
     def drop(admin, holder):
         admin.start("DROP TABLE customers CASCADE")
