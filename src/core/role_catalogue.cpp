@@ -9,10 +9,18 @@ namespace customer_import {
 
 namespace {
 
+// Whether a letter of UTF-8 begins with this byte.
+bool begins_letter(char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x80 || byte >= 0xc0;
+}
+
 // The set of letters that occur, some of which share a bit.
 std::uint64_t letters(std::string_view lower_case) {
     std::uint64_t set = 0;
-    for (const char c : lower_case) set |= std::uint64_t{1} << (static_cast<unsigned char>(c) & 63);
+    for (const char c : lower_case) {
+        if (begins_letter(c)) set |= std::uint64_t{1} << (static_cast<unsigned char>(c) & 63);
+    }
     return set;
 }
 
@@ -40,7 +48,8 @@ std::vector<std::string> RoleCatalogue::codes() const {
 }
 
 std::string_view RoleCatalogue::nearest(std::string_view code) const {
-    std::size_t nearest_distance = std::max<std::size_t>(1, code.size() / 3);
+    const auto length = static_cast<std::size_t>(std::count_if(code.begin(), code.end(), begins_letter));
+    std::size_t nearest_distance = std::max<std::size_t>(1, length / 3);
     std::string_view nearest;
     const std::uint64_t own_letters = letters(ascii_lower(code));
     for (const auto& [lower_case, entry] : spelling_) {

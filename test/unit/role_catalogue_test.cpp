@@ -73,6 +73,9 @@ TEST(NearestCode, AllowsAThirdOfTheLength) {
     const RoleCatalogue roles = catalogue({"abcdef"});
     EXPECT_EQ(roles.nearest("abcdxy"), "abcdef");  // 2 of 6
     EXPECT_EQ(roles.nearest("abcxyz"), "");        // 3 of 6
+    EXPECT_EQ(roles.nearest("\u00e4bcd\u00e9f"), "abcdef");  // letters, not bytes
+    EXPECT_EQ(catalogue({"ab"}).nearest("a\u00e4"), "ab");
+    EXPECT_EQ(roles.nearest("\u00e4\u00f6\u00fcdef"), "");
     EXPECT_EQ(catalogue({"ab"}).nearest("xb"), "ab");  // at least 1
     EXPECT_EQ(catalogue({"abcde"}).nearest("abcxy"), "");  // 2 of 5
 }

@@ -119,43 +119,41 @@ CREATE FUNCTION oracle.minus_ignoring_case(a text[], b text[]) RETURNS text[] LA
     WHERE oracle.lower(u) NOT IN (SELECT oracle.lower(v) FROM unnest(b) v)
 $$;
 
--- Optimal string alignment distance over bytes, by the textbook.
+-- Optimal string alignment distance over letters, by the textbook.
 CREATE FUNCTION oracle.distance(left_code text, right_code text) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
-    a bytea := convert_to(oracle.lower(left_code), 'UTF8');
-    b bytea := convert_to(oracle.lower(right_code), 'UTF8');
+    a text[] := string_to_array(oracle.lower(left_code), NULL);
+    b text[] := string_to_array(oracle.lower(right_code), NULL);
     before_last int[];
     last int[];
     this int[];
     best int;
 BEGIN
-    FOR i IN 0 .. length(a) LOOP
+    FOR i IN 0 .. cardinality(a) LOOP
         before_last := last;
         last := this;
-        this := array_fill(0, ARRAY[length(b) + 1], ARRAY[0]);
-        FOR j IN 0 .. length(b) LOOP
+        this := array_fill(0, ARRAY[cardinality(b) + 1], ARRAY[0]);
+        FOR j IN 0 .. cardinality(b) LOOP
             IF i = 0 OR j = 0 THEN
                 this[j] := i + j;
                 CONTINUE;
             END IF;
-            best := least(last[j] + 1, this[j - 1] + 1,
-                          last[j - 1] + (get_byte(a, i - 1) <> get_byte(b, j - 1))::int);
-            IF i > 1 AND j > 1 AND get_byte(a, i - 1) = get_byte(b, j - 2)
-                    AND get_byte(a, i - 2) = get_byte(b, j - 1) THEN
+            best := least(last[j] + 1, this[j - 1] + 1, last[j - 1] + (a[i] <> b[j])::int);
+            IF i > 1 AND j > 1 AND a[i] = b[j - 1] AND a[i - 1] = b[j] THEN
                 best := least(best, before_last[j - 2] + 1);
             END IF;
             this[j] := best;
         END LOOP;
     END LOOP;
-    RETURN this[length(b)];
+    RETURN this[cardinality(b)];
 END $$;
 
 CREATE FUNCTION oracle.nearest(code text) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT c FROM (
         SELECT c.code AS c, oracle.distance($1, c.code) AS d FROM oracle.catalogue c
-        -- Each byte of difference in length costs one: the rest cannot be near.
-        WHERE abs(octet_length($1) - octet_length(c.code)) <= greatest(1, octet_length($1) / 3)) near
-    WHERE d <= greatest(1, octet_length($1) / 3)
+        -- Each letter of difference in length costs one: the rest cannot be near.
+        WHERE abs(char_length($1) - char_length(c.code)) <= greatest(1, char_length($1) / 3)) near
+    WHERE d <= greatest(1, char_length($1) / 3)
     ORDER BY d, c COLLATE "C" LIMIT 1
 $$;
 
