@@ -17,12 +17,13 @@ JOINED_SCRIPT = customer_import--$(EXTVERSION).sql
 DATA_built = $(JOINED_SCRIPT)
 DATA = $(wildcard src/sql/upgrade/*.sql) scripts/import.psql
 DOCS = doc/customer_import.md doc/security.md
-EXTRA_CLEAN = $(JOINED_SCRIPT) build
+EXTRA_CLEAN = $(JOINED_SCRIPT) $(OBJS:.o=.d) build
 
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 REGRESS_OPTS = --encoding=UTF8 --no-locale
 
-PG_CPPFLAGS = -Isrc
+# -MMD: each object remembers the headers that it was made from, in a .d file beside it.
+PG_CPPFLAGS = -Isrc -MMD -MP
 PG_CXXFLAGS = -std=c++20 -Wall -Wextra -Wno-register -Wno-unused-parameter -Wno-missing-field-initializers -fvisibility=hidden
 # make TEST_POINTS=1 builds the points at which tests kill a process; see src/pg/test_point.h. Never install such a build.
 ifdef TEST_POINTS
@@ -37,8 +38,7 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 override with_llvm = no
 include $(PGXS)
 
-# PGXS knows no dependencies on headers: a change of any header rebuilds all objects.
-$(OBJS): $(wildcard src/core/*.h) $(wildcard src/pg/*.h)
+-include $(OBJS:.o=.d)
 
 $(JOINED_SCRIPT): $(sort $(wildcard src/sql/*.sql))
 	cat $^ > $@
