@@ -225,31 +225,43 @@ void amend_record(std::int64_t import_id, std::int64_t line, std::string_view re
             {parameter(import_id), parameter(line), bytes_parameter(bytes), parameter(std::string_view(amended_by))});
 }
 
-void switch_off(std::int64_t import_id, std::int64_t by);
+// What an undo has undone, as a statement returns mode and source of an import; nothing of any other import.
+std::optional<std::int64_t> undone_source(const std::vector<Row>& rows) {
+    return !rows.empty() && *rows.front()[0] == "undo" ? std::optional(std::stoll(*rows.front()[1])) : std::nullopt;
+}
 
-// What an import has done counts again.
-void switch_on(std::int64_t import_id) {
-    const std::vector<Row> rows = query(
+// What an import has done counts again. Returns the import that it undoes, if any.
+std::optional<std::int64_t> switch_on(std::int64_t import_id) {
+    return undone_source(query(
         "UPDATE customer_import.imports SET state = options -> 'before_undo' ->> 'state', undo_import_id = NULL,"
         "       message = options -> 'before_undo' ->> 'message', options = options - 'before_undo'"
         " WHERE id = $1 AND options ? 'before_undo' RETURNING mode, source_import_id",
-        {parameter(import_id)});
-    if (!rows.empty() && *rows.front()[0] == "undo") {
-        switch_off(std::stoll(*rows.front()[1]), import_id);
-    }
+        {parameter(import_id)}));
 }
 
-// What an import has done is undone by another one.
-void switch_off(std::int64_t import_id, std::int64_t by) {
-    const std::vector<Row> rows = query(
+// What an import has done is undone by another one. Returns the import that it undoes, if any.
+std::optional<std::int64_t> switch_off(std::int64_t import_id, std::int64_t by) {
+    return undone_source(query(
         "UPDATE customer_import.imports SET state = 'undone', undo_import_id = $2,"
         "       options = jsonb_build_object('before_undo', jsonb_build_object('state', state, 'message', message)) || options,"
         "       message = format('Import %s was undone by import %s. To bring it back: "
         "SELECT * FROM customer_import.undo_import(%s)', id, $2, $2)"
         " WHERE id = $1 RETURNING mode, source_import_id",
-        {parameter(import_id), parameter(by)});
-    if (!rows.empty() && *rows.front()[0] == "undo") {
-        switch_on(std::stoll(*rows.front()[1]));
+        {parameter(import_id), parameter(by)}));
+}
+
+// An import is undone by another one. Where it is an undo itself, what it has undone counts again; where that is an undo,
+// too, what that one has undone does not, and so on: users make the chain as long as they like, so this is a loop.
+void switch_off_chain(std::int64_t import_id, std::int64_t by) {
+    std::optional<std::int64_t> undone = import_id;
+    while (undone) {
+        check_interrupts();
+        const std::optional<std::int64_t> restored = switch_off(*undone, by);
+        if (!restored) {
+            return;
+        }
+        undone = switch_on(*restored);
+        by = *restored;
     }
 }
 
@@ -303,7 +315,7 @@ void settle_undo(std::int64_t import_id, const Counts& counts) {
     const std::vector<Row> rows = query(
         "SELECT source_import_id FROM customer_import.imports WHERE id = $1 AND mode = 'undo'", {parameter(import_id)});
     if (!rows.empty()) {
-        switch_off(std::stoll(*rows.front()[0]), import_id);
+        switch_off_chain(std::stoll(*rows.front()[0]), import_id);
     }
 }
 
