@@ -1,5 +1,6 @@
 #include "pg/import_history.h"
 
+#include "pg/notification.h"
 #include "pg/outbox.h"
 #include "pg/reversal.h"
 #include "pg/statement.h"
@@ -82,7 +83,7 @@ std::string finish_import(std::int64_t import_id, const std::string& state, cons
     if (state == "completed") {
         settle_undo(import_id, counts);
     }
-    announce_import(import_id, state, message);
+    announce_import(import_id, state);
     return message;
 }
 
@@ -92,12 +93,6 @@ std::optional<std::int64_t> import_began(std::int64_t import_id) {
                                         "        * 1000000)::bigint FROM customer_import.imports WHERE id = $1",
                                         {parameter(import_id)});
     return rows.empty() ? std::nullopt : std::optional(std::stoll(*rows.front()[0]));
-}
-
-void announce_import(std::int64_t import_id, std::string_view state, std::string_view message) {
-    execute("SELECT pg_catalog.pg_notify('customer_import', pg_catalog.jsonb_build_object("
-            "       'import_id', $1, 'state', $2, 'message', $3)::pg_catalog.text)",
-            {parameter(import_id), parameter(state), parameter(message)});
 }
 
 }  // namespace customer_import::pg

@@ -35,7 +35,4 @@ std::string finish_import(std::int64_t import_id, const std::string& state, cons
 // When an import began, in microseconds since 2000, as the change log has it; nothing when there is no such import.
 std::optional<std::int64_t> import_began(std::int64_t import_id);
 
-// Tells listeners at the commit: NOTIFY customer_import.
-void announce_import(std::int64_t import_id, std::string_view state, std::string_view message);
-
 }  // namespace customer_import::pg

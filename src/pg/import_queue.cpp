@@ -3,6 +3,7 @@
 #include "core/text.h"
 #include "pg/import_history.h"
 #include "pg/module.h"
+#include "pg/notification.h"
 #include "pg/report_store.h"
 #include "pg/reversal.h"
 #include "pg/statement.h"
@@ -252,7 +253,7 @@ void start_job(Job& job) {
                 {parameter(job.id)});
     }
     job.started_at = GetCurrentTimestamp();
-    announce_import(job.id, "checking", "Import " + std::to_string(job.id) + " has started.");
+    announce_import(job.id, "checking");
 }
 
 void record_check(const Job& job, const Counts& counts, const std::vector<std::int64_t>& valid,

@@ -12,6 +12,7 @@
 #include "pg/import_run.h"
 #include "pg/import_worker.h"
 #include "pg/module.h"
+#include "pg/notification.h"
 #include "pg/outbox.h"
 #include "pg/retention.h"
 #include "pg/slice_run.h"
@@ -100,7 +101,7 @@ ImportResult submit_import(ImportRequest& request, InputSource* source) {
         execute("UPDATE customer_import.imports SET file_bytes = $2, message = $3 WHERE id = $1",
                 {parameter(*id), parameter(bytes), parameter(std::string_view(result.message))});
     }
-    announce_import(*id, result.state, result.message);
+    announce_import(*id, result.state);
     start_after_commit();
     return result;
 }

@@ -11,6 +11,7 @@
 #include "pg/identity.h"
 #include "pg/import_queue.h"
 #include "pg/input_source.h"
+#include "pg/notification.h"
 #include "pg/privileges.h"
 #include "pg/report_functions.h"
 #include "pg/statement.h"
@@ -182,7 +183,7 @@ std::string queue_report(std::int64_t import_id) {
                                     " VALUES ($1, $2, $3, $4) ON CONFLICT (import_id) DO NOTHING RETURNING id",
                                     {parameter(import_id), parameter(std::string_view(*row[0])),
                                      parameter(std::string_view(*row[1])), parameter(database_origin())})) {
-        execute("SELECT pg_notify('customer_import_email', $1)", {parameter(std::string_view(*message[0]))});
+        announce_message(std::stoll(*message[0]));
     }
     return {};
 }
@@ -299,15 +300,15 @@ CI_FUNCTION(ci_retry_message) {
         const std::int64_t id = PG_GETARG_INT64(0);
         pg::SpiConnection spi;
         pg::OwnerScope owner;
-        const std::vector<pg::Row> rows =
-            pg::query("UPDATE customer_import.email_outbox SET state = 'queued', attempts = 0,"
-                      "       next_attempt_at = clock_timestamp() WHERE id = $1 AND state IN ('failed', 'queued')"
-                      " RETURNING pg_notify('customer_import_email', id::text)",
-                      {pg::parameter(id)});
-        if (rows.empty()) {
+        const std::uint64_t changed =
+            pg::execute("UPDATE customer_import.email_outbox SET state = 'queued', attempts = 0,"
+                        "       next_attempt_at = clock_timestamp() WHERE id = $1 AND state IN ('failed', 'queued')",
+                        {pg::parameter(id)});
+        if (changed == 0) {
             throw pg::ImportError(ERRCODE_UNDEFINED_OBJECT,
                                   "there is no message " + std::to_string(id) + " that waits or has failed");
         }
+        pg::announce_message(id);
         return Datum{0};
     });
 }

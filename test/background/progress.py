@@ -1,11 +1,12 @@
 """import_status while imports run, and the notifications of their states."""
 
-import json
 import re
 import time
+from pathlib import Path
 
 from harness import (Session, call_import, csv, fresh, gate, import_file, new_customers, run_in_background, status, submit, wait_ended,
                      wait_until)
+from own_server import cluster
 
 BAR = r"^\[(#*)(-*)\] (\d+) %$"
 
@@ -157,33 +158,74 @@ def test_foreground_values(report):
                     and adm.value("SELECT count(*) FROM customer_import.import_status") == "0", "nor after an error")
 
 
-def take(session, collected):
-    collected.extend((channel, json.loads(payload)) for channel, payload in session.notifications() if channel == "customer_import")
+def take(session, collected, wanted="customer_import"):
+    collected.extend(payload for channel, payload in session.notifications() if channel == wanted)
     return collected
 
 
+def heard(listener, count):
+    got = []
+    wait_until(lambda: len(take(listener, got)) >= count, f"{count} notifications come", 10)
+    return got
+
+
+def told(number, *states):
+    return [f'{{"import_id": {number}, "state": "{state}"}}' for state in states]
+
+
 def test_notifications(report):
+    """`{"import_id": 7, "state": "completed"}`: nothing else, for whoever may connect hears it."""
     with fresh() as admin, Session("regress_ann") as ann, Session("regress_out") as listener:
         listener.rows("LISTEN customer_import")
         ann.rows("BEGIN")
-        lost = submit(ann, "userName,addRoles\na,buyer\n")
+        submit(ann, "userName,addRoles\na,buyer\n")
         ann.rows("ROLLBACK")
         number = submit(ann, "userName,addRoles\na,buyer\nb,nonsense\n")
-        row = wait_ended(admin, number)
-        got = []
-        wait_until(lambda: len(take(listener, got)) >= 3, "three notifications come", 10)
-        payloads = [payload for _, payload in got]
-        report.equal([set(payload) for payload in payloads], [{"import_id", "state", "message"}] * 3, "the payload: import_id, state, message")
-        report.equal([(payload["import_id"], payload["state"]) for payload in payloads],
-                     [(number, "queued"), (number, "checking"), (number, "completed")], "one when it is queued, starts, ends")
-        report.line(lost != number and all(payload["import_id"] != lost for payload in payloads), "none for what was rolled back")
-        report.equal(payloads[2]["message"], row["message"], "the last one has the message of the history")
-        report.matches(payloads[0]["message"], "queued", "the first one that of the call")
+        wait_ended(admin, number)
+        report.equal(heard(listener, 3), told(number, "queued", "checking", "completed"),
+                     "one when it is queued, starts, ends; none for what was rolled back")
         failed = run_in_background(admin, ann, 'userName,addRoles\na,"b\n')
-        got = []
-        wait_until(lambda: take(listener, got) and got[-1][1]["state"] == "failed", "a failure is told", 10)
-        report.equal(got[-1][1]["message"], failed["message"], "a failed import's too")
+        report.equal(heard(listener, 3)[-1], told(failed["id"], "failed")[0], "a failure is told")
         import_file(ann, "userName,addRoles\nc,buyer\n")
+        last = admin.value("SELECT max(id) FROM customer_import.imports")
+        report.equal(heard(listener, 1), told(last, "completed"), "the foreground tells too")
+
+
+def test_long_error(report):
+    """An error text of any length ends the import under its own reason, and is not told to those who listen."""
+    with fresh() as admin, Session("regress_ann") as ann, Session("regress_out") as listener:
+        admin.rows("CREATE FUNCTION v_fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                   " RAISE EXCEPTION 'secret of % %', NEW.user_name, repeat('x', 10000) USING ERRCODE = '58030'; END $$;"
+                   "CREATE TRIGGER v_fails BEFORE INSERT ON customers FOR EACH ROW EXECUTE FUNCTION v_fails()")
+        listener.rows("LISTEN customer_import")
+        row = run_in_background(admin, ann, csv(["a,buyer"]))
+        report.equal(row["state"], "failed", "an error of 10,000 bytes ends the import")
+        report.matches(row["message"], r"secret of a x{10000} \(SQLSTATE 58030\)", "under its own reason")
+        report.equal(heard(listener, 3), told(row["id"], "queued", "checking", "failed"), "listeners do not hear of it")
+        admin.rows("DROP FUNCTION v_fails() CASCADE")
+
+
+USAGE = "CREATE OR REPLACE FUNCTION pg_catalog.pg_notification_queue_usage() RETURNS double precision"
+
+
+def test_full_queue(report):
+    """Above a usage of 0.9 nothing is sent, so that no COMMIT fails for it: one line in the server's log each."""
+    with cluster() as server, Session() as admin, Session("regress_ann") as ann, Session() as listener:
+        listener.rows("LISTEN customer_import; LISTEN customer_import_email")
+        admin.rows(f"{USAGE} LANGUAGE sql AS 'SELECT 0.91::float8'")  # of this database; to fill the queue takes 7 GB
+        background = run_in_background(admin, ann, csv(["a,buyer"]))
+        foreground = import_file(ann, csv(["b,buyer"]))
+        report.equal((background["state"], foreground["state"]), ("completed", "completed"), "imports complete")
+        admin.rows("SELECT customer_import.retry_message(min(id)) FROM customer_import.email_outbox")
+        listener.rows("SELECT 1")
+        report.equal(listener.notifications(), [], "nobody is told")
+        lines = [line for log in Path(server.folder).glob("*.log") for line in log.read_text(errors="replace").splitlines()
+                 if "is left out" in line]
+        report.equal([line.split("LOG:  ")[-1].split('"')[1] for line in lines].count("customer_import"), 4, "a line in the log for each")
+        report.equal(len(lines), 7, "also for each message of the outbox")
+        report.equal(admin.value("SELECT count(*) FROM customer_import.email_outbox WHERE state = 'queued'"), "2", "messages wait for the mailer's poll")
+        admin.rows(f"{USAGE} LANGUAGE sql AS 'SELECT 0.9::float8'")
+        import_file(ann, csv(["c,buyer"]))
         got = []
-        wait_until(lambda: take(listener, got), "the foreground tells too", 10)
-        report.equal(got[-1][1]["state"], "completed", "a foreground import tells its end")
+        wait_until(lambda: got.extend(listener.notifications()) or len(got) >= 2, "the notifications come", 10)
+        report.equal(sorted(channel for channel, _ in got), ["customer_import", "customer_import_email"], "below it they are sent")
