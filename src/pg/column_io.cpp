@@ -34,6 +34,21 @@ private:
     const int date_style_, date_order_, interval_style_, extra_float_digits_;
 };
 
+// Returns nullptr for an operator that has been dropped meanwhile: the type is one without equality then.
+const char* operator_sql(Oid oid) {
+    HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(oid));
+    if (!HeapTupleIsValid(tuple)) {
+        return nullptr;
+    }
+    auto form = reinterpret_cast<Form_pg_operator>(GETSTRUCT(tuple));
+    const char* schema = get_namespace_name(form->oprnamespace);
+    const char* text = schema == nullptr
+                           ? nullptr
+                           : psprintf(" OPERATOR(%s.%s) ", quote_identifier(schema), NameStr(form->oprname));
+    ReleaseSysCache(tuple);
+    return text;
+}
+
 }  // namespace
 
 ColumnIo::ColumnIo(const TargetColumn& column)
@@ -53,17 +68,12 @@ ColumnIo::ColumnIo(const TargetColumn& column)
         equality = type->eq_opr;
     });
     if (is_converted() && equality_ != nullptr) {
-        equality_sql_ = call([&] {
-            HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(equality));
-            if (!HeapTupleIsValid(tuple)) {
-                elog(ERROR, "cache lookup failed for operator %u", equality);
-            }
-            auto form = reinterpret_cast<Form_pg_operator>(GETSTRUCT(tuple));
-            const char* text = psprintf(" OPERATOR(%s.%s) ", quote_identifier(get_namespace_name(form->oprnamespace)),
-                                        NameStr(form->oprname));
-            ReleaseSysCache(tuple);
-            return text;
-        });
+        const char* text = call([&] { return operator_sql(equality); });
+        if (text == nullptr) {
+            equality_ = nullptr;
+        } else {
+            equality_sql_ = text;
+        }
     }
 }
 

@@ -194,7 +194,7 @@ void create_export_view(Oid table) {
 void drop_export_view() {
     OwnerScope owner;
     if (!query("SELECT WHERE to_regclass('customer_import.customer_export') IS NOT NULL").empty()) {
-        execute("DROP VIEW customer_import.customer_export");
+        execute("DROP VIEW IF EXISTS customer_import.customer_export");
     }
 }
 

@@ -6,6 +6,7 @@
 #include "pg/access.h"
 #include "pg/customer_export.h"
 #include "pg/guard.h"
+#include "pg/lookup.h"
 #include "pg/privileges.h"
 #include "pg/search_indexes.h"
 #include "pg/statement.h"
@@ -32,7 +33,7 @@ std::string creation_name(std::string_view name) {
                             errdetail("DROP EXTENSION drops that schema."),
                             errhint("Name another schema: customer_import.create_customers_table('public.customers').")));
         }
-        return quote_qualified_identifier(get_namespace_name(schema), range->relname);
+        return static_cast<const char*>(psprintf("%s.%s", quoted_schema(schema), quote_identifier(range->relname)));
     });
     return quoted;
 }
@@ -173,8 +174,11 @@ void add_guard(const std::string& table, const std::string& arguments) {
 
 void require_owner(Oid relation) {
     call([&] {
-        if (!pg_class_ownercheck(relation, GetUserId())) {
-            aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relation)), get_rel_name(relation));
+        const char* name = get_rel_name(relation);
+        const char kind = get_rel_relkind(relation);
+        if (!pg_class_ownercheck(relation, GetUserId())) {  // an error of its own if the table has just been dropped
+            aclcheck_error(ACLCHECK_NOT_OWNER, name != nullptr ? get_relkind_objtype(kind) : OBJECT_TABLE,
+                           name != nullptr ? name : "that has just been dropped");
         }
     });
 }
@@ -182,6 +186,9 @@ void require_owner(Oid relation) {
 void lock_tree(Oid relation, LOCKMODE lock) {
     call([&] {
         LockRelationOid(relation, lock);
+        if (!relation_exists(relation)) {
+            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("the table has just been dropped")));
+        }
         find_all_inheritors(relation, lock, nullptr);
     });
 }

@@ -66,6 +66,14 @@ std::optional<ImportResult> find_earlier_import(const std::string& operator_name
     return earlier;
 }
 
+ImportResult require_earlier_import(const std::string& operator_name, const ImportRequest& request) {
+    if (std::optional<ImportResult> earlier = find_earlier_import(operator_name, request)) {
+        return *std::move(earlier);
+    }
+    throw ImportError(ERRCODE_T_R_SERIALIZATION_FAILURE,
+                      "the import with the same request_id has just been purged", {}, "Import the file once more.");
+}
+
 std::string finish_import(std::int64_t import_id, const std::string& state, const std::string& text,
                           const Counts& counts) {
     const std::string message = with_remark(text, queue_report(import_id));

@@ -3,6 +3,7 @@
 #include "pg/file_check.h"
 #include "pg/import_apply.h"
 #include "pg/retry_apply.h"
+#include "pg/reversal.h"
 #include "pg/statement.h"
 #include "pg/undo_apply.h"
 #include "pg/undo_supply.h"
@@ -43,6 +44,9 @@ std::int64_t stored_bytes(const ImportRequest& request) {
 
 std::unique_ptr<RecordSupply> make_supply(ImportRequest& request, InputSource* source, const Target& target,
                                           RoleCatalogue& catalogue) {
+    if (request.kind != ImportKind::file) {
+        require_same_table(request.source_import_id, target.relation);
+    }
     if (request.kind == ImportKind::undo) {
         return std::make_unique<UndoSupply>(request.source_import_id, target);
     }

@@ -71,12 +71,17 @@ void finish_job(std::int64_t import_id) {
     const std::optional<Stop> stop = requested_stop(import_id);
     {
         OwnerScope owner;
-        const Row row = query("SELECT i.records, sum(s.created), sum(s.updated), sum(s.unchanged), sum(s.skipped),"
-                              "       sum(s.rejected), sum(s.deleted)"
-                              "  FROM customer_import.imports AS i"
-                              "  LEFT JOIN customer_import.import_slices AS s ON s.import_id = i.id"
-                              " WHERE i.id = $1 GROUP BY i.id",
-                              {parameter(import_id)}).front();
+        const std::vector<Row> rows =
+            query("SELECT i.records, sum(s.created), sum(s.updated), sum(s.unchanged), sum(s.skipped),"
+                  "       sum(s.rejected), sum(s.deleted)"
+                  "  FROM customer_import.imports AS i"
+                  "  LEFT JOIN customer_import.import_slices AS s ON s.import_id = i.id"
+                  " WHERE i.id = $1 GROUP BY i.id",
+                  {parameter(import_id)});
+        if (rows.empty()) {
+            return;  // somebody has deleted it by hand
+        }
+        const Row& row = rows.front();
         counts = read_counts(row, 1);
         counts.records = number(row[0]);
         counts.unprocessed = counts.records - counts.sum();

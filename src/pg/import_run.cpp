@@ -193,7 +193,7 @@ void ImportRun::count(const Record& record, const RecordResult& result) {
 
 void ImportRun::apply() {
     if (!request_.is_dry_run && !record_import()) {
-        result_ = find_earlier().value();
+        result_ = require_earlier_import(operator_, request_);
         counts_ = result_.counts;
         return;
     }

@@ -75,7 +75,7 @@ ImportResult submit_import(ImportRequest& request, InputSource* source) {
     const std::optional<std::int64_t> id =
         insert_import({identity.name, current_role_name(), "queued", 0}, request, *supply);
     if (!id) {
-        return find_earlier_import(identity.name, request).value();
+        return require_earlier_import(identity.name, request);
     }
     std::int64_t bytes = 0;
     if (source != nullptr) {

@@ -5,6 +5,7 @@
 
 #include "core/role_set.h"
 #include "core/rights.h"
+#include "pg/lookup.h"
 #include "pg/statement.h"
 
 namespace customer_import::pg {
@@ -21,23 +22,8 @@ constexpr std::string_view kColumnSequence = "sequence of column ";
 constexpr std::string_view kExportView = "customer_import.customer_export";
 
 // The customers table as the object of a GRANT.
-struct TableFacts {
-    Oid owner;
-    const char* schema;
-    Oid schema_oid;
-};
-
-TableFacts read_facts(Oid relation) {
-    return call([&] {
-        HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-        if (!HeapTupleIsValid(tuple)) {
-            elog(ERROR, "cache lookup failed for relation %u", relation);
-        }
-        auto form = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
-        TableFacts facts{form->relowner, quote_identifier(get_namespace_name(form->relnamespace)), form->relnamespace};
-        ReleaseSysCache(tuple);
-        return facts;
-    });
+RelationFacts read_facts(Oid relation) {
+    return call([&] { return relation_facts(relation); });
 }
 
 Oid role_oid(std::string_view name) {
@@ -85,8 +71,23 @@ private:
     RoleScope role_;
 };
 
-const char* quoted_role(Oid role) {
-    return call([&] { return static_cast<const char*>(quote_identifier(GetUserNameFromId(role, false))); });
+const char* role_sql(Oid role) {
+    return call([&] { return quoted_role(role); });
+}
+
+// Runs GRANT or REVOKE. The server locks no object for them: when another session changes or drops the same one, it fails
+// with an error that it calls internal. Errors: 40001 then.
+void execute_grant(const std::string& statement) {
+    try {
+        execute(statement);
+    } catch (const PgError& error) {
+        if (error.sqlstate() == ERRCODE_INTERNAL_ERROR) {
+            throw ImportError(ERRCODE_T_R_SERIALIZATION_FAILURE,
+                              "another session has changed privileges on the same object at the same time", {},
+                              "Call the function once more.");
+        }
+        throw;
+    }
 }
 
 // One privilege on one object, for one role.
@@ -115,23 +116,23 @@ std::vector<ColumnPrivilege> find_column_privileges(const std::string& privilege
 
 // Runs GRANT or REVOKE on the customers table for its owner; he himself has his privileges without us, and keeps them.
 void run_table_grant(const std::string& privilege, Oid role, bool grant, const RegisteredTable& table) {
-    const std::string name = quoted_role(role);
-    const TableFacts facts = read_facts(table.relation);
+    const std::string name = role_sql(role);
+    const RelationFacts facts = read_facts(table.relation);
     if (role == facts.owner) {
         return;
     }
-    const ObjectOwnerScope owner(facts.owner, facts.schema_oid);
+    const ObjectOwnerScope owner(facts.owner, facts.schema);
     if (grant) {
-        execute("GRANT " + privilege + " ON TABLE " + table.name + " TO " + name);
+        execute_grant("GRANT " + privilege + " ON TABLE " + table.name + " TO " + name);
         owner.confirm(table.relation, role, privilege, true);
         return;
     }
     // REVOKE takes the privilege on single columns, too: whoever granted those gets them back.
     const std::vector<ColumnPrivilege> columns = find_column_privileges(privilege, role, table.relation);
-    execute("REVOKE " + privilege + " ON TABLE " + table.name + " FROM " + name);
+    execute_grant("REVOKE " + privilege + " ON TABLE " + table.name + " FROM " + name);
     owner.confirm(table.relation, role, privilege, false);
     for (const ColumnPrivilege& column : columns) {
-        execute("GRANT " + privilege + " (" + column.column + ") ON TABLE " + table.name + " TO " + name +
+        execute_grant("GRANT " + privilege + " (" + column.column + ") ON TABLE " + table.name + " TO " + name +
                 (column.is_grantable ? " WITH GRANT OPTION" : ""));
     }
     owner.confirm(find_column_privileges(privilege, role, table.relation).size() == columns.size());
@@ -175,9 +176,9 @@ void run_sequence_grant(const Privilege& privilege, Oid role, bool grant, const 
     for (const ColumnSequence& sequence : find_column_sequences(table)) {
         if (privilege.object == std::string(kColumnSequence) + sequence.column && sequence.belongs_to_owner &&
             role != table_owner) {
-            const std::string name = quoted_role(role);
+            const std::string name = role_sql(role);
             const ObjectOwnerScope owner(table_owner, sequence.schema);
-            execute((grant ? "GRANT " : "REVOKE ") + privilege.name + " ON SEQUENCE " + sequence.name +
+            execute_grant((grant ? "GRANT " : "REVOKE ") + privilege.name + " ON SEQUENCE " + sequence.name +
                     (grant ? " TO " : " FROM ") + name);
             owner.confirm(sequence.oid, role, privilege.name, grant);
         }
@@ -235,10 +236,10 @@ Oid find_schema_grantor(Oid schema, Oid role, Oid table_owner) {
 }
 
 // Opens the schema of the customers table for the role.
-void grant_schema(Oid role, const TableFacts& facts) {
-    const char* name = quoted_role(role);
+void grant_schema(Oid role, const RelationFacts& facts) {
+    const char* name = role_sql(role);
     RoleScope owner(facts.owner);
-    execute("GRANT USAGE ON SCHEMA " + std::string(facts.schema) + " TO " + name);
+    execute_grant("GRANT USAGE ON SCHEMA " + std::string(facts.schema_name) + " TO " + name);
 }
 
 // Closes the schema that was opened for the role, wherever the customers table is by now.
@@ -251,11 +252,10 @@ void revoke_schema(std::string_view role_name, Oid role, const std::optional<Reg
     if (!OidIsValid(grantor)) {
         return;
     }
-    const char* name = quoted_role(role);
-    const char* quoted_schema =
-        call([&] { return static_cast<const char*>(quote_identifier(get_namespace_name(schema))); });
+    const char* name = role_sql(role);
+    const char* schema_name = call([&] { return quoted_schema(schema); });
     RoleScope owner(grantor);
-    execute("REVOKE USAGE ON SCHEMA " + std::string(quoted_schema) + " FROM " + name);
+    execute_grant("REVOKE USAGE ON SCHEMA " + std::string(schema_name) + " FROM " + name);
 }
 
 // Runs GRANT or REVOKE as the one whose privilege it is to give.
@@ -269,9 +269,9 @@ void run_grant(const Privilege& privilege, Oid role, bool grant, const std::opti
         return;
     }
     const std::string verb = grant ? "GRANT " : "REVOKE ";
-    const std::string role_clause = (grant ? " TO " : " FROM ") + std::string(quoted_role(role));
+    const std::string role_clause = (grant ? " TO " : " FROM ") + std::string(role_sql(role));
     OwnerScope owner;
-    execute(verb + privilege.name + (privilege.name == "EXECUTE" ? " ON ROUTINE " : " ON TABLE ") + privilege.object +
+    execute_grant(verb + privilege.name + (privilege.name == "EXECUTE" ? " ON ROUTINE " : " ON TABLE ") + privilege.object +
             role_clause);
 }
 
@@ -363,29 +363,29 @@ std::vector<Privilege> find_superfluous(std::string_view role) {
 
 // Whoever may see the customers table must reach it through its schema.
 void open_schema(std::string_view role, Oid oid, const RegisteredTable& table) {
-    const TableFacts facts = read_facts(table.relation);
+    const RelationFacts facts = read_facts(table.relation);
     struct Access {
         bool may_use;
         bool may_grant;
     };
     const Access access = call([&] {
-        return Access{pg_namespace_aclcheck(facts.schema_oid, oid, ACL_USAGE) == ACLCHECK_OK,
-                      pg_namespace_aclcheck(facts.schema_oid, facts.owner, ACL_GRANT_OPTION_FOR(ACL_USAGE)) ==
+        return Access{pg_namespace_aclcheck(facts.schema, oid, ACL_USAGE) == ACLCHECK_OK,
+                      pg_namespace_aclcheck(facts.schema, facts.owner, ACL_GRANT_OPTION_FOR(ACL_USAGE)) ==
                           ACLCHECK_OK};
     });
     if (access.may_use) {
         return;
     }
     if (!access.may_grant) {
-        const char* name = quoted_role(oid);
+        const char* name = role_sql(oid);
         call([&] {
-            ereport(WARNING, (errmsg("role %s may not use schema %s of the customers table", name, facts.schema),
-                              errhint("Its owner can say: GRANT USAGE ON SCHEMA %s TO %s;", facts.schema, name)));
+            ereport(WARNING, (errmsg("role %s may not use schema %s of the customers table", name, facts.schema_name),
+                              errhint("Its owner can say: GRANT USAGE ON SCHEMA %s TO %s;", facts.schema_name, name)));
         });
         return;
     }
     grant_schema(oid, facts);
-    record_schema(role, facts.schema_oid);
+    record_schema(role, facts.schema);
 }
 
 // Whether the role needs a privilege on the customers table; its owner does not.
@@ -401,7 +401,7 @@ bool needs_table(std::string_view role, Oid oid, const RegisteredTable& table) {
 // The table may have been moved since its schema was opened for the role, and that schema renamed.
 void follow_schema(std::string_view role, Oid oid, const RegisteredTable& table) {
     const std::optional<Oid> opened = find_opened_schema(role);
-    const Oid schema = read_facts(table.relation).schema_oid;
+    const Oid schema = read_facts(table.relation).schema;
     if (opened == schema) {
         record_schema(role, schema);
     } else if (opened) {
@@ -420,7 +420,7 @@ void open_sequences(std::string_view role, Oid oid, const RegisteredTable& table
             continue;
         }
         if (!sequence.belongs_to_owner) {
-            const char* name = quoted_role(oid);
+            const char* name = role_sql(oid);
             call([&] {
                 ereport(WARNING, (errmsg("role %s may not use sequence %s of the customers table", name,
                                          sequence.name.c_str()),
@@ -513,12 +513,15 @@ bool role_is_superuser(std::string_view name) {
     return OidIsValid(role) && call([&] { return superuser_arg(role); });
 }
 
+// The table is locked before the privileges, as by those who detach it.
 void refresh_privileges(std::string_view role) {
+    const std::optional<RegisteredTable> table = lock_registered_table(AccessShareLock);
     lock_privileges();
-    refresh_role(role, find_registered_table());
+    refresh_role(role, table);
 }
 
 void refresh_all_privileges() {
+    const std::optional<RegisteredTable> table = lock_registered_table(AccessShareLock);
     lock_privileges();
     std::vector<Row> roles;
     {
@@ -526,7 +529,6 @@ void refresh_all_privileges() {
         roles = query("SELECT name FROM customer_import.operators WHERE database_role"
                       " UNION SELECT name FROM customer_import.gateways ORDER BY name");
     }
-    const std::optional<RegisteredTable> table = find_registered_table();
     for (const Row& row : roles) {
         refresh_role(*row[0], table);
     }

@@ -72,7 +72,8 @@ void ProgressReport::publish() {
 
 namespace pg = customer_import::pg;
 
-// _running_imports(): what sessions import at this moment, as far as the caller may see it.
+// _running_imports(): what sessions import at this moment, as far as the caller may see it. The name of a role that has been
+// dropped is NULL.
 CI_FUNCTION(ci_running_imports) {
     return pg::entry([&] {
         const pg::Identity& identity = pg::current_identity();
@@ -89,9 +90,11 @@ CI_FUNCTION(ci_running_imports) {
                     !may_see(backend, identity)) {
                     continue;
                 }
+                // A role may be dropped while a session of its own still imports.
+                char* role = GetUserNameFromId(backend.st_userid, true);
                 Datum values[] = {Int64GetDatum(slots[kImportId]),
                                   Int32GetDatum(backend.st_procpid),
-                                  DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(backend.st_userid, true))),
+                                  role != nullptr ? DirectFunctionCall1(namein, CStringGetDatum(role)) : Datum{0},
                                   BoolGetDatum(slots[kIsCheck] != 0),
                                   Int64GetDatum(slots[kRecords]),
                                   Int64GetDatum(slots[kDone]),
@@ -99,6 +102,7 @@ CI_FUNCTION(ci_running_imports) {
                                   TimestampTzGetDatum(slots[kStartedAt])};
                 bool nulls[lengthof(values)] = {};
                 nulls[0] = slots[kImportId] == 0;
+                nulls[2] = role == nullptr;
                 nulls[4] = slots[kIsCheck] != 0;
                 tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
             }

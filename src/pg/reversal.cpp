@@ -36,6 +36,11 @@ std::string import_name(std::int64_t id) { return "import " + std::to_string(id)
     throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, std::move(message), {}, std::move(hint));
 }
 
+[[noreturn]] void refuse_other_table(std::int64_t import_id) {
+    refuse_state(import_name(import_id) + " went into another customers table than today's",
+                 "Attach the table that it went into; see customers_table in customer_import.imports.");
+}
+
 // Locks the row of an import until the end of the transaction: one undo or retry at a time. The operator sees his own,
 // administrators all. Errors: 42704; 55000 while it or an undo or retry of it runs, and when its records are not kept.
 Source lock_source(std::int64_t import_id) {
@@ -58,8 +63,7 @@ Source lock_source(std::int64_t import_id) {
                      "Wait for it, or end it with SELECT customer_import.cancel_import(" + std::to_string(import_id) + ").");
     }
     if (*row[9] != "t") {
-        refuse_state(import_name(import_id) + " went into another customers table than today's",
-                     "Attach the table that it went into; see customers_table in customer_import.imports.");
+        refuse_other_table(import_id);
     }
     const std::vector<Row> open = query_latest("SELECT id, mode FROM customer_import.imports"
                                                " WHERE source_import_id = $1 AND finished_at IS NULL",
@@ -266,6 +270,14 @@ void switch_off_chain(std::int64_t import_id, std::int64_t by) {
 }
 
 }  // namespace
+
+void require_same_table(std::int64_t import_id, Oid table) {
+    OwnerScope owner;
+    if (query("SELECT FROM customer_import.imports WHERE id = $1 AND customers_table = $2",
+              {parameter(import_id), parameter_oid(table)}).empty()) {
+        refuse_other_table(import_id);
+    }
+}
 
 ImportMode original_mode(std::int64_t import_id) {
     OwnerScope owner;

@@ -10,6 +10,10 @@
 
 namespace customer_import::pg {
 
+// Raises an error unless the import went into this table, which is locked: until it was, another one may have taken its place.
+// Errors: 55000. Needs an SPI connection.
+void require_same_table(std::int64_t import_id, Oid table);
+
 // The mode of an import; of a retry that of the import whose records it tries again. Needs an SPI connection.
 ImportMode original_mode(std::int64_t import_id);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "pg/lookup.h"
 #include "pg/statement.h"
 #include "pg/table_shape.h"
 
@@ -31,7 +32,7 @@ bool domain_forbids_null(Oid type) {
     while (get_typtype(type) == TYPTYPE_DOMAIN) {
         HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
         if (!HeapTupleIsValid(tuple)) {
-            elog(ERROR, "cache lookup failed for type %u", type);
+            return false;  // what is missing says the column itself
         }
         auto form = reinterpret_cast<Form_pg_type>(GETSTRUCT(tuple));
         const bool forbids = form->typnotnull;
@@ -203,15 +204,7 @@ void load_rules(Target& target, bool own_row_triggers) {
 }
 
 Oid table_owner(Oid table) {
-    return call([&] {
-        HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
-        if (!HeapTupleIsValid(tuple)) {
-            elog(ERROR, "cache lookup failed for relation %u", table);
-        }
-        const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-        ReleaseSysCache(tuple);
-        return owner;
-    });
+    return call([&] { return relation_facts(table).owner; });
 }
 
 }  // namespace
@@ -280,11 +273,31 @@ std::optional<RegisteredTable> find_registered_table() {
                            row[4] == "t", row[5] == "t", row[6] == "t", row[7] == "t"};
 }
 
+std::optional<RegisteredTable> lock_registered_table(LOCKMODE lock) {
+    for (;;) {
+        const std::uint64_t changes = SharedInvalidMessageCounter;
+        const std::optional<RegisteredTable> table = find_registered_table();
+        if (!table) {
+            return std::nullopt;
+        }
+        call([&] { LockRelationOid(table->relation, lock); });
+        if (SharedInvalidMessageCounter == changes) {
+            return table;  // no catalog has changed meanwhile
+        }
+        const std::optional<RegisteredTable> same = find_registered_table();
+        if (same && same->relation == table->relation) {
+            // An old snapshot of the transaction still sees a table that has been dropped.
+            return call([&] { return relation_exists(table->relation); }) ? same : std::nullopt;
+        }
+        call([&] { UnlockRelationOid(table->relation, lock); });
+    }
+}
+
 TableOwnerScope::TableOwnerScope(const Target& target)
     : role_(table_owner(target.relation), SECURITY_NOFORCE_RLS) {}
 
 Target load_target(LOCKMODE lock) {
-    const std::optional<RegisteredTable> table = find_registered_table();
+    const std::optional<RegisteredTable> table = lock_registered_table(lock);
     if (!table) {
         throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "there is no customers table", {},
                           "Create it with SELECT customer_import.create_customers_table(), or attach yours with "
@@ -301,7 +314,6 @@ Target load_target(LOCKMODE lock) {
     target.relation = table->relation;
     target.name = table->name;
     target.fold_user_names = table->fold_user_names;
-    call([&] { LockRelationOid(target.relation, lock); });
     target.has_policies = call([&] { return check_enable_rls(target.relation, InvalidOid, true) == RLS_ENABLED; });
 
     target.user_name = load_column(target.relation, *facts[0], "");

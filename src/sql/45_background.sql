@@ -128,7 +128,7 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
                     GROUP BY p.import_id) AS s ON true
          UNION ALL
         SELECT r.import_id, NULL, NULL, NULL, CASE WHEN r.is_check THEN 'checking' ELSE 'running' END,
-               format('%s imports in session %s.', r.role_name, r.pid), r.records, NULL, r.started_at, NULL, false,
+               format('%s imports in session %s.', COALESCE(r.role_name, 'A role that has been dropped'), r.pid), r.records, NULL, r.started_at, NULL, false,
                NULL, NULL, NULL, NULL, NULL, NULL, r.records_done
           FROM customer_import._running_imports() AS r
          WHERE NOT EXISTS (SELECT FROM customer_import.imports AS i WHERE i.id = r.import_id)
