@@ -65,7 +65,7 @@ SELECT user_name FROM customers WHERE user_name LIKE 'r_' ORDER BY user_name;
 DELETE FROM customers WHERE user_name LIKE 'r_';
 
 --
--- An import without hope: the first 1,000 records fail with one SQLSTATE (in the order of the file, and of their names)
+-- An import without hope: the first 1,000 valid records by line fail with one SQLSTATE
 --
 SELECT :words, :counts FROM customer_import.import_customers(
     (SELECT E'userName,company\n' || string_agg('h' || lpad(i::text, 4, '0') || E',bad\n', '' ORDER BY i) FROM generate_series(1, 1200) AS i) || E'ok,good\n', 'Create & Update');

@@ -5,7 +5,6 @@
 #include <iterator>
 #include <numeric>
 
-#include "core/report.h"
 #include "core/role_set.h"
 #include "pg/text_array.h"
 
@@ -104,11 +103,10 @@ BatchApplier& BatchApplier::find(std::int64_t token) {
     throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "no import is running here");
 }
 
-std::optional<std::string> BatchApplier::apply(const Batch& batch, const GrantCeiling* ceiling) {
+void BatchApplier::apply(const Batch& batch, const GrantCeiling* ceiling) {
     batch_ = &batch;
     ceiling_ = ceiling;
     changes_.clear();
-    rejected_.clear();
     call([&] { MemoryContextReset(batch_context_); });
     ContextScope scope(batch_context_);
     results_.assign(batch.size(), {});
@@ -121,18 +119,17 @@ std::optional<std::string> BatchApplier::apply(const Batch& batch, const GrantCe
             apply_halving(round);
         }
     }
-    if (!gave_up()) {
-        return std::nullopt;
-    }
-    return "the first " + format_count(kHopelessRecords) + " records applied all failed with SQLSTATE " +
-           state_.first_sqlstate + ": " + results_[rejected_.back()].issues.front().message;
+}
+
+std::optional<Issue> BatchApplier::table_failure(std::uint32_t record) const {
+    const RecordResult& result = results_[record];
+    const bool has_failed = result.outcome == Outcome::rejected && !result.issues.front().sqlstate.empty() &&
+                            result.issues.front().code != IssueCode::not_permitted;
+    return has_failed ? std::optional(result.issues.front()) : std::nullopt;
 }
 
 // Applies records of different customers; a failure is narrowed down to the records that cause it.
 void BatchApplier::apply_halving(Indexes records) {
-    if (gave_up()) {
-        return;
-    }
     std::size_t reached = 0;
     std::optional<PgError> error = try_apply(records, reached);
     while (error && rejects_record(*error, statements_.refused_column() != nullptr) && wants_another_try(*error)) {
@@ -157,7 +154,7 @@ void BatchApplier::apply_halving(Indexes records) {
 // would slow down the whole server.
 void BatchApplier::apply_in_order(Indexes records) {
     std::size_t window = kWindowRecords;
-    while (!records.empty() && !gave_up()) {
+    while (!records.empty()) {
         const std::size_t size = std::min(window, records.size());
         std::size_t reached = 0;
         std::optional<PgError> error = try_apply(records.first(size), reached);
@@ -198,12 +195,8 @@ std::optional<PgError> BatchApplier::try_apply(Indexes records, std::size_t& rea
     });
     if (error) {
         changes_.resize(changes);
-        return error;
     }
-    state_.hopeless = state_.hopeless && std::all_of(records.begin(), records.end(), [&](std::uint32_t record) {
-                    return results_[record].outcome == Outcome::rejected;
-                });
-    return std::nullopt;
+    return error;
 }
 
 void BatchApplier::reject(std::uint32_t record, const PgError& error) {
@@ -225,13 +218,6 @@ void BatchApplier::reject(std::uint32_t record, const PgError& error) {
         }
     }
     forget(error);
-    if (!not_permitted) {
-        if (++state_.failures == 1) {
-            state_.first_sqlstate = issue.sqlstate;
-        }
-        state_.hopeless = state_.hopeless && issue.sqlstate == state_.first_sqlstate;
-    }
-    rejected_.push_back(record);
     results_[record].outcome = Outcome::rejected;
     results_[record].issues = {std::move(issue)};
 }

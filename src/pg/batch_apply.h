@@ -39,9 +39,6 @@ struct RecordResult {
 struct ApplyState {
     bool expect_new = false;     // Create Only: all customers were new lately, so they are not searched for
     bool unless_exists = false;  // a create has met a customer that the search did not show
-    bool hopeless = true;        // all records applied so far have failed with first_sqlstate
-    int failures = 0;
-    std::string first_sqlstate;
 };
 
 class BatchApplier {
@@ -52,18 +49,17 @@ public:
 
     // Applies the records; `ceiling` is that of the operator who acts, nullptr for administrators. Afterwards results()[n]
     // tells about record n, and changes() what was done, until the next call; the batch must live as long. Errors that
-    // reject no record propagate as PgError. When the first kHopelessRecords records applied have all failed with one
-    // SQLSTATE, stops and returns the reason to give up; then only those of rejected() have a result.
-    virtual std::optional<std::string> apply(const Batch& batch, const GrantCeiling* ceiling);
-    const std::vector<std::uint32_t>& rejected() const { return rejected_; }
+    // reject no record propagate as PgError.
+    virtual void apply(const Batch& batch, const GrantCeiling* ceiling);
 
     const std::vector<RecordResult>& results() const { return results_; }
+
+    // The issue of a record that has failed in the table: by an error of the database other than a policy's.
+    std::optional<Issue> table_failure(std::uint32_t record) const;
 
     // Has the results hold the roles of customers.
     void watch_roles() { watches_roles_ = true; }
     std::vector<Change>& changes() { return changes_; }
-
-    static constexpr int kHopelessRecords = 1000;
 
     // Returns the applier whose statements run with this token. Throws ImportError (55000) when there is none.
     static BatchApplier& find(std::int64_t token);
@@ -129,10 +125,8 @@ protected:
     const GrantCeiling* ceiling_ = nullptr;
     std::vector<RecordResult> results_;
     std::vector<Change> changes_;
-    std::vector<std::uint32_t> rejected_;  // by an error of the database
 
 private:
-    bool gave_up() const { return state_.hopeless && state_.failures >= kHopelessRecords; }
     void apply_halving(Indexes records);
     void apply_in_order(Indexes records);
     std::optional<PgError> try_apply(Indexes records, std::size_t& reached);

@@ -155,6 +155,22 @@ std::optional<PgError> in_subtransaction(Body&& body) {
     return std::nullopt;
 }
 
+// Runs `body` in a subtransaction that is rolled back whatever comes of it. A server error in it propagates as PgError.
+template <typename Body>
+void roll_back(Body&& body) {
+    struct Ended {};
+    try {
+        if (std::optional<PgError> error = in_subtransaction([&] {
+                body();
+                throw Ended();
+            })) {
+            throw PgError(*error);
+        }
+    } catch (const Ended&) {
+        return;
+    }
+}
+
 // Makes a memory context current for as long as it lives.
 class ContextScope {
 public:

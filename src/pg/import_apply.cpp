@@ -19,7 +19,7 @@ bool ImportApplier::wants_another_try(const PgError& error) {
     if (state_.unless_exists || (error.sqlstate() != ERRCODE_UNIQUE_VIOLATION && !target_.has_policies)) {
         return false;
     }
-    state_.unless_exists = !state_.expect_new;
+    state_.unless_exists = has_searched_;
     state_.expect_new = false;
     forget(error);
     return true;
@@ -40,6 +40,7 @@ void ImportApplier::apply_records(Indexes records) {
         check_interrupts();
         start_attempt(std::move(todo));
         todo.clear();
+        has_searched_ = mode_ != ImportMode::create_only || !state_.expect_new;
         if (mode_ != ImportMode::create_only) {
             statements_.fill();
             statements_.update();

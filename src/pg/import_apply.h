@@ -20,9 +20,9 @@ public:
                   std::int64_t records, ApplyState& state, MemoryContext context)
         : BatchApplier(target, header, catalogue, records, state, context), mode_(mode) {}
 
-    std::optional<std::string> apply(const Batch& batch, const GrantCeiling* ceiling) override {
+    void apply(const Batch& batch, const GrantCeiling* ceiling) override {
         met_unknown_ = false;
-        return BatchApplier::apply(batch, ceiling);
+        BatchApplier::apply(batch, ceiling);
     }
 
     bool decide(std::uint32_t index, const CustomerRow& customer) override;
@@ -87,6 +87,7 @@ private:
 
     const ImportMode mode_;
     bool met_unknown_ = false;
+    bool has_searched_ = false;  // for the customers that are being created
 
     // Of the statements that are running.
     std::vector<Attempt> attempts_;

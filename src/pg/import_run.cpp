@@ -19,6 +19,7 @@
 #include "pg/reversal.h"
 #include "pg/statement.h"
 #include "pg/target.h"
+#include "pg/trial.h"
 
 namespace customer_import::pg {
 
@@ -50,6 +51,7 @@ public:
           own_source_(make_source(request, 0)),
           supply_(make_supply(request, own_source_ ? own_source_.get() : source, target_, *catalogue_)),
           issues_(context, request.encoding),
+          trial_(request),
           spool_(record_order(request, target_)) {}
 
     // Returns the import that the same operator has made with the same request id, if any.
@@ -68,6 +70,7 @@ private:
                   std::string_view raw) override;
 
     bool record_import();
+    void try_first_records();
     void apply_records();
     void count(const Record& record, const RecordResult& result);
     bool failed() const { return result_.state != "completed"; }
@@ -82,6 +85,7 @@ private:
     const std::unique_ptr<InputSource> own_source_;
     const std::unique_ptr<RecordSupply> supply_;
     IssueStore issues_;
+    Trial trial_;
     RecordSpool spool_;
     ProgressReport progress_;
 
@@ -92,6 +96,7 @@ private:
 
 void ImportRun::valid(const Record& record) {
     ++records_;
+    trial_.add(record);
     spool_.add(record);
     if (watcher_ != nullptr) {
         watcher_->see(record.line, record.user_name, nullptr);
@@ -139,6 +144,16 @@ Identity require_still() {
     return identity;
 }
 
+void ImportRun::try_first_records() {
+    const Identity identity = require_still();
+    const GrantCeiling ceiling(*catalogue_, identity.own_names);
+    const bool is_limited = !identity.rights.has(Right::administer);
+    if (std::optional<std::string> reason = trial_.run(result_.import_id, target_, supply_->header(), *catalogue_,
+                                                       is_limited ? &ceiling : nullptr, context_)) {
+        throw ImportFailed(*reason);
+    }
+}
+
 void ImportRun::apply_records() {
     ApplyState state;
     const std::unique_ptr<BatchApplier> applier = make_applier(request_, result_.import_id, target_, supply_->header(),
@@ -149,17 +164,13 @@ void ImportRun::apply_records() {
     ChangeLog log(context_, result_.import_id);
     std::optional<PgError> error = in_subtransaction([&] {
         add_role_codes(supply_->new_codes(), false);
+        try_first_records();
         Batch batch;
         while (spool_.next(batch, static_cast<std::size_t>(batch_rows), kMaxBatchBytes)) {
             const Identity identity = require_still();
             const GrantCeiling ceiling(*catalogue_, identity.own_names);
             const bool is_limited = !identity.rights.has(Right::administer);
-            if (std::optional<std::string> reason = applier->apply(batch, is_limited ? &ceiling : nullptr)) {
-                for (std::uint32_t index : applier->rejected()) {
-                    count(batch.records()[index], applier->results()[index]);
-                }
-                throw ImportFailed(*reason);
-            }
+            applier->apply(batch, is_limited ? &ceiling : nullptr);
             for (std::size_t index = 0; index < batch.size(); ++index) {
                 count(batch.records()[index], applier->results()[index]);
             }
@@ -250,22 +261,6 @@ ImportResult ImportRun::finish() {
     return result_;
 }
 
-// Thrown to roll a dry run back.
-struct DryRunEnded {};
-
-// Runs `body` in a subtransaction that is rolled back whatever comes of it. Returns an error of the server.
-template <typename Body>
-std::optional<PgError> roll_back(Body&& body) {
-    try {
-        return in_subtransaction([&] {
-            body();
-            throw DryRunEnded();
-        });
-    } catch (const DryRunEnded&) {
-        return std::nullopt;
-    }
-}
-
 }  // namespace
 
 void require_import_rights(const ImportRequest& request) {
@@ -299,8 +294,8 @@ ImportResult run_import(ImportRequest& request, InputSource* source, RecordWatch
         ContextScope scope(context);
         if (!request.is_dry_run) {
             run_it();
-        } else if (std::optional<PgError> error = roll_back(run_it)) {
-            throw PgError(*error);
+        } else {
+            roll_back(run_it);
         }
     }
     // After an error the context stays, for the error's record may be in it; it goes with the caller's.

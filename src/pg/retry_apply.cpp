@@ -114,20 +114,19 @@ bool says_nothing(const Record& record) {
 }  // namespace
 
 // What a later import has written stays, also when it commits while this one waits for a customer.
-std::optional<std::string> RetryApplier::apply(const Batch& batch, const GrantCeiling* ceiling) {
+void RetryApplier::apply(const Batch& batch, const GrantCeiling* ceiling) {
     const ApplyState before = state_;
     for (int attempt = 1;; ++attempt) {
-        std::optional<std::string> reason;
         try {
             if (std::optional<PgError> error = in_subtransaction([&] {
-                    reason = apply_known(batch, ceiling);
+                    apply_known(batch, ceiling);
                     if (met_unknown()) {
                         throw ChangedMeanwhile();
                     }
                 })) {
                 throw PgError(*error);
             }
-            return reason;
+            return;
         } catch (const ChangedMeanwhile&) {
             if (attempt == kMaxAttempts) {
                 throw ImportError(ERRCODE_T_R_SERIALIZATION_FAILURE,
@@ -138,7 +137,7 @@ std::optional<std::string> RetryApplier::apply(const Batch& batch, const GrantCe
     }
 }
 
-std::optional<std::string> RetryApplier::apply_known(const Batch& batch, const GrantCeiling* ceiling) {
+void RetryApplier::apply_known(const Batch& batch, const GrantCeiling* ceiling) {
     read_histories(batch);
     kept_.clear();
     origin_.clear();
@@ -154,7 +153,7 @@ std::optional<std::string> RetryApplier::apply_known(const Batch& batch, const G
             origin_.push_back(index);
         }
     }
-    const std::optional<std::string> reason = ImportApplier::apply(kept_, ceiling);
+    ImportApplier::apply(kept_, ceiling);
     std::vector<RecordResult> results(batch.size());
     for (std::uint32_t index = 0; index < batch.size(); ++index) {
         results[index].outcome = Outcome::skipped;
@@ -168,10 +167,6 @@ std::optional<std::string> RetryApplier::apply_known(const Batch& batch, const G
         }
     }
     results_ = std::move(results);
-    for (std::uint32_t& record : rejected_) {
-        record = origin_[record];
-    }
-    return reason;
 }
 
 }  // namespace customer_import::pg

@@ -21,7 +21,7 @@ public:
                  const HeaderMap& header, ImportMode mode, const RoleCatalogue& catalogue, std::int64_t records,
                  ApplyState& state, MemoryContext context);
 
-    std::optional<std::string> apply(const Batch& batch, const GrantCeiling* ceiling) override;
+    void apply(const Batch& batch, const GrantCeiling* ceiling) override;
 
 private:
     struct History {
@@ -30,7 +30,7 @@ private:
     };
 
     bool knows(const CustomerRow& customer) const override { return moment_.has_seen(customer.xmin); }
-    std::optional<std::string> apply_known(const Batch& batch, const GrantCeiling* ceiling);
+    void apply_known(const Batch& batch, const GrantCeiling* ceiling);
     void read_histories(const Batch& batch);
     bool is_superseded(const History& history, const ChangeHistory::Key& key, std::int64_t line) const;
     std::vector<Issue> leave_out_superseded(Record& record, const History& history);

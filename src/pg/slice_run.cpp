@@ -22,6 +22,7 @@
 #include "pg/statement.h"
 #include "pg/target.h"
 #include "pg/test_point.h"
+#include "pg/trial.h"
 
 namespace customer_import::pg {
 
@@ -99,7 +100,8 @@ private:
     template <typename Body>
     void repeat(Body&& body);
     void read_file();
-    void read_records();
+    void read_records(const Identity& identity);
+    std::optional<std::string> try_first_records(Trial& trial, const Identity& identity);
     Target load_same_target() const;
     void apply_batch(const Batch& batch);
     void mark_retried(const std::vector<std::int64_t>& lines);
@@ -131,12 +133,15 @@ private:
 // Takes the records of the whole file, and keeps those of the slice.
 class SliceRun::Taker final : public RecordTaker {
 public:
-    // Without an issue store the check was made before.
-    Taker(SliceRun& run, IssueStore* issues)
-        : run_(run), issues_(issues), valid_(static_cast<std::size_t>(run.job_.slices), 0) {}
+    // Without an issue store and a trial the check was made before.
+    Taker(SliceRun& run, IssueStore* issues, Trial* trial)
+        : run_(run), issues_(issues), trial_(trial), valid_(static_cast<std::size_t>(run.job_.slices), 0) {}
 
     void valid(const Record& record) override {
         count();
+        if (trial_ != nullptr) {
+            trial_->add(record);
+        }
         const int slice = slice_of(record.user_name, run_.job_.slices);
         ++valid_[static_cast<std::size_t>(slice)];
         if (slice == run_.slice_.number) {
@@ -171,6 +176,7 @@ private:
 
     SliceRun& run_;
     IssueStore* issues_;
+    Trial* trial_;
     std::vector<std::int64_t> valid_;
     std::vector<std::int64_t> rejected_;  // of a retry
     Counts counts_;
@@ -238,7 +244,7 @@ void SliceRun::read_file() {
             throw Stopped({"denied", "operator " + quoted(identity.name) + " may not add role codes any more"});
         }
         try {
-            read_records();
+            read_records(identity);
         } catch (...) {
             spool_.reset();  // before the transaction takes its files away
             throw;
@@ -251,7 +257,7 @@ void SliceRun::read_file() {
     spool_->skip(slice_.position);
 }
 
-void SliceRun::read_records() {
+void SliceRun::read_records(const Identity& identity) {
     const bool is_first = job_.state != "running";
     target_ = load_same_target();
     if (is_first) {
@@ -270,13 +276,15 @@ void SliceRun::read_records() {
     }
     progress_.start(target_->relation);
     std::optional<IssueStore> issues;
+    std::optional<Trial> trial;
     if (is_first) {
+        trial.emplace(job_.request);
         issues.emplace(transaction_context_, job_.request.encoding);
         if (job_.request.create_unknown_roles) {
             supply_->add_unknown_codes();
         }
     }
-    Taker taker(*this, issues ? &*issues : nullptr);
+    Taker taker(*this, issues ? &*issues : nullptr, trial ? &*trial : nullptr);
     supply_->read(taker);
     spool_->sort();
     spool_->keep(context_);
@@ -289,18 +297,28 @@ void SliceRun::read_records() {
         return;
     }
     const Counts& counts = taker.counts();
-    const bool passes_limit = job_.request.passes_reject_limit(counts.rejected);
-    if (!passes_limit) {
+    std::optional<std::string> failure;
+    if (job_.request.passes_reject_limit(counts.rejected)) {
+        failure = job_.request.reject_limit_reason();
+    } else {
         add_role_codes(supply_->new_codes(), false);
+        failure = try_first_records(*trial, identity);
     }
     issues->write(job_.id, true);
     record_check(job_, counts, taker.valid_records(), catalogue_->codes());
     mark_retried(taker.rejected_lines());
-    if (passes_limit) {
-        request_stop(job_.id, {"failed", job_.request.reject_limit_reason()});
+    if (failure) {
+        request_stop(job_.id, {"failed", *failure});
     }
     job_.records = counts.records;
     slice_.records = records;
+}
+
+std::optional<std::string> SliceRun::try_first_records(Trial& trial, const Identity& identity) {
+    const GrantCeiling ceiling(*catalogue_, identity.own_names);
+    const bool is_limited = !identity.rights.has(Right::administer);
+    return trial.run(job_.id, *target_, supply_->header(), *catalogue_, is_limited ? &ceiling : nullptr,
+                     transaction_context_);
 }
 
 // Another table may have been attached since the import was submitted: it is none of its business.
@@ -340,45 +358,30 @@ void SliceRun::apply_batch(const Batch& batch) {
         IssueStore issues(transaction_context_, job_.request.encoding);
         ChangeLog log(transaction_context_, job_.id, slice_.number, slice_.pages);
         const ConstraintsChecked constraints(target);
-        const std::optional<std::string> hopeless = applier->apply(batch, is_limited ? &ceiling : nullptr);
+        applier->apply(batch, is_limited ? &ceiling : nullptr);
         Counts counts;
-        const auto take = [&](std::size_t index) {
+        std::vector<std::int64_t> lines;
+        for (std::size_t index = 0; index < batch.size(); ++index) {
             const RecordResult& result = applier->results()[index];
+            const Record& record = batch.records()[index];
             counts.add(result.outcome);
+            lines.push_back(record.line);
             if (!result.issues.empty()) {
-                const Record& record = batch.records()[index];
                 issues.add(record.line, result.outcome, result.issues, is_undo ? "" : record.raw);
             }
-        };
-        if (hopeless) {
-            for (std::uint32_t index : applier->rejected()) {
-                take(index);
-            }
-        } else {
-            for (std::size_t index = 0; index < batch.size(); ++index) {
-                take(index);
-            }
-            log.write(applier->changes());
         }
+        log.write(applier->changes());
         issues.write(job_.id, false);
-        if (!hopeless) {
-            std::vector<std::int64_t> lines;
-            for (const Record& record : batch.records()) {
-                lines.push_back(record.line);
-            }
-            mark_retried(lines);
-        }
+        mark_retried(lines);
         test_point("batch_applied");
         pages = log.pages();
-        if (!advance_slice(job_.id, slice_, hopeless ? 0 : size, pages, counts)) {
+        if (!advance_slice(job_.id, slice_, size, pages, counts)) {
             throw TakenOver();
         }
-        if (hopeless) {
-            request_stop(job_.id, {"failed", *hopeless});
-        } else if (job_.request.reject_limit && job_.request.passes_reject_limit(rejected_so_far(job_.id))) {
+        if (job_.request.reject_limit && job_.request.passes_reject_limit(rejected_so_far(job_.id))) {
             request_stop(job_.id, {"failed", job_.request.reject_limit_reason()});
         }
-        ends = hopeless || is_last(slice_.position + size);
+        ends = is_last(slice_.position + size);
         if (ends) {
             end_slice(job_.id, slice_.number);
         }

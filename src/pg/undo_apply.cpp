@@ -24,7 +24,7 @@ UndoApplier::UndoApplier(std::int64_t source_import_id, std::int64_t undo_import
     statements_.take_written_cells();
 }
 
-std::optional<std::string> UndoApplier::apply(const Batch& batch, const GrantCeiling* ceiling) {
+void UndoApplier::apply(const Batch& batch, const GrantCeiling* ceiling) {
     sources_.clear();
     records_of_.clear();
     for (const Record& record : batch.records()) {
@@ -33,7 +33,7 @@ std::optional<std::string> UndoApplier::apply(const Batch& batch, const GrantCei
     }
     batch_ = &batch;
     read_histories();
-    return BatchApplier::apply(batch, ceiling);
+    BatchApplier::apply(batch, ceiling);
 }
 
 // Reads what the source and those after it did to the customers of the batch.

@@ -20,7 +20,7 @@ public:
     UndoApplier(std::int64_t source_import_id, std::int64_t undo_import_id, const Target& target, const HeaderMap& header,
                 const RoleCatalogue& catalogue, std::int64_t records, ApplyState& state, MemoryContext context);
 
-    std::optional<std::string> apply(const Batch& batch, const GrantCeiling* ceiling) override;
+    void apply(const Batch& batch, const GrantCeiling* ceiling) override;
 
     bool decide(std::uint32_t index, const CustomerRow& customer) override;
     const ArrayType* merged_roles(std::uint32_t index) const override { return plans_.at(index).roles; }
