@@ -112,4 +112,14 @@ bool ChangeHistory::counts(std::size_t entry, const Key& key) const {
                        [&](const Event& event) { return event.entry == entry && event.counts; });
 }
 
+bool ChangeHistory::anything_counts(std::size_t entry) const {
+    const Touched& touched = touched_[entry];
+    if (touched.all) return counts(entry, Key::existence());
+    const auto code_counts = [&](const std::string& code) { return counts(entry, Key::role(code)); };
+    return std::any_of(touched.added.begin(), touched.added.end(), code_counts) ||
+           std::any_of(touched.removed.begin(), touched.removed.end(), code_counts) ||
+           std::any_of(touched.fields.begin(), touched.fields.end(),
+                       [&](const std::string& field) { return counts(entry, Key::field(field)); });
+}
+
 }  // namespace customer_import

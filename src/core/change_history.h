@@ -55,6 +55,9 @@ public:
     // Whether the entry has changed the key and no undo that still counts has taken that back.
     bool counts(std::size_t entry, const Key& key) const;
 
+    // The same of anything that the entry has changed.
+    bool anything_counts(std::size_t entry) const;
+
 private:
     // What an entry touches, sorted; codes in lower case.
     struct Touched {

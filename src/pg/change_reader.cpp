@@ -145,18 +145,26 @@ void read_changes(std::string_view first, std::string_view last, const std::func
     take_all(read_extracts(first, last, DT_NOBEGIN, [](std::string_view) { return true; }), take);
 }
 
-void read_changes(const Batch& batch, std::int64_t since, const std::function<void(const LoggedChange&)>& take) {
-    if (batch.size() == 0) {
+void read_changes(const std::vector<std::string>& user_names, std::int64_t since,
+                  const std::function<void(const LoggedChange&)>& take) {
+    if (user_names.empty()) {
         return;
     }
     TextMap<bool> wanted;
-    for (const Record& record : batch.records()) {
-        wanted.try_emplace(std::string(record.user_name), true);
+    for (const std::string& user_name : user_names) {
+        wanted.try_emplace(user_name, true);
     }
-    const auto [first, last] = std::minmax_element(batch.records().begin(), batch.records().end(),
-                                                   [](const Record& a, const Record& b) { return a.user_name < b.user_name; });
+    const auto [first, last] = std::minmax_element(user_names.begin(), user_names.end());
     const auto is_wanted = [&](std::string_view user_name) { return wanted.find(user_name) != wanted.end(); };
-    take_all(read_extracts(first->user_name, last->user_name, since, is_wanted), take);
+    take_all(read_extracts(*first, *last, since, is_wanted), take);
+}
+
+void read_changes(const Batch& batch, std::int64_t since, const std::function<void(const LoggedChange&)>& take) {
+    std::vector<std::string> user_names;
+    for (const Record& record : batch.records()) {
+        user_names.emplace_back(record.user_name);
+    }
+    read_changes(user_names, since, take);
 }
 
 }  // namespace customer_import::pg

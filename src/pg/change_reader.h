@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/batch.h"
 #include "core/change_page.h"
@@ -24,6 +26,10 @@ struct LoggedChange {
 // import and place in the log: each customer's in the order in which they were applied. Reads as the extension's owner;
 // `take` is called afterwards, as the caller. Holds the changes of these customers in memory. Needs an SPI connection.
 void read_changes(std::string_view first, std::string_view last, const std::function<void(const LoggedChange&)>& take);
+
+// The same for some customers, and only what was done since `since` (as applied_at).
+void read_changes(const std::vector<std::string>& user_names, std::int64_t since,
+                  const std::function<void(const LoggedChange&)>& take);
 
 // The same for the customers of a batch, and only what was done since `since` (as applied_at).
 void read_changes(const Batch& batch, std::int64_t since, const std::function<void(const LoggedChange&)>& take);

@@ -2,8 +2,8 @@
 
 #include "pg/notification.h"
 #include "pg/outbox.h"
-#include "pg/reversal.h"
 #include "pg/statement.h"
+#include "pg/undo_states.h"
 
 namespace customer_import::pg {
 
@@ -88,9 +88,7 @@ std::string finish_import(std::int64_t import_id, const std::string& state, cons
                  parameter(counts.unchanged), parameter(counts.skipped), parameter(counts.rejected),
                  parameter(counts.unprocessed), parameter(counts.deleted)});
     }
-    if (state == "completed") {
-        settle_undo(import_id, counts);
-    }
+    settle_undo(import_id);
     announce_import(import_id, state);
     return message;
 }

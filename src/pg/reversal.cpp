@@ -13,6 +13,7 @@
 #include "pg/input_source.h"
 #include "pg/retention.h"
 #include "pg/statement.h"
+#include "pg/undo_states.h"
 
 namespace customer_import::pg {
 
@@ -27,7 +28,7 @@ struct Source {
     std::optional<char> delimiter;
     std::string encoding;
     std::optional<std::int64_t> undone_by;
-    bool undo_left_something = false;
+    bool is_undone_in_part = false;
 };
 
 std::string import_name(std::int64_t id) { return "import " + std::to_string(id); }
@@ -48,8 +49,7 @@ Source lock_source(std::int64_t import_id) {
     OwnerScope owner;
     const std::vector<Row> rows = query(
         "SELECT i.operator, i.mode, i.state, i.file_name, i.delimiter, i.encoding, i.undo_import_id,"
-        "       i.finished_at IS NULL,"
-        "       EXISTS (SELECT FROM customer_import.import_issues AS s WHERE s.import_id = i.undo_import_id),"
+        "       i.finished_at IS NULL, i.undone_in_part,"
         "       EXISTS (SELECT FROM customer_import.customers_table AS t WHERE t.relation = i.customers_table)"
         "  FROM customer_import.imports AS i WHERE i.id = $1 AND (i.operator = $2 OR $3) FOR UPDATE",
         {parameter(import_id), parameter(std::string_view(identity.name)),
@@ -81,7 +81,7 @@ Source lock_source(std::int64_t import_id) {
     source.delimiter = row[4] ? std::optional(row[4]->front()) : std::nullopt;
     source.encoding = *row[5];
     source.undone_by = row[6] ? std::optional(std::stoll(*row[6])) : std::nullopt;
-    source.undo_left_something = *row[8] == "t";
+    source.is_undone_in_part = *row[8] == "t";
     return source;
 }
 
@@ -94,7 +94,7 @@ Source lock_source(std::int64_t import_id) {
 ImportRequest undo_request(std::int64_t import_id) {
     const Source source = lock_source(import_id);
     require_not_emptied(import_id);
-    if (source.state == "undone" && !source.undo_left_something) {
+    if (source.state == "undone" && !source.is_undone_in_part && !is_in_force(import_id)) {
         refuse_undone(source);
     }
     ImportRequest request;
@@ -229,46 +229,6 @@ void amend_record(std::int64_t import_id, std::int64_t line, std::string_view re
             {parameter(import_id), parameter(line), bytes_parameter(bytes), parameter(std::string_view(amended_by))});
 }
 
-// What an undo has undone, as a statement returns mode and source of an import; nothing of any other import.
-std::optional<std::int64_t> undone_source(const std::vector<Row>& rows) {
-    return !rows.empty() && *rows.front()[0] == "undo" ? std::optional(std::stoll(*rows.front()[1])) : std::nullopt;
-}
-
-// What an import has done counts again. Returns the import that it undoes, if any.
-std::optional<std::int64_t> switch_on(std::int64_t import_id) {
-    return undone_source(query(
-        "UPDATE customer_import.imports SET state = options -> 'before_undo' ->> 'state', undo_import_id = NULL,"
-        "       message = options -> 'before_undo' ->> 'message', options = options - 'before_undo'"
-        " WHERE id = $1 AND options ? 'before_undo' RETURNING mode, source_import_id",
-        {parameter(import_id)}));
-}
-
-// What an import has done is undone by another one. Returns the import that it undoes, if any.
-std::optional<std::int64_t> switch_off(std::int64_t import_id, std::int64_t by) {
-    return undone_source(query(
-        "UPDATE customer_import.imports SET state = 'undone', undo_import_id = $2,"
-        "       options = jsonb_build_object('before_undo', jsonb_build_object('state', state, 'message', message)) || options,"
-        "       message = format('Import %s was undone by import %s. To bring it back: "
-        "SELECT * FROM customer_import.undo_import(%s)', id, $2, $2)"
-        " WHERE id = $1 RETURNING mode, source_import_id",
-        {parameter(import_id), parameter(by)}));
-}
-
-// An import is undone by another one. Where it is an undo itself, what it has undone counts again; where that is an undo,
-// too, what that one has undone does not, and so on: users make the chain as long as they like, so this is a loop.
-void switch_off_chain(std::int64_t import_id, std::int64_t by) {
-    std::optional<std::int64_t> undone = import_id;
-    while (undone) {
-        check_interrupts();
-        const std::optional<std::int64_t> restored = switch_off(*undone, by);
-        if (!restored) {
-            return;
-        }
-        undone = switch_on(*restored);
-        by = *restored;
-    }
-}
-
 }  // namespace
 
 void require_same_table(std::int64_t import_id, Oid table) {
@@ -316,19 +276,6 @@ void mark_all_retried(std::int64_t source_import_id, std::int64_t retry_import_i
     execute("UPDATE customer_import.import_issues SET retried_by = $2"
             " WHERE import_id = $1 AND outcome = 'rejected' AND retried_by IS NULL",
             {parameter(source_import_id), parameter(retry_import_id)});
-}
-
-void settle_undo(std::int64_t import_id, const Counts& counts) {
-    const bool took_back = counts.created + counts.updated + counts.deleted > 0;
-    if (!took_back && counts.skipped + counts.rejected > 0) {
-        return;
-    }
-    OwnerScope owner;
-    const std::vector<Row> rows = query(
-        "SELECT source_import_id FROM customer_import.imports WHERE id = $1 AND mode = 'undo'", {parameter(import_id)});
-    if (!rows.empty()) {
-        switch_off_chain(std::stoll(*rows.front()[0]), import_id);
-    }
 }
 
 }  // namespace customer_import::pg

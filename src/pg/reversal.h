@@ -1,11 +1,10 @@
-// Undo and retry as imports of their own: which import may be undone or retried, and what it looks like afterwards.
+// Undo and retry as imports of their own: which import may be undone or retried.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
 #include "core/import_mode.h"
-#include "core/report.h"
 #include "pg/guard.h"
 
 namespace customer_import::pg {
@@ -20,9 +19,5 @@ ImportMode original_mode(std::int64_t import_id);
 // Records that a retry has tried records of its source.
 void mark_retried(std::int64_t source_import_id, std::int64_t retry_import_id, const std::vector<std::int64_t>& lines);
 void mark_all_retried(std::int64_t source_import_id, std::int64_t retry_import_id);
-
-// An import has completed: if it is an undo that has taken something back, or had nothing to leave, its source is undone
-// from now on, and what that one had undone counts again.
-void settle_undo(std::int64_t import_id, const Counts& counts);
 
 }  // namespace customer_import::pg

@@ -29,11 +29,16 @@ CREATE TABLE customer_import.imports (
     started_at timestamptz,
     finished_at timestamptz,
     undo_import_id bigint,
+    undone_in_part boolean NOT NULL DEFAULT false,
+    state_before_undo text,
+    message_before_undo text,
     emptied_at timestamptz,
     customers_table regclass,
     CONSTRAINT imports_request_key UNIQUE (operator, request_id)
 );
 CREATE UNIQUE INDEX imports_open_reversal_key ON customer_import.imports (source_import_id) WHERE finished_at IS NULL;
+-- By it the undos of an import are found, and those of its undos.
+CREATE INDEX imports_undos ON customer_import.imports (source_import_id) WHERE mode = 'undo';
 -- What retention has to empty: each import looks whether there is anything.
 CREATE INDEX imports_not_emptied ON customer_import.imports (finished_at) WHERE emptied_at IS NULL;
 COMMENT ON TABLE customer_import.imports IS 'Every import: who, what, when, and what came of it.';
@@ -48,7 +53,12 @@ COMMENT ON COLUMN customer_import.imports.rejected IS 'Records with a fault; imp
 COMMENT ON COLUMN customer_import.imports.unprocessed IS 'Records that were not reached, or whose effect was taken back.';
 COMMENT ON COLUMN customer_import.imports.mode IS 'What was asked for; undo and retry for those of another import.';
 COMMENT ON COLUMN customer_import.imports.source_import_id IS 'The import that this one undoes or retries.';
-COMMENT ON COLUMN customer_import.imports.undo_import_id IS 'The import that has undone this one.';
+COMMENT ON COLUMN customer_import.imports.undo_import_id IS
+    'The newest import that has undone something of this one and is in force: not undone itself.';
+COMMENT ON COLUMN customer_import.imports.undone_in_part IS
+    'Something of it may be in force although its state is undone: another undo tries to take that back.';
+COMMENT ON COLUMN customer_import.imports.state_before_undo IS 'Its own state while it is undone.';
+COMMENT ON COLUMN customer_import.imports.message_before_undo IS 'Its own message while it is undone.';
 COMMENT ON COLUMN customer_import.imports.deleted IS 'Customers that an undo deleted.';
 COMMENT ON COLUMN customer_import.imports.header IS 'The header record of the file, as it came.';
 COMMENT ON COLUMN customer_import.imports.emptied_at IS

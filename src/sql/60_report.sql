@@ -19,8 +19,7 @@ BEGIN ATOMIC
                'undo_import_id', i.undo_import_id,
                -- What to call; NULL where it would be refused or had nothing to do.
                'undo', CASE WHEN i.created + i.updated + i.deleted > 0 AND o.is_open
-                             AND (i.state <> 'undone' OR EXISTS (
-                                     SELECT FROM customer_import.import_issues AS s WHERE s.import_id = i.undo_import_id))
+                             AND (i.state <> 'undone' OR i.undone_in_part)
                             THEN format('SELECT * FROM customer_import.undo_import(%s);', i.id) END,
                'retry', CASE WHEN i.rejected > 0 AND o.is_open AND i.state <> 'undone' AND i.mode <> 'undo' AND EXISTS (
                                      SELECT FROM customer_import.import_issues AS s

@@ -118,10 +118,12 @@ def test_canceled(report):
         done = int(row["deleted"])
         report.line(row["state"] == "canceled" and 0 < done < 20_000 and done + int(row["unprocessed"]) == 20_000, "it stops in the middle", row)
         report.equal(admin.value("SELECT count(*) FROM customers"), str(20_000 - done), "what it says it has deleted is gone")
-        report.equal(state(admin, source), "completed", "its source is not undone")
+        report.equal((state(admin, source), admin.value("SELECT undone_in_part FROM customer_import.imports WHERE id = $1", [source])), ("undone", "t"),
+                     "its source is undone in part")
         wait_idle(admin)
         back = wait_ended(admin, reverse("regress_ann", UNDO, number, True), 60)
-        report.equal((back["state"], int(back["created"]), admin.value("SELECT count(*) FROM customers")), ("completed", done, "20000"), "what it did can be undone")
+        report.equal((back["state"], int(back["created"]), admin.value("SELECT count(*) FROM customers"), state(admin, source)),
+                     ("completed", done, "20000", "completed"), "what it did can be undone, and its source is not undone any more")
         wait_idle(admin)
         rest = wait_ended(admin, reverse("regress_ann", UNDO, source, True), 60)
         report.equal((rest["state"], int(rest["deleted"]), state(admin, source), admin.value("SELECT count(*) FROM customers")),
@@ -177,7 +179,7 @@ def test_rights_lost(report):
         row = wait_ended(admin, number)
         report.equal((row["state"], counts_of(row)), ("denied", (0, 2, 0, 0, 0, 0, 1)), "rights that are lost in the middle end an undo")
         report.equal(admin.rows("SELECT user_name, roles FROM customers ORDER BY 1"), [("a", "{buyer}"), ("wait1", "{}"), ("z", "{}")], "what was committed stays")
-        report.equal(state(admin, source), "completed", "its source is not undone")
+        report.equal(state(admin, source), "undone", "its source is undone in part")
         admin.rows("SELECT customer_import.alter_operator('regress_ann', roles => array['customerView','customerEdit','importView','importEdit'])")
         number = reverse("regress_ann", UNDO, source, True)
         report.equal((wait_ended(admin, number)["state"], state(admin, source), admin.value("SELECT count(*) FROM customers WHERE roles <> '{}'")),

@@ -17,10 +17,10 @@ $$;
 --
 SELECT import_id AS first FROM customer_import.import_customers(E'userName,addRoles\nann,buyer\n', 'Create Only')
 \gset
-INSERT INTO customer_import.imports (id, operator, database_role, mode, source_import_id, state, options, undo_import_id, customers_table,
-                                     created, submitted_at, started_at, finished_at)
+INSERT INTO customer_import.imports (id, operator, database_role, mode, source_import_id, state, state_before_undo, undo_import_id,
+                                     customers_table, created, submitted_at, started_at, finished_at)
 SELECT :first + depth, operator, database_role, 'undo', :first + depth - 1, CASE WHEN depth % 2 = 0 THEN 'completed' ELSE 'undone' END,
-       CASE WHEN depth % 2 = 0 THEN '{}' ELSE '{"before_undo": {"state": "completed", "message": "done"}}' END::jsonb,
+       CASE WHEN depth % 2 = 1 THEN 'completed' END,
        CASE WHEN depth % 2 = 1 THEN :first + depth + 1 END, customers_table, 1, submitted_at,
        started_at, finished_at
   FROM customer_import.imports, generate_series(1, 4000) AS depth

@@ -37,7 +37,8 @@ SELECT json_build_object(
                       roles, email, first_name, last_name, phone, company, active::text, ctid::text, xmin::text))
                     FROM public.customers),
     'imports', (SELECT json_object_agg(id, json_build_object(
-                    'mode', mode, 'state', state, 'source', source_import_id, 'undo', undo_import_id, 'records', records,
+                    'mode', mode, 'state', state, 'source', source_import_id, 'undo', undo_import_id, 'in_part', undone_in_part,
+                    'records', records,
                     'created', created, 'updated', updated, 'unchanged', unchanged, 'skipped', skipped, 'rejected', rejected,
                     'deleted', deleted, 'unprocessed', unprocessed, 'ended', finished_at IS NOT NULL))
                   FROM customer_import.imports),

@@ -8,7 +8,7 @@ import table
 CODES = ["buyer", "approver", "Viewer", "zeta", "vip"]
 LOSABLE = ["buyer", "approver", "Viewer", "vip"]
 # How often a theme sets a trap instead of making a single step.
-TRAPS = {"all": 0.1, "undo": 0.2, "retry": 0.3, "references": 0.3, "codes": 0, "spelling": 0}
+TRAPS = {"all": 0.1, "undo": 0.2, "undos": 0.5, "retry": 0.3, "references": 0.3, "codes": 0, "spelling": 0}
 UNKNOWN = ["unknown", "nobody"]
 VALUES = {
     "email": ["a@x", "b@x", "c@x", "d@x"], "firstName": ["Kept", "Eva", "Tom"], "lastName": ["Many", "Lee", "Roe"],
@@ -23,6 +23,7 @@ KINDS = ["import", "undo", "retry", "amend", "by_hand", "codes", "preview", "dry
 THEMES = {
     "all": [30, 34, 7, 7, 14, 5, 5, 2, 5, 3],
     "undo": [25, 60, 0, 0, 10, 2, 1, 0, 1, 1],
+    "undos": [15, 60, 0, 0, 15, 1, 0, 0, 1, 1],
     "retry": [35, 15, 25, 15, 5, 5, 0, 0, 0, 0],
     "references": [30, 40, 0, 0, 8, 0, 0, 0, 22, 0],
     "codes": [35, 35, 5, 3, 8, 14, 0, 0, 0, 0],
@@ -65,6 +66,9 @@ class History:
         if self.theme == "retry":
             self.set_retry_trap()
             return
+        if self.theme == "undos":
+            self.set_undos_trap()
+            return
         kind = random.choice(["referenced", "referenced", "taken", "needed", "locked"])
         name, other = random.sample(self.names, 2)
         row = self.customers.get(name, {})
@@ -82,6 +86,21 @@ class History:
             self.add({"do": "by_hand", "change": {"kind": "field", "name": name, "field": field, "value": value}})
         self.reversible.append(len(self.steps))
         self.add({"do": "undo", "of": step["step"], "background": False}, step["actor"])
+
+    def set_undos_trap(self):
+        """An import, undos that leave something, and undos of any of them, while a value goes and comes back."""
+        random = self.random
+        name, field = random.choice(self.names), random.choice(["firstName", "email", "phone"])
+        value, other = random.sample(VALUES[field], 2)
+        first = self.add({"do": "import", "mode": "Create & Update", "columns": ["userName", field, "addRoles"], "background": False,
+                          "records": [{"userName": name, field: value, "addRoles": random.choice(["", "buyer", "zeta"])}]})
+        family = [first["step"]]
+        for _ in range(random.choice([2, 3, 4, 6])):
+            if random.random() < 0.6:
+                self.add({"do": "by_hand", "change": {"kind": "field", "name": name, "field": field, "value": random.choice([value, other])}})
+            of = random.choice([family[0], random.choice(family), family[-1]])
+            family.append(self.add({"do": "undo", "of": of, "background": False}, first["actor"])["step"])
+        self.reversible += family
 
     def set_retry_trap(self):
         """A record that is rejected, what others do to its customer meanwhile, the missing code, and the retry."""

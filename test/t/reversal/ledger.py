@@ -28,6 +28,13 @@ class Event:
             return (key[1].lower() in {c.lower() for c in self.added}) != (key[1].lower() in {c.lower() for c in self.removed})
         return key[0] == "field" and key[1] in self.fields
 
+    def keys(self):
+        """What it touches; the customer himself stands for all of him."""
+        if self.created or self.deleted:
+            return [("existence",)]
+        roles = [("role", code) for code in sorted(self.added | self.removed)]
+        return [key for key in roles + [("field", name) for name in self.fields] if self.touches(key)]
+
 
 class Ledger:
     """The events of a customer, in the order in which they happened."""

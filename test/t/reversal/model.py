@@ -93,7 +93,7 @@ class Model(Importer):
 
     def undo_import(self, number, actor, of):
         source = self.find(actor, of)
-        if source.state == "undone" and not source.undone_by.issues:
+        if source.state == "undone" and not self.undone_in_part(source) and not self.is_in_force(source):
             raise Error("55000")
         job = Import(number, actor, "undo", source)
         job.root_mode = "Create & Update"
@@ -107,26 +107,43 @@ class Model(Importer):
             else:
                 self.take_back(job, event)
         self.imports[number] = job
-        if job.events or not job.issues:  # otherwise all has been left as it is
-            self.switch(source, off_by=job)
+        self.settle_states()
         return job
+
+    # States ----------------------------------------------------------------------------------------------------------
+
+    def undos(self, job):
+        return [undo for undo in self.imports.values() if undo.mode == "undo" and undo.source is job]
+
+    def settle_states(self):
+        """An import is undone as long as an undo of it that took something back has not been undone itself."""
+        for job in sorted(self.imports.values(), key=lambda j: j.number, reverse=True):
+            own = job.before_undo or job.state
+            in_force = [undo for undo in self.undos(job) if undo.events and undo.state != "undone"]
+            job.undone_by = max(in_force, key=lambda u: u.number, default=None)
+            job.state, job.before_undo = ("undone", own) if in_force else (own, None)
+
+    def undone_in_part(self, job):
+        """The newest undo left something, or something that undos took back has been brought back since, and still is."""
+        if job.state != "undone":
+            return False
+
+        def last(job):
+            return max([job.number, *map(last, self.undos(job))])
+
+        brought_back = [again for undo in self.undos(job) for again in self.undos(undo)
+                        if again.events and last(again) > job.undone_by.number]
+        return bool(job.undone_by.issues) or any(
+            again.state != "undone" or self.undone_in_part(again) for again in brought_back)
+
+    def is_in_force(self, job):
+        """Whether no undo has taken back anything of what the import did, whatever others have made of it."""
+        return any(self.ledger(event.name).stands(event, key) for event in job.events for key in event.keys())
 
     # Undo ------------------------------------------------------------------------------------------------------------
 
     def runs_backwards(self, job):
         return job.mode == "undo" and not self.runs_backwards(job.source)
-
-    def switch(self, job, off_by):
-        """An import is undone; if it is an undo itself, its source counts again."""
-        if job.state != "undone":
-            job.before_undo = job.state
-        job.state, job.undone_by = "undone", off_by
-        if job.mode == "undo":
-            source = job.source
-            if source.before_undo:
-                source.state, source.before_undo, source.undone_by = source.before_undo, None, None
-                if source.mode == "undo":
-                    self.switch(source.source, off_by=source)
 
     def unlocked(self, job, event):
         """A customer who cannot be changed, or is not there."""

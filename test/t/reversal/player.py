@@ -319,7 +319,7 @@ class Player:
         for number, job in self.model.imports.items():
             expected[str(number)] = dict(
                 job.counts(), mode=job.mode.lower().replace(" & ", "_and_").replace(" ", "_"), state=job.state, source=job.source and job.source.number,
-                undo=job.undone_by and job.undone_by.number, ended=True)
+                undo=job.undone_by and job.undone_by.number, in_part=self.model.undone_in_part(job), ended=True)
         for number in {**expected, **got}:
             check("import %s" % number, expected.get(number), got.get(number))
 
