@@ -1,8 +1,7 @@
 """Everything that an import rests on is dropped at each moment of it: nobody's session ends, and no error is an internal one."""
 
-from harness import DATABASE, PROCESSES, Session, copy, is_clean, outcome, waits_or_ended, wait_until
+from harness import DATABASE, PROCESSES, Lost, ServerError, Session, copy, is_clean, outcome, waits_or_ended, wait_until
 from things import DROPS, HELD, MEANWHILE, OLD_SNAPSHOT, VIEWS
-from client import Lost, ServerError
 
 
 class Work:
