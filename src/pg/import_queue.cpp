@@ -48,8 +48,8 @@ bool try_session_lock(const LOCKTAG& tag, LOCKMODE mode) {
 }
 
 // The same until the end of the transaction; also when the session has it.
-bool try_transaction_lock(const LOCKTAG& tag) {
-    return call([&] { return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL; });
+bool try_transaction_lock(const LOCKTAG& tag, LOCKMODE mode = ExclusiveLock) {
+    return call([&] { return LockAcquire(&tag, mode, false, true) != LOCKACQUIRE_NOT_AVAIL; });
 }
 
 std::int64_t number(const std::optional<std::string>& text) { return std::stoll(text.value_or("0")); }
@@ -126,7 +126,7 @@ bool WorkerLock::keep_in_transaction() { return try_transaction_lock(tag_); }
 
 bool lock_out_workers(std::int64_t import_id) {
     for (const int slice : open_slices(import_id)) {
-        if (!try_transaction_lock(slice_tag(import_id, slice))) {
+        if (!try_transaction_lock(slice_tag(import_id, slice), ShareLock)) {
             return false;
         }
     }
@@ -210,15 +210,25 @@ std::optional<Job> load_job(std::int64_t import_id) {
     return job;
 }
 
-std::vector<int> open_slices(std::int64_t import_id) {
+namespace {
+
+std::vector<int> find_slices(std::int64_t import_id, const std::string& condition) {
     OwnerScope owner;
     std::vector<int> slices;
     for (const Row& row : query_latest("SELECT slice FROM customer_import.import_slices"
-                                       " WHERE import_id = $1 AND NOT ended ORDER BY slice",
+                                       " WHERE import_id = $1 AND NOT ended AND " + condition + " ORDER BY slice",
                                        {parameter(import_id)})) {
         slices.push_back(static_cast<int>(number(row[0])));
     }
     return slices;
+}
+
+}  // namespace
+
+std::vector<int> open_slices(std::int64_t import_id) { return find_slices(import_id, "true"); }
+
+std::vector<int> due_slices(std::int64_t import_id) {
+    return find_slices(import_id, "(next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp())");
 }
 
 int count_claims(std::int64_t import_id, int slice) {
@@ -231,7 +241,8 @@ int count_claims(std::int64_t import_id, int slice) {
 
 std::optional<Slice> claim_slice(std::int64_t import_id, int slice) {
     OwnerScope owner;
-    const std::vector<Row> rows = query("UPDATE customer_import.import_slices SET fence = fence + 1, claims = claims + 1"
+    const std::vector<Row> rows = query("UPDATE customer_import.import_slices SET fence = fence + 1, claims = claims + 1,"
+                                        "       next_attempt_at = NULL, wait_reason = NULL, blocked_by = NULL"
                                         " WHERE import_id = $1 AND slice = $2 AND NOT ended"
                                         " RETURNING fence, claims, records, position, pages",
                                         {parameter(import_id), parameter(std::int64_t{slice})});
@@ -280,7 +291,7 @@ void record_check(const Job& job, const Counts& counts, const std::vector<std::i
 bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t records, std::int64_t pages,
                    const Counts& counts) {
     OwnerScope owner;
-    return execute("UPDATE customer_import.import_slices SET position = position + $4, pages = $5, claims = 0,"
+    return execute("UPDATE customer_import.import_slices SET position = position + $4, pages = $5, claims = 0, waits = 0,"
                    "       created = created + $6, updated = updated + $7, unchanged = unchanged + $8,"
                    "       skipped = skipped + $9, rejected = rejected + $10, deleted = deleted + $11"
                    " WHERE import_id = $1 AND slice = $2 AND fence = $3 AND NOT ended",
@@ -288,6 +299,15 @@ bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t reco
                     parameter(records), parameter(pages), parameter(counts.created), parameter(counts.updated),
                     parameter(counts.unchanged), parameter(counts.skipped), parameter(counts.rejected),
                     parameter(counts.deleted)}) == 1;
+}
+
+void set_aside(std::int64_t import_id, const Slice& slice, const std::string& reason) {
+    OwnerScope owner;
+    execute("UPDATE customer_import.import_slices SET claims = greatest(claims - 1, 0), waits = waits + 1, wait_reason = $4,"
+            "       next_attempt_at = clock_timestamp() + least(interval '1 second' * 2 ^ least(waits, 10), interval '1 minute')"
+            " WHERE import_id = $1 AND slice = $2 AND fence = $3 AND NOT ended",
+            {parameter(import_id), parameter(std::int64_t{slice.number}), parameter(std::int64_t{slice.fence}),
+             parameter(std::string_view(reason))});
 }
 
 std::int64_t rejected_so_far(std::int64_t import_id) {

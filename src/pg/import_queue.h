@@ -84,8 +84,8 @@ private:
     bool is_held_ = false;
 };
 
-// Takes the locks of all slices that have not ended, until the end of the transaction. Returns false when a worker has one
-// of them.
+// Keeps workers from all slices that have not ended, until the end of the transaction. Returns false when one has one of
+// them. The mode of the lock tells who locks them out from who works on them.
 bool lock_out_workers(std::int64_t import_id);
 
 // The lock of the one supervisor of a database, for the rest of the session. Returns false when another process has it.
@@ -106,6 +106,8 @@ std::optional<Job> load_job(std::int64_t import_id);
 
 // The slices of an import that have not ended.
 std::vector<int> open_slices(std::int64_t import_id);
+// Those of them that were not set aside, or whose time has come.
+std::vector<int> due_slices(std::int64_t import_id);
 
 // So often a slice is claimed without getting on until its import is a suspect.
 inline constexpr int kSuspectClaims = 2;
@@ -126,6 +128,10 @@ void record_check(const Job& job, const Counts& counts, const std::vector<std::i
 // stay.
 bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t records, std::int64_t pages,
                    const Counts& counts);
+
+// Sets a slice aside: nobody works on it for a while, the longer the more often it waited since it got on. That it was
+// claimed for nothing does not count. Does nothing for a slice that another worker has claimed since.
+void set_aside(std::int64_t import_id, const Slice& slice, const std::string& reason);
 
 // Records that were rejected so far, as far as that has been committed.
 std::int64_t rejected_so_far(std::int64_t import_id);

@@ -11,11 +11,11 @@
 #include "pg/import_queue.h"
 #include "pg/import_run.h"
 #include "pg/import_worker.h"
+#include "pg/job_run.h"
 #include "pg/module.h"
 #include "pg/notification.h"
 #include "pg/outbox.h"
 #include "pg/retention.h"
-#include "pg/slice_run.h"
 #include "pg/statement.h"
 
 namespace customer_import::pg {
@@ -168,7 +168,7 @@ std::string cancel_import(std::int64_t import_id) {
         end_job(import_id);
         return "Import " + std::to_string(import_id) + " is canceled.";
     }
-    start_waiting();
+    start_after_commit();  // the supervisor ends a wait for a lock
     return "Import " + std::to_string(import_id) + " stops after its batch. Follow it: SELECT * FROM "
            "customer_import.import_status WHERE id = " + std::to_string(import_id);
 }
@@ -201,7 +201,12 @@ void run_imports(FunctionCallInfo fcinfo) {
         throw PgError(*error);
     }
     for (std::int64_t id : ids) {
-        run_job(transactions, id, 1);
+        if (!run_job(transactions, id, 1)) {
+            call([&] {
+                ereport(NOTICE, (errmsg("import %lld waits for a lock", static_cast<long long>(id)),
+                                 errhint("Call customer_import.run_imports() again later.")));
+            });
+        }
     }
 }
 

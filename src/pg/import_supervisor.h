@@ -9,6 +9,9 @@
 
 namespace customer_import::pg {
 
+// How many milliseconds a supervisor waits for a lock: what users hold must not hold up the imports of others.
+inline constexpr int kSupervisorLockTimeout = 100;
+
 // What a worker is told at its start: numbers only; all else it reads from the tables.
 struct WorkerArguments {
     Oid database;

@@ -6,9 +6,9 @@
 
 #include "pg/import_queue.h"
 #include "pg/import_supervisor.h"
+#include "pg/job_run.h"
 #include "pg/module.h"
 #include "pg/retention.h"
-#include "pg/slice_run.h"
 #include "pg/statement.h"
 #include "pg/test_point.h"
 #include "pg/transactions.h"
@@ -18,6 +18,7 @@ namespace customer_import::pg {
 namespace {
 
 constexpr long kLauncherWait = 60000;
+constexpr long kLockedWait = 1000;
 constexpr int kMaxDatabases = 1000;
 
 // ---- starting processes -------------------------------------------------------------------------------------------
@@ -104,12 +105,10 @@ bool extension_exists(Transactions& transactions) {
 
 void supervise() {
     WorkerTransactions transactions;
-    if (!extension_exists(transactions)) {
-        return;
-    }
+    transactions.set_lock_timeout(kSupervisorLockTimeout);
     bool is_only_one = false;
-    if (std::optional<PgError> error = transactions.run([&] { is_only_one = lock_supervisor(); })) {
-        throw PgError(*error);
+    while (!transactions.run_unless_locked([&] { is_only_one = lock_extension() && lock_supervisor(); })) {
+        wait_for_a_while(kLockedWait);
     }
     if (is_only_one) {
         show_activity("customer_import: looks after the imports of this database");

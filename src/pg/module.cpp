@@ -20,6 +20,7 @@ int max_running_imports = kDefaultMaxRunningImports;
 int max_queued_imports = kDefaultMaxQueuedImports;
 int max_queued_megabytes = kDefaultMaxQueuedMegabytes;
 int import_timeout = 0;
+int lock_timeout = kDefaultLockTimeout;
 int retention_minutes = kDefaultRetentionMinutes;
 char* preloaded_databases = nullptr;
 
@@ -49,6 +50,9 @@ void _PG_init() {
                   &max_queued_megabytes, kDefaultMaxQueuedMegabytes, 0, INT_MAX, GUC_UNIT_MB);
     define_number("customer_import.import_timeout", "How long an import in the background may run; 0: no limit.",
                   &import_timeout, 0, 0, INT_MAX, GUC_UNIT_MS);
+    define_number("customer_import.lock_timeout",
+                  "How long an import in the background waits for a lock before it makes room for others; 0: no limit.",
+                  &lock_timeout, kDefaultLockTimeout, 0, INT_MAX, GUC_UNIT_MS);
     define_number("customer_import.retention", "How long files and values of ended imports are kept; 0: for ever.",
                   &retention_minutes, kDefaultRetentionMinutes, 0, INT_MAX, GUC_UNIT_MIN);
     DefineCustomStringVariable("customer_import.databases",

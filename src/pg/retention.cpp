@@ -1,6 +1,8 @@
 #include "pg/retention.h"
 
 #include <initializer_list>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "core/change_page.h"
@@ -14,9 +16,10 @@ namespace {
 
 // Locks the imports for which the condition holds, and returns those that no undo or retry reads. Who starts one has the
 // lock until it can be seen: only then, and with a snapshot of that time, is it known whether there is one.
-std::vector<std::int64_t> lock_unread(const std::string& condition, std::initializer_list<Parameter> parameters) {
+std::vector<std::int64_t> lock_unread(const std::string& condition, std::initializer_list<Parameter> parameters,
+                                      const std::string& wait = "") {
     std::vector<std::int64_t> ids;
-    for (const Row& row : query("SELECT id FROM customer_import.imports WHERE " + condition + " ORDER BY id FOR UPDATE",
+    for (const Row& row : query("SELECT id FROM customer_import.imports WHERE " + condition + " ORDER BY id FOR UPDATE" + wait,
                                 parameters)) {
         const std::int64_t id = std::stoll(*row[0]);
         if (query_latest("SELECT FROM customer_import.imports WHERE source_import_id = $1 AND finished_at IS NULL",
@@ -30,7 +33,14 @@ std::vector<std::int64_t> lock_unread(const std::string& condition, std::initial
 constexpr const char* kTables[] = {"import_files", "import_jobs", "import_slices", "import_issues", "import_change_pages",
                                    "email_outbox"};
 
-constexpr const char* kIsDue = "emptied_at IS NULL AND finished_at < clock_timestamp() - make_interval(mins => $1)";
+// The imports that are old enough, and that no undo or retry reads.
+constexpr const char* kDue =
+    "SELECT i.id FROM customer_import.imports AS i"
+    " WHERE i.emptied_at IS NULL AND i.finished_at < clock_timestamp() - make_interval(mins => $1)"
+    "   AND NOT EXISTS (SELECT FROM customer_import.imports AS r"
+    "                    WHERE r.source_import_id = i.id AND r.finished_at IS NULL)";
+
+constexpr int kRetentionMilliseconds = 1000;
 
 Parameter retention_parameter() { return {INT4OID, Int32GetDatum(retention_minutes), false}; }
 
@@ -41,27 +51,58 @@ bool retention_is_due() {
         return false;
     }
     OwnerScope owner;
-    return !query(std::string("SELECT FROM customer_import.imports AS i WHERE ") + kIsDue +
-                      " AND NOT EXISTS (SELECT FROM customer_import.imports AS r"
-                      "                  WHERE r.source_import_id = i.id AND r.finished_at IS NULL) LIMIT 1",
-                  {retention_parameter()}).empty();
+    return !query(std::string(kDue) + " LIMIT 1", {retention_parameter()}).empty();
 }
 
-void apply_retention() {
-    if (retention_minutes == 0) {
+namespace {
+
+// Empties an import, unless somebody holds it or an undo or retry has begun to read it.
+void empty_import(std::int64_t import_id) {
+    OwnerScope owner;
+    if (lock_unread("id = $1 AND emptied_at IS NULL", {parameter(import_id)}, " SKIP LOCKED").empty()) {
         return;
     }
-    OwnerScope owner;
-    for (const std::int64_t import_id : lock_unread(kIsDue, {retention_parameter()})) {
-        const Parameter id = parameter(import_id);
-        execute("UPDATE customer_import.imports SET emptied_at = clock_timestamp() WHERE id = $1", {id});
-        execute("DELETE FROM customer_import.import_files WHERE import_id = $1", {id});
-        execute("UPDATE customer_import.email_outbox SET message = NULL WHERE import_id = $1 AND state = 'sent'", {id});
-        execute("UPDATE customer_import.import_issues SET record = NULL, amended_record = NULL, value = NULL WHERE import_id = $1", {id});
-        execute("UPDATE customer_import.import_change_pages SET payload = customer_import._strip_change_page(payload)"
-                " WHERE import_id = $1",
-                {id});
+    const Parameter id = parameter(import_id);
+    execute("UPDATE customer_import.imports SET emptied_at = clock_timestamp() WHERE id = $1", {id});
+    execute("DELETE FROM customer_import.import_files WHERE import_id = $1", {id});
+    execute("UPDATE customer_import.email_outbox SET message = NULL WHERE import_id = $1 AND state = 'sent'", {id});
+    execute("UPDATE customer_import.import_issues SET record = NULL, amended_record = NULL, value = NULL WHERE import_id = $1", {id});
+    execute("UPDATE customer_import.import_change_pages SET payload = customer_import._strip_change_page(payload)"
+            " WHERE import_id = $1",
+            {id});
+}
+
+}  // namespace
+
+bool apply_retention(Transactions& transactions, std::int64_t& last) {
+    if (retention_minutes == 0) {
+        return false;
     }
+    const TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), kRetentionMilliseconds);
+    std::vector<std::int64_t> ids;
+    (void)transactions.run_unless_locked([&] {
+        OwnerScope owner;
+        for (const Row& row : query(std::string(kDue) + " AND i.id > $2 ORDER BY i.id LIMIT 1000", {retention_parameter(), parameter(last)})) {
+            ids.push_back(std::stoll(*row[0]));
+        }
+    });
+    for (const std::int64_t id : ids) {
+        if (GetCurrentTimestamp() > end) {
+            return true;
+        }
+        check_interrupts();
+        last = id;
+        const std::optional<PgError> error = transactions.run([&] { empty_import(id); });
+        if (error && error->sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE) {
+            call([&] {
+                ereport(LOG, (errmsg("could not empty import %lld: %s", static_cast<long long>(id), error->what())));
+            });
+        }
+        if (error) {
+            forget(*error);
+        }
+    }
+    return !ids.empty();
 }
 
 std::int64_t purge_imports(const std::string& older_than) {

@@ -5,11 +5,14 @@
 #include <string>
 
 #include "pg/guard.h"
+#include "pg/transactions.h"
 
 namespace customer_import::pg {
 
-// Empties what setting customer_import.retention no longer keeps. Needs an SPI connection.
-void apply_retention();
+// Empties what setting customer_import.retention no longer keeps, each import in a transaction of its own, in order of
+// their numbers behind `last`. What others hold is left for another time, and so is, with a line in the log, what fails.
+// Stops after about a second and then returns true: there may be more.
+bool apply_retention(Transactions& transactions, std::int64_t& last);
 
 // Whether it would empty anything. Needs an SPI connection.
 bool retention_is_due();

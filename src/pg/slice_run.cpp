@@ -28,7 +28,7 @@ namespace customer_import::pg {
 
 namespace {
 
-constexpr int kMaxAttempts = 10;       // of a batch that meets locks or serialization failures
+constexpr int kMaxAttempts = 10;       // of a batch that meets deadlocks or serialization failures
 constexpr int kMaxClaims = 10;         // of a slice whose workers die before it gets on
 constexpr long kFirstDelay = 50;       // milliseconds before a batch is tried again; doubles each time
 constexpr std::int64_t kStopCheckRecords = 65536;
@@ -47,11 +47,20 @@ private:
 // Thrown when the slice is another worker's by now.
 class TakenOver : public std::exception {};
 
+// Thrown when the slice is to be tried again later, and others are to have the worker's slot meanwhile.
+class SetAside : public std::exception {
+public:
+    explicit SetAside(std::string reason) : reason_(std::move(reason)) {}
+    const std::string& reason() const { return reason_; }
+
+private:
+    std::string reason_;
+};
+
 Stop too_late() { return {"failed", "it took longer than customer_import.import_timeout allows"}; }
 
 bool can_be_repeated(const PgError& error) {
-    return ERRCODE_TO_CATEGORY(error.sqlstate()) == ERRCODE_TRANSACTION_ROLLBACK ||
-           error.sqlstate() == ERRCODE_LOCK_NOT_AVAILABLE;
+    return ERRCODE_TO_CATEGORY(error.sqlstate()) == ERRCODE_TRANSACTION_ROLLBACK;
 }
 
 std::string describe(const PgError& error) {
@@ -91,11 +100,15 @@ public:
           transaction_context_(
               call([&] { return AllocSetContextCreate(context, "transaction", ALLOCSET_DEFAULT_SIZES); })) {}
 
-    // Applies what is left of the slice, and ends it.
-    void run();
+    // Applies what is left of the slice, and ends it. Returns false when it was set aside.
+    bool run();
 
 private:
     class Taker;
+
+    void apply_rest();
+    void set_aside(const std::string& reason);
+    void throw_stop_after_cancel();
 
     template <typename Body>
     void repeat(Body&& body);
@@ -220,6 +233,12 @@ void SliceRun::repeat(Body&& body) {
         if (!error) {
             return;
         }
+        if (const std::optional<std::string> reason = reason_to_wait(*error)) {
+            throw SetAside(*reason);
+        }
+        if (error->sqlstate() == ERRCODE_QUERY_CANCELED) {
+            throw_stop_after_cancel();
+        }
         if (error->sqlstate() == ERRCODE_INSUFFICIENT_PRIVILEGE && transactions_.run([&] {
                 assume_submitter(job_);
                 require_still_permitted();
@@ -232,6 +251,17 @@ void SliceRun::repeat(Body&& body) {
         forget(*error);
         wait_all_of(delay);
         delay *= 2;
+    }
+}
+
+// What was canceled may have waited for a lock in vain: the supervisor ends such a wait when the import is to stop.
+void SliceRun::throw_stop_after_cancel() {
+    std::optional<Stop> stop;
+    if (std::optional<PgError> error = transactions_.run([&] { stop = requested_stop(job_.id); })) {
+        forget(*error);
+    }
+    if (stop) {
+        throw Stopped(std::move(*stop));
     }
 }
 
@@ -400,17 +430,45 @@ void SliceRun::stop(const Stop& stop) {
     if (has_ended_) {
         return;
     }
-    call([&] { MemoryContextReset(transaction_context_); });
+    call([&] {
+        if (!transactions_.has_caller()) {
+            QueryCancelPending = false;  // it has said what it had to say
+        }
+        MemoryContextReset(transaction_context_);
+    });
     ContextScope scope(transaction_context_);
     if (std::optional<PgError> error = transactions_.run([&] {
             request_stop(job_.id, stop);
             end_slice(job_.id, slice_.number);
         })) {
+        if (const std::optional<std::string> reason = reason_to_wait(*error)) {
+            throw SetAside(*reason);
+        }
         throw PgError(*error);
     }
 }
 
-void SliceRun::run() {
+void SliceRun::set_aside(const std::string& reason) {
+    transactions_.set_deadline(0);
+    call([&] { MemoryContextReset(transaction_context_); });
+    ContextScope scope(transaction_context_);
+    if (std::optional<PgError> error =
+            transactions_.run([&] { customer_import::pg::set_aside(job_.id, slice_, reason); })) {
+        throw PgError(*error);
+    }
+}
+
+bool SliceRun::run() {
+    try {
+        apply_rest();
+    } catch (const SetAside& waits) {
+        set_aside(waits.reason());
+        return false;
+    }
+    return true;
+}
+
+void SliceRun::apply_rest() {
     try {
         if (slice_.claims > kMaxClaims) {
             throw Stopped({"failed", std::to_string(kMaxClaims) + " workers in a row ended without getting on with it"});
@@ -442,73 +500,18 @@ void SliceRun::run() {
     }
 }
 
-// What a worker is to do next.
-struct Assignment {
-    std::optional<Job> job;
-    std::optional<Slice> slice;
-    std::unique_ptr<WorkerLock> lock;
-    std::optional<WorkerLock> suspect;
-};
-
-bool is_own(const Job& job) {
-    return job.role == GetUserId() && job.role_name == current_role_name();
-}
-
-// Claims a slice that nobody works on, within a transaction.
-void claim(std::int64_t import_id, Assignment& assignment) {
-    std::optional<Job> job = load_job(import_id);
-    if (!job || !is_own(*job)) {
-        return;
-    }
-    for (int number : open_slices(import_id)) {
-        auto lock = std::make_unique<WorkerLock>(import_id, number);
-        if (!lock->is_held()) {
-            continue;
-        }
-        std::optional<WorkerLock> suspect;
-        if (count_claims(import_id, number) >= kSuspectClaims) {
-            suspect.emplace(WorkerLock::of_suspects());
-            if (!suspect->is_held()) {
-                continue;
-            }
-        }
-        if (std::optional<Slice> slice = claim_slice(import_id, number)) {
-            if (job->state == "queued") {
-                start_job(*job);
-                job->state = "checking";
-            }
-            assignment.job = std::move(job);
-            assignment.slice = std::move(slice);
-            assignment.lock = std::move(lock);
-            if (suspect) {
-                assignment.suspect.emplace(std::move(*suspect));
-            }
-            break;
-        }
-    }
-}
-
 }  // namespace
 
-void run_job(Transactions& transactions, std::int64_t import_id, int slices) {
-    MemoryContext context =
-        call([] { return AllocSetContextCreate(TopMemoryContext, "customer_import", ALLOCSET_DEFAULT_SIZES); });
-    for (;;) {
-        check_interrupts();
-        ContextScope scope(context);
-        Assignment next;
-        if (std::optional<PgError> error = transactions.run([&] { claim(import_id, next); })) {
-            throw PgError(*error);
-        }
-        if (!next.slice) {
-            break;
-        }
-        test_point("claimed");
-        SliceRun(transactions, std::move(*next.job), *next.slice, *next.lock, next.suspect, slices, context).run();
-        call([&] { MemoryContextReset(context); });
+bool run_slice(Transactions& transactions, Job job, const Slice& slice, WorkerLock& lock, std::optional<WorkerLock>& suspect,
+               int slices, MemoryContext context) {
+    return SliceRun(transactions, std::move(job), slice, lock, suspect, slices, context).run();
+}
+
+std::optional<std::string> reason_to_wait(const PgError& error) {
+    if (error.sqlstate() == ERRCODE_LOCK_NOT_AVAILABLE) {
+        return "a lock that it needs was held too long";
     }
-    // After an error the context stays: the error's record may be in it.
-    call([&] { MemoryContextDelete(context); });
+    return std::nullopt;
 }
 
 }  // namespace customer_import::pg

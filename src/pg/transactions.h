@@ -6,6 +6,7 @@
 #include <string>
 
 #include "pg/guard.h"
+#include "pg/module.h"
 #include "pg/server.h"
 #include "pg/statement.h"
 
@@ -24,6 +25,7 @@ public:
         try {
             error = in_subtransaction([&] {
                 SpiConnection spi;
+                limit_lock_waits();
                 if (OidIsValid(MyDatabaseId)) {
                     (void)lock_extension();
                 }
@@ -48,10 +50,34 @@ public:
     // Cancels what runs at that time by an error 57014, where the process has nobody else who would; 0: never.
     virtual void set_deadline(TimestampTz) {}
 
+    // The same where others may hold what it needs for as long as they like: then nothing was done, and it returns false.
+    // Any other error is thrown.
+    template <typename Body>
+    bool run_unless_locked(Body&& body) {
+        const std::optional<PgError> error = run(body);
+        if (!error) {
+            return true;
+        }
+        if (error->sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE) {
+            throw PgError(*error);
+        }
+        forget(*error);
+        return false;
+    }
+
+    // How long it waits for a lock at most, in milliseconds, in place of customer_import.lock_timeout.
+    void set_lock_timeout(int milliseconds) { lock_timeout_ = milliseconds; }
+
     // Whether an error by which a user cancels what runs is for the caller, not for the import.
     virtual bool has_caller() const = 0;
 
 private:
+    // Has the transaction give up with 55P03 when it waits longer for a lock; a shorter lock_timeout of the role or the
+    // session stays.
+    void limit_lock_waits() const;
+
+    std::optional<int> lock_timeout_;
+
     virtual void begin() = 0;
     virtual void commit() = 0;  // throws PgError when it was rolled back instead
     virtual void roll_back() = 0;

@@ -47,6 +47,10 @@ CREATE TABLE customer_import.import_slices (
     rejected bigint NOT NULL DEFAULT 0,
     deleted bigint NOT NULL DEFAULT 0,
     ended boolean NOT NULL DEFAULT false,
+    waits integer NOT NULL DEFAULT 0,
+    wait_reason text,
+    next_attempt_at timestamptz,
+    blocked_by text,
     PRIMARY KEY (import_id, slice)
 );
 COMMENT ON TABLE customer_import.import_slices IS 'How far each slice of an import in the background is.';
@@ -56,6 +60,10 @@ COMMENT ON COLUMN customer_import.import_slices.records IS 'Valid records of the
 COMMENT ON COLUMN customer_import.import_slices.position IS 'How many of them have been applied, in the order of the slice.';
 COMMENT ON COLUMN customer_import.import_slices.rejected IS 'The first slice also counts what the check rejected.';
 COMMENT ON COLUMN customer_import.import_slices.pages IS 'Pages of the change log that it has written.';
+COMMENT ON COLUMN customer_import.import_slices.waits IS 'How often it was set aside since it last got on.';
+COMMENT ON COLUMN customer_import.import_slices.wait_reason IS 'Why it was set aside; NULL while somebody works on it.';
+COMMENT ON COLUMN customer_import.import_slices.next_attempt_at IS 'When it is tried again; NULL: at once.';
+COMMENT ON COLUMN customer_import.import_slices.blocked_by IS 'Who held the lock for which its worker was last seen to wait.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.import_slices', '');
 
 -- Nobody sees the files and what is for the workers; how far an import is, whoever sees the import.
@@ -66,7 +74,8 @@ ALTER TABLE customer_import.import_jobs FORCE ROW LEVEL SECURITY;
 ALTER TABLE customer_import.import_slices ENABLE ROW LEVEL SECURITY;
 ALTER TABLE customer_import.import_slices FORCE ROW LEVEL SECURITY;
 CREATE POLICY own_or_admin ON customer_import.import_slices FOR SELECT
-    USING ((SELECT customer_import.is_admin()) OR import_id IN (SELECT i.id FROM customer_import.imports AS i));
+    USING ((SELECT customer_import.is_admin())
+           OR EXISTS (SELECT FROM customer_import.imports AS i WHERE i.id = import_slices.import_id));
 
 CREATE FUNCTION customer_import.cancel_import(import_id bigint) RETURNS text
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_cancel_import';
@@ -110,47 +119,21 @@ CREATE FUNCTION customer_import._is_restored(import_id bigint) RETURNS boolean
 COMMENT ON FUNCTION customer_import._is_restored(bigint) IS
     'An unfinished import of another database, as far as the caller may see it: it is held, marked as such or not yet.';
 
+CREATE FUNCTION customer_import._blockers(pid integer) RETURNS text
+    LANGUAGE sql VOLATILE STRICT PARALLEL RESTRICTED
+BEGIN ATOMIC
+    SELECT string_agg(CASE WHEN b.pid = 0 THEN 'a prepared transaction'
+                           ELSE concat('session ', b.pid, ' of role ' || quote_ident(a.usename::text)) END, ', ' ORDER BY b.pid)
+      FROM unnest(pg_blocking_pids(_blockers.pid)) AS b (pid)
+      LEFT JOIN pg_stat_activity AS a ON a.pid = b.pid;
+END;
+COMMENT ON FUNCTION customer_import._blockers(integer) IS
+    'Who holds the lock for which a process waits, for people; NULL when it waits for none.';
+
+-- What is over is read from its row alone. Only what is open asks for slices and locks, so that the planner sees what a
+-- long history costs: nearly nothing.
 CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
-    WITH progress AS (
-        SELECT i.id, i.operator, i.file_name, i.mode, i.state, i.message, i.records, i.submitted_at, i.started_at,
-               i.finished_at, s.import_id IS NOT NULL AND i.finished_at IS NULL AS is_open,
-               i.created + COALESCE(s.created, 0) AS created, i.updated + COALESCE(s.updated, 0) AS updated,
-               i.unchanged + COALESCE(s.unchanged, 0) AS unchanged, i.skipped + COALESCE(s.skipped, 0) AS skipped,
-               i.rejected + COALESCE(s.rejected, 0) AS rejected, i.deleted + COALESCE(s.deleted, 0) AS deleted,
-               i.unprocessed
-          FROM customer_import.imports AS i
-          LEFT JOIN LATERAL (
-                   SELECT p.import_id, sum(p.created)::bigint AS created, sum(p.updated)::bigint AS updated,
-                          sum(p.unchanged)::bigint AS unchanged, sum(p.skipped)::bigint AS skipped,
-                          sum(p.rejected)::bigint AS rejected, sum(p.deleted)::bigint AS deleted
-                     FROM customer_import.import_slices AS p
-                    WHERE p.import_id = i.id AND i.finished_at IS NULL
-                    GROUP BY p.import_id) AS s ON true
-         UNION ALL
-        SELECT r.import_id, NULL, NULL, NULL, CASE WHEN r.is_check THEN 'checking' ELSE 'running' END,
-               format('%s imports in session %s.', COALESCE(r.role_name, 'A role that has been dropped'), r.pid), r.records, NULL, r.started_at, NULL, false,
-               NULL, NULL, NULL, NULL, NULL, NULL, r.records_done
-          FROM customer_import._running_imports() AS r
-         WHERE NOT EXISTS (SELECT FROM customer_import.imports AS i WHERE i.id = r.import_id)
-    ), counted AS (
-        SELECT p.*, CASE WHEN p.created IS NULL THEN p.unprocessed
-                         ELSE p.created + p.updated + p.unchanged + p.skipped + p.rejected + p.deleted END AS records_done,
-               extract(epoch FROM COALESCE(p.finished_at, clock_timestamp()) - p.started_at) AS seconds,
-               COALESCE(p.is_open AND p.state <> 'held' AND customer_import._is_restored(p.id), false) AS is_restored
-          FROM progress AS p
-    )
-    SELECT c.id, c.operator, c.file_name, c.mode, CASE WHEN c.is_restored THEN 'held' ELSE c.state END AS state,
-           CASE WHEN c.is_restored
-                THEN format('Import %s is held: it was restored from another database. '
-                            'Let it go on with SELECT customer_import.release_restored().', c.id)
-                WHEN NOT c.is_open OR c.state = 'held' OR w.works THEN c.message
-                WHEN NOT w.looked_after
-                THEN format('Import %s waits for a worker. Any function of the extension that imports or cancels starts one; '
-                            'CALL customer_import.run_imports() does it in your session.', c.id)
-                WHEN c.submitted_at < clock_timestamp() - interval '2 seconds'
-                THEN format('Import %s waits for its turn, or for a free slot of a background worker; '
-                            'CALL customer_import.run_imports() does it in your session.', c.id)
-                ELSE c.message END AS message,
+    SELECT c.id, c.operator, c.file_name, c.mode, c.state, c.message,
            customer_import._progress_bar(CASE WHEN c.records > 0
                 THEN LEAST(c.records_done::double precision / c.records, 1)
                 WHEN c.finished_at IS NOT NULL THEN CASE WHEN c.state IN ('failed', 'denied', 'canceled') THEN 0 ELSE 1 END
@@ -162,13 +145,68 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
                 THEN make_interval(secs => round(c.seconds * (c.records - c.records_done) / c.records_done)::double precision)
            END AS time_left,
            c.created, c.updated, c.unchanged, c.skipped, c.rejected, c.deleted, c.submitted_at, c.started_at, c.finished_at
-      FROM counted AS c
-      LEFT JOIN LATERAL (
-               SELECT COALESCE(bool_or(l.classid = 'customer_import.import_slices'::regclass
-                                       AND l.objid::bigint = c.id & 4294967295), false) AS works,
-                      COALESCE(bool_or(l.classid = 'customer_import.import_jobs'::regclass AND l.objid = 0), false) AS looked_after
-                 FROM pg_locks AS l
-                WHERE c.is_open AND l.locktype = 'object' AND l.granted
-                  AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())) AS w ON true;
+      FROM (
+        SELECT p.*, extract(epoch FROM COALESCE(p.finished_at, clock_timestamp()) - p.started_at) AS seconds
+          FROM (
+            SELECT i.id, i.operator, i.file_name, i.mode, i.state, i.message, i.records, i.submitted_at, i.started_at, i.finished_at,
+                   i.created, i.updated, i.unchanged, i.skipped, i.rejected, i.deleted,
+                   i.created + i.updated + i.unchanged + i.skipped + i.rejected + i.deleted AS records_done
+              FROM customer_import.imports AS i
+             WHERE i.finished_at IS NOT NULL
+             UNION ALL
+            SELECT i.id, i.operator, i.file_name, i.mode, CASE WHEN r.is_restored THEN 'held' ELSE i.state END,
+                   CASE WHEN r.is_restored
+                        THEN format('Import %s is held: it was restored from another database. '
+                                    'Let it go on with SELECT customer_import.release_restored().', i.id)
+                        WHEN NOT s.is_background OR i.state = 'held' THEN i.message
+                        WHEN w.blockers IS NOT NULL THEN format('Import %s waits for a lock of %s.', i.id, w.blockers)
+                        WHEN s.next_attempt_at IS NOT NULL
+                        THEN format('Import %s waits: %s%s. %s', i.id, s.wait_reason, ', by ' || s.blocked_by, CASE WHEN w.looked_after
+                                    THEN format('It is tried again at %s.', to_char(s.next_attempt_at, 'HH24:MI:SS'))
+                                    ELSE 'CALL customer_import.run_imports() tries it again.' END)
+                        WHEN w.works THEN i.message
+                        WHEN NOT w.looked_after
+                        THEN format('Import %s waits for a worker. Any function of the extension that imports or cancels starts one; '
+                                    'CALL customer_import.run_imports() does it in your session.', i.id)
+                        WHEN i.submitted_at < clock_timestamp() - interval '2 seconds'
+                        THEN format('Import %s waits for its turn, or for a free slot of a background worker; '
+                                    'CALL customer_import.run_imports() does it in your session.', i.id)
+                        ELSE i.message END,
+                   i.records, i.submitted_at, i.started_at, NULL,
+                   i.created + s.created, i.updated + s.updated, i.unchanged + s.unchanged, i.skipped + s.skipped,
+                   i.rejected + s.rejected, i.deleted + s.deleted,
+                   i.created + i.updated + i.unchanged + i.skipped + i.rejected + i.deleted
+                   + s.created + s.updated + s.unchanged + s.skipped + s.rejected + s.deleted
+              FROM customer_import.imports AS i
+             CROSS JOIN LATERAL (
+                       SELECT count(*) > 0 AS is_background,
+                              COALESCE(sum(p.created), 0)::bigint AS created, COALESCE(sum(p.updated), 0)::bigint AS updated,
+                              COALESCE(sum(p.unchanged), 0)::bigint AS unchanged, COALESCE(sum(p.skipped), 0)::bigint AS skipped,
+                              COALESCE(sum(p.rejected), 0)::bigint AS rejected, COALESCE(sum(p.deleted), 0)::bigint AS deleted,
+                              min(p.next_attempt_at) AS next_attempt_at, min(p.wait_reason) AS wait_reason,
+                              min(p.blocked_by) AS blocked_by
+                         FROM customer_import.import_slices AS p
+                        WHERE p.import_id = i.id) AS s
+             CROSS JOIN LATERAL (
+                       SELECT COALESCE(bool_or(k.is_slice), false) AS works, string_agg(DISTINCT k.blockers, ', ') AS blockers,
+                              COALESCE(bool_or(NOT k.is_slice), false) AS looked_after
+                         FROM (SELECT b.is_slice, CASE WHEN b.is_slice THEN customer_import._blockers(l.pid) END AS blockers
+                                 FROM pg_locks AS l
+                                CROSS JOIN LATERAL (
+                                          SELECT l.classid = 'customer_import.import_slices'::regclass
+                                                 AND l.objid::bigint = i.id & 4294967295 AS is_slice) AS b
+                                WHERE s.is_background AND l.locktype = 'object' AND l.granted AND l.mode = 'ExclusiveLock'
+                                  AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+                                  AND (b.is_slice OR l.classid = 'customer_import.import_jobs'::regclass AND l.objid = 0)) AS k) AS w
+             CROSS JOIN LATERAL (
+                       SELECT s.is_background AND i.state <> 'held' AND customer_import._is_restored(i.id) AS is_restored) AS r
+             WHERE i.finished_at IS NULL
+             UNION ALL
+            SELECT r.import_id, NULL, NULL, NULL, CASE WHEN r.is_check THEN 'checking' ELSE 'running' END,
+                   format('%s imports in session %s.', COALESCE(r.role_name, 'A role that has been dropped'), r.pid),
+                   r.records, NULL, r.started_at, NULL,
+                   NULL, NULL, NULL, NULL, NULL, NULL, r.records_done
+              FROM customer_import._running_imports() AS r
+             WHERE NOT EXISTS (SELECT FROM customer_import.imports AS i WHERE i.id = r.import_id)) AS p) AS c;
 COMMENT ON VIEW customer_import.import_status IS
     'Each import, and how far it is: also those that other sessions run in the foreground at this moment.';

@@ -106,6 +106,23 @@ def canceled(report, admin, ann):
     admin.rows("DROP TRIGGER v_waits ON customers")
 
 
+def waits_for_a_lock(report, admin, ann):
+    """A call waits for a lock as long as a worker would; then it goes on with the next import."""
+    with settings(admin, **{"customer_import.lock_timeout": "50ms"}), Session() as holder, Session("regress_ann") as caller:
+        admin.rows("INSERT INTO customers (user_name) VALUES ('held')")
+        holder.rows("BEGIN; UPDATE customers SET company = 'theirs' WHERE user_name = 'held'")
+        number, other = submit(ann, "userName,addRoles\nheld,buyer\n"), submit(ann, "userName,addRoles\nlw,buyer\n")
+        caller.rows(CALL)
+        report.equal((state(admin, number), state(admin, other)), ("running", "completed"), "a call goes on with the next import")
+        report.equal(caller.value("SHOW lock_timeout"), "0", "and leaves the session's lock_timeout alone")
+        report.matches(status(ann, number)["message"], r"waits: a lock that it needs was held too long\. CALL customer_import\.run_imports\(\)",
+                       "import_status says what to do")
+        holder.rows("COMMIT")
+        caller.rows(CALL)
+        row = record(admin, number)
+        report.equal((row["state"], counts_of(row)), ("completed", (0, 1, 0, 0, 0, 0)), "the next call tries at once")
+
+
 def rights_lost(report, admin, ann):
     number = submit(ann, "userName,addRoles\nra,buyer\n")
     admin.rows("SELECT customer_import.alter_operator('regress_ann', roles => array['customerView'])")
@@ -117,7 +134,7 @@ def rights_lost(report, admin, ann):
 
 def test_without_workers(report):
     with cluster(max_worker_processes=0) as server, Session() as admin, Session("regress_ann") as ann, Session("regress_ben") as ben:
-        for part, sessions in ((waits, (admin, ann)), (own_ones, (admin, ann, ben)), (several, (admin, ann)), (canceled, (admin, ann)),
+        for part, sessions in ((waits, (admin, ann)), (own_ones, (admin, ann, ben)), (several, (admin, ann)), (canceled, (admin, ann)), (waits_for_a_lock, (admin, ann)),
                                (rights_lost, (admin, ann))):
             report.run(part, *sessions)
         report.equal(admin.value("SELECT count(*) FROM pg_locks WHERE locktype = 'object' AND classid IN"

@@ -8,7 +8,7 @@ CONTENT = csv([*(f"a{index},buyer" for index in range(20)), ",x", "wait1,buyer",
 
 
 def test_running(report):
-    with fresh(batch_rows=10) as admin, Session("regress_ann") as ann, gate(admin) as holder:
+    with fresh(batch_rows=10) as admin, Session("regress_ann") as ann, gate(admin, busy=True) as holder:
         number = submit(ann, CONTENT)
         holder.wait()
         report.matches(ann.value(CANCEL, [number]), rf"^Import {number} stops after its batch\. .*import_status", "the call says what happens")
@@ -144,7 +144,7 @@ def test_foreground(report):
 
 def test_too_late(report):
     """Canceled in its last batch: everything was applied, so it has completed."""
-    with fresh(batch_rows=10) as admin, Session("regress_ann") as ann, gate(admin) as holder:
+    with fresh(batch_rows=10) as admin, Session("regress_ann") as ann, gate(admin, busy=True) as holder:
         number = submit(ann, csv([*(f"a{index},buyer" for index in range(15)), "wait1,buyer"]))
         holder.wait()
         ann.rows(CANCEL, [number])

@@ -18,6 +18,15 @@ BEGIN
     RETURN NEW;
 END $$;
 
+-- The same without waiting for a lock: it is busy until nobody has the advisory lock.
+CREATE FUNCTION busy_here() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    WHILE NEW.user_name LIKE 'wait%' AND NOT pg_try_advisory_xact_lock_shared(4711) LOOP
+        PERFORM pg_sleep(0.01);
+    END LOOP;
+    RETURN NEW;
+END $$;
+
 -- Whom a trigger sees at work.
 CREATE TABLE seen (
     id bigint GENERATED ALWAYS AS IDENTITY,
@@ -57,4 +66,4 @@ BEGIN
     PERFORM customer_import.remove_role_codes(array_agg(code)) FROM customer_import.role_codes
       WHERE NOT privileged AND code <> ALL ('{buyer,approver,companyAdmin}') HAVING count(*) > 0;
 END $$;
-GRANT EXECUTE ON FUNCTION wait_here(), note_who() TO PUBLIC;
+GRANT EXECUTE ON FUNCTION wait_here(), busy_here(), note_who() TO PUBLIC;

@@ -29,6 +29,9 @@ OPEN_STATES = ("queued", "checking", "running")
 PROCESSES = "backend_type LIKE 'customer_import %'"
 
 
+PATIENCE = "customer_import.lock_timeout"
+
+
 class Report:
     """Prints a line a case and counts them."""
 
@@ -155,7 +158,7 @@ def database(name=DATABASE):
 @contextmanager
 def settings(admin, scope=f"DATABASE {DATABASE}", **values):
     """Settings of the extension, or others, that new sessions and workers have; as they were at the end."""
-    names = {name: name if name in SERVER_SETTINGS else f"customer_import.{name}" for name in values}
+    names = {name: name if name in SERVER_SETTINGS or "." in name else f"customer_import.{name}" for name in values}
     for name, value in values.items():
         admin.rows(f"ALTER {scope} SET {names[name]} = '{value}'")
     try:
@@ -173,7 +176,9 @@ SERVER_SETTINGS = {"statement_timeout", "lock_timeout", "default_transaction_iso
 
 @contextmanager
 def fresh(**values):
-    """A superuser's session in the emptied database of the suite, with settings for the workers."""
+    """A superuser's session in the emptied database of the suite, with settings for the workers: they wait for locks as
+    long as the test holds them, unless it says otherwise."""
+    values = {PATIENCE: "10min", **values}
     with Session() as admin:
         admin.rows("SET client_min_messages = warning")
         wait_idle(admin)
@@ -278,13 +283,16 @@ def waits_for_lock(session, pattern="%"):
 
 
 @contextmanager
-def gate(admin):
-    """Holds workers at customers named wait…, until open() or the end. Their table is written record by record."""
-    admin.rows("CREATE TRIGGER v_waits BEFORE INSERT OR UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION wait_here()")
+def gate(admin, busy=False):
+    """Holds workers at customers named wait…, until open() or the end: they wait for a lock, or are busy. Their table is
+    written record by record."""
+    function, event = ("busy_here", "PgSleep") if busy else ("wait_here", "advisory")
+    admin.rows(f"CREATE TRIGGER v_waits BEFORE INSERT OR UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION {function}()")
     with Session(database=admin.database) as holder:
         holder.rows("SELECT pg_advisory_lock(4711)")
         holder.open = lambda: holder.rows("SELECT pg_advisory_unlock_all()")
-        holder.wait = lambda: wait_until(lambda: waits_for_lock(admin, "advisory"), "a worker waits at the gate")
+        held = f"SELECT count(*) FROM pg_stat_activity WHERE {PROCESSES} AND wait_event = '{event}'"
+        holder.wait = lambda: wait_until(lambda: admin.value(held) != "0", "a worker waits at the gate")
         yield holder
 
 

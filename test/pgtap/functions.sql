@@ -1,6 +1,6 @@
 -- Every function: volatility, strictness, parallel safety, language, and who may call it.
 BEGIN;
-SELECT plan(231);
+SELECT plan(234);
 
 CREATE ROLE regress_anybody;
 
@@ -66,6 +66,7 @@ INSERT INTO expected VALUES
     ('_strip_change_page(bytea)', 'i', true, 's', false),
     ('_running_imports()', 'v', false, 'r', false),
     ('_is_restored(bigint)', 's', true, 'r', false),
+    ('_blockers(integer)', 'v', true, 'r', false),
     ('_progress_bar(double precision)', 'i', true, 's', false),
     ('grant_mailer(text)', 'v', false, 'u', false),
     ('revoke_mailer(text)', 'v', false, 'u', false),

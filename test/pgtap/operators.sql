@@ -55,7 +55,7 @@ INSERT INTO needed VALUES
     ('admin', 'email_outbox', 'SELECT'), ('admin', 'mailer_status', 'SELECT'), ('admin', 'retry_message(bigint)', 'EXECUTE'),
     ('history', 'import_slices', 'SELECT'), ('history', 'import_status', 'SELECT'),
     ('history', '_running_imports()', 'EXECUTE'), ('history', '_progress_bar(double precision)', 'EXECUTE'),
-    ('history', '_is_restored(bigint)', 'EXECUTE'),
+    ('history', '_is_restored(bigint)', 'EXECUTE'), ('history', '_blockers(integer)', 'EXECUTE'),
     ('history', 'rejected_csv(bigint)', 'EXECUTE'), ('history', 'rejected_csv_bytes(bigint)', 'EXECUTE'),
     ('admin', 'add_role_codes(text[],boolean)', 'EXECUTE'), ('admin', 'alter_role_code(text,text,text,boolean)', 'EXECUTE'),
     ('admin', 'remove_role_codes(text[])', 'EXECUTE'), ('admin', 'add_operator(text,text,text[],boolean,text)', 'EXECUTE'),
