@@ -132,7 +132,6 @@ SELECT regress.refusal($$SELECT customer_import._merged_roles(1, 0)$$);
 SELECT regress.refusal($$SELECT customer_import._merged_roles(NULL, NULL)$$);
 SELECT regress.refusal($$SELECT customer_import.rejected_csv(0)$$);
 SELECT regress.refusal($$SELECT customer_import.rejected_csv_bytes(0)$$);
-SELECT regress.refusal($$SELECT customer_import._read_change_page('\x00')$$);
 -- The table is not what it was
 ALTER TABLE customers RENAME COLUMN email TO mail;
 SELECT regress.refused(E'userName,addRoles\nann,buyer\n');

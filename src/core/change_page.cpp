@@ -33,10 +33,10 @@ std::uint64_t unzigzag(std::uint64_t number) {
     return (number >> 1) ^ (0 - (number & 1));
 }
 
-bool get_optional_text(std::string_view& rest, bool present, std::optional<std::string_view>& text) {
-    text.reset();
-    return !present || get_text(rest, text.emplace());
-}
+// The fewest bytes that each of them takes.
+constexpr std::size_t kLeastChange = 6;
+constexpr std::size_t kLeastName = 1;
+constexpr std::size_t kLeastField = 2;
 
 }  // namespace
 
@@ -88,9 +88,10 @@ std::string ChangePageWriter::take() {
     return payload;
 }
 
-ChangePageReader::ChangePageReader(std::string_view payload) : rest_(payload) {
+ChangePageReader::ChangePageReader(std::string_view payload, TextCheck is_text) : rest_(payload), is_text_(is_text) {
     unsigned char version = 0;
-    damaged_ = !get_byte(rest_, version) || version != kVersion || !get_count(rest_, left_);
+    damaged_ = !get_byte(rest_, version) || version != kVersion || !get_count(rest_, kLeastChange, count_);
+    left_ = damaged_ ? 0 : count_;
 }
 
 bool ChangePageReader::next(Change& change) {
@@ -100,7 +101,8 @@ bool ChangePageReader::next(Change& change) {
         return false;
     }
     --left_;
-    damaged_ = !read_change(change);
+    damaged_ = !read_change(change) || change.user_name < last_user_name_;
+    last_user_name_ = change.user_name;
     return !damaged_;
 }
 
@@ -112,8 +114,17 @@ bool ChangePageReader::read_change(Change& change) {
     change.line = last_line_;
     change.created = existence == kCreated;
     change.deleted = existence == kDeleted;
-    return get_text(rest_, change.user_name) && read_names(change.added) && read_names(change.removed) &&
+    return read_text(change.user_name) && read_names(change.added) && read_names(change.removed) &&
            read_fields(change.fields);
+}
+
+bool ChangePageReader::read_text(std::string_view& text) {
+    return get_text(rest_, text) && is_text_(text);
+}
+
+bool ChangePageReader::read_optional_text(bool present, std::optional<std::string_view>& text) {
+    text.reset();
+    return !present || read_text(text.emplace());
 }
 
 bool ChangePageReader::read_name(std::string_view& name) {
@@ -123,14 +134,14 @@ bool ChangePageReader::read_name(std::string_view& name) {
         name = names_[index];
         return true;
     }
-    if (!get_text(rest_, name)) return false;
+    if (!read_text(name)) return false;
     names_.push_back(name);
     return true;
 }
 
 bool ChangePageReader::read_names(std::vector<std::string_view>& names) {
     std::uint64_t count = 0;
-    if (!get_count(rest_, count)) return false;
+    if (!get_count(rest_, kLeastName, count)) return false;
     names.resize(count);
     for (std::string_view& name : names) {
         if (!read_name(name)) return false;
@@ -140,13 +151,13 @@ bool ChangePageReader::read_names(std::vector<std::string_view>& names) {
 
 bool ChangePageReader::read_fields(std::vector<FieldChange>& fields) {
     std::uint64_t count = 0;
-    if (!get_count(rest_, count)) return false;
+    if (!get_count(rest_, kLeastField, count)) return false;
     fields.resize(count);
     for (FieldChange& field : fields) {
         unsigned char present = 0;
         if (!read_name(field.field) || !get_byte(rest_, present) || present > (kHasBefore | kHasAfter)) return false;
-        if (!get_optional_text(rest_, (present & kHasBefore) != 0, field.before)) return false;
-        if (!get_optional_text(rest_, (present & kHasAfter) != 0, field.after)) return false;
+        if (!read_optional_text((present & kHasBefore) != 0, field.before)) return false;
+        if (!read_optional_text((present & kHasAfter) != 0, field.after)) return false;
     }
     return true;
 }

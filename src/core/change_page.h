@@ -33,7 +33,7 @@ struct Change {
 // Bytes of payload after which a page is closed: with its other columns a row still fits one 8 KiB heap page.
 inline constexpr std::size_t kChangePageBytes = 7800;
 
-// Packs changes in the order given. Codes and field names are written once a page.
+// Packs changes, which come in the order of their user names. Codes and field names are written once a page.
 class ChangePageWriter {
 public:
     // Appends a change. A single change may exceed kChangePageBytes; it then has a page of its own.
@@ -58,25 +58,39 @@ private:
     std::int64_t last_line_ = 0;
 };
 
-// Reads a page; the views of a change live as long as `payload` and until next() is called again.
+// Whether bytes are text. Raises nothing.
+using TextCheck = bool (*)(std::string_view);
+
+// Reads a page. The bytes are nobody's promise: whatever they are, nothing outside of them is read, no more is kept than a
+// fixed multiple of their size, and each text has passed the check before it is handed out. The views of a change live as
+// long as `payload` and until next() is called again.
 class ChangePageReader {
 public:
-    explicit ChangePageReader(std::string_view payload);
+    ChangePageReader(std::string_view payload, TextCheck is_text);
 
-    // Reads the next change. Returns false at the end and on damage; damaged() tells which.
+    // Changes that the page says it has.
+    std::uint64_t count() const { return count_; }
+
+    // Reads the next change. Returns false at the end and on damage (another version, a length or a number that cannot be,
+    // user names that are not in order, bytes that are no text, bytes behind the last change); damaged() tells which.
     bool next(Change& change);
     bool damaged() const { return damaged_; }
 
 private:
     bool read_change(Change& change);
+    bool read_text(std::string_view& text);
+    bool read_optional_text(bool present, std::optional<std::string_view>& text);
     bool read_name(std::string_view& name);
     bool read_names(std::vector<std::string_view>& names);
     bool read_fields(std::vector<FieldChange>& fields);
 
     std::string_view rest_;
+    TextCheck is_text_;
     std::vector<std::string_view> names_;
+    std::uint64_t count_ = 0;
     std::uint64_t left_ = 0;
     std::int64_t last_line_ = 0;
+    std::string_view last_user_name_;
     bool damaged_ = false;
 };
 

@@ -2,6 +2,7 @@
 // length and its bytes. Reading is safe on any bytes: it returns false when they are not what was expected.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -39,14 +40,14 @@ inline bool get_number(std::string_view& rest, std::uint64_t& number) {
     return false;
 }
 
-// Reads the number of things that follow, each of which takes a byte or more.
-inline bool get_count(std::string_view& rest, std::uint64_t& count) {
-    return get_number(rest, count) && count <= rest.size();
+// Reads the number of things that follow, each of which takes `least` bytes or more.
+inline bool get_count(std::string_view& rest, std::size_t least, std::uint64_t& count) {
+    return get_number(rest, count) && count <= rest.size() / least;
 }
 
 inline bool get_text(std::string_view& rest, std::string_view& text) {
     std::uint64_t size = 0;
-    if (!get_count(rest, size)) return false;
+    if (!get_count(rest, 1, size)) return false;
     text = rest.substr(0, size);
     rest.remove_prefix(size);
     return true;

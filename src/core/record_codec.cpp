@@ -60,7 +60,7 @@ bool get_user_name(std::string_view& rest, std::string_view& user_name) {
 
 bool get_codes(std::string_view& rest, Batch& batch, std::span<const std::string_view>& codes) {
     std::uint64_t count = 0;
-    if (!get_count(rest, count)) return false;
+    if (!get_count(rest, 1, count)) return false;
     const std::span<std::string_view> list = batch.make_codes(count);
     for (std::string_view& code : list) {
         if (!get_text(rest, code)) return false;
@@ -71,7 +71,7 @@ bool get_codes(std::string_view& rest, Batch& batch, std::span<const std::string
 
 bool get_cells(std::string_view& rest, Batch& batch, std::span<const Cell>& cells) {
     std::uint64_t count = 0;
-    if (!get_count(rest, count)) return false;
+    if (!get_count(rest, 2, count)) return false;
     const std::span<Cell> list = batch.make_cells(count);
     for (Cell& cell : list) {
         unsigned char action = 0;

@@ -9,6 +9,7 @@
 
 #include "core/text.h"
 #include "pg/statement.h"
+#include "pg/stored_changes.h"
 #include "pg/text_array.h"
 
 namespace customer_import::pg {
@@ -22,6 +23,7 @@ struct Extract {
     std::int64_t applied_at;
     std::int64_t import_id;
     std::int64_t page;
+    std::int64_t changes;
     std::string payload;
 };
 
@@ -30,11 +32,12 @@ struct PageRow {
     std::int64_t import_id;
     std::int64_t page;
     std::int64_t applied_at;
+    std::int64_t changes;
     varlena* payload;
 };
 
 constexpr const char* kPages =
-    "SELECT p.import_id, p.page, p.applied_at, p.payload FROM customer_import.import_change_pages AS p"
+    "SELECT p.import_id, p.page, p.applied_at, p.payload, p.changes FROM customer_import.import_change_pages AS p"
     " WHERE customer_import._user_name_range(p.first_user_name, p.last_user_name, '[]')"
     "       OPERATOR(pg_catalog.&&) customer_import._user_name_range($1, $2, '[]')"
     "   AND p.applied_at OPERATOR(pg_catalog.>=) $3";
@@ -45,25 +48,26 @@ PageRow read_row(HeapTuple tuple, TupleDesc columns) {
     row.import_id = DatumGetInt64(SPI_getbinval(tuple, columns, 1, &is_null));
     row.page = DatumGetInt64(SPI_getbinval(tuple, columns, 2, &is_null));
     row.applied_at = DatumGetInt64(SPI_getbinval(tuple, columns, 3, &is_null));
+    row.changes = DatumGetInt32(SPI_getbinval(tuple, columns, 5, &is_null));
     row.payload = PG_DETOAST_DATUM_PACKED(SPI_getbinval(tuple, columns, 4, &is_null));
     return row;
 }
 
-// A page is sorted by user name: what lies before the range is passed over, what lies behind it is not read.
-std::string extract(std::string_view payload, std::string_view first, std::string_view last,
-                    const std::function<bool(std::string_view)>& is_wanted) {
-    ChangePageReader reader(payload);
+// A page is sorted by user name: what lies before the range is passed over, what lies behind it is not read. Returns how many
+// changes are wanted, and them as a page in `payload`.
+std::int64_t extract(const PageRow& page, std::string_view first, std::string_view last,
+                     const std::function<bool(std::string_view)>& is_wanted, std::string& payload) {
+    StoredChanges changes(varlena_view(page.payload), page.changes);
     ChangePageWriter wanted;
     Change change;
-    while (reader.next(change) && change.user_name <= last) {
+    while (changes.next(change) && change.user_name <= last) {
         if (change.user_name >= first && is_wanted(change.user_name)) {
             wanted.add(change);
         }
     }
-    if (reader.damaged()) {
-        throw ImportError(ERRCODE_DATA_CORRUPTED, "a page of the change log is damaged");
-    }
-    return wanted.empty() ? std::string() : wanted.take();
+    const auto count = static_cast<std::int64_t>(wanted.count());
+    payload = wanted.empty() ? std::string() : wanted.take();
+    return count;
 }
 
 // Whether a page may speak of a single customer: his name stands in it byte for byte. Of many imports most pages do not, and
@@ -108,13 +112,12 @@ std::vector<Extract> read_extracts(std::string_view first, std::string_view last
     for (pages.fetch(kPagesAtOnce); pages.count() > 0; pages.fetch(kPagesAtOnce)) {
         for (std::uint64_t index = 0; index < pages.count(); ++index) {
             const PageRow row = call([&] { return read_row(pages.row(index), pages.columns()); });
-            const std::string_view page = varlena_view(row.payload);
-            if (finder && !finder->is_in(page)) {
+            if (finder && !finder->is_in(varlena_view(row.payload))) {
                 continue;
             }
-            std::string payload = extract(page, first, last, is_wanted);
-            if (!payload.empty()) {
-                extracts.push_back({row.applied_at, row.import_id, row.page, std::move(payload)});
+            std::string payload;
+            if (const std::int64_t changes = extract(row, first, last, is_wanted, payload); changes > 0) {
+                extracts.push_back({row.applied_at, row.import_id, row.page, changes, std::move(payload)});
             }
         }
     }
@@ -131,9 +134,9 @@ void take_all(std::vector<Extract> extracts, const std::function<void(const Logg
         if (source == sources.end()) {
             continue;
         }
-        ChangePageReader reader(extract.payload);
+        StoredChanges changes(extract.payload, extract.changes);
         Change change;
-        while (reader.next(change)) {
+        while (changes.next(change)) {
             take({extract.import_id, source->second, extract.applied_at, change});
         }
     }

@@ -118,9 +118,9 @@ void claim_message(FunctionCallInfo fcinfo) {
                       Int32GetDatum(std::stoi(*row[1])),
                       text_datum(*row[2]),
                       Int32GetDatum(std::stoi(*row[3])),
-                      message ? text_datum(*message) : Datum{0},
+                      message ? bytes_datum(*message) : Datum{0},
                       Datum{0},
-                      attachment ? text_datum(attachment->csv) : Datum{0},
+                      attachment ? bytes_datum(attachment->csv) : Datum{0},
                       has_note ? text_datum(attachment->note) : Datum{0}};
     bool nulls[] = {false, false, false, false, !message, !report, !attachment, !has_note};
     call([&] {

@@ -1,10 +1,9 @@
-// What users read of an import's history: the rejected records as a file, and the change log as rows.
+// What users read of an import's history: the rejected records as a file.
 #include "pg/report_functions.h"
 
 #include <algorithm>
 #include <string>
 
-#include "core/change_page.h"
 #include "core/csv_reader.h"
 #include "core/text.h"
 #include "pg/access.h"
@@ -12,7 +11,6 @@
 #include "pg/input_source.h"
 #include "pg/retention.h"
 #include "pg/statement.h"
-#include "pg/text_array.h"
 
 namespace customer_import::pg {
 
@@ -91,49 +89,6 @@ void check_varlena_size(const std::string& bytes) {
     }
 }
 
-// One side of a change's fields as JSON: {"email": "a@b.c", "phone": null}.
-Datum make_object(const std::vector<FieldChange>& fields, std::optional<std::string_view> FieldChange::*side) {
-    return call([&] {
-        StringInfoData json;
-        initStringInfo(&json);
-        auto append_string = [&](std::string_view text) {
-            char* copy = pnstrdup(text.data(), text.size());
-            escape_json(&json, copy);
-            pfree(copy);
-        };
-        appendStringInfoChar(&json, '{');
-        for (const FieldChange& field : fields) {
-            if (json.len > 1) {
-                appendStringInfoString(&json, ", ");
-            }
-            append_string(field.field);
-            appendStringInfoString(&json, ": ");
-            if (field.*side) {
-                append_string(*(field.*side));
-            } else {
-                appendStringInfoString(&json, "null");
-            }
-        }
-        appendStringInfoChar(&json, '}');
-        return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
-    });
-}
-
-void return_change(ReturnSetInfo* result, const Change& change) {
-    Datum values[7];
-    bool nulls[7] = {};
-    values[0] = Int64GetDatum(change.line);
-    values[1] = text_datum(change.user_name);
-    values[2] = BoolGetDatum(change.created);
-    values[3] = make_text_array(change.added);
-    values[4] = make_text_array(change.removed);
-    values[5] = make_object(change.fields, &FieldChange::before);
-    nulls[5] = change.created;
-    values[6] = make_object(change.fields, &FieldChange::after);
-    nulls[6] = change.deleted;
-    call([&] { tuplestore_putvalues(result->setResult, result->setDesc, values, nulls); });
-}
-
 }  // namespace
 
 RejectedRecords read_rejected(std::int64_t import_id, std::size_t max_bytes) {
@@ -176,7 +131,7 @@ CI_FUNCTION(ci_rejected_csv_bytes) {
         pg::require_right(customer_import::Right::view_imports, "view imports");
         pg::RejectedFile file = pg::rejected_file(PG_GETARG_INT64(0));
         pg::check_varlena_size(file.bytes);
-        return pg::text_datum(file.bytes);
+        return pg::bytes_datum(file.bytes);
     });
 }
 
@@ -188,23 +143,5 @@ CI_FUNCTION(ci_rejected_csv) {
         std::string text = pg::readable(file.encoding.decode(file.bytes, true));
         pg::check_varlena_size(text);
         return pg::text_datum(text);
-    });
-}
-
-// _read_change_page(payload bytea): the changes of a page as rows.
-CI_FUNCTION(ci_read_change_page) {
-    return pg::entry([&] {
-        auto result = (ReturnSetInfo*)fcinfo->resultinfo;
-        pg::call([&] { InitMaterializedSRF(fcinfo, 0); });
-        std::string_view payload = pg::varlena_view(pg::call([&] { return PG_GETARG_BYTEA_PP(0); }));
-        customer_import::ChangePageReader reader(payload);
-        customer_import::Change change;
-        while (reader.next(change)) {
-            pg::return_change(result, change);
-        }
-        if (reader.damaged()) {
-            throw pg::ImportError(ERRCODE_DATA_CORRUPTED, "a page of the change log is damaged");
-        }
-        return Datum{0};
     });
 }

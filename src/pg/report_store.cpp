@@ -72,6 +72,7 @@ void IssueStore::add(std::int64_t line, Outcome outcome, const std::vector<Issue
                 nulls[column++] = is_null;
             };
             auto put_text = [&](std::string_view text, bool is_null) {
+                pg_verify_mbstr(PG_UTF8, text.data(), static_cast<int>(text.size()), false);
                 put(is_null ? Datum{0} : varlena_datum(text), is_null);
             };
             put(Int64GetDatum(line), false);
@@ -84,7 +85,8 @@ void IssueStore::add(std::int64_t line, Outcome outcome, const std::vector<Issue
             put_text(issue.detail, issue.detail.empty());
             put_text(issue.hint, issue.hint.empty());
             put_text(issue.sqlstate, issue.sqlstate.empty());
-            put_text(record, record.empty() || number > 1);
+            const bool has_record = !record.empty() && number == 1;
+            put(has_record ? varlena_datum(record) : Datum{0}, !has_record);
             tuplestore_putvalues(table_.rows(), columns_, values, nulls);
             MemoryContextSwitchTo(before);
         });

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "core/change_page.h"
 #include "pg/module.h"
 #include "pg/statement.h"
+#include "pg/stored_changes.h"
 #include "pg/text_array.h"
 
 namespace customer_import::pg {
@@ -67,7 +67,7 @@ void empty_import(std::int64_t import_id) {
     execute("DELETE FROM customer_import.import_files WHERE import_id = $1", {id});
     execute("UPDATE customer_import.email_outbox SET message = NULL WHERE import_id = $1 AND state = 'sent'", {id});
     execute("UPDATE customer_import.import_issues SET record = NULL, amended_record = NULL, value = NULL WHERE import_id = $1", {id});
-    execute("UPDATE customer_import.import_change_pages SET payload = customer_import._strip_change_page(payload)"
+    execute("UPDATE customer_import.import_change_pages SET payload = customer_import._strip_change_page(payload, changes)"
             " WHERE import_id = $1",
             {id});
 }
@@ -134,20 +134,18 @@ void require_not_emptied(std::int64_t import_id) {
 
 namespace pg = customer_import::pg;
 
-// _strip_change_page(payload bytea) returns bytea: the page without the values of fields.
+// _strip_change_page(payload bytea, changes integer) returns bytea: the page without the values of fields. Errors: XX001 when the
+// page is damaged.
 CI_FUNCTION(ci_strip_change_page) {
     return pg::entry([&] {
         std::string_view payload = pg::varlena_view(pg::call([&] { return PG_GETARG_BYTEA_PP(0); }));
-        customer_import::ChangePageReader reader(payload);
+        pg::StoredChanges changes(payload, PG_GETARG_INT32(1));
         customer_import::ChangePageWriter writer;
         customer_import::Change change;
-        while (reader.next(change)) {
+        while (changes.next(change)) {
             change.fields.clear();
             writer.add(change);
         }
-        if (reader.damaged()) {
-            throw pg::ImportError(ERRCODE_DATA_CORRUPTED, "a page of the change log is damaged");
-        }
-        return pg::text_datum(writer.take());
+        return pg::bytes_datum(writer.take());
     });
 }

@@ -3,6 +3,7 @@
 
 #include "core/user_name.h"
 #include "pg/guard.h"
+#include "pg/statement.h"
 #include "pg/text_array.h"
 
 namespace customer_import::pg {
@@ -88,7 +89,7 @@ CI_FUNCTION(ci_fold_user_name) {
     return pg::entry([&] {
         std::string folded;
         customer_import::fold_user_name(pg::text_argument(fcinfo, 0), folded);
-        return pg::call([&] { return PointerGetDatum(cstring_to_text_with_len(folded.data(), (int)folded.size())); });
+        return pg::text_datum(folded);
     });
 }
 

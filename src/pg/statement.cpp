@@ -356,7 +356,7 @@ std::string quote_name(const std::string& name) {
     return std::string(call([&] { return quote_identifier(name.c_str()); }));
 }
 
-Parameter bytes_parameter(std::string_view bytes) { return {BYTEAOID, text_datum(bytes), false}; }
+Parameter bytes_parameter(std::string_view bytes) { return {BYTEAOID, bytes_datum(bytes), false}; }
 
 std::string from_hex(const std::optional<std::string>& hex) {
     std::string bytes;
@@ -368,7 +368,17 @@ std::string from_hex(const std::optional<std::string>& hex) {
 }
 
 Datum text_datum(std::string_view text) {
-    return call([&] { return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size()))); });
+    const Datum datum = bytes_datum(text);
+    call([&] { pg_verify_mbstr(PG_UTF8, text.data(), static_cast<int>(text.size()), false); });
+    return datum;
+}
+
+Datum bytes_datum(std::string_view bytes) {
+    if (bytes.size() > MaxAllocSize - VARHDRSZ) {
+        throw ImportError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "a value is larger than the server can hold",
+                          "It has " + std::to_string(bytes.size()) + " bytes, a value has at most 1 GB.");
+    }
+    return call([&] { return PointerGetDatum(cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size()))); });
 }
 
 }  // namespace customer_import::pg

@@ -1,6 +1,7 @@
 #include "pg/undo_supply.h"
 
 #include "pg/statement.h"
+#include "pg/stored_changes.h"
 #include "pg/text_array.h"
 
 namespace customer_import::pg {
@@ -9,13 +10,9 @@ namespace {
 
 constexpr long kPagesAtOnce = 64;  // half a megabyte
 
-[[noreturn]] void complain_of_damage() {
-    throw ImportError(ERRCODE_DATA_CORRUPTED, "a page of the change log is damaged");
-}
-
 Cursor open_pages(std::int64_t import_id) {
     OwnerScope owner;
-    return Cursor("SELECT payload FROM customer_import.import_change_pages WHERE import_id = $1 ORDER BY page",
+    return Cursor("SELECT payload, changes FROM customer_import.import_change_pages WHERE import_id = $1 ORDER BY page",
                   {parameter(import_id)}, Cursor::Snapshot::latest);
 }
 
@@ -42,22 +39,24 @@ void UndoSupply::read(RecordTaker& taker) {
     };
     for (fetch(); pages.count() > 0; fetch()) {
         for (std::uint64_t index = 0; index < pages.count(); ++index) {
+            std::int64_t changes = 0;
             const varlena* page = call([&] {
                 bool is_null;
+                changes = DatumGetInt32(SPI_getbinval(pages.row(index), pages.columns(), 2, &is_null));
                 return PG_DETOAST_DATUM_PACKED(SPI_getbinval(pages.row(index), pages.columns(), 1, &is_null));
             });
-            read_page(varlena_view(page), written, taker);
+            read_page(varlena_view(page), changes, written, taker);
         }
     }
     find_columns(written);
 }
 
-void UndoSupply::read_page(std::string_view page, Written& written, RecordTaker& taker) {
+void UndoSupply::read_page(std::string_view page, std::int64_t count, Written& written, RecordTaker& taker) {
     bytes_ += static_cast<std::int64_t>(page.size());
-    ChangePageReader reader(page);
+    StoredChanges changes(page, count);
     ChangePageWriter writer;
     Change change;
-    while (reader.next(change)) {
+    while (changes.next(change)) {
         written.add(change);
         writer.add(change);
         const std::string raw = writer.take();
@@ -66,9 +65,6 @@ void UndoSupply::read_page(std::string_view page, Written& written, RecordTaker&
         record.user_name = change.user_name;
         record.raw = raw;
         taker.valid(record);
-    }
-    if (reader.damaged()) {
-        complain_of_damage();
     }
 }
 
@@ -94,11 +90,9 @@ void UndoSupply::find_columns(const Written& written) {
 
 Change undo_change(const Record& record) {
     // The views of a change live as long as its page, the lists of names as the change.
-    ChangePageReader reader(record.raw);
+    StoredChanges changes(record.raw, 1);
     Change change;
-    if (!reader.next(change)) {
-        complain_of_damage();
-    }
+    changes.next(change);
     return change;
 }
 

@@ -38,7 +38,7 @@ private:
         void add(const Change& change);
     };
 
-    void read_page(std::string_view page, Written& written, RecordTaker& taker);
+    void read_page(std::string_view page, std::int64_t count, Written& written, RecordTaker& taker);
     void find_columns(const Written& written);
 
     const std::int64_t source_import_id_;

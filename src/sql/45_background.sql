@@ -97,9 +97,9 @@ CREATE FUNCTION customer_import.purge_imports(older_than interval) RETURNS bigin
 COMMENT ON FUNCTION customer_import.purge_imports(interval) IS
     'Removes everything of imports that ended longer ago. Only for administrators. Returns how many.';
 
-CREATE FUNCTION customer_import._strip_change_page(payload bytea) RETURNS bytea
+CREATE FUNCTION customer_import._strip_change_page(payload bytea, changes integer) RETURNS bytea
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ci_strip_change_page';
-COMMENT ON FUNCTION customer_import._strip_change_page(bytea) IS 'A page of the change log without the values of fields.';
+COMMENT ON FUNCTION customer_import._strip_change_page(bytea, integer) IS 'A page of the change log without the values of fields.';
 
 CREATE FUNCTION customer_import._running_imports(
     OUT import_id bigint, OUT pid integer, OUT role_name name, OUT is_check boolean, OUT records bigint,

@@ -60,7 +60,7 @@ SELECT o.object, o.privilege, o.needs || '{gateway}'
         ('customer_import.import_issues', 'SELECT', '{view_imports}'),
         ('customer_import.import_change_pages', 'SELECT', '{view_imports}'),
         ('customer_import.import_changes', 'SELECT', '{view_imports}'),
-        ('customer_import._read_change_page(bytea)', 'EXECUTE', '{view_imports}'),
+        ('customer_import._read_change_page(bigint,bigint)', 'EXECUTE', '{view_imports}'),
         ('customer_import.import_report(bigint)', 'EXECUTE', '{view_imports}'),
         ('customer_import.rejected_csv(bigint)', 'EXECUTE', '{view_imports}'),
         ('customer_import.rejected_csv_bytes(bigint)', 'EXECUTE', '{view_imports}'),

@@ -69,7 +69,7 @@ SELECT throws_ok($$SELECT customer_import.undo_import(1)$$, '42501', 'permission
 SELECT throws_ok($$SELECT customer_import.retry_rejects(1)$$, '42501', 'permission denied for function retry_rejects');
 SELECT throws_ok($$SELECT customer_import.amend_record(1, 2, '')$$, '42501', 'permission denied for function amend_record');
 SELECT throws_ok($$SELECT customer_import.import_template()$$, '42501', 'permission denied for function import_template');
-SELECT throws_ok($$SELECT customer_import._read_change_page('')$$, '42501', 'permission denied for function _read_change_page');
+SELECT throws_ok($$SELECT customer_import._read_change_page(1, 1)$$, '42501', 'permission denied for function _read_change_page');
 SELECT throws_ok($$SELECT customer_import._decide(1, 0, false, '(0,1)', '1'::xid, '{}', 1)$$, '42501', 'permission denied for function _decide');
 SELECT throws_ok($$SELECT customer_import._merged_roles(1, 0)$$, '42501', 'permission denied for function _merged_roles');
 SELECT throws_ok($$SELECT customer_import._guard_customers()$$, '42501', 'permission denied for function _guard_customers');

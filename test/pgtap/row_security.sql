@@ -2,7 +2,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = error;
-SELECT plan(208);
+SELECT plan(209);
 
 CREATE ROLE regress_rls_ann;
 CREATE ROLE regress_rls_bob;
@@ -204,7 +204,8 @@ SELECT is(pg_temp.attempt('regress_rls_ann', NULL, replace(statement, '{bobs}', 
                ('SELECT count(*) FROM customer_import.import_issues WHERE regress_mine.leak(value) AND regress_mine.leak(convert_from(record, ''UTF8''))', 'ok 1'),
                ('SELECT count(*) FROM customer_import.import_changes WHERE regress_mine.leak(user_name) AND regress_mine.leak(after::text)', 'ok 1'),
                ('SELECT count(*) FROM customer_import.import_change_pages WHERE regress_mine.leak(first_user_name)', 'ok 1'),
-               ('SELECT count(*) FROM customer_import.import_change_pages AS p, customer_import._read_change_page(p.payload) AS c WHERE regress_mine.leak(c.user_name)', 'ok 1'),
+               ('SELECT count(*) FROM customer_import.import_change_pages AS p, customer_import._read_change_page(p.import_id, p.page) AS c WHERE regress_mine.leak(c.user_name)', 'ok 1'),
+               ('SELECT count(*) FROM customer_import._read_change_page({bobs}, 1) AS c WHERE regress_mine.leak(c.user_name)', 'ok 0'),
                ('SELECT customer_import.import_report({bobs})', 'ok NULL'),
                ('SELECT customer_import.rejected_csv({bobs})', '42704 import {bobs} does not exist'),
                ('SELECT customer_import.rejected_csv_bytes({bobs})', '42704 import {bobs} does not exist'),
