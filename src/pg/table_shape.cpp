@@ -266,6 +266,29 @@ void find_roles_faults(Oid relation, const std::string& column, std::vector<Faul
                                  " by a trigger.");
 }
 
+bool has_key(Oid relation_id, const std::string& column) {
+    return call([&] {
+        Relation relation = relation_open(relation_id, NoLock);
+        const AttrNumber number = get_attnum(relation_id, column.c_str());
+        bool found = false;
+        ListCell* cell;
+        List* indexes = RelationGetIndexList(relation);
+        foreach (cell, indexes) {
+            HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
+            if (!HeapTupleIsValid(tuple)) {
+                continue;
+            }
+            auto index = reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple));
+            found = found || (index->indisunique && index->indimmediate && index->indisvalid && index->indnkeyatts == 1 &&
+                              index->indkey.values[0] == number && heap_attisnull(tuple, Anum_pg_index_indpred, nullptr));
+            ReleaseSysCache(tuple);
+        }
+        list_free(indexes);
+        relation_close(relation, NoLock);
+        return found;
+    });
+}
+
 void require_shape(Oid relation, const std::string& user_name, const std::string& roles) {
     std::vector<Fault> faults;
     find_kind_faults(relation, faults);

@@ -44,6 +44,10 @@ void find_user_name_faults(Oid relation, const std::string& column, std::vector<
 // Appends why a column cannot be the one with the roles.
 void find_roles_faults(Oid relation, const std::string& column, std::vector<Fault>& faults);
 
+// Whether the table, which is locked, has a unique index on this column alone, by which its customers are found. From what the
+// server keeps in memory.
+bool has_key(Oid relation, const std::string& column);
+
 // Raises 55000 when the registered table has lost what an import needs of these columns. Needs an SPI connection.
 void require_shape(Oid relation, const std::string& user_name, const std::string& roles);
 

@@ -325,7 +325,8 @@ Target load_target(LOCKMODE lock) {
         target.values.push_back(load_column(target.relation, *column[1], *column[0]));
     }
     OwnerScope owner;
-    if (!table->created) {  // who has made a table himself changes it, too
+    // Whose table the extension has made may change it; but without its key each record would read all of it.
+    if (!table->created || !has_key(target.relation, *facts[0])) {
         require_shape(target.relation, *facts[0], *facts[1]);
     }
     load_rules(target, table->own_row_triggers);
