@@ -1,6 +1,6 @@
 -- The table that create_customers_table() makes, and what detach_customers_table() and DROP EXTENSION leave of it.
 BEGIN;
-SELECT plan(53);
+SELECT plan(56);
 
 CREATE ROLE regress_owner SUPERUSER;
 GRANT ALL ON SCHEMA public TO regress_owner;
@@ -48,6 +48,17 @@ SELECT throws_ok('DROP EXTENSION customer_import', '2BP01', NULL, 'the extension
 DO $$BEGIN PERFORM customer_import.add_role_codes('{buyer}'); END$$;
 INSERT INTO customers (user_name, roles, email) VALUES ('ann', '{buyer}', 'ann@example.com');
 SAVEPOINT attached;
+
+-- Without its key each record would read the whole table; another one will do
+ALTER TABLE customers DROP CONSTRAINT customers_pkey;
+SELECT throws_ok($$SELECT * FROM customer_import.import_customers(E'userName,addRoles\nann,buyer\n', 'Update Only')$$, '55000',
+                 'the customers table has changed since it was created or attached', 'a table without its key is refused');
+CREATE UNIQUE INDEX another ON customers (user_name, email);
+SELECT throws_ok($$SELECT * FROM customer_import.import_customers(E'userName,addRoles\nann,buyer\n', 'Update Only')$$, '55000',
+                 'the customers table has changed since it was created or attached', 'also with one on more columns');
+CREATE UNIQUE INDEX its_own ON customers (user_name);
+SELECT lives_ok($$SELECT * FROM customer_import.import_customers(E'userName,addRoles\nann,buyer\n', 'Update Only')$$, 'any other key of its own will do');
+ROLLBACK TO attached;
 SELECT lives_ok('SELECT customer_import.detach_customers_table()', 'it can be detached');
 SELECT is_empty($$SELECT tgname FROM pg_trigger WHERE tgrelid = 'public.customers'::regclass$$, 'without the guard');
 SELECT is_empty($$SELECT conname FROM pg_constraint WHERE conrelid = 'public.customers'::regclass AND contype = 'c'$$, 'and without the CHECK');
