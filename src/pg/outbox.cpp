@@ -43,17 +43,12 @@ struct Attachment {
     std::string note;  // what is missing in it
 };
 
-// The fields that a header may name, also when there is no customers table any more.
-std::vector<Field> known_fields() {
-    return find_registered_table() ? load_target().fields() : standard_fields();
-}
-
 std::optional<Attachment> make_attachment(std::int64_t import_id) {
     const RejectedRecords rejected = read_rejected(import_id, kMaxAttachmentBytes);
     if (rejected.records.empty()) {
         return std::nullopt;
     }
-    const SpreadsheetFile file = make_spreadsheet_csv(rejected.header, rejected.delimiter, known_fields(),
+    const SpreadsheetFile file = make_spreadsheet_csv(rejected.header, rejected.delimiter, registered_fields(),
                                                       rejected.records, kMaxAttachmentBytes);
     Attachment attachment{file.csv, {}};
     if (static_cast<std::int64_t>(file.records) < rejected.total) {
@@ -74,12 +69,15 @@ void claim_message(FunctionCallInfo fcinfo) {
     {
         OwnerScope owner;
         const Parameter origin = parameter(database_origin());
-        execute("UPDATE customer_import.email_outbox SET state = 'held'"
-                " WHERE state IN ('queued', 'sending') AND origin <> $1",
+        // Nowhere here does it wait for another mailer, or for an administrator who has a row.
+        execute("UPDATE customer_import.email_outbox SET state = 'held' WHERE id = ANY (ARRAY("
+                "SELECT id FROM customer_import.email_outbox WHERE state IN ('queued', 'sending') AND origin <> $1"
+                "   FOR UPDATE SKIP LOCKED))",
                 {origin});
         execute("UPDATE customer_import.email_outbox SET state = 'failed', lease_until = NULL,"
-                "       last_error = 'its mailer ended ' || attempts || ' times without an answer'"
-                " WHERE state = 'sending' AND attempts >= $1 AND next_attempt_at <= clock_timestamp()",
+                "       last_error = 'its mailer ended ' || attempts || ' times without an answer' WHERE id = ANY (ARRAY("
+                "SELECT id FROM customer_import.email_outbox"
+                " WHERE state = 'sending' AND attempts >= $1 AND next_attempt_at <= clock_timestamp() FOR UPDATE SKIP LOCKED))",
                 {parameter(kMaxAttempts)});
         // Two statements: inside the UPDATE, a nested loop would run the SELECT once for each row, and claim many.
         const std::vector<Row> due =

@@ -293,6 +293,15 @@ std::optional<RegisteredTable> lock_registered_table(LOCKMODE lock) {
     }
 }
 
+std::vector<Field> registered_fields() {
+    Target target;
+    OwnerScope owner;
+    for (const Row& row : query("SELECT field FROM customer_import.customers_table_columns ORDER BY position")) {
+        target.values.emplace_back().field = *row[0];
+    }
+    return target.values.empty() ? standard_fields() : target.fields();
+}
+
 TableOwnerScope::TableOwnerScope(const Target& target)
     : role_(table_owner(target.relation), SECURITY_NOFORCE_RLS) {}
 

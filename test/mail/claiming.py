@@ -59,6 +59,42 @@ def test_skip_locked(report):
         report.equal(claim(two)["id"], ids[0], "a claim that is rolled back leaves the message to others")
 
 
+def test_locks_of_the_table(report):
+    """The mailer takes no lock on the customers table: neither an index that is built nor a change of its shape stops it."""
+    with fresh() as admin, Client(MAILER) as mailer, Client() as holder:
+        for statement in ("LOCK TABLE customers IN SHARE MODE", "LOCK TABLE customers IN ACCESS EXCLUSIVE MODE",
+                          "ALTER TABLE customers ADD COLUMN regress_more text", "CREATE INDEX ON customers (company)"):
+            queue_messages(1, "userName,addRoles\nx,nonsense\n")
+            holder.rows("BEGIN")
+            holder.rows(statement)
+            mailer.rows("SET lock_timeout = '5s'; BEGIN")
+            row = claim(mailer)
+            report.line(row and row["attachment"], f"claim_message() beside {statement}", row)
+            report.equal(admin.value("SELECT count(*) FROM pg_locks WHERE relation = 'customers'::regclass AND pid <> %s",
+                                     [holder.value("SELECT pg_backend_pid()")]), 0, "and without a lock on customers")
+            mailer.rows("COMMIT")
+            holder.rows("ROLLBACK")
+
+
+def test_rows_of_others(report):
+    """What another mailer has not committed yet is passed over, also where a claim puts rows in order first."""
+    with fresh() as admin, Client(MAILER) as one, Client(MAILER) as two:
+        ids = queue_messages(3)
+        first = claim(one)
+        admin.rows("UPDATE customer_import.email_outbox SET attempts = 12, next_attempt_at = now() WHERE id = %s", [first["id"]])
+        admin.rows("UPDATE customer_import.email_outbox SET origin = 'elsewhere' WHERE id = %s", [ids[1]])
+        admin.rows("BEGIN")
+        admin.rows("SELECT FROM customer_import.email_outbox WHERE id = %s FOR UPDATE", [ids[1]])
+        one.rows("BEGIN")
+        one.rows(FAILED, [first["id"], first["fence"], "450 later", False])
+        two.rows("SET lock_timeout = '5s'")
+        report.equal(claim(two)["id"], ids[2], "a claim waits for nobody's row")
+        one.rows("COMMIT")
+        admin.rows("COMMIT")
+        claim(two)
+        report.equal(states(admin), {"failed": 1, "held": 1, "sending": 1}, "the next one puts in order what was held")
+
+
 def test_one_whatever_the_plan(report):
     """Statistics of a table with one row make a nested loop that starts from the table as cheap as any other plan."""
     with fresh() as admin, Client(MAILER) as mailer:
