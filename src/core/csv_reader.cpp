@@ -102,7 +102,7 @@ private:
     Status refuse_long_record(std::string_view record);
     void use_delimiter(char delimiter);
     bool begins_field(std::string_view line, std::size_t offset) const;
-    void track_quotes(std::string_view line);
+    std::size_t track_quotes(std::string_view line);
 
     RecordSink& sink_;
     FieldSplitter splitter_;
@@ -249,10 +249,15 @@ Status CsvReader::State::finish() {
 }
 
 Status CsvReader::State::refuse_long_record(std::string_view record) {
+    // A quote that is open where the record is cut off explains its length only if it was opened long before: a short field at
+    // its end, such as rejected_csv() puts there, does not.
     const std::string_view allowed = record.substr(0, kMaxRecordBytes);
-    if (line_begin_ < allowed.size()) track_quotes(allowed.substr(line_begin_));
+    const std::int64_t open_before = open_quote_line_;
+    std::size_t opened = std::string_view::npos;
+    if (line_begin_ < allowed.size()) opened = track_quotes(allowed.substr(line_begin_));
+    const bool is_long = opened == std::string_view::npos ? open_before != 0 : line_begin_ + opened < kMaxRecordBytes / 2;
     std::string detail;
-    if (open_quote_line_ != 0) {
+    if (open_quote_line_ != 0 && is_long) {
         detail = "A quote opened on line " + std::to_string(open_quote_line_) + " is still open.";
     }
     return broken_file("the record at line " + std::to_string(record_line_) + " is longer than " +
@@ -272,17 +277,22 @@ bool CsvReader::State::begins_field(std::string_view line, std::size_t offset) c
     return delimiter_ ? before == *delimiter_ : kDelimiters.find(before) != std::string_view::npos;
 }
 
-// Brings open_quote_line_ up to date after `line`, the physical line lines_.
-void CsvReader::State::track_quotes(std::string_view line) {
+// Brings open_quote_line_ up to date after `line`, the physical line lines_. Returns where the last field was opened in it.
+std::size_t CsvReader::State::track_quotes(std::string_view line) {
+    std::size_t opened = std::string_view::npos;
     for (std::size_t quote = line.find('"'); quote != std::string_view::npos; quote = line.find('"', quote + 1)) {
         if (open_quote_line_ == 0) {
-            if (begins_field(line, quote)) open_quote_line_ = lines_;
+            if (begins_field(line, quote)) {
+                open_quote_line_ = lines_;
+                opened = quote;
+            }
         } else if (line.substr(quote + 1).starts_with('"')) {
             ++quote;  // a doubled quote stands for itself
         } else {
             open_quote_line_ = 0;
         }
     }
+    return opened;
 }
 
 CsvReader::CsvReader(const CsvOptions& options, RecordSink& sink)

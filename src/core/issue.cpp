@@ -6,6 +6,27 @@
 
 namespace customer_import {
 
+namespace {
+
+constexpr std::string_view kEllipsis = "…";
+
+// At most kMaxIssueValueBytes, what stands for the rest included.
+std::string cut(std::string_view value) {
+    return value.size() <= kMaxIssueValueBytes ? std::string(value) : shorten(value, kMaxIssueValueBytes - kEllipsis.size());
+}
+
+}  // namespace
+
+std::string one_line(std::string text) {
+    std::size_t end = 0;
+    for (std::size_t begin = 0; begin < text.size(); ++begin) {
+        if (text[begin] == '\r' && begin + 1 < text.size() && text[begin + 1] == '\n') continue;
+        text[end++] = text[begin] == '\r' || text[begin] == '\n' ? ' ' : text[begin];
+    }
+    text.resize(end);
+    return text;
+}
+
 std::string_view outcome_name(Outcome outcome) {
     switch (outcome) {
     case Outcome::created: return "created";
@@ -45,9 +66,9 @@ Issue make_issue(IssueCode code, std::string_view column, std::string_view value
     Issue issue;
     issue.code = code;
     issue.column = column;
-    issue.value = shorten(value, kMaxIssueValueBytes);
+    issue.value = cut(value);
     issue.has_value = !value.empty();
-    issue.message = std::move(message);
+    issue.message = one_line(std::move(message));
     issue.hint = std::move(hint);
     return issue;
 }

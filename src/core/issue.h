@@ -35,7 +35,10 @@ struct Issue {
 
 inline constexpr std::size_t kMaxIssueValueBytes = 1000;
 
-// Makes an issue; `value` is shortened to kMaxIssueValueBytes.
+// Puts a blank where a line ends: a trigger may say what it likes, a message is one line.
+std::string one_line(std::string text);
+
+// Makes an issue; `value` is shortened to kMaxIssueValueBytes, `message` becomes one line.
 Issue make_issue(IssueCode code, std::string_view column, std::string_view value, std::string message,
                  std::string hint = {});
 

@@ -53,6 +53,8 @@ std::string_view RoleCatalogue::nearest(std::string_view code) const {
     std::string_view nearest;
     const std::uint64_t own_letters = letters(ascii_lower(code));
     for (const auto& [lower_case, entry] : spelling_) {
+        // Codes have letters of one byte.
+        if (length > entry.spelling.size() + nearest_distance) continue;
         // One edit adds and removes a letter at the most: far codes need no closer look.
         const auto differing = static_cast<std::size_t>(std::popcount(own_letters ^ entry.letters));
         if (differing > 2 * nearest_distance) continue;

@@ -1,6 +1,7 @@
 // Role sets: sorted in byte order, unique, without empty codes. Views only: the codes belong to the caller.
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 #include <vector>
 
@@ -31,6 +32,9 @@ public:
 private:
     std::vector<std::string_view> codes_;
 };
+
+// What the SQL functions take at most of a role cell, or of an array of codes: a cell of a file may have as much.
+inline constexpr std::size_t kMaxRoleSetBytes = 1024 * 1024;
 
 // What stands between two codes of a role cell.
 inline constexpr std::string_view kRoleSeparators = ",;|\r\n";

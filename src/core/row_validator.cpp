@@ -185,7 +185,10 @@ Status RowValidator::read_roles(const Field& field, std::string_view cell, std::
 void RowValidator::check_unknown_codes(const Field& field, RoleCell& roles, std::vector<Issue>& issues) const {
     for (RoleCell::UnknownCode& unknown : roles.unknown) {
         if (options_.collect_unknown_codes && is_role_code(unknown.code)) continue;
-        if (!unknown.nearest) unknown.nearest = catalogue_.nearest(unknown.code);
+        if (!unknown.nearest) {
+            options_.check_interrupts();
+            unknown.nearest = catalogue_.nearest(unknown.code);
+        }
         issues.push_back(unknown_role_issue(field.name, unknown.code, *unknown.nearest));
     }
 }

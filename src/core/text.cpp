@@ -205,6 +205,8 @@ std::size_t distance_of_letters(Text a, Text b, std::size_t limit) {
 }  // namespace
 
 std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit) {
+    // A letter has at most four bytes: of texts that differ so much in length nothing needs to be read.
+    if (a.size() / 4 > b.size() + limit || b.size() / 4 > a.size() + limit) return limit + 1;
     return is_ascii(a) && is_ascii(b) ? distance_of_letters(a, b, limit)
                                       : distance_of_letters(split_letters(a), split_letters(b), limit);
 }

@@ -3,6 +3,7 @@
 #include "core/role_set.h"
 #include "core/text.h"
 #include "pg/access.h"
+#include "pg/arguments.h"
 #include "pg/cache_watch.h"
 #include "pg/statement.h"
 #include "pg/text_array.h"
@@ -23,9 +24,8 @@ void refuse_built_in(std::string_view code) {
     }
 }
 
-std::vector<std::string> read_codes(Datum argument) {
-    std::vector<std::string_view> views;
-    read_text_array(detoast_array(argument), views);
+std::vector<std::string> read_codes(FunctionCallInfo fcinfo) {
+    const std::vector<std::string_view> views = codes_argument(fcinfo, 0);
     return {views.begin(), views.end()};
 }
 
@@ -78,7 +78,7 @@ namespace pg = customer_import::pg;
 CI_FUNCTION(ci_add_role_codes) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::administer, "change role codes");
-        std::vector<std::string> codes = pg::read_codes(PG_GETARG_DATUM(0));
+        std::vector<std::string> codes = pg::read_codes(fcinfo);
         pg::SpiConnection spi;
         return Int64GetDatum(pg::add_role_codes(codes, PG_GETARG_BOOL(1)));
     });
@@ -120,7 +120,7 @@ CI_FUNCTION(ci_alter_role_code) {
 CI_FUNCTION(ci_remove_role_codes) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::administer, "change role codes");
-        for (const std::string& code : pg::read_codes(PG_GETARG_DATUM(0))) {
+        for (const std::string& code : pg::read_codes(fcinfo)) {
             pg::refuse_built_in(code);
         }
         pg::SpiConnection spi;

@@ -55,8 +55,7 @@ std::optional<Parameter> read_codes(FunctionCallInfo fcinfo, int index) {
     if (PG_ARGISNULL(index)) {
         return std::nullopt;
     }
-    std::vector<std::string_view> codes;
-    read_text_array(detoast_array(PG_GETARG_DATUM(index)), codes);
+    std::vector<std::string_view> codes = codes_argument(fcinfo, index);
     for (std::string_view& code : codes) {
         const std::string_view known = find_operator_code(code);
         if (known.empty()) {

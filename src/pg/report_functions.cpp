@@ -5,6 +5,8 @@
 #include <string>
 
 #include "core/csv_reader.h"
+#include "core/issue.h"
+#include "core/own_columns.h"
 #include "core/text.h"
 #include "pg/access.h"
 #include "pg/guard.h"
@@ -16,9 +18,30 @@ namespace customer_import::pg {
 
 namespace {
 
-struct RejectedFile {
-    std::string bytes;
-    FileEncoding encoding;
+constexpr long kRowsAtOnce = 100;  // a record may have a megabyte
+
+// A file as it grows, no larger than what one value of the server holds.
+class GrowingFile {
+public:
+    void expect(std::int64_t bytes) {
+        require_room(static_cast<std::size_t>(bytes));
+        bytes_.reserve(static_cast<std::size_t>(bytes));
+    }
+    void append(std::string_view bytes) {
+        require_room(bytes.size());
+        bytes_ += bytes;
+    }
+    const std::string& bytes() const { return bytes_; }
+
+private:
+    void require_room(std::size_t bytes) const {
+        if (bytes > MaxAllocSize - VARHDRSZ - bytes_.size()) {
+            throw ImportError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "the rejected records are too large for one value", {},
+                              "Read them from customer_import.import_issues.");
+        }
+    }
+
+    std::string bytes_;
 };
 
 std::string quoted_cell(std::string_view text) {
@@ -27,39 +50,6 @@ std::string quoted_cell(std::string_view text) {
         cell.append(c == '"' ? 2 : 1, c);
     }
     return cell + "\"";
-}
-
-// The file of the rejected records: the header and the records as they came, with _line and _error behind them.
-RejectedFile rejected_file(std::int64_t import_id) {
-    SpiConnection spi;
-    CatalogPath path;  // as the caller: he sees what his rights show him
-    std::vector<Row> imports = query(
-        "SELECT pg_catalog.encode(header, 'hex'), delimiter, encoding FROM customer_import.imports"
-        " WHERE id OPERATOR(pg_catalog.=) $1",
-        {parameter(import_id)});
-    if (imports.empty()) {
-        throw ImportError(ERRCODE_UNDEFINED_OBJECT, "import " + std::to_string(import_id) + " does not exist");
-    }
-    require_not_emptied(import_id);
-    RejectedFile file;
-    file.encoding = FileEncoding(*imports.front()[2]);
-    const std::string header = from_hex(imports.front()[0]);
-    const std::string delimiter = imports.front()[1].value_or(",");
-    if (detect_delimiter(header) != delimiter.front()) {
-        file.bytes = "sep=" + delimiter + "\n";
-    }
-    file.bytes += header + delimiter + "_line" + delimiter + "_error\n";
-    for (const Row& row : query(
-             "SELECT line, pg_catalog.string_agg(pg_catalog.encode(COALESCE(amended_record, record), 'hex'), ''),"
-             "       pg_catalog.string_agg(message, '; ' ORDER BY issue_number)"
-             "  FROM customer_import.import_issues"
-             " WHERE import_id OPERATOR(pg_catalog.=) $1 AND outcome OPERATOR(pg_catalog.=) 'rejected'"
-             " GROUP BY line ORDER BY line",
-             {parameter(import_id)})) {
-        file.bytes += from_hex(row[1]) + delimiter + *row[0] + delimiter +
-                      file.encoding.encode(quoted_cell(*row[2])) + "\n";
-    }
-    return file;
 }
 
 // Replaces what is not UTF-8, and NUL, by U+FFFD.
@@ -77,16 +67,57 @@ std::string readable(std::string_view text) {
     return result;
 }
 
+// The file of the rejected records: the header and the records as they came, with _line and _error behind them. As text, with
+// U+FFFD for what is none, or else byte for byte.
+std::string rejected_file(std::int64_t import_id, bool as_text) {
+    SpiConnection spi;
+    CatalogPath path;  // as the caller: he sees what his rights show him
+    const std::vector<Row> imports = query(
+        "SELECT pg_catalog.encode(header, 'hex'), delimiter, encoding,"
+        "       (SELECT pg_catalog.sum(COALESCE(pg_catalog.octet_length(COALESCE(s.amended_record, s.record)), 0)"
+        "               OPERATOR(pg_catalog.+) pg_catalog.octet_length(s.message))"
+        "          FROM customer_import.import_issues AS s"
+        "         WHERE s.import_id OPERATOR(pg_catalog.=) $1 AND s.outcome OPERATOR(pg_catalog.=) 'rejected')"
+        "  FROM customer_import.imports WHERE id OPERATOR(pg_catalog.=) $1",
+        {parameter(import_id)});
+    if (imports.empty()) {
+        throw ImportError(ERRCODE_UNDEFINED_OBJECT, "import " + std::to_string(import_id) + " does not exist");
+    }
+    require_not_emptied(import_id);
+    FileEncoding encoding(*imports.front()[2]);
+    GrowingFile file;
+    file.expect(std::stoll(imports.front()[3].value_or("0")));
+    const auto decode_all = [&](const std::optional<std::string>& hex) {
+        encoding.reset();
+        return std::string(encoding.decode(from_hex(hex), true));
+    };
+    const auto append = [&](std::string_view text) { file.append(as_text ? readable(text) : encoding.encode(text)); };
+    const std::string header = decode_all(imports.front()[0]);
+    const std::string delimiter = imports.front()[1].value_or(",");
+    const OwnColumns own(header, delimiter.front());
+    if (detect_delimiter(own.header()) != delimiter.front()) {
+        append("sep=" + delimiter + "\n");
+    }
+    append(own.header());
+    append(delimiter + "_line" + delimiter + "_error\n");
+    Cursor rows("SELECT line, pg_catalog.string_agg(pg_catalog.encode(COALESCE(amended_record, record), 'hex'), ''),"
+                "       pg_catalog.string_agg(message, '; ' ORDER BY issue_number)"
+                "  FROM customer_import.import_issues"
+                " WHERE import_id OPERATOR(pg_catalog.=) $1 AND outcome OPERATOR(pg_catalog.=) 'rejected'"
+                " GROUP BY line ORDER BY line",
+                {parameter(import_id)}, Cursor::Snapshot::calling);
+    for (rows.fetch(kRowsAtOnce); rows.count() > 0; rows.fetch(kRowsAtOnce)) {
+        for (const Row& row : rows.texts()) {
+            append(own.strip(decode_all(row[1])));
+            append(delimiter + *row[0] + delimiter + quoted_cell(one_line(*row[2])) + "\n");
+        }
+    }
+    return file.bytes();
+}
+
 std::string decode(FileEncoding& encoding, std::string_view bytes) {
     encoding.reset();
     return readable(encoding.decode(bytes, true));
-}
-
-void check_varlena_size(const std::string& bytes) {
-    if (bytes.size() > MaxAllocSize - VARHDRSZ) {
-        throw ImportError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "the rejected records are too large for one value", {},
-                          "Read them from customer_import.import_issues.");
-    }
 }
 
 }  // namespace
@@ -124,24 +155,19 @@ RejectedRecords read_rejected(std::int64_t import_id, std::size_t max_bytes) {
 
 namespace pg = customer_import::pg;
 
-// rejected_csv_bytes(import_id bigint) returns bytea, in the encoding of the file. Errors: 42501, 42704, 55000 when its
+// rejected_csv_bytes(import_id bigint) returns bytea, in the encoding of the file. Errors: 42501, 42704, 54000 above 1 GB, 55000 when its
 // records are not kept any more.
 CI_FUNCTION(ci_rejected_csv_bytes) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::view_imports, "view imports");
-        pg::RejectedFile file = pg::rejected_file(PG_GETARG_INT64(0));
-        pg::check_varlena_size(file.bytes);
-        return pg::bytes_datum(file.bytes);
+        return pg::bytes_datum(pg::rejected_file(PG_GETARG_INT64(0), false));
     });
 }
 
-// rejected_csv(import_id bigint) returns text; bytes that are not valid are U+FFFD. Errors: 42501, 42704, 55000.
+// rejected_csv(import_id bigint) returns text; bytes that are not valid are U+FFFD. Errors: 42501, 42704, 54000, 55000.
 CI_FUNCTION(ci_rejected_csv) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::view_imports, "view imports");
-        pg::RejectedFile file = pg::rejected_file(PG_GETARG_INT64(0));
-        std::string text = pg::readable(file.encoding.decode(file.bytes, true));
-        pg::check_varlena_size(text);
-        return pg::text_datum(text);
+        return pg::text_datum(pg::rejected_file(PG_GETARG_INT64(0), true));
     });
 }

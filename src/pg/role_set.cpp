@@ -2,6 +2,7 @@
 #include "core/role_set.h"
 
 #include "core/user_name.h"
+#include "pg/arguments.h"
 #include "pg/guard.h"
 #include "pg/statement.h"
 #include "pg/text_array.h"
@@ -10,19 +11,22 @@ namespace customer_import::pg {
 
 namespace {
 
-RoleSet read_role_set(const ArrayType* array) {
-    std::vector<std::string_view> codes;
-    read_text_array(array, codes);
-    return RoleSet(std::move(codes));
+RoleSet role_set_argument(FunctionCallInfo fcinfo, int index) { return RoleSet(codes_argument(fcinfo, index)); }
+
+// What came of it is an argument of the next call, in an aggregate too.
+Datum make_role_set(const RoleSet& set) {
+    if (text_array_size(set.codes()) - VARHDRSZ > kMaxRoleSetBytes) {
+        throw ImportError(ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+                          "the role set is larger than " + std::to_string(kMaxRoleSetBytes) + " bytes");
+    }
+    return make_text_array(set.codes());
 }
 
 // Applies `merge` to the arguments of a SQL function of two arrays.
 template <typename Merge>
 Datum merge_arguments(FunctionCallInfo fcinfo, Merge merge) {
     return entry([&] {
-        const ArrayType* a = detoast_array(PG_GETARG_DATUM(0));
-        const ArrayType* b = detoast_array(PG_GETARG_DATUM(1));
-        return make_text_array(merge(read_role_set(a), read_role_set(b)).codes());
+        return make_role_set(merge(role_set_argument(fcinfo, 0), role_set_argument(fcinfo, 1)));
     });
 }
 
@@ -37,11 +41,10 @@ std::string_view text_argument(FunctionCallInfo fcinfo, int index) {
 namespace pg = customer_import::pg;
 using customer_import::RoleSet;
 
-// role_set(text[]) returns text[]: the canonical form.
+// role_set(text[]) returns text[]: the canonical form. Errors: 54000 above 1 MiB.
 CI_FUNCTION(ci_role_set) {
     return pg::entry([&] {
-        const ArrayType* array = pg::detoast_array(PG_GETARG_DATUM(0));
-        return pg::make_text_array(pg::read_role_set(array).codes());
+        return pg::make_role_set(pg::role_set_argument(fcinfo, 0));
     });
 }
 
@@ -59,11 +62,12 @@ CI_FUNCTION(ci_is_role_set) {
     });
 }
 
-// parse_role_set(text) returns text[]: splits a role cell.
+// parse_role_set(text) returns text[]: splits a role cell. Errors: 54000 above 1 MiB.
 CI_FUNCTION(ci_parse_role_set) {
     return pg::entry([&] {
-        std::string_view cell = pg::text_argument(fcinfo, 0);
-        return pg::make_text_array(RoleSet(customer_import::split_role_cell(cell)).codes());
+        pg::require_size(PG_GETARG_DATUM(0), customer_import::kMaxRoleSetBytes, "the role cell");
+        const RoleSet set(customer_import::split_role_cell(pg::text_argument(fcinfo, 0)));
+        return pg::make_text_array(set.codes());
     });
 }
 
@@ -84,9 +88,10 @@ CI_FUNCTION(ci_role_set_intersection) {
     return pg::merge_arguments(fcinfo, [](const RoleSet& a, const RoleSet& b) { return a & b; });
 }
 
-// fold_user_name(text) returns text: trimmed, case folded, NFC.
+// fold_user_name(text) returns text: trimmed, case folded, NFC. Errors: 54000 above 1 MiB.
 CI_FUNCTION(ci_fold_user_name) {
     return pg::entry([&] {
+        pg::require_size(PG_GETARG_DATUM(0), customer_import::kMaxRoleSetBytes, "the user name");
         std::string folded;
         customer_import::fold_user_name(pg::text_argument(fcinfo, 0), folded);
         return pg::text_datum(folded);

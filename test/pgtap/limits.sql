@@ -2,7 +2,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = warning;
-SELECT plan(2);
+SELECT plan(22);
 
 DO $$
 BEGIN
@@ -34,6 +34,39 @@ SELECT is((SELECT count(*) FILTER (WHERE state = 'undone' AND (id - :first) % 2 
                 + count(*) FILTER (WHERE state = 'completed' AND undo_import_id IS NULL AND (id - :first) % 2 = 1)
              FROM customer_import.imports WHERE id BETWEEN :first AND :first + 4000), 4001::bigint,
           'switches each import before it off or on again');
+
+--
+-- Sizes: what is larger than a cell of a file may be is refused before memory is taken for it
+--
+CREATE TEMPORARY TABLE large (codes text[]);
+INSERT INTO large SELECT array_agg('code' || n) FROM generate_series(1, 100000) AS n;
+SELECT is(left(pg_temp.attempt(NULL, NULL, statement), length(expected)), expected, statement)
+  FROM (VALUES ($$SELECT customer_import.parse_role_set(repeat('a,', 20000000))$$, '54000 the role cell is larger than 1048576 bytes'),
+               ($$SELECT customer_import.parse_role_set(repeat('a', 1048577))$$, '54000 the role cell is larger than 1048576 bytes'),
+               ($$SELECT length(customer_import.parse_role_set(repeat('a', 1048000))::text)$$, 'ok 1048002'),
+               ($$SELECT customer_import.fold_user_name(repeat('a', 1048577))$$, '54000 the user name is larger than 1048576 bytes'),
+               ($$SELECT customer_import.is_user_name(repeat('a', 1048577))$$, 'ok false'),
+               ($$SELECT customer_import.is_role_code(repeat('a', 1048577))$$, 'ok false'),
+               ($$SELECT customer_import.role_set(codes) FROM large$$, '54000 the array of role codes is larger than 1048576 bytes'),
+               ($$SELECT customer_import.role_set_union(codes, '{}') FROM large$$, '54000 the array of role codes is larger than 1048576 bytes'),
+               ($$SELECT customer_import.role_set_difference('{}', codes) FROM large$$, '54000 the array of role codes is larger than 1048576 bytes'),
+               ($$SELECT customer_import.role_set_intersection(codes, codes) FROM large$$, '54000 the array of role codes is larger than 1048576 bytes'),
+               ($$SELECT customer_import.role_set_agg(ARRAY['code' || n]) FROM generate_series(1, 3) AS n$$, 'ok {code1,code2,code3}'),
+               ($$SELECT customer_import.role_set_agg(codes[n:n + 9999]) FROM large, generate_series(1, 100000, 10000) AS n$$, '54000 the role set is larger than 1048576 bytes'),
+               ($$SELECT customer_import.is_role_set(codes) FROM large$$, 'ok false'),
+               ($$SELECT customer_import.add_role_codes(codes) FROM large$$, '54000 the array of role codes is larger than 1048576 bytes'),
+               ($$SELECT customer_import.remove_role_codes(codes) FROM large$$, '54000 the array of role codes is larger than 1048576 bytes'),
+               ($$SELECT customer_import.add_operator('x', roles => codes) FROM large$$, '54000 the array of role codes is larger than 1048576 bytes'),
+               ($$SELECT count(*) FROM large, customer_import.customers_with_roles(codes)$$, '54000 the array of role codes is larger than 1048576 bytes'),
+               ($$SELECT count(*) FROM customer_import.search_customers(repeat('a', 1048577))$$, '54000 the query is larger than 1048576 bytes')
+       ) AS t (statement, expected);
+
+-- The size of all rejected records is known before they are read
+INSERT INTO customer_import.import_issues (import_id, line, issue_number, outcome, code, message, record)
+SELECT :first, line, 1, 'rejected', 'unknown_role', 'big', decode(repeat('61', 8000000), 'hex') FROM generate_series(2, 3) AS line;
+SELECT is((SELECT length(customer_import.rejected_csv(:first))), 16000049, 'rejected records of 16 MB');
+UPDATE customer_import.import_issues SET amended_record = 'x' WHERE import_id = :first;
+SELECT is(split_part(customer_import.rejected_csv(:first), E'\n', 2), 'x,2,"big"', '… as they were amended');
 
 SELECT finish();
 ROLLBACK;

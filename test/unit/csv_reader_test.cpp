@@ -120,6 +120,16 @@ TEST(CsvReader, NamesTheOpenQuoteOfALongRecord) {
     EXPECT_EQ(file.detail, "A quote opened on line 2 is still open.");
 }
 
+// rejected_csv() puts such a field behind a record, which makes some longer than they may be.
+TEST(CsvReader, CallsNoShortFieldAtTheEndAnOpenQuote) {
+    const std::string cell(kMaxRecordBytes - 10, 'x');
+    for (const std::string& begin : {"a,", "\"a\nb\","}) {
+        const ReadFile file = read_file("a,b,c\n" + begin + cell + ",\"role code \"\"byer\"\" is not in the catalogue\"\n");
+        EXPECT_EQ(file.message, "the record at line 2 is longer than 1048576 bytes");
+        EXPECT_EQ(file.detail, "");
+    }
+}
+
 TEST(CsvReader, RefusesALongHeader) {
     const std::string cell(kMaxRecordBytes + 1, 'x');
     EXPECT_EQ(read_file(cell).message, "the record at line 1 is longer than 1048576 bytes");

@@ -18,9 +18,16 @@ TEST(MakeIssue, WithoutValueHasNone) {
 
 TEST(MakeIssue, ShortensTheValueAtACharacter) {
     const Issue issue = make_issue(IssueCode::invalid_value, "active", std::string(999, 'x') + "éé", "m");
-    EXPECT_EQ(issue.value, std::string(999, 'x') + "…");
+    EXPECT_EQ(issue.value, std::string(997, 'x') + "…");
     EXPECT_EQ(make_issue(IssueCode::invalid_value, "active", std::string(1000, 'x'), "m").value,
               std::string(1000, 'x'));
+}
+
+TEST(MakeIssue, MakesTheMessageOneLine) {
+    const auto message = [](const char* text) { return make_issue(IssueCode::database_error, {}, {}, text).message; };
+    EXPECT_EQ(message("one\ntwo\r\nthree\rfour\n"), "one two three four ");
+    EXPECT_EQ(message("\r\r\n"), "  ");
+    EXPECT_EQ(message("one line"), "one line");
 }
 
 TEST(MakeIssue, KeepsAllParts) {

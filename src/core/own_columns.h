@@ -1,0 +1,28 @@
+// The columns that rejected_csv() puts behind a file: _line and _error. A file that has them already, because it is what was
+// rejected once before, loses them first, so that they never stand there twice.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace customer_import {
+
+class OwnColumns {
+public:
+    // `header` lives as long as the object.
+    OwnColumns(std::string_view header, char delimiter);
+
+    // The header without the pairs of _line and _error at its end.
+    std::string_view header() const { return header_; }
+
+    // A record without the fields of these columns; as it is when it has another number of fields than the header.
+    std::string_view strip(std::string_view record) const;
+
+private:
+    char delimiter_;
+    std::string_view header_;
+    std::size_t columns_ = 0;  // of the header as it came
+    std::size_t kept_ = 0;
+};
+
+}  // namespace customer_import
