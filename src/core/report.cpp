@@ -1,5 +1,7 @@
 #include "core/report.h"
 
+#include "core/issue.h"
+
 namespace customer_import {
 
 namespace {
@@ -65,7 +67,7 @@ std::string completed_message(std::int64_t import_id, const Counts& counts, bool
 }
 
 std::string dry_run_message(const Counts& counts, std::string_view failure) {
-    if (!failure.empty()) return "Dry run: the import would fail: " + std::string(failure) + ". Nothing was changed. Mend the file.";
+    if (!failure.empty()) return "Dry run: the import would fail: " + one_line(std::string(failure)) + ". Nothing was changed. Mend the file.";
     return "Dry run: " + describe_counts(counts) + ". Nothing was changed. " +
            (counts.rejected + counts.skipped > 0 ? "See why, record by record: customer_import.preview_import()."
                                                  : "Call it without dry_run to import.");
@@ -74,7 +76,7 @@ std::string dry_run_message(const Counts& counts, std::string_view failure) {
 std::string failed_message(std::int64_t import_id, std::string_view state, std::string_view reason, bool has_issues) {
     const std::string next =
         state == "denied" ? "Ask an administrator for the right to import." : after_failure(import_id, has_issues);
-    return "Import " + std::to_string(import_id) + " " + std::string(state) + ": " + std::string(reason) +
+    return "Import " + std::to_string(import_id) + " " + std::string(state) + ": " + one_line(std::string(reason)) +
            ". Nothing was applied. " + next;
 }
 
@@ -87,8 +89,8 @@ std::string stopped_message(std::int64_t import_id, std::string_view state, std:
                             const Counts& counts, bool has_issues) {
     const std::int64_t changed = counts.created + counts.updated + counts.deleted;
     const std::string why = reason.empty()         ? ""
-                            : state == "canceled" ? " " + std::string(reason)
-                                                  : ": " + std::string(reason);
+                            : state == "canceled" ? " " + one_line(std::string(reason))
+                                                  : ": " + one_line(std::string(reason));
     const std::string what = changed == 0 ? "Nothing was applied" : "It stopped at " + describe_counts(counts);
     const std::string changes = "See every change: " + select_from("import_changes", import_id);
     const std::string next = changed > 0 ? (state == "failed" && !has_issues ? after_failure(import_id, false) + " " : "") + changes

@@ -156,6 +156,13 @@ std::string read_user_name(const GuardedRow& row, const Version& version) {
     });
 }
 
+// A code that the catalogue has lost, as the customer holds it, in whatever case; empty when it is not held.
+std::string_view find_held(const std::vector<std::string_view>& held, std::string_view code) {
+    const auto lost = std::find_if(held.begin(), held.end(),
+                                   [&](std::string_view other) { return equal_ignoring_ascii_case(other, code); });
+    return lost == held.end() ? std::string_view() : *lost;
+}
+
 // Replaces each code that the customer does not hold yet by the catalogue's spelling. Returns true when any changed. A
 // code that the catalogue does not have is an error, or else stays.
 bool spell_codes(std::vector<std::string_view>& codes, const std::vector<std::string_view>& held,
@@ -169,6 +176,7 @@ bool spell_codes(std::vector<std::string_view>& codes, const std::vector<std::st
         if (spelling.empty() && !judges) {
             continue;
         }
+        spelling = spelling.empty() ? find_held(held, code) : spelling;
         if (spelling.empty()) {
             std::string_view nearest = catalogue.nearest(code);
             throw ImportError(ERRCODE_CHECK_VIOLATION, "role code " + quoted(code) + " is not in the catalogue", {},

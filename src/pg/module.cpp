@@ -21,7 +21,7 @@ int max_queued_imports = kDefaultMaxQueuedImports;
 int max_queued_megabytes = kDefaultMaxQueuedMegabytes;
 int import_timeout = 0;
 int lock_timeout = kDefaultLockTimeout;
-int retention_minutes = kDefaultRetentionMinutes;
+double retention_seconds = kDefaultRetentionSeconds;
 char* preloaded_databases = nullptr;
 
 namespace {
@@ -30,6 +30,16 @@ void define_number(const char* name, const char* description, int* variable, int
                    int unit = 0) {
     DefineCustomIntVariable(name, description, nullptr, variable, fallback, least, most, PGC_SUSET, unit, nullptr,
                             nullptr, nullptr);
+}
+
+// The setting is a number with a fraction, so that no value is rounded to 0, which is for ever: whoever writes 29s does not
+// mean that.
+bool check_retention(double* seconds, void**, GucSource) {
+    if (*seconds > 0 && *seconds < 60) {
+        GUC_check_errdetail("It is 0, for ever, or one minute at least.");
+        return false;
+    }
+    return true;
 }
 
 }  // namespace
@@ -53,8 +63,9 @@ void _PG_init() {
     define_number("customer_import.lock_timeout",
                   "How long an import in the background waits for a lock before it makes room for others; 0: no limit.",
                   &lock_timeout, kDefaultLockTimeout, 0, INT_MAX, GUC_UNIT_MS);
-    define_number("customer_import.retention", "How long files and values of ended imports are kept; 0: for ever.",
-                  &retention_minutes, kDefaultRetentionMinutes, 0, INT_MAX, GUC_UNIT_MIN);
+    DefineCustomRealVariable("customer_import.retention", "How long files and values of ended imports are kept; 0: for ever.",
+                             nullptr, &retention_seconds, kDefaultRetentionSeconds, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S,
+                             check_retention, nullptr, nullptr);
     DefineCustomStringVariable("customer_import.databases",
                                "Databases in which the preloaded launcher goes on with imports, separated by commas.",
                                nullptr, &preloaded_databases, "", PGC_SIGHUP, GUC_LIST_INPUT, nullptr, nullptr, nullptr);

@@ -16,7 +16,7 @@ inline constexpr int kDefaultMaxRunningImports = 2;
 inline constexpr int kDefaultMaxQueuedImports = 20;
 inline constexpr int kDefaultMaxQueuedMegabytes = 4096;
 inline constexpr int kDefaultLockTimeout = 5000;
-inline constexpr int kDefaultRetentionMinutes = 90 * 24 * 60;
+inline constexpr double kDefaultRetentionSeconds = 90 * 24 * 60 * 60;
 
 extern int workers_per_import;
 extern int max_running_imports;
@@ -24,7 +24,7 @@ extern int max_queued_imports;    // of one operator
 extern int max_queued_megabytes;  // of one operator
 extern int import_timeout;        // milliseconds; 0: none
 extern int lock_timeout;          // milliseconds; 0: none
-extern int retention_minutes;     // 0: for ever
+extern double retention_seconds;  // 0: for ever
 extern char* preloaded_databases; // where the launcher looks for work
 
 }  // namespace customer_import::pg

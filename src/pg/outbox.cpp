@@ -21,7 +21,7 @@ namespace customer_import::pg {
 
 namespace {
 
-constexpr std::int64_t kMaxAttempts = 12;
+constexpr std::int64_t kMaxAttempts = 14;
 constexpr std::size_t kMaxAttachmentBytes = 5 * 1024 * 1024;
 constexpr std::size_t kMaxErrorBytes = 500;
 

@@ -36,18 +36,18 @@ constexpr const char* kTables[] = {"import_files", "import_jobs", "import_slices
 // The imports that are old enough, and that no undo or retry reads.
 constexpr const char* kDue =
     "SELECT i.id FROM customer_import.imports AS i"
-    " WHERE i.emptied_at IS NULL AND i.finished_at < clock_timestamp() - make_interval(mins => $1)"
+    " WHERE i.emptied_at IS NULL AND i.finished_at < clock_timestamp() - make_interval(secs => $1)"
     "   AND NOT EXISTS (SELECT FROM customer_import.imports AS r"
     "                    WHERE r.source_import_id = i.id AND r.finished_at IS NULL)";
 
 constexpr int kRetentionMilliseconds = 1000;
 
-Parameter retention_parameter() { return {INT4OID, Int32GetDatum(retention_minutes), false}; }
+Parameter retention_parameter() { return {FLOAT8OID, Float8GetDatum(retention_seconds), false}; }
 
 }  // namespace
 
 bool retention_is_due() {
-    if (retention_minutes == 0) {
+    if (retention_seconds == 0) {
         return false;
     }
     OwnerScope owner;
@@ -75,7 +75,7 @@ void empty_import(std::int64_t import_id) {
 }  // namespace
 
 bool apply_retention(Transactions& transactions, std::int64_t& last) {
-    if (retention_minutes == 0) {
+    if (retention_seconds == 0) {
         return false;
     }
     const TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), kRetentionMilliseconds);

@@ -163,8 +163,8 @@ def test_lease_and_fence(report):
 def test_delays(report):
     with fresh() as admin, Client(MAILER) as mailer:
         (message_id,) = queue_messages(1)
-        delays, expected = [], [min(60 * 2 ** n, 4 * 3600) for n in range(11)]
-        for attempt in range(1, 13):
+        delays, expected = [], [min(60 * 2 ** n, 4 * 3600) for n in range(13)]
+        for attempt in range(1, 15):
             row = claim(mailer)
             report.equal((row["id"], row["attempts"]), (message_id, attempt), f"attempt {attempt}")
             at, now = mailer.row("SELECT f.at, clock_timestamp() FROM (SELECT customer_import.message_failed(%s, %s, %s, %s))"
@@ -175,12 +175,13 @@ def test_delays(report):
             report.equal(message(admin, message_id)["next_attempt_at"], at, "the time of the next attempt is told")
             report.equal(claim(mailer), None, "and it is not due before")
             make_due(admin)
-        report.equal(len(delays), 11, "eleven failures are followed by another attempt")
+        report.equal(len(delays), 13, "thirteen failures are followed by another attempt")
         wrong = [(delay, mean) for delay, mean in zip(delays, expected) if not 0.74 * mean < delay < 1.26 * mean]
         report.equal(wrong, [], "the delay doubles from a minute to four hours, give or take a quarter")
         row = message(admin, message_id)
-        report.equal((row["state"], row["attempts"], row["last_error"]), ("failed", 12, "451 try 12"),
-                     "the twelfth failure is the last")
+        report.equal((row["state"], row["attempts"], row["last_error"]), ("failed", 14, "451 try 14"),
+                     "the fourteenth failure is the last")
+        report.line(sum(delays) > 0.75 * 24 * 3600, "temporary failures are tried again for a day", sum(delays))
         make_due(admin)
         report.equal(claim(mailer), None, "a failed message is not handed out")
 
@@ -277,5 +278,5 @@ def test_killed_claims(report):
         while claims < 40 and claim(mailer) is not None:
             claims += 1
             make_due(admin)
-        report.line(claims <= 13 and message(admin, message_id)["state"] == "failed",
-                    "a message whose claims only ever run out fails after twelve", f"{claims} claims", states(admin))
+        report.line(claims <= 15 and message(admin, message_id)["state"] == "failed",
+                    "a message whose claims only ever run out fails after fourteen", f"{claims} claims", states(admin))

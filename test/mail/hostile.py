@@ -104,11 +104,11 @@ def test_hanging_up(report, around):
 
 def test_last_attempt(report, around):
     with around.server({"RCPT": "450 4.2.1 greylisted for ever"}) as server, Attempt(around.options(server)) as attempt:
-        attempt.admin.rows("UPDATE customer_import.email_outbox SET attempts = 11, next_attempt_at = now()")
+        attempt.admin.rows("UPDATE customer_import.email_outbox SET attempts = 13, next_attempt_at = now()")
         status, _ = run_once(*around.options(server))
         row = message(attempt.admin, attempt.id)
-        report.equal((status, row["state"], row["attempts"]), (1, "failed", 12),
-                     "refused for ever: failed after twelve attempts")
+        report.equal((status, row["state"], row["attempts"]), (1, "failed", 14),
+                     "refused for ever: failed after fourteen attempts")
 
 
 GARBAGE = {"NULs": b"\0" * 64 + b"\r\n", "no number": b"hello there\r\n", "two digits": b"22 hello\r\n",
