@@ -82,8 +82,12 @@ bool set_aside_unclaimed(Transactions& transactions, std::int64_t import_id, con
 }  // namespace
 
 bool run_job(Transactions& transactions, std::int64_t import_id, int slices) {
-    MemoryContext context =
-        call([] { return AllocSetContextCreate(TopMemoryContext, "customer_import", ALLOCSET_DEFAULT_SIZES); });
+    // It outlives the transactions. After an error it stays, for the error's record may be in it, and goes with the portal of
+    // the CALL, or with the worker.
+    MemoryContext context = call([] {
+        return AllocSetContextCreate(PortalContext != nullptr ? PortalContext : TopMemoryContext, "customer_import",
+                                     ALLOCSET_DEFAULT_SIZES);
+    });
     std::vector<int> set_aside;
     for (;;) {
         check_interrupts();
@@ -107,7 +111,6 @@ bool run_job(Transactions& transactions, std::int64_t import_id, int slices) {
         set_aside = std::move(next.set_aside);
         call([&] { MemoryContextReset(context); });
     }
-    // After an error the context stays: the error's record may be in it.
     call([&] { MemoryContextDelete(context); });
     return set_aside.empty();
 }

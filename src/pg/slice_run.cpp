@@ -450,8 +450,7 @@ void SliceRun::stop(const Stop& stop) {
 
 void SliceRun::set_aside(const std::string& reason) {
     transactions_.set_deadline(0);
-    call([&] { MemoryContextReset(transaction_context_); });
-    ContextScope scope(transaction_context_);
+    ContextScope scope(transaction_context_);  // an error's record may be in it
     if (std::optional<PgError> error =
             transactions_.run([&] { customer_import::pg::set_aside(job_.id, slice_, reason); })) {
         throw PgError(*error);
@@ -494,6 +493,7 @@ void SliceRun::apply_rest() {
     } catch (const PgError& error) {
         const bool is_canceled = error.sqlstate() == ERRCODE_QUERY_CANCELED;
         if (is_canceled && transactions_.has_caller()) {
+            set_aside("its CALL customer_import.run_imports() was canceled");
             throw;  // the import stays open
         }
         stop(is_canceled && is_too_late() ? too_late() : Stop{"failed", describe(error)});

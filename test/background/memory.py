@@ -3,7 +3,8 @@
 import os
 
 import harness
-from harness import HOLDERS, Session, adds_up, fresh, record, submit, wait_until
+from harness import (HOLDERS, PATIENCE, Session, adds_up, call_import, csv, end_imports, fresh, record, state, submit, wait_until,
+                     waits_for_lock)
 
 LIMIT = 16 * 1024  # kB
 
@@ -92,3 +93,35 @@ def test_size_of_the_file(report):
             report.equal(record(admin, number)["state"], "completed", f"a file of {size} MiB is imported")
             report.note(f"a worker's private memory, file of {size} MiB: {peaks[size]} kB at most")
     report.line(peaks[60] - peaks[10] < LIMIT, "a file of 60 MiB takes less than 16 MiB more than one of 10 MiB", peaks)
+
+
+def test_calls_in_vain(report):
+    """1,000 calls that fail or are canceled leave a session as large as the first of them."""
+    update = csv(f"u{index},buyer" for index in range(1, 31))
+    with fresh(**{"max_running_imports": 1, PATIENCE: "1h"}) as admin, Session() as holder, Session() as caller:
+        admin.rows("INSERT INTO customers (user_name) SELECT 'u' || n FROM generate_series(1, 30) AS n")
+        holder.rows("BEGIN; UPDATE customers SET company = 'theirs' WHERE user_name = 'u5'")
+        with Session("regress_ben") as ben:
+            submit(ben, update)  # has the only slot
+        wait_until(lambda: waits_for_lock(admin), "its worker waits")
+        number = submit(caller, update)
+        calls = (("waits for a lock", "lock_timeout = '1ms'", 300, call_import(), [update, "Update Only"], "55P03"),
+                 ("is refused", "lock_timeout = 0", 300, call_import(), ['userName,addRoles\na,"b\n', "Update Only"], "22P04"),
+                 ("is denied", "customer_import.batch_rows = 1", 300, call_import(), [update, "no mode"], "22023"),
+                 ("is canceled", "statement_timeout = '30ms'", 100, "CALL customer_import.run_imports()", None, "57014"))
+        for what, setting, count, sql, parameters, sqlstate in calls:
+            caller.rows(f"SET {setting}")
+            sizes = []
+            for calls_made in range(count + 11):
+                if calls_made in (10, count + 10):
+                    size = caller.value("SELECT sum(total_bytes) FROM pg_backend_memory_contexts")
+                    sizes.append((int(size) // 1024, private_memory(caller.pid) or 0))
+                error = caller.error(sql, parameters)
+                if error is None or error.sqlstate != sqlstate:
+                    report.refused(error, sqlstate, f"a call that {what}")
+            caller.rows("RESET ALL")
+            growth = max(after - before for before, after in zip(*sizes))
+            report.line(growth < 512, f"{count} calls more, each of which {what}: no memory is left behind", f"(contexts, private) kB: {sizes}")
+        report.equal(state(admin, number), "running", "a call that is canceled leaves its import open, however often")
+        end_imports(admin)
+        holder.rows("ROLLBACK")

@@ -205,6 +205,24 @@ def test_long_error(report):
         admin.rows("DROP FUNCTION v_fails() CASCADE")
 
 
+def test_long_history(report):
+    """What the planner expects of a long history does not make it compile the query, which takes longer than to run it."""
+    with fresh() as admin, Session("regress_ann") as ann:
+        admin.rows("INSERT INTO customer_import.imports (operator, database_role, mode, state, finished_at, records, created)"
+                   " SELECT 'regress_ann', 'regress_ann', 'create_only', 'completed', now(), 10, 10 FROM generate_series(1, 10000);"
+                   "INSERT INTO customer_import.import_slices (import_id, slice, ended) SELECT id, 0, true FROM customer_import.imports")
+        limit = float(ann.value("SHOW jit_above_cost"))
+        for analyzed in (False, True):
+            if analyzed:
+                admin.rows("ANALYZE customer_import.imports; ANALYZE customer_import.import_slices")
+            for condition, most in (("", limit / 10), (" WHERE id = 7", limit / 100)):
+                plan = ann.json(f"EXPLAIN (FORMAT JSON) SELECT * FROM customer_import.import_status{condition}")
+                cost = plan[0]["Plan"]["Total Cost"]
+                report.line(cost < most, f"10,000 imports, {'with' if analyzed else 'without'} statistics: import_status{condition} is cheap",
+                            f"{cost} >= {most}", plan)
+        report.equal(ann.value("SELECT count(*) FROM customer_import.import_status WHERE state = 'completed'"), "10000", "all are seen")
+
+
 USAGE = "CREATE OR REPLACE FUNCTION pg_catalog.pg_notification_queue_usage() RETURNS double precision"
 
 
