@@ -47,7 +47,10 @@ void Batch::clear() {
     bytes_ = 0;
 }
 
-std::vector<std::vector<std::uint32_t>> make_rounds(std::span<const Record> records) {
+namespace {
+
+// The indexes of the records, by user name and then as they come.
+std::vector<std::uint32_t> order_by_user(std::span<const Record> records) {
     std::vector<std::uint32_t> order(records.size());
     std::iota(order.begin(), order.end(), 0);
     const auto before = [&](std::uint32_t a, std::uint32_t b) {
@@ -55,6 +58,22 @@ std::vector<std::vector<std::uint32_t>> make_rounds(std::span<const Record> reco
         return names != 0 ? names < 0 : a < b;
     };
     if (!std::is_sorted(order.begin(), order.end(), before)) std::sort(order.begin(), order.end(), before);
+    return order;
+}
+
+}  // namespace
+
+std::vector<std::vector<std::uint32_t>> group_by_user(std::span<const Record> records) {
+    std::vector<std::vector<std::uint32_t>> groups;
+    for (const std::uint32_t index : order_by_user(records)) {
+        if (groups.empty() || records[groups.back().front()].user_name != records[index].user_name) groups.emplace_back();
+        groups.back().push_back(index);
+    }
+    return groups;
+}
+
+std::vector<std::vector<std::uint32_t>> make_rounds(std::span<const Record> records) {
+    const std::vector<std::uint32_t> order = order_by_user(records);
     // One user's records now stand together in file order: the n-th of them goes to round n, and every round is filled
     // in the order of the names.
     std::vector<std::vector<std::uint32_t>> rounds;

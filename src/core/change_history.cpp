@@ -43,14 +43,34 @@ void ChangeHistory::add(std::int64_t import_id, std::optional<std::int64_t> sour
                         codes_without(change.removed, change.added), sorted_copy(fields)});
 }
 
+void ChangeHistory::remove_last() {
+    const auto [first, last] = by_line_.equal_range(std::pair(entries_.back().import_id, entries_.back().line));
+    by_line_.erase(std::find_if(first, last, [&](const auto& place) { return place.second == entries_.size() - 1; }));
+    entries_.pop_back();
+    touched_.pop_back();
+    for (auto& [key, known] : events_) {
+        if (known.entries <= entries_.size()) continue;
+        known.entries = entries_.size();
+        if (known.events.empty() || known.events.back().entry < entries_.size()) continue;
+        const Event removed = std::move(known.events.back());
+        known.events.pop_back();
+        count_undoing(known.events, removed, false);
+    }
+}
+
+std::optional<std::size_t> ChangeHistory::find(std::int64_t import_id, std::int64_t line) const {
+    std::optional<std::size_t> found;
+    const auto [first, last] = by_line_.equal_range(std::pair(import_id, line));
+    for (auto place = first; place != last; ++place) found = std::max(found, std::optional(place->second));
+    return found;
+}
+
 bool ChangeHistory::touches(std::size_t entry, const Key& key) const {
     const Touched& touched = touched_[entry];
     if (touched.all) return true;
     switch (key.kind) {
-    case Key::Kind::role: {
-        const std::string code = ascii_lower(key.name);
-        return contains(touched.added, code) || contains(touched.removed, code);
-    }
+    case Key::Kind::role:
+        return contains(touched.added, key.name) || contains(touched.removed, key.name);
     case Key::Kind::field:
         return contains(touched.fields, key.name);
     case Key::Kind::existence:
@@ -61,55 +81,77 @@ bool ChangeHistory::touches(std::size_t entry, const Key& key) const {
 
 // An undo takes back what its source did to the key before. Where there is nothing (a trigger's work, or the source was
 // purged), the undo is a change like any other.
-std::vector<std::size_t> ChangeHistory::find_undone(std::size_t entry, const Key& key) const {
+std::vector<std::size_t> ChangeHistory::find_undone(std::size_t entry, const std::vector<Event>& events) const {
     std::vector<std::size_t> undone;
     const Entry& undo = entries_[entry];
     if (!undo.source) return undone;
     const auto [first, last] = by_line_.equal_range(std::pair(*undo.source, undo.line));
     for (auto place = first; place != last; ++place) {
-        if (place->second < entry && touches(place->second, key)) undone.push_back(place->second);
+        const auto event = std::lower_bound(events.begin(), events.end(), place->second,
+                                            [](const Event& a, std::size_t wanted) { return a.entry < wanted; });
+        if (event != events.end() && event->entry == place->second) {
+            undone.push_back(static_cast<std::size_t>(event - events.begin()));
+        }
     }
     return undone;
 }
 
-// Returns the events of a key, newest first: whether one counts is known when all that came after it is.
-std::vector<ChangeHistory::Event> ChangeHistory::find_events(const Key& key) const {
-    std::vector<Event> events;
-    std::vector<bool> taken_back(entries_.size(), false);
-    for (std::size_t entry = entries_.size(); entry-- > 0;) {
-        if (!touches(entry, key)) continue;
-        Event& event = events.emplace_back();
-        event.entry = entry;
-        event.counts = !taken_back[entry];
-        event.undone = find_undone(entry, key);
-        if (!event.counts) continue;
-        for (const std::size_t undone : event.undone) taken_back[undone] = true;
+// An event counts unless a later one that counts takes it back. When `undo` begins or ceases to count, so do those that the
+// events it takes back have taken back themselves.
+void ChangeHistory::count_undoing(std::vector<Event>& events, const Event& undo, bool counts) {
+    std::vector<std::pair<std::size_t, bool>> todo;
+    for (const std::size_t undone : undo.undone) todo.emplace_back(undone, counts);
+    while (!todo.empty()) {
+        const auto [place, is_taken_back] = todo.back();
+        todo.pop_back();
+        Event& event = events[place];
+        const bool counted = event.counts();
+        event.taken_back_by += is_taken_back ? 1 : std::size_t(-1);
+        if (event.counts() == counted) continue;
+        for (const std::size_t undone : event.undone) todo.emplace_back(undone, event.counts());
     }
-    return events;
+}
+
+const std::vector<ChangeHistory::Event>& ChangeHistory::find_events(const Key& wanted) const {
+    const auto place = events_.try_emplace({wanted.kind, wanted.kind == Key::Kind::role ? ascii_lower(wanted.name)
+                                                                                        : std::string(wanted.name)}).first;
+    const Key key{wanted.kind, place->first.second};
+    Events& known = place->second;
+    for (; known.entries < entries_.size(); ++known.entries) {
+        if (!touches(known.entries, key)) continue;
+        Event event;
+        event.entry = known.entries;
+        event.undone = find_undone(known.entries, known.events);
+        known.events.push_back(std::move(event));
+        count_undoing(known.events, Event(known.events.back()), true);
+    }
+    return known.events;
 }
 
 std::optional<std::size_t> ChangeHistory::origin_of_role(std::string_view code) const {
-    for (const Event& event : find_events(Key::role(code))) {
-        if (!event.counts || !event.undone.empty()) continue;
-        return contains(touched_[event.entry].added, ascii_lower(code)) ? std::optional(event.entry) : std::nullopt;
+    const std::vector<Event>& events = find_events(Key::role(code));
+    for (auto event = events.rbegin(); event != events.rend(); ++event) {
+        if (!event->counts() || !event->undone.empty()) continue;
+        return contains(touched_[event->entry].added, ascii_lower(code)) ? std::optional(event->entry) : std::nullopt;
     }
     return std::nullopt;
 }
 
 bool ChangeHistory::is_superseded(const Key& key, const std::function<bool(const Entry&)>& is_later) const {
-    const std::vector<Event> events = find_events(key);
-    return std::any_of(events.begin(), events.end(), [&](const Event& event) {
-        if (!event.counts || !is_later(entries_[event.entry])) return false;
+    const std::vector<Event>& events = find_events(key);
+    return std::any_of(events.rbegin(), events.rend(), [&](const Event& event) {
+        if (!event.counts() || !is_later(entries_[event.entry])) return false;
         return event.undone.empty() || std::any_of(event.undone.begin(), event.undone.end(), [&](std::size_t undone) {
-                   return !is_later(entries_[undone]);
+                   return !is_later(entries_[events[undone].entry]);
                });
     });
 }
 
 bool ChangeHistory::counts(std::size_t entry, const Key& key) const {
-    const std::vector<Event> events = find_events(key);
-    return std::any_of(events.begin(), events.end(),
-                       [&](const Event& event) { return event.entry == entry && event.counts; });
+    const std::vector<Event>& events = find_events(key);
+    const auto event = std::lower_bound(events.begin(), events.end(), entry,
+                                        [](const Event& a, std::size_t wanted) { return a.entry < wanted; });
+    return event != events.end() && event->entry == entry && event->counts();
 }
 
 bool ChangeHistory::anything_counts(std::size_t entry) const {

@@ -42,7 +42,13 @@ public:
     void add(std::int64_t import_id, std::optional<std::int64_t> source, std::int64_t line, const Change& change,
              std::int64_t applied_at_microseconds);
 
+    // Takes the newest entry back.
+    void remove_last();
+
     std::span<const Entry> entries() const { return entries_; }
+
+    // Returns the index of the newest entry of an import and line.
+    std::optional<std::size_t> find(std::int64_t import_id, std::int64_t line) const;
 
     // Returns the index of the entry that gave a role which the customer holds: the newest one that counts and touches the
     // code, if it added it. Nothing when nobody knows: it was given by hand, or its import was purged.
@@ -68,17 +74,28 @@ private:
     // An entry that touches a key, as far as the key is concerned.
     struct Event {
         std::size_t entry = 0;
-        bool counts = true;
-        std::vector<std::size_t> undone;  // the entries whose events it takes back
+        std::size_t taken_back_by = 0;    // how many later events that count take it back
+        std::vector<std::size_t> undone;  // the events that it takes back, by their place
+        bool counts() const { return taken_back_by == 0; }
     };
 
+    // The events of a key, oldest first. Kept from question to question: a customer may have thousands of entries, and an undo
+    // asks about each of them.
+    struct Events {
+        std::vector<Event> events;
+        std::size_t entries = 0;  // so many have been looked at
+    };
+
+    // Of a key whose code is in lower case.
     bool touches(std::size_t entry, const Key& key) const;
-    std::vector<std::size_t> find_undone(std::size_t entry, const Key& key) const;
-    std::vector<Event> find_events(const Key& key) const;
+    std::vector<std::size_t> find_undone(std::size_t entry, const std::vector<Event>& events) const;
+    const std::vector<Event>& find_events(const Key& key) const;
+    static void count_undoing(std::vector<Event>& events, const Event& undo, bool counts);
 
     std::vector<Entry> entries_;
     std::vector<Touched> touched_;  // of each entry
     std::multimap<std::pair<std::int64_t, std::int64_t>, std::size_t> by_line_;  // entries by import and line
+    mutable std::map<std::pair<Key::Kind, std::string>, Events> events_;         // of each key that was asked about
 };
 
 }  // namespace customer_import

@@ -12,7 +12,7 @@ namespace customer_import::pg {
 
 namespace {
 
-constexpr std::size_t kWindowRecords = 1000; // applied one by one that share a subtransaction
+constexpr std::size_t kWindowSets = 1000;  // of records applied one after another that share a subtransaction
 
 std::vector<ColumnIo> make_columns(const Target& target, MemoryContext context) {
     ContextScope scope(context);
@@ -110,14 +110,24 @@ void BatchApplier::apply(const Batch& batch, const GrantCeiling* ceiling) {
     call([&] { MemoryContextReset(batch_context_); });
     ContextScope scope(batch_context_);
     results_.assign(batch.size(), {});
-    if (target_.one_by_one) {
-        std::vector<std::uint32_t> all(batch.size());
-        std::iota(all.begin(), all.end(), 0);
-        apply_in_order(all);
-    } else {
-        for (const std::vector<std::uint32_t>& round : make_rounds(batch.records())) {
-            apply_halving(round);
-        }
+    if (!target_.one_by_one) {
+        apply_customers();
+        return;
+    }
+    std::vector<std::uint32_t> all(batch.size());
+    std::iota(all.begin(), all.end(), 0);
+    std::vector<Indexes> singles;
+    for (std::size_t index = 0; index < all.size(); ++index) {
+        singles.push_back(Indexes(all).subspan(index, 1));
+    }
+    apply_in_turn(singles);
+}
+
+void BatchApplier::apply_customers() {
+    const std::vector<std::vector<std::uint32_t>> rounds = make_rounds(batch_->records());
+    if (!rounds.empty()) {
+        apply_halving(rounds.front());
+        apply_in_turn(std::vector<Indexes>(rounds.begin() + 1, rounds.end()));
     }
 }
 
@@ -128,17 +138,22 @@ std::optional<Issue> BatchApplier::table_failure(std::uint32_t record) const {
     return has_failed ? std::optional(result.issues.front()) : std::nullopt;
 }
 
-// Applies records of different customers; a failure is narrowed down to the records that cause it.
+bool BatchApplier::rejects(const PgError& error) const {
+    return rejects_record(error, statements_.refused_column() != nullptr);
+}
+
+void BatchApplier::forget_changes(std::size_t kept) { changes_.resize(kept); }
+
 void BatchApplier::apply_halving(Indexes records) {
-    std::size_t reached = 0;
-    std::optional<PgError> error = try_apply(records, reached);
-    while (error && rejects_record(*error, statements_.refused_column() != nullptr) && wants_another_try(*error)) {
-        error = try_apply(records, reached);
+    const auto apply_all = [&] { apply_records(records); };
+    std::optional<PgError> error = try_apply(apply_all);
+    while (error && rejects(*error) && wants_another_try(*error)) {
+        error = try_apply(apply_all);
     }
     if (!error) {
         return;
     }
-    if (!rejects_record(*error, statements_.refused_column() != nullptr)) {
+    if (!rejects(*error)) {
         throw PgError(*error);
     }
     if (records.size() == 1) {
@@ -150,20 +165,22 @@ void BatchApplier::apply_halving(Indexes records) {
     apply_halving(records.subspan(records.size() / 2));
 }
 
-// Applies each record by its own statements, in file order. Those that go well share a subtransaction: many small ones
-// would slow down the whole server.
-void BatchApplier::apply_in_order(Indexes records) {
-    std::size_t window = kWindowRecords;
-    while (!records.empty()) {
-        const std::size_t size = std::min(window, records.size());
+void BatchApplier::apply_in_turn(std::span<const Indexes> sets) {
+    std::size_t window = kWindowSets;
+    while (!sets.empty()) {
+        const std::size_t size = std::min(window, sets.size());
         std::size_t reached = 0;
-        std::optional<PgError> error = try_apply(records.first(size), reached);
+        std::optional<PgError> error = try_apply([&] {
+            for (reached = 0; reached < size; ++reached) {
+                apply_records(sets[reached]);
+            }
+        });
         if (!error) {
-            records = records.subspan(size);
-            window = kWindowRecords;
+            sets = sets.subspan(size);
+            window = kWindowSets;
             continue;
         }
-        if (!rejects_record(*error, statements_.refused_column() != nullptr)) {
+        if (!rejects(*error)) {
             throw PgError(*error);
         }
         if (wants_another_try(*error)) {
@@ -174,29 +191,15 @@ void BatchApplier::apply_in_order(Indexes records) {
             forget(*error);
             continue;
         }
-        reject(records.front(), *error);
-        records = records.subspan(1);
-        window = kWindowRecords;
-    }
-}
-
-// Applies the records in a subtransaction of their own; on failure nothing of it remains, and `reached` is the record
-// that failed where records are applied one by one.
-std::optional<PgError> BatchApplier::try_apply(Indexes records, std::size_t& reached) {
-    const std::size_t changes = changes_.size();
-    std::optional<PgError> error = in_subtransaction([&] {
-        if (!target_.one_by_one) {
-            apply_records(records);
-            return;
+        if (sets.front().size() == 1) {
+            reject(sets.front().front(), *error);
+        } else {
+            forget(*error);
+            apply_halving(sets.front());
         }
-        for (reached = 0; reached < records.size(); ++reached) {
-            apply_records(records.subspan(reached, 1));
-        }
-    });
-    if (error) {
-        changes_.resize(changes);
+        sets = sets.subspan(1);
+        window = kWindowSets;
     }
-    return error;
 }
 
 void BatchApplier::reject(std::uint32_t record, const PgError& error) {

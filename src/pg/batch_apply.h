@@ -83,6 +83,29 @@ protected:
     // Applies records of different customers, or a single one.
     virtual void apply_records(Indexes records) = 0;
 
+    // Applies the batch on a table where only the order of each customer's records matters.
+    virtual void apply_customers();
+    // Applies records of different customers; a failure is narrowed down to the records that cause it.
+    void apply_halving(Indexes records);
+    // Applies sets of records of different customers one after another, each by its own statements. Those that go well
+    // share a subtransaction: many small ones would slow down the whole server, and a row that each of them locks collects
+    // all of their locks.
+    void apply_in_turn(std::span<const Indexes> sets);
+    // Runs `body` in a subtransaction of its own; on failure nothing of it remains, in changes_ neither.
+    template <typename Body>
+    std::optional<PgError> try_apply(Body&& body) {
+        const std::size_t changes = changes_.size();
+        std::optional<PgError> error = in_subtransaction(body);
+        if (error) {
+            forget_changes(changes);
+        }
+        return error;
+    }
+    // The changes behind the first `kept` ones were taken back.
+    virtual void forget_changes(std::size_t kept);
+    // True for errors that are a record's fault.
+    bool rejects(const PgError& error) const;
+
     // Whether records that the error would reject are to be applied once more: the failure was ours. Frees the error then.
     virtual bool wants_another_try(const PgError&) { return false; }
 
@@ -127,9 +150,6 @@ protected:
     std::vector<Change> changes_;
 
 private:
-    void apply_halving(Indexes records);
-    void apply_in_order(Indexes records);
-    std::optional<PgError> try_apply(Indexes records, std::size_t& reached);
     void reject(std::uint32_t record, const PgError& error);
 
     static BatchApplier* newest_;

@@ -25,7 +25,7 @@ bool ImportApplier::same_version(const Attempt& attempt, const ItemPointerData& 
     return attempt.xmin == xmin && std::memcmp(&attempt.tid, &tid, sizeof tid) == 0;
 }
 
-bool ImportApplier::decide(std::uint32_t index, const CustomerRow& customer) {
+bool ImportApplier::decide_record(std::uint32_t index, const CustomerRow& customer) {
     const Attempt& attempt = attempts_.at(index);
     const Record& record = this->record(attempt);
     Decision& decision = decisions_[index];

@@ -22,11 +22,12 @@ public:
 
     void apply(const Batch& batch, const GrantCeiling* ceiling) override {
         met_unknown_ = false;
+        stage_ = Stage::record_by_record;
         BatchApplier::apply(batch, ceiling);
     }
 
     bool decide(std::uint32_t index, const CustomerRow& customer) override;
-    const ArrayType* merged_roles(std::uint32_t index) const override { return decisions_.at(index).roles; }
+    const ArrayType* merged_roles(std::uint32_t index) const override;
 
 protected:
     // Whether what others did to the customer is known. Where it is not, his records are left alone and met_unknown() is
@@ -58,6 +59,33 @@ private:
         Change change;
         RowBefore before;  // of a row that may be rewritten
     };
+
+    // What is left of a customer by several records of his, which are written at once.
+    struct Sum {
+        std::size_t first_row = 0, size = 0;  // of his records in attempts_
+        std::size_t taken = 0;                // how many of them are settled with the sum
+        bool changes = false;
+        std::uint32_t written_as = 0;         // its row when it is written
+        ItemPointerData tid{};                // his row as it was looked at
+        TransactionId xmin = InvalidTransactionId;
+        const ArrayType* roles = nullptr;     // nullptr: they stay
+        std::vector<Cell> cells;
+    };
+
+    // What decide() is asked for.
+    enum class Stage : std::uint8_t { record_by_record, looking, writing };
+
+    void apply_customers() override;
+    void apply_at_once(std::span<const Indexes> customers, std::vector<Indexes>& left);
+    void write_once(std::span<const Indexes> customers, std::vector<Indexes>& left);
+    void look_at(std::span<const Indexes> customers);
+    bool sum_up(std::uint32_t row, const CustomerRow& customer);
+    bool brings_back(std::uint32_t index, const CustomerRow& customer) const;
+    template <typename Take>
+    void for_changed_cells(std::uint32_t index, Take&& take) const;
+    Value value_of(std::size_t column, const Cell& cell, const Value& converted) const;
+    void write_sums(const std::vector<std::uint32_t>& to_write);
+    bool decide_record(std::uint32_t index, const CustomerRow& customer);
 
     void apply_records(Indexes records) override;
     bool wants_another_try(const PgError& error) override;
@@ -93,6 +121,12 @@ private:
     std::vector<Attempt> attempts_;
     std::vector<Decision> decisions_;  // parallel to attempts_
     std::vector<std::string_view> held_, lost_, kept_, merged_;
+
+    Stage stage_ = Stage::record_by_record;
+    std::vector<Sum> sums_;
+    std::vector<std::uint32_t> sum_of_row_;    // parallel to attempts_ while customers are looked at
+    std::vector<std::uint32_t> written_sums_;  // by the rows of the statement that writes them
+    std::vector<Record> sum_records_;
 };
 
 }  // namespace customer_import::pg

@@ -155,6 +155,35 @@ std::vector<std::string> find_fresh_columns(const Target& target, bool triggers)
     return {found.names, found.names + found.count};
 }
 
+// Whether anything but NOT NULL, our own policies, which look at no row, and our own indexes looks at columns that imports
+// write. What looks at other columns alone finds the same in each version.
+bool watches_written_columns(const Target& target) {
+    std::vector<std::string> written = {target.roles.name};
+    bool has_domain = target.roles.type != target.roles.base_type;
+    for (const TargetColumn& column : target.values) {
+        written.push_back(column.name);
+        has_domain = has_domain || column.type != column.base_type;
+    }
+    if (!target.touched_column.empty()) {
+        written.push_back(target.touched_column);
+    }
+    const std::string tree = kTree;
+    return has_domain ||
+           *query("SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint c"
+                  "  WHERE c.conrelid IN " + tree + " AND c.contype <> 'n'"
+                  "    AND (c.conkey IS NULL OR 0 = ANY (c.conkey) OR EXISTS ("
+                  "         SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)"
+                  "            AND pg_catalog.quote_ident(a.attname) = ANY ($2))))"
+                  " OR EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
+                  "  WHERE i.indrelid IN " + tree + " AND c.relname <> 'customer_import_search_text'"
+                  "    AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL))"
+                  " OR EXISTS (SELECT FROM pg_catalog.pg_policy p WHERE p.polrelid = $1"
+                  "    AND NOT (p.polname IN ('customer_import_select', 'customer_import_insert', 'customer_import_update',"
+                  "                           'customer_import_delete')"
+                  "             AND pg_catalog.concat(p.polqual, p.polwithcheck) !~ '{VAR '))",
+                  {parameter_oid(target.relation), text_array_parameter(written)}).front().front() == "t";
+}
+
 void load_rules(Target& target, bool own_row_triggers) {
     const std::string tree = kTree;
     const bool rules = query_flag("SELECT EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class IN " + tree + ")",
@@ -190,6 +219,7 @@ void load_rules(Target& target, bool own_row_triggers) {
         target.relation);
     target.one_by_one = rules || (triggers && !own_row_triggers) || second_key || self_reference;
     target.rewritten = rules || triggers || generated;
+    target.shows_versions = target.one_by_one || target.rewritten || watches_written_columns(target);
 
     std::vector<Row> constraints = query(
         "SELECT pg_catalog.string_agg(DISTINCT pg_catalog.format('%I.%I', n.nspname, c.conname), ', '),"

@@ -41,6 +41,9 @@ struct Target {
     bool one_by_one = false;
     // A user's trigger or a generated column may change what was written: the change log reads the row back.
     bool rewritten = false;
+    // Something of the user's could see a version of a row that is written and written again: a constraint, an index with an
+    // expression, a policy, a trigger, a domain. Else only the last version has to be written.
+    bool shows_versions = true;
     // Row-level security is in force for the caller.
     bool has_policies = false;
 

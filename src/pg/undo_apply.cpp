@@ -26,10 +26,8 @@ UndoApplier::UndoApplier(std::int64_t source_import_id, std::int64_t undo_import
 
 void UndoApplier::apply(const Batch& batch, const GrantCeiling* ceiling) {
     sources_.clear();
-    records_of_.clear();
     for (const Record& record : batch.records()) {
         sources_.push_back(undo_change(record));
-        ++records_of_[std::string(record.user_name)];
     }
     batch_ = &batch;
     read_histories();
@@ -39,6 +37,7 @@ void UndoApplier::apply(const Batch& batch, const GrantCeiling* ceiling) {
 // Reads what the source and those after it did to the customers of the batch.
 void UndoApplier::read_histories() {
     histories_.clear();
+    in_histories_ = 0;
     moment_.take();
     ContextScope scope(batch_context_);
     read_changes(*batch_, source_began_, [&](const LoggedChange& logged) {
@@ -58,30 +57,38 @@ void UndoApplier::read_newer_histories(const CustomerRow* locked, std::size_t co
     }
 }
 
-// Finds the source's change in the history of its customer. What this batch has taken back of other records of his is not
-// in the log yet: it is put behind a copy, in `extended`.
-UndoApplier::Place UndoApplier::find_place(std::uint32_t number, ChangeHistory& extended) const {
+// What this batch has taken back is not in the log yet. It matters where a customer has several records.
+void UndoApplier::add_to_histories() {
+    for (; in_histories_ < changes_.size(); ++in_histories_) {
+        const Change& change = changes_[in_histories_];
+        const auto found = histories_.find(change.user_name);
+        if (found != histories_.end()) {
+            found->second.add(undo_import_id_, source_import_id_, change.line, change, 0);
+        }
+    }
+}
+
+void UndoApplier::forget_changes(std::size_t kept) {
+    while (in_histories_ > kept) {
+        const auto found = histories_.find(changes_[--in_histories_].user_name);
+        if (found != histories_.end()) {
+            found->second.remove_last();
+        }
+    }
+    BatchApplier::forget_changes(kept);
+}
+
+// Finds the source's change in the history of its customer.
+UndoApplier::Place UndoApplier::find_place(std::uint32_t number) {
+    add_to_histories();
     const Record& record = this->record(number);
-    const auto found = histories_.find(record.user_name);
-    const ChangeHistory* history = found == histories_.end() ? nullptr : &found->second;
-    if (history != nullptr && records_of_.find(record.user_name)->second > 1) {
-        extended = *history;
-        for (const Change& change : changes_) {
-            if (change.user_name == record.user_name) {
-                extended.add(undo_import_id_, source_import_id_, change.line, change, 0);
-            }
-        }
-        history = &extended;
+    const auto history = histories_.find(record.user_name);
+    const std::optional<std::size_t> entry =
+        history == histories_.end() ? std::nullopt : history->second.find(source_import_id_, record.line);
+    if (!entry) {
+        throw ImportError(ERRCODE_DATA_CORRUPTED, "a change is missing in the change log");
     }
-    if (history != nullptr) {
-        const auto entries = history->entries();
-        for (std::size_t entry = entries.size(); entry-- > 0;) {
-            if (entries[entry].import_id == source_import_id_ && entries[entry].line == record.line) {
-                return {history, entry};
-            }
-        }
-    }
-    throw ImportError(ERRCODE_DATA_CORRUPTED, "a change is missing in the change log");
+    return {&history->second, *entry};
 }
 
 bool UndoApplier::counts(const Place& place, const Key& key) const { return place.history->counts(place.entry, key); }
@@ -161,11 +168,10 @@ void UndoApplier::settle_unlocked(const std::vector<std::uint32_t>& records) {
     fill_with_customers(records);
     const CustomerRow* seen = statements_.read_back();
     for (std::size_t index = 0; index < records.size(); ++index) {
-        ChangeHistory extended;
         if (seen[index].found) {
             refuse(records[index]);
         } else if (change_of(records[index]).created &&
-                   !counts(find_place(records[index], extended), Key::existence())) {
+                   !counts(find_place(records[index]), Key::existence())) {
             set_result(records[index], Outcome::unchanged);  // an undo before has deleted him
         } else {
             set_result(records[index], Outcome::skipped, {not_found_issue(record(records[index]).user_name)});
@@ -270,9 +276,8 @@ void UndoApplier::create_again(const std::vector<std::uint32_t>& records) {
     const CustomerRow* seen = statements_.read_back();
     plans_.clear();
     for (std::size_t index = 0; index < records.size(); ++index) {
-        ChangeHistory extended;
         const std::string_view user_name = record(records[index]).user_name;
-        if (!counts(find_place(records[index], extended), Key::existence())) {
+        if (!counts(find_place(records[index]), Key::existence())) {
             set_result(records[index], Outcome::unchanged);  // an undo before has brought him back
         } else if (seen[index].found) {
             set_result(records[index], Outcome::skipped,

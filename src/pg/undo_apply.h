@@ -47,7 +47,9 @@ private:
     void apply_records(Indexes records) override;
     void read_histories();
     void read_newer_histories(const CustomerRow* locked, std::size_t count);
-    Place find_place(std::uint32_t record, ChangeHistory& extended) const;
+    void add_to_histories();
+    void forget_changes(std::size_t kept) override;
+    Place find_place(std::uint32_t record);
     bool counts(const Place& place, const ChangeHistory::Key& key) const;
     bool is_superseded(const Place& place, const ChangeHistory::Key& key) const;
 
@@ -80,8 +82,8 @@ private:
     // Of the batch.
     std::vector<Change> sources_;  // the change of each record
     TextMap<ChangeHistory> histories_;
+    std::size_t in_histories_ = 0; // how many of changes_ are in there
     ReadMoment moment_;            // of the histories
-    TextMap<int> records_of_;      // how many records each customer has
 
     // Of the statements that are running.
     std::vector<Plan> plans_;

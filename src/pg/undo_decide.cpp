@@ -26,8 +26,7 @@ void add_missing(const std::vector<std::string_view>& a, const std::vector<std::
 
 // Says what of a change can be taken back. Returns false when the result is known already.
 bool UndoApplier::plan_update(Plan& plan, const CustomerRow& row) {
-    ChangeHistory extended;
-    const Place place = find_place(plan.record, extended);
+    const Place place = find_place(plan.record);
     std::vector<Issue> faults;
     const bool roles_change = plan_roles(plan, row, place, faults);
     if (!faults.empty()) {
@@ -130,8 +129,7 @@ bool UndoApplier::plan_fields(Plan& plan, const CustomerRow& row, const Place& p
 bool UndoApplier::plan_removal(Plan& plan, const CustomerRow& row) {
     const Change& created = change_of(plan.record);
     plan.change.deleted = true;
-    ChangeHistory extended;
-    const Place place = find_place(plan.record, extended);
+    const Place place = find_place(plan.record);
     if (!counts(place, Key::existence())) {  // an undo before has deleted him, and he has come back
         set_result(plan.record, Outcome::skipped,
                    {changed_since_issue("userName", plan.change.user_name, "the customer was created anew since the import")});

@@ -91,6 +91,11 @@ TEST(MakeRounds, OfOneUserHoldOneRecordEach) {
     EXPECT_EQ(make_rounds(records_of({"a", "a", "a"})), (Rounds{{0}, {1}, {2}}));
 }
 
+TEST(GroupByUser, HoldsEachUsersRecordsInFileOrder) {
+    EXPECT_TRUE(group_by_user({}).empty());
+    EXPECT_EQ(group_by_user(records_of({"b", "a", "b", "B", "a", "b"})), (Rounds{{3}, {1, 4}, {0, 2, 5}}));
+}
+
 TEST(MakeRounds, AgreeWithTheNaiveVersion) {
     std::mt19937 random(3);
     const std::vector<std::string> names = {"a", "ab", "abc", "b", "B", "c", "user1", "user10", "user2", "\xC3\xA4"};
