@@ -14,48 +14,54 @@ bool holds(GrantCeiling::Codes codes, std::string_view code) {
                        [&](std::string_view held) { return equal_ignoring_ascii_case(held, code); });
 }
 
-// Returns the first code of `codes` that is not in `others` and that `wanted` accepts.
-template <class Wanted>
-std::optional<std::string_view> find_beyond(GrantCeiling::Codes codes, GrantCeiling::Codes others, Wanted wanted) {
+// The codes of `codes` that are not in `others`.
+std::vector<std::string_view> find_beyond(GrantCeiling::Codes codes, GrantCeiling::Codes others) {
+    std::vector<std::string_view> beyond;
     for (const std::string_view code : codes) {
-        if (wanted(code) && !holds(others, code)) return code;
+        if (!holds(others, code)) beyond.push_back(code);
     }
-    return std::nullopt;
+    return beyond;
 }
 
 }  // namespace
 
-std::optional<GrantCeiling::Breach> GrantCeiling::check_change(std::string_view user_name, Codes before,
-                                                               Codes after) const {
-    const auto privileged = [&](std::string_view code) { return catalogue_.is_privileged(code); };
-    if (const auto code = find_beyond(after, before, privileged)) {
-        return Breach{*code, true, "only administrators may give role code " + quoted(*code)};
-    }
-    if (const auto code = find_beyond(before, after, privileged)) {
-        return Breach{*code, false, "only administrators may take role code " + quoted(*code)};
-    }
-    const auto any = [](std::string_view) { return true; };
-    if ((find_beyond(after, before, any) || find_beyond(before, after, any)) && is_own(user_name)) {
-        return Breach{{}, false, "only administrators may change their own roles"};
-    }
-    return std::nullopt;
-}
-
-std::optional<GrantCeiling::Breach> GrantCeiling::check_arrival(std::string_view user_name, Codes roles) const {
-    if (auto breach = check_change(user_name, {}, roles)) return breach;
-    if (is_own(user_name)) return Breach{{}, false, "only administrators may become a customer themselves"};
-    return std::nullopt;
-}
-
-std::optional<GrantCeiling::Breach> GrantCeiling::check_departure(std::string_view user_name, Codes roles) const {
-    for (const std::string_view code : roles) {
+GrantCeiling::Breaches GrantCeiling::check_change(std::string_view user_name, Codes before, Codes after) const {
+    Breaches breaches;
+    const std::vector<std::string_view> added = find_beyond(after, before), removed = find_beyond(before, after);
+    for (const std::string_view code : added) {
         if (catalogue_.is_privileged(code)) {
-            return Breach{code, false,
-                          "only administrators may delete or rename a customer with role code " + quoted(code)};
+            breaches.push_back({code, true, "only administrators may give role code " + quoted(code)});
         }
     }
-    if (is_own(user_name)) return Breach{{}, false, "only administrators may delete or rename themselves"};
-    return std::nullopt;
+    for (const std::string_view code : removed) {
+        if (catalogue_.is_privileged(code)) {
+            breaches.push_back({code, false, "only administrators may take role code " + quoted(code)});
+        }
+    }
+    if ((!added.empty() || !removed.empty()) && is_own(user_name)) {
+        breaches.push_back({{}, false, "only administrators may change their own roles"});
+    }
+    return breaches;
+}
+
+GrantCeiling::Breaches GrantCeiling::check_arrival(std::string_view user_name, Codes roles) const {
+    Breaches breaches = check_change(user_name, {}, roles);
+    if (roles.empty() && is_own(user_name)) {
+        breaches.push_back({{}, false, "only administrators may become a customer themselves"});
+    }
+    return breaches;
+}
+
+GrantCeiling::Breaches GrantCeiling::check_departure(std::string_view user_name, Codes roles) const {
+    Breaches breaches;
+    for (const std::string_view code : roles) {
+        if (catalogue_.is_privileged(code)) {
+            breaches.push_back({code, false,
+                                "only administrators may delete or rename a customer with role code " + quoted(code)});
+        }
+    }
+    if (is_own(user_name)) breaches.push_back({{}, false, "only administrators may delete or rename themselves"});
+    return breaches;
 }
 
 bool GrantCeiling::is_own(std::string_view user_name) const {

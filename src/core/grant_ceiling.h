@@ -2,7 +2,6 @@
 // alone, never by what a file lists.
 #pragma once
 
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,20 +23,23 @@ public:
         bool code_is_added = false;
         std::string message;
     };
+    using Breaches = std::vector<Breach>;
 
     // `own_names`: the folded user names under which the operator is a customer himself. Both arguments must outlive the
     // object.
     GrantCeiling(const RoleCatalogue& catalogue, const std::vector<std::string>& own_names)
         : catalogue_(catalogue), own_names_(own_names) {}
 
+    // Each of these returns all that may not be done; nothing when it may.
+
     // A customer whose roles become `after`. Codes that differ only in the case of ASCII letters are the same.
-    std::optional<Breach> check_change(std::string_view user_name, Codes before, Codes after) const;
+    Breaches check_change(std::string_view user_name, Codes before, Codes after) const;
 
     // A customer who is created, or takes this name.
-    std::optional<Breach> check_arrival(std::string_view user_name, Codes roles) const;
+    Breaches check_arrival(std::string_view user_name, Codes roles) const;
 
     // A customer who is deleted, or gives up this name.
-    std::optional<Breach> check_departure(std::string_view user_name, Codes roles) const;
+    Breaches check_departure(std::string_view user_name, Codes roles) const;
 
 private:
     bool is_own(std::string_view user_name) const;

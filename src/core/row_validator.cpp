@@ -53,8 +53,8 @@ Status RowValidator::validate(const CsvRecord& record, Batch& batch, std::vector
         if (Status refusal = read_field(field, cell, record.line, issues)) return refusal;
     }
     check_conflicts(issues);
-    // What an export gives must come back: only the customer's row can tell whether he holds these codes.
-    if (!options_.collect_unknown_codes && issues.size() == lost_issues_) issues.clear();
+    // What an export gives must come back: only the customer's row can tell whether these codes are held.
+    if (issues.size() == lost_issues_) issues.clear();
     if (issues.empty()) add_to(batch, record);
     return {};
 }
@@ -167,24 +167,29 @@ Status RowValidator::read_roles(const Field& field, std::string_view cell, std::
     if (roles.empty()) return {};
     if (field.kind == FieldKind::remove_roles) {
         remove_roles_ = &roles;
+        list_unknown_codes(field, roles, issues, false);
+        lost_issues_ += roles.unknown.size();
         return {};
     }
-    check_unknown_codes(field, roles, issues);
+    list_unknown_codes(field, roles, issues, options_.collect_unknown_codes);
     if (field.kind == FieldKind::roles) {
         replace_roles_ = &roles;
         // A code that the catalogue could never have had is nobody's.
-        lost_issues_ = static_cast<std::size_t>(
-            std::count_if(roles.unknown.begin(), roles.unknown.end(),
-                          [](const RoleCell::UnknownCode& unknown) { return is_role_code(unknown.code); }));
+        if (!options_.collect_unknown_codes) {
+            lost_issues_ += static_cast<std::size_t>(
+                std::count_if(roles.unknown.begin(), roles.unknown.end(),
+                              [](const RoleCell::UnknownCode& unknown) { return is_role_code(unknown.code); }));
+        }
     } else {
         add_roles_ = &roles;
     }
     return {};
 }
 
-void RowValidator::check_unknown_codes(const Field& field, RoleCell& roles, std::vector<Issue>& issues) const {
+void RowValidator::list_unknown_codes(const Field& field, RoleCell& roles, std::vector<Issue>& issues,
+                                      bool may_be_created) const {
     for (RoleCell::UnknownCode& unknown : roles.unknown) {
-        if (options_.collect_unknown_codes && is_role_code(unknown.code)) continue;
+        if (may_be_created && is_role_code(unknown.code)) continue;
         if (!unknown.nearest) {
             options_.check_interrupts();
             unknown.nearest = catalogue_.nearest(unknown.code);

@@ -68,7 +68,7 @@ private:
     void read_user_name(const Field& field, std::string_view cell, std::vector<Issue>& issues);
     Status read_roles(const Field& field, std::string_view cell, std::int64_t line, std::vector<Issue>& issues);
     void read_value(const Field& field, std::string_view cell, std::vector<Issue>& issues);
-    void check_unknown_codes(const Field& field, RoleCell& roles, std::vector<Issue>& issues) const;
+    void list_unknown_codes(const Field& field, RoleCell& roles, std::vector<Issue>& issues, bool may_be_created) const;
     void check_conflicts(std::vector<Issue>& issues) const;
     RoleCell& find_role_cell(std::string_view text);
     RoleCell parse_role_cell(std::string_view text) const;
@@ -94,7 +94,7 @@ private:
     const RoleCell* remove_roles_ = nullptr;
     const RoleCell* replace_roles_ = nullptr;
     bool clears_roles_ = false;
-    std::size_t lost_issues_ = 0;  // issues of codes in `roles` that the catalogue does not have
+    std::size_t lost_issues_ = 0;  // issues of codes that are none if the customer holds them
     std::vector<Cell> cells_;
     std::vector<std::string_view> lost_roles_;
 };

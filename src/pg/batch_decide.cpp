@@ -47,19 +47,22 @@ bool ImportApplier::decide_record(std::uint32_t index, const CustomerRow& custom
         results_[attempt.record].roles_before = keep_roles(held_);
     }
     lost_.clear();
-    if (!record.lost_roles.empty() && !take_lost_roles(attempt)) {
-        return false;
-    }
+    std::vector<Issue> faults = take_lost_roles(record);
     if (mode_ == ImportMode::create_only) {
-        set_result(attempt, Outcome::skipped, {already_exists_issue(record.user_name)});
+        const Outcome outcome = faults.empty() ? Outcome::skipped : Outcome::rejected;
+        if (faults.empty()) {
+            faults.push_back(already_exists_issue(record.user_name));
+        }
+        set_result(attempt, outcome, std::move(faults));
         return false;
     }
     const bool roles_changed = decide_roles(record, decision);
     if (roles_changed && ceiling_ != nullptr) {
-        if (const auto breach = ceiling_->check_change(record.user_name, held_, merged_)) {
-            refuse_breach(attempt, *breach);
-            return false;
-        }
+        add_breaches(ceiling_->check_change(record.user_name, held_, merged_), record, faults);
+    }
+    if (!faults.empty()) {
+        set_result(attempt, Outcome::rejected, std::move(faults));
+        return false;
     }
     const bool values_changed = decide_values(index, customer, decision.change);
     if (!roles_changed && !values_changed) {
@@ -73,12 +76,12 @@ bool ImportApplier::decide_record(std::uint32_t index, const CustomerRow& custom
     return true;
 }
 
-// Puts the held codes that the catalogue does not have and the record removes, or keeps in `roles`, into lost_. One that
-// the customer does not hold rejects the record.
-bool ImportApplier::take_lost_roles(const Attempt& attempt) {
+// Puts the held codes that the catalogue does not have and the record removes, or keeps in `roles`, into lost_. Returns
+// the faults of those that the customer does not hold.
+std::vector<Issue> ImportApplier::take_lost_roles(const Record& record) {
     std::vector<Issue> issues;
-    const char* column = record(attempt).replaces_roles ? "roles" : "removeRoles";
-    for (std::string_view code : record(attempt).lost_roles) {
+    const char* column = record.replaces_roles ? "roles" : "removeRoles";
+    for (std::string_view code : record.lost_roles) {
         const std::size_t before = lost_.size();
         std::copy_if(held_.begin(), held_.end(), std::back_inserter(lost_),
                      [&](std::string_view held) { return equal_ignoring_ascii_case(held, code); });
@@ -86,11 +89,7 @@ bool ImportApplier::take_lost_roles(const Attempt& attempt) {
             issues.push_back(unknown_role_issue(column, code, catalogue_.nearest(code)));
         }
     }
-    if (!issues.empty()) {
-        set_result(attempt, Outcome::rejected, std::move(issues));
-        return false;
-    }
-    return true;
+    return issues;
 }
 
 // Codes are the same whatever their case: one that the customer holds in another spelling than the catalogue's gives
@@ -109,7 +108,12 @@ void ImportApplier::take_respelled(std::span<const std::string_view> codes) {
 bool ImportApplier::refuse_lost_roles(const Attempt& attempt) {
     held_.clear();
     lost_.clear();
-    return !take_lost_roles(attempt);
+    std::vector<Issue> faults = take_lost_roles(record(attempt));
+    if (faults.empty()) {
+        return false;
+    }
+    set_result(attempt, Outcome::rejected, std::move(faults));
+    return true;
 }
 
 // Merges held_ and the record's roles: remove, then add.
@@ -188,18 +192,21 @@ void ImportApplier::merge_new_roles(const Record& record) {
                    std::back_inserter(merged_));
 }
 
-// A customer who may not be created by whoever acts.
+// A customer who may not be created, at all or by whoever acts.
 bool ImportApplier::refuse_new_customer(const Attempt& attempt) {
-    if (ceiling_ == nullptr) {
+    const Record& record = this->record(attempt);
+    held_.clear();
+    lost_.clear();
+    std::vector<Issue> faults = take_lost_roles(record);
+    if (ceiling_ != nullptr) {
+        merge_new_roles(record);
+        add_breaches(ceiling_->check_arrival(record.user_name, merged_), record, faults);
+    }
+    if (faults.empty()) {
         return false;
     }
-    const Record& record = this->record(attempt);
-    merge_new_roles(record);
-    const auto breach = ceiling_->check_arrival(record.user_name, merged_);
-    if (breach) {
-        refuse_breach(attempt, *breach);
-    }
-    return breach.has_value();
+    set_result(attempt, Outcome::rejected, std::move(faults));
+    return true;
 }
 
 // `after` is the row as it is now; nullptr: as it was written.
@@ -254,12 +261,13 @@ void ImportApplier::log_create(std::uint32_t index, const CustomerRow* after) {
     changes_.push_back(std::move(change));
 }
 
-void ImportApplier::refuse_breach(const Attempt& attempt, const GrantCeiling::Breach& breach) {
-    const Record& record = this->record(attempt);
-    const std::string_view column = record.replaces_roles   ? "roles"
-                                    : breach.code_is_added ? "addRoles"
-                                                           : "removeRoles";
-    set_result(attempt, Outcome::rejected, {role_not_grantable_issue(breach, column, record.user_name)});
+void ImportApplier::add_breaches(const GrantCeiling::Breaches& breaches, const Record& record, std::vector<Issue>& faults) {
+    for (const GrantCeiling::Breach& breach : breaches) {
+        const std::string_view column = record.replaces_roles   ? "roles"
+                                        : breach.code_is_added ? "addRoles"
+                                                               : "removeRoles";
+        faults.push_back(role_not_grantable_issue(breach, column, record.user_name));
+    }
 }
 
 void ImportApplier::set_result(const Attempt& attempt, Outcome outcome, std::vector<Issue> issues) {

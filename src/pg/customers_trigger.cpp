@@ -208,17 +208,17 @@ bool canonicalise(const Version& version, std::vector<std::string_view>& codes,
 
 void check_ceiling(const GuardedRow& row, const std::vector<std::string_view>& held,
                    const std::vector<std::string_view>& codes, const GrantCeiling& ceiling) {
-    std::optional<GrantCeiling::Breach> breach;
+    GrantCeiling::Breaches breaches;
     if (row.user_name_changed && row.before.tuple != nullptr) {
-        breach = ceiling.check_departure(read_user_name(row, row.before), held);
+        breaches = ceiling.check_departure(read_user_name(row, row.before), held);
     }
-    if (!breach && row.after.tuple != nullptr) {
+    if (breaches.empty() && row.after.tuple != nullptr) {
         const std::string user_name = read_user_name(row, row.after);
-        breach = row.user_name_changed ? ceiling.check_arrival(user_name, codes)
-                                       : ceiling.check_change(user_name, held, codes);
+        breaches = row.user_name_changed ? ceiling.check_arrival(user_name, codes)
+                                         : ceiling.check_change(user_name, held, codes);
     }
-    if (breach) {
-        throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, breach->message).with_constraint(kGrantCeiling);
+    if (!breaches.empty()) {
+        throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, breaches.front().message).with_constraint(kGrantCeiling);
     }
 }
 

@@ -106,7 +106,7 @@ void ImportApplier::create_missing(std::vector<Attempt>& again) {
     }
     const bool all_are_new = missing.size() == attempts_.size();
     const auto first_refused = std::stable_partition(missing.begin(), missing.end(), [&](const Attempt& attempt) {
-        return !refuse_lost_roles(attempt) && !refuse_new_customer(attempt);
+        return !refuse_new_customer(attempt);
     });
     std::vector<Attempt> refused(first_refused, missing.end());
     missing.erase(first_refused, missing.end());

@@ -98,11 +98,11 @@ private:
     std::vector<Attempt> look_again(std::vector<Attempt> missing, std::vector<Attempt>& again);
 
     static bool same_version(const Attempt& attempt, const ItemPointerData& tid, TransactionId xmin);
-    bool take_lost_roles(const Attempt& attempt);
+    std::vector<Issue> take_lost_roles(const Record& record);
     void take_respelled(std::span<const std::string_view> codes);
     bool refuse_lost_roles(const Attempt& attempt);
     bool refuse_new_customer(const Attempt& attempt);
-    void refuse_breach(const Attempt& attempt, const GrantCeiling::Breach& breach);
+    static void add_breaches(const GrantCeiling::Breaches& breaches, const Record& record, std::vector<Issue>& faults);
     bool decide_roles(const Record& record, Decision& decision);
     bool decide_values(std::uint32_t index, const CustomerRow& customer, Change& change);
     void merge_new_roles(const Record& record);

@@ -70,7 +70,8 @@ private:
     bool plan_fields(Plan& plan, const CustomerRow& row, const Place& place);
     bool plan_removal(Plan& plan, const CustomerRow& row);
     bool plan_creation(Plan& plan);
-    bool refuse_breach(std::uint32_t record, const std::optional<GrantCeiling::Breach>& breach);
+    bool refuse(std::uint32_t record, const GrantCeiling::Breaches& breaches, std::vector<Issue> faults = {});
+    using BatchApplier::refuse;
 
     const Change& change_of(std::uint32_t record) const { return sources_[record]; }
     std::optional<std::size_t> find_column(std::string_view field) const;

@@ -29,12 +29,11 @@ bool UndoApplier::plan_update(Plan& plan, const CustomerRow& row) {
     const Place place = find_place(plan.record);
     std::vector<Issue> faults;
     const bool roles_change = plan_roles(plan, row, place, faults);
-    if (!faults.empty()) {
-        set_result(plan.record, Outcome::rejected, std::move(faults));
-        return false;
+    GrantCeiling::Breaches breaches;
+    if (roles_change && ceiling_ != nullptr) {
+        breaches = ceiling_->check_change(plan.change.user_name, held_, merged_);
     }
-    if (roles_change && ceiling_ != nullptr &&
-        refuse_breach(plan.record, ceiling_->check_change(plan.change.user_name, held_, merged_))) {
+    if (refuse(plan.record, breaches, std::move(faults))) {
         return false;
     }
     const bool fields_change = plan_fields(plan, row, place);
@@ -167,7 +166,7 @@ bool UndoApplier::plan_removal(Plan& plan, const CustomerRow& row) {
     }
     plan.change.removed = held_;
     return ceiling_ == nullptr ||
-           !refuse_breach(plan.record, ceiling_->check_departure(plan.change.user_name, held_));
+           !refuse(plan.record, ceiling_->check_departure(plan.change.user_name, held_));
 }
 
 bool UndoApplier::plan_creation(Plan& plan) {
@@ -182,12 +181,11 @@ bool UndoApplier::plan_creation(Plan& plan) {
             faults.push_back(unknown_role_issue("roles", code, catalogue_.nearest(code)));
         }
     }
-    if (!faults.empty()) {
-        set_result(plan.record, Outcome::rejected, std::move(faults));
-        return false;
+    GrantCeiling::Breaches breaches;
+    if (ceiling_ != nullptr) {
+        breaches = ceiling_->check_arrival(plan.change.user_name, deleted.removed);
     }
-    if (ceiling_ != nullptr &&
-        refuse_breach(plan.record, ceiling_->check_arrival(plan.change.user_name, deleted.removed))) {
+    if (refuse(plan.record, breaches, std::move(faults))) {
         return false;
     }
     plan.roles = keep_roles(deleted.removed);
@@ -202,11 +200,16 @@ bool UndoApplier::plan_creation(Plan& plan) {
     return true;
 }
 
-bool UndoApplier::refuse_breach(std::uint32_t number, const std::optional<GrantCeiling::Breach>& breach) {
-    if (breach) {
-        set_result(number, Outcome::rejected, {role_not_grantable_issue(*breach, "roles", record(number).user_name)});
+// Rejects the record if anything is wrong with it.
+bool UndoApplier::refuse(std::uint32_t number, const GrantCeiling::Breaches& breaches, std::vector<Issue> faults) {
+    for (const GrantCeiling::Breach& breach : breaches) {
+        faults.push_back(role_not_grantable_issue(breach, "roles", record(number).user_name));
     }
-    return breach.has_value();
+    if (faults.empty()) {
+        return false;
+    }
+    set_result(number, Outcome::rejected, std::move(faults));
+    return true;
 }
 
 std::optional<std::size_t> UndoApplier::find_column(std::string_view field) const {

@@ -28,8 +28,10 @@ protected:
     std::string departure(std::string_view user_name, const Codes& roles) const {
         return text(ceiling_.check_departure(user_name, roles));
     }
-    static std::string text(const std::optional<GrantCeiling::Breach>& breach) {
-        return breach ? breach->message : "";
+    static std::string text(const GrantCeiling::Breaches& breaches) {
+        std::string text;
+        for (const GrantCeiling::Breach& breach : breaches) text += (text.empty() ? "" : "; ") + breach.message;
+        return text;
     }
 
     RoleCatalogue catalogue_;
@@ -67,12 +69,20 @@ TEST_F(CeilingTest, JudgesTheEffectiveChange) {
 TEST_F(CeilingTest, NamesTheCodeAndTheWay) {
     const Codes none, admin = {"administrator"};
     const auto given = ceiling_.check_change("bob", none, admin);
-    ASSERT_TRUE(given);
-    EXPECT_EQ(given->code, "administrator");
-    EXPECT_TRUE(given->code_is_added);
+    ASSERT_EQ(given.size(), 1u);
+    EXPECT_EQ(given.front().code, "administrator");
+    EXPECT_TRUE(given.front().code_is_added);
     const auto taken = ceiling_.check_change("bob", admin, none);
-    ASSERT_TRUE(taken);
-    EXPECT_FALSE(taken->code_is_added);
+    ASSERT_EQ(taken.size(), 1u);
+    EXPECT_FALSE(taken.front().code_is_added);
+}
+
+TEST_F(CeilingTest, NamesAllCodesAtOnce) {
+    EXPECT_EQ(change("ann", {"superuser"}, {"administrator", "buyer"}),
+              "only administrators may give role code \"administrator\"; only administrators may take role code \"superuser\"; "
+              "only administrators may change their own roles");
+    EXPECT_EQ(arrival("bob", {"administrator", "superuser"}),
+              "only administrators may give role code \"administrator\"; only administrators may give role code \"superuser\"");
 }
 
 TEST_F(CeilingTest, ProtectsTheOperatorsOwnRoles) {
@@ -106,11 +116,11 @@ TEST_F(CeilingTest, KnowsNobodyWithoutOwnNames) {
 
 TEST_F(CeilingTest, MakesIssues) {
     const Codes none, admin = {"administrator"}, buyer = {"buyer"};
-    const Issue privileged = role_not_grantable_issue(*ceiling_.check_change("bob", none, admin), "addRoles", "bob");
+    const Issue privileged = role_not_grantable_issue(ceiling_.check_change("bob", none, admin).at(0), "addRoles", "bob");
     EXPECT_EQ(privileged.code, IssueCode::role_not_grantable);
     EXPECT_EQ(privileged.column, "addRoles");
     EXPECT_EQ(privileged.value, "administrator");
-    const Issue own = role_not_grantable_issue(*ceiling_.check_change("ann", none, buyer), "addRoles", "ann");
+    const Issue own = role_not_grantable_issue(ceiling_.check_change("ann", none, buyer).at(0), "addRoles", "ann");
     EXPECT_EQ(own.column, "userName");
     EXPECT_EQ(own.value, "ann");
 }

@@ -232,16 +232,14 @@ BEGIN
             IF oracle.is_clear(cell) AND field <> 'roles' THEN
                 result := result || oracle.cannot_clear(field);
             END IF;
-            IF field <> 'removeRoles' THEN
-                FOREACH code IN ARRAY oracle.unknown(oracle.codes(cell)) LOOP
-                    well_formed := code ~ '^[A-Za-z0-9_.:-]{1,63}$';
-                    IF NOT (create_codes AND well_formed) THEN
-                        result := result || oracle.unknown_role(field, code);
-                        -- The customer may hold a code that the catalogue had once.
-                        lost := lost + CASE WHEN field = 'roles' AND well_formed THEN 1 ELSE 0 END;
-                    END IF;
-                END LOOP;
-            END IF;
+            FOREACH code IN ARRAY oracle.unknown(oracle.codes(cell)) LOOP
+                well_formed := code ~ '^[A-Za-z0-9_.:-]{1,63}$';
+                IF field = 'removeRoles' OR NOT (create_codes AND well_formed) THEN
+                    result := result || oracle.unknown_role(field, code);
+                    -- The customer may hold a code that the catalogue had once.
+                    lost := lost + CASE WHEN field = 'removeRoles' OR field = 'roles' AND well_formed THEN 1 ELSE 0 END;
+                END IF;
+            END LOOP;
         ELSIF field <> 'active' THEN
             IF oracle.text_cell(r, field) = '_EMPTY_VALUE_' AND NOT oracle.is_nullable(field) THEN
                 result := result || oracle.cannot_clear(field);

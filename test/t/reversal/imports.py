@@ -51,14 +51,15 @@ def check_record(table, cells, creates_codes=False):
                 faults.append(("invalid_value", column, CLEAR))
         elif not creates_codes:
             faults += [("unknown_role", column, c) for c in split(cell) if not table.find_code(c)]
+    faults += [("unknown_role", "removeRoles", c) for c in split(cells.get("removeRoles", "")) if not table.find_code(c)]
     added, removed = ([c.lower() for c in split(cells.get(column, ""))] for column in ("addRoles", "removeRoles"))
     if cells.get("roles", "") and (added or removed):
         faults.append(("conflicting_roles", "roles", None))
     faults += [("conflicting_roles", "removeRoles", table.find_code(c) or c) for c in added if c in removed]
     if cells.get("active", "") not in ("", "true", "false"):
         faults.append(("invalid_value", "active", cells["active"]))
-    # Of `roles` alone: the customer may hold what the catalogue has lost.
-    return [] if all(fault[:2] == ("unknown_role", "roles") for fault in faults) else faults
+    # Of these alone: the customer may hold what the catalogue has lost.
+    return [] if all(fault[0] == "unknown_role" and fault[1] != "addRoles" for fault in faults) else faults
 
 
 class Record:
@@ -143,17 +144,18 @@ class Importer:
             job.roles[record.line] = (held, held)
         lost = {h for h in held if h.lower() in {c.lower() for c in record.lost}}
         strangers = [c for c in record.lost if c.lower() not in {h.lower() for h in held}]
-        if strangers:
-            column = "roles" if record.replaces else "removeRoles"
-            self.settle(job, record.line, "rejected", [("unknown_role", column, c) for c in strangers])
+        column = "roles" if record.replaces else "removeRoles"
+        faults = [("unknown_role", column, c) for c in strangers]
+        if faults and (before is None) == (mode == "Update Only") and mode != "Create & Update":
+            self.settle(job, record.line, "rejected", faults)
         elif before and mode == "Create Only":
             self.settle(job, record.line, "skipped", [("already_exists", "userName", record.name)])
         elif before is None and mode == "Update Only":
             self.settle(job, record.line, "skipped", [("not_found", "userName", record.name)])
         else:
-            self.merge(job, record, before, held, lost)
+            self.merge(job, record, before, held, lost, faults)
 
-    def merge(self, job, record, before, held, lost):
+    def merge(self, job, record, before, held, lost, faults):
         table, actor = self.table, job.actor
         if record.replaces:
             roles = set(record.replace) | lost
@@ -164,13 +166,12 @@ class Importer:
         roles = frozenset(roles)
         row = dict(before or DEFAULTS, roles=roles, **record.fields)
         if before is None or roles != held:
-            breach = table.breach(actor, record.name, held, roles, arrives=before is None)
-            if breach:
-                code, is_added = breach
+            for code, is_added in table.breach(actor, record.name, held, roles, arrives=before is None):
                 column = "roles" if record.replaces else "addRoles" if is_added else "removeRoles"
-                self.settle(job, record.line, "rejected",
-                            [("role_not_grantable", column, code) if code else ("role_not_grantable", "userName", record.name)])
-                return
+                faults.append(("role_not_grantable", column, code) if code else ("role_not_grantable", "userName", record.name))
+        if faults:
+            self.settle(job, record.line, "rejected", faults)
+            return
         if row == before:
             self.settle(job, record.line, "unchanged")
             return

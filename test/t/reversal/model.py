@@ -154,11 +154,12 @@ class Model(Importer):
         else:
             self.settle(job, event.line, "skipped", [("not_found", "userName", event.name)])
 
-    def ceiling(self, job, event, breach):
-        if breach:
-            issue = ("role_not_grantable", "roles", breach[0]) if breach[0] else ("role_not_grantable", "userName", event.name)
-            self.settle(job, event.line, "rejected", [issue])
-        return breach is not None
+    def ceiling(self, job, event, breaches, faults=()):
+        faults = list(faults) + [("role_not_grantable", "roles", code) if code else ("role_not_grantable", "userName", event.name)
+                                 for code, _ in breaches]
+        if faults:
+            self.settle(job, event.line, "rejected", faults)
+        return bool(faults)
 
     def change(self, job, event, row, outcome, issues=()):
         before = self.rows.get(event.name)
@@ -204,10 +205,7 @@ class Model(Importer):
                         roles.add(self.table.find_code(code))
                     else:
                         lost.append(("unknown_role", "roles", code))
-        if lost:
-            self.settle(job, event.line, "rejected", lost)
-            return
-        if self.ceiling(job, event, self.table.breach(job.actor, event.name, row["roles"], roles)):
+        if self.ceiling(job, event, self.table.breach(job.actor, event.name, row["roles"], roles), lost):
             return
         values = {}
         for field, (before, after) in event.fields.items():
@@ -262,7 +260,6 @@ class Model(Importer):
             self.settle(job, event.line, "skipped", [("changed_since", "userName", event.name)])
             return
         lost = [("unknown_role", "roles", c) for c in sorted(event.before["roles"]) if not self.table.find_code(c)]
-        if lost:
-            self.settle(job, event.line, "rejected", lost)
-        elif not self.ceiling(job, event, self.table.breach(job.actor, event.name, frozenset(), event.before["roles"], arrives=True)):
+        breaches = self.table.breach(job.actor, event.name, frozenset(), event.before["roles"], arrives=True)
+        if not self.ceiling(job, event, breaches, lost):
             self.change(job, event, event.before, "created")

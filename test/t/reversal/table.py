@@ -116,18 +116,16 @@ class Table:
         return row if row is not None and self.opens(actor, row) else None
 
     def breach(self, actor, name, before, after, departs=False, arrives=False):
-        """The grant ceiling: None, or (code or None, whether it is added)."""
+        """The grant ceiling: all that it forbids, as (code or None, whether it is added)."""
         if actor != "ann":
-            return None
+            return []
         added = sorted(c for c in after if c.lower() not in {b.lower() for b in before})
         taken = sorted(c for c in before if c.lower() not in {a.lower() for a in after})
-        for codes, is_added in ((added, True), (taken, False)):
-            for code in codes:
-                if self.is_privileged(code):
-                    return (code, is_added)
+        found = [(code, is_added) for codes, is_added in ((added, True), (taken, False)) for code in codes
+                 if self.is_privileged(code)]
         if name == OWN_NAME and (added or taken or departs or arrives):
-            return (None, False)
-        return None
+            found.append((None, False))
+        return found
 
     # Rows ------------------------------------------------------------------------------------------------------------
 
