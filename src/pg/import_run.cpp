@@ -180,6 +180,7 @@ void ImportRun::apply_records() {
             progress_.applied(counts_.sum());
             check_interrupts();
         }
+        require_still();  // the last batch may have waited for a long time
     });
     if (error) {
         if (error->sqlstate() == ERRCODE_INSUFFICIENT_PRIVILEGE) {

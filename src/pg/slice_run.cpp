@@ -405,6 +405,7 @@ void SliceRun::apply_batch(const Batch& batch) {
         mark_retried(lines);
         test_point("batch_applied");
         pages = log.pages();
+        require_still_permitted();  // the batch may have waited for a long time
         if (!advance_slice(job_.id, slice_, size, pages, counts)) {
             throw TakenOver();
         }

@@ -189,3 +189,32 @@ def test_other_imports_go_on(report):
                      "it is given up in the end, with what was committed")
         report.matches(row["message"], r"^Import \d+ failed: \d+ workers in a row", "its message says why")
         admin.rows("DROP FUNCTION v_dies() CASCADE")
+
+
+def test_lost_in_the_last_batch(report):
+    """`denied`: the right is asked for again before the end. In the foreground nothing is applied; in the background what was committed before
+    stays."""
+    content = csv(["a,buyer", "b,buyer", "c,buyer", "wait1,buyer"])
+    lose = "SELECT customer_import.alter_operator('regress_ann', roles => '{customerView,importView}')"
+    regain = "SELECT customer_import.alter_operator('regress_ann', roles => '{customerView,customerEdit,importView,importEdit}')"
+    for background in (False, True):
+        with fresh(batch_rows=2) as admin, gate(admin) as holder, Session("regress_ann") as ann:
+            try:
+                if background:
+                    submit(ann, content)
+                    holder.wait()
+                else:
+                    ann.start("SELECT customer_import.import_customers($1::text, 'Create Only')", [content])
+                    wait_until(lambda: admin.value(f"SELECT wait_event FROM pg_stat_activity WHERE pid = {ann.pid}") == "advisory", "it waits")
+                admin.rows(lose)
+                holder.open()
+                if not background:
+                    ann.finish()
+                number = admin.value("SELECT max(id) FROM customer_import.imports")
+                row = wait_ended(admin, number)
+                committed = 2 if background else 0
+                report.equal((row["state"], counts_of(row)), ("denied", (committed, 0, 0, 0, 0, 4 - committed)),
+                             f"{'background' if background else 'foreground'}: denied, though the right was lost in the last batch")
+                report.equal(admin.value("SELECT count(*) FROM customers"), str(committed), "and the batch is taken back")
+            finally:
+                admin.rows(regain)
