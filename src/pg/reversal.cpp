@@ -136,6 +136,7 @@ ImportResult reverse(FunctionCallInfo fcinfo, ImportRequest (*make_request)(std:
     const std::int64_t import_id = PG_GETARG_INT64(0);
     const bool background = PG_GETARG_BOOL(1);
     ImportRequest request;
+    (void)lock_extension();
     {
         SpiConnection spi;
         request = make_request(import_id);

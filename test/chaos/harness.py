@@ -197,8 +197,8 @@ def outcome(session):
         session.finish()
         return "ok"
     except ServerError as error:
-        return f"{error.sqlstate} {error.message}" + (f" ({error.source_function}, {error.source_file}:{error.source_line})"
-                                                     if INTERNAL.match(error.sqlstate or "") else "")
+        where = f" ({error.source_function}, {error.source_file}:{error.source_line}, in {error.context or 'no function'})"
+        return f"{error.sqlstate} {error.message}" + (where if INTERNAL.match(error.sqlstate or "") else "")
     except Lost as error:
         return f"lost {error}"
 

@@ -31,6 +31,8 @@ class Values:
 
     def __init__(self, random):
         self.random = random
+        self.other_call = None  # gives a call of some function, for the value of an argument
+        self.is_nested = False
 
     def text(self):
         pick = self.random.random()
@@ -63,10 +65,13 @@ class Values:
                 f" FROM generate_series(1, {self.random.choice((300, 3000, 30000))}) AS n)")
 
     def made_text(self):
-        """What a function of ours makes of any bytes: if that is no text, what stores it cannot be restored."""
-        page = f"(SELECT user_name FROM customer_import._read_change_page({self.page()}) LIMIT 1)"
-        return self.random.choice((page, page, page, f"customer_import.rejected_csv({self.random.randint(1, 9)})", "customer_import.import_template()",
-                                   f"customer_import.fold_user_name({self.literal(self.random.choice(NAMES))})"))
+        """What another function makes of its arguments: if that is no text, what stores it cannot be restored."""
+        if self.other_call is None or self.is_nested:
+            return self.literal(self.text()) + "::text"
+        self.is_nested = True
+        call = self.other_call()
+        self.is_nested = False
+        return f"(SELECT made::text FROM {call} AS made LIMIT 1)"
 
     def page(self):
         """A page of the change log, damaged in some place or not."""
@@ -130,9 +135,9 @@ class Values:
 
     def array(self, name):
         pick = self.random.random()
-        if pick < 0.06:
+        if pick < 0.03:
             return f"array_fill({self.literal(self.random.choice(CODES))}::text, ARRAY[{self.random.choice((1001, 100000, 1000000))}])"
-        if pick < 0.12:
+        if pick < 0.06:
             return f"(SELECT array_agg('c' || n) FROM generate_series(1, {self.random.choice((900, 2000, 200000))}) AS n)"
         if pick < 0.2:
             return self.random.choice(("'{}'::text[]", "'{{a,b},{c,d}}'::text[]", "'[5:6]={a,b}'::text[]", "'{NULL}'::text[]", "'{a,NULL,a}'::text[]"))

@@ -3,7 +3,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = warning;
-SELECT plan(37);
+SELECT plan(38);
 
 CREATE FUNCTION pg_temp.imported(csv text, mode text DEFAULT 'Create & Update', OUT id bigint, OUT counts text) LANGUAGE sql AS $$
     SELECT import_id, format('%s: %s created, %s updated, %s unchanged, %s rejected', state, created, updated, unchanged, rejected)
@@ -101,6 +101,18 @@ SELECT is((SELECT format('%s %s %s', updated, deleted, skipped + rejected) FROM 
 SELECT set_eq('SELECT u, m FROM public.folded', $$VALUES ('ann', NULL), ('BOB', NULL)$$, 'all of them');
 SELECT is((SELECT counts FROM pg_temp.imported(E'userName,m\nNEW,1\n', mode)), 'completed: 0 created, 0 updated, 0 unchanged, 1 rejected', mode || ': alone, too')
   FROM unnest(ARRAY['Create Only', 'Create & Update']) AS mode;
+SELECT customer_import.detach_customers_table();
+
+--
+-- A trigger that lets some rows of a batch not be written
+--
+CREATE TABLE public.kept (u text PRIMARY KEY, r text[]);
+CREATE FUNCTION public.keep_out() RETURNS trigger LANGUAGE plpgsql AS
+    $$BEGIN IF NEW.u LIKE 'x%' THEN RETURN NULL; END IF; RETURN NEW; END$$;
+CREATE TRIGGER keep_out BEFORE INSERT ON public.kept FOR EACH ROW EXECUTE FUNCTION public.keep_out();
+SELECT customer_import.attach_customers_table('public.kept', 'u', 'r', own_row_triggers => true);
+SELECT is((SELECT counts FROM pg_temp.imported(E'userName,addRoles\na,buyer\nx1,buyer\nb,buyer\nx2,buyer\n')),
+          'completed: 2 created, 0 updated, 0 unchanged, 2 rejected', 'rejects those records alone');
 SELECT customer_import.detach_customers_table();
 
 --
