@@ -63,10 +63,19 @@ void empty_import(std::int64_t import_id) {
         return;
     }
     const Parameter id = parameter(import_id);
-    execute("UPDATE customer_import.imports SET emptied_at = clock_timestamp() WHERE id = $1", {id});
+    // Whatever an error says may quote a customer: only what was counted stays, and texts of our own.
+    execute("UPDATE customer_import.imports SET emptied_at = clock_timestamp(), header = NULL, warnings = '{}',"
+            "       message = CASE WHEN state = 'failed' THEN t.text ELSE message END,"
+            "       message_before_undo = CASE WHEN state_before_undo = 'failed' THEN t.text ELSE message_before_undo END"
+            "  FROM format('Import %s failed. Why is not kept any more.', $1) AS t (text)"
+            " WHERE id = $1",
+            {id});
     execute("DELETE FROM customer_import.import_files WHERE import_id = $1", {id});
-    execute("UPDATE customer_import.email_outbox SET message = NULL WHERE import_id = $1 AND state = 'sent'", {id});
-    execute("UPDATE customer_import.import_issues SET record = NULL, amended_record = NULL, value = NULL WHERE import_id = $1", {id});
+    execute("UPDATE customer_import.import_jobs SET stop_reason = NULL WHERE import_id = $1", {id});
+    execute("UPDATE customer_import.email_outbox SET message = NULL, last_error = NULL WHERE import_id = $1", {id});
+    execute("UPDATE customer_import.import_issues SET record = NULL, amended_record = NULL, value = NULL, detail = NULL, hint = NULL,"
+            "       message = 'the text is not kept any more' WHERE import_id = $1",
+            {id});
     execute("UPDATE customer_import.import_change_pages SET payload = customer_import._strip_change_page(payload, changes)"
             " WHERE import_id = $1",
             {id});

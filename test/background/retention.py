@@ -1,6 +1,6 @@
 """What is thrown away when it is old, and what stays; and purge_imports()."""
 
-from harness import Session, adds_up, fresh, gate, record, run_in_background, settings, state, submit, wait_ended, wait_idle, wait_until
+from harness import Session, adds_up, csv, fresh, gate, import_file, record, run_in_background, settings, state, submit, wait_ended, wait_idle, wait_until
 
 TABLES = ("imports", "import_files", "import_jobs", "import_slices", "import_issues", "import_change_pages")
 CONTENT = "userName,addRoles,removeRoles,email\nold,buyer,approver,new@example.com\nnew,buyer,,n@example.com\nbad,nonsense,,b@example.com\nold\n"
@@ -50,6 +50,54 @@ def test_retention(report):
             run_in_background(admin, ann, "userName,addRoles\ny,buyer\n")
             wait_idle(admin)
         report.equal(stored(admin, young), ("0", "0", "0"), "the setting says after how long")
+
+
+MARK = "Zq7mark"
+PLACES = ("SELECT c.oid::regclass FROM pg_class AS c WHERE c.relkind = 'r' AND c.relnamespace = 'customer_import'::regnamespace ORDER BY 1")
+
+
+def marked(admin):
+    """The tables of the extension that hold the mark, as text or as bytes."""
+    found = []
+    for (table,) in admin.rows(PLACES):
+        number = admin.value(f"SELECT count(*) FROM {table} AS t WHERE t::text ILIKE $1 OR t::text LIKE $2",
+                             [f"%{MARK}%", f"%{MARK.encode().hex()}%"])
+        if number != "0":
+            found.append(table)
+    return found
+
+
+def test_no_value_stays(report):
+    """Whatever a customer's record said, in whatever way it came into a table: when an import is emptied it is nowhere any more."""
+    with fresh() as admin, Session("regress_ann") as ann:
+        admin.rows("TRUNCATE customer_import.email_outbox;"
+                   "CREATE FUNCTION v_tells() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                   " IF NEW.user_name = 'told' THEN RAISE EXCEPTION 'not %', NEW.company USING ERRCODE = '23514', HINT = NEW.company, DETAIL = NEW.company;"
+                   " ELSIF NEW.user_name = 'ends' THEN RAISE EXCEPTION 'no % at all', NEW.company USING ERRCODE = '58030'; END IF;"
+                   " RETURN NEW; END $$;"
+                   "CREATE TRIGGER v_tells BEFORE INSERT ON customers FOR EACH ROW EXECUTE FUNCTION v_tells();"
+                   "ALTER TABLE customers ADD CONSTRAINT v_short CHECK (length(phone) < 30);"
+                   "INSERT INTO customers (user_name, company) VALUES ('old', 'before " + MARK + "')")
+        content = csv([f"new,,{MARK}@example.com,{MARK},1,x", f"told,,a,{MARK},1,x", f"role,{MARK},a,b,1,x", f"long,,{MARK},{MARK},{'1' * 40},x",
+                       f"old,,{MARK},after {MARK},1,x", f"{MARK},,,,,x,too,many"], f"userName,addRoles,email,company,phone,{MARK} column")
+        numbers = [run_in_background(admin, ann, content)["id"], int(import_file(ann, content)["import_id"]),
+                   run_in_background(admin, ann, csv([f"ends,{MARK}"], "userName,company"))["id"]]
+        ann.rows("SELECT customer_import.amend_record($1, 3, $2)", [numbers[1], f"told,,b,{MARK},1,x"])
+        admin.rows("SELECT customer_import.undo_import($1)", [numbers[0]])
+        admin.rows("UPDATE customer_import.email_outbox SET message = $1::text::bytea, last_error = $1::text, state = CASE WHEN id % 2 = 0 THEN 'sent' ELSE 'failed' END",
+                   [MARK])
+        report.line(len(marked(admin)) >= 5, "before, many tables have such values", marked(admin))
+        wait_idle(admin)
+        admin.rows("UPDATE customer_import.imports SET finished_at = finished_at - interval '100 days'")
+        run_in_background(admin, ann, csv(["x,buyer"]))
+        wait_idle(admin)
+        report.equal(marked(admin), [], "afterwards none has")
+        rows = admin.rows("SELECT id, created, rejected, unprocessed FROM customer_import.imports WHERE id = ANY ($1) ORDER BY id",
+                          ["{" + ",".join(map(str, numbers)) + "}"])
+        report.line(len(rows) == 3 and rows[0][1:3] == ("1", "4"), "what was counted stays", rows)
+        report.equal(record(admin, numbers[2])["message"], f"Import {numbers[2]} failed. Why is not kept any more.", "and that it failed")
+        report.line(ann.json("SELECT customer_import.import_report($1)", [numbers[1]])["issues"], "a report can still be asked for")
+        admin.rows("DROP FUNCTION v_tells() CASCADE")
 
 
 def test_for_ever(report):
