@@ -9,7 +9,7 @@ SELECT customer_import.create_customers_table('');
 SELECT customer_import.create_customers_table('a.b.c.d');
 SELECT customer_import.create_customers_table('nowhere.customers');
 SELECT customer_import.create_customers_table('public.customers; DROP TABLE public.customers');
-SELECT customer_import.create_customers_table(NULL) IS NULL AS null_name;
+SELECT customer_import.create_customers_table(NULL);
 CREATE TABLE public.taken (i int);
 SELECT customer_import.create_customers_table('public.taken');
 DROP TABLE public.taken;

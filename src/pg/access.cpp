@@ -20,6 +20,14 @@ void require_right(Right right, const char* what) {
                       std::move(hint));
 }
 
+void require_operator(const char* what) {
+    const Identity& identity = current_identity();
+    if (!identity.is_known) {
+        throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, std::string("permission denied to ") + what,
+                          identity.shortcoming);
+    }
+}
+
 void require_superuser(const char* what) {
     if (!call([] { return superuser(); })) {
         throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, std::string("permission denied to ") + what,

@@ -1,4 +1,5 @@
-// Arguments of SQL functions that take NULL.
+// Arguments of SQL functions. One rule for NULL, for all functions that do more than compute: where the default of an argument
+// is NULL, NULL means that it was not given; everywhere else it is an error.
 #pragma once
 
 #include <optional>
@@ -13,12 +14,8 @@
 
 namespace customer_import::pg {
 
-// Errors: 22004 "`what` is NULL".
-inline void require_argument(FunctionCallInfo fcinfo, int index, const char* what) {
-    if (PG_ARGISNULL(index)) {
-        throw ImportError(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(what) + " is NULL");
-    }
-}
+// Errors: 22004 for NULL in an argument without a default, or with another one.
+void refuse_nulls(FunctionCallInfo fcinfo);
 
 // Returns a text argument; nothing for NULL.
 inline std::optional<std::string> optional_text(FunctionCallInfo fcinfo, int index) {
@@ -28,11 +25,8 @@ inline std::optional<std::string> optional_text(FunctionCallInfo fcinfo, int ind
     return std::string(varlena_view(call([&] { return PG_GETARG_TEXT_PP(index); })));
 }
 
-// Returns a text argument. Errors: 22004 "`what` is NULL".
-inline std::string required_text(FunctionCallInfo fcinfo, int index, const char* what) {
-    require_argument(fcinfo, index, what);
-    return *optional_text(fcinfo, index);
-}
+// Returns a text argument that refuse_nulls() has seen.
+inline std::string text_argument(FunctionCallInfo fcinfo, int index) { return *optional_text(fcinfo, index); }
 
 // Refuses an argument that is larger than `most` bytes, before memory is taken for it. Errors: 54000 "`what` is larger …".
 inline void require_size(Datum argument, std::size_t most, const char* what) {
@@ -53,4 +47,16 @@ inline std::vector<std::string_view> codes_argument(FunctionCallInfo fcinfo, int
     return codes;
 }
 
+// The same of an array in which NULL has no meaning. Errors: 22004 for a NULL among the codes, 54000.
+std::vector<std::string_view> given_codes(FunctionCallInfo fcinfo, int index);
+
 }  // namespace customer_import::pg
+
+// As CI_FUNCTION, for a function that people call: not STRICT, and held to the rule for NULL.
+#define CI_PUBLIC_FUNCTION(name)                                                   \
+    static Datum name##_of_values(FunctionCallInfo fcinfo);                        \
+    CI_FUNCTION(name) {                                                            \
+        customer_import::pg::entry([&] { customer_import::pg::refuse_nulls(fcinfo); }); \
+        return name##_of_values(fcinfo);                                           \
+    }                                                                              \
+    static Datum name##_of_values(FunctionCallInfo fcinfo)

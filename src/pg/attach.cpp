@@ -334,21 +334,11 @@ void Attachment::enter() {
     }
 }
 
-std::string name_argument(FunctionCallInfo fcinfo, int index, const char* what) {
-    require_argument(fcinfo, index, what);
-    return NameStr(*PG_GETARG_NAME(index));
-}
-
 Oid attach_customers_table(FunctionCallInfo fcinfo) {
     require_right(Right::administer, "attach a customers table");
-    require_argument(fcinfo, 0, "the table");
-    require_argument(fcinfo, 3, "\"columns\"");
-    require_argument(fcinfo, 4, "\"ignore_case\"");
-    require_argument(fcinfo, 5, "\"row_security\"");
-    require_argument(fcinfo, 6, "\"own_row_triggers\"");
     const AttachRequest request{PG_GETARG_OID(0),
-                                name_argument(fcinfo, 1, "the column of the user names"),
-                                name_argument(fcinfo, 2, "the column of the roles"),
+                                NameStr(*PG_GETARG_NAME(1)),
+                                NameStr(*PG_GETARG_NAME(2)),
                                 {JSONBOID, PG_GETARG_DATUM(3), false},
                                 PG_GETARG_BOOL(4),
                                 PG_GETARG_BOOL(5),
@@ -370,7 +360,7 @@ Oid attach_customers_table(FunctionCallInfo fcinfo) {
 // attach_customers_table(target regclass, user_name name, roles name, columns jsonb, ignore_case boolean, row_security
 // boolean, own_row_triggers boolean) returns regclass. Errors: 42501; 55000 when there is a customers table, or when there
 // is no usable index; 22023, 42703, 42804, 42809 and 428C9 for a table that cannot be attached, all reasons in the detail.
-CI_FUNCTION(ci_attach_customers_table) {
+CI_PUBLIC_FUNCTION(ci_attach_customers_table) {
     return customer_import::pg::entry(
         [&] { return ObjectIdGetDatum(customer_import::pg::attach_customers_table(fcinfo)); });
 }

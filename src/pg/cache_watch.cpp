@@ -6,13 +6,15 @@ void CacheWatch::start() {
     call([&] {
         if (!is_registered_) {
             CacheRegisterRelcacheCallback(relation_changed, PointerGetDatum(this));
-            if (system_cache_ >= 0) {
-                CacheRegisterSyscacheCallback(system_cache_, system_cache_changed, PointerGetDatum(this));
+            for (const int cache : system_caches_) {
+                if (cache >= 0) {
+                    CacheRegisterSyscacheCallback(cache, system_cache_changed, PointerGetDatum(this));
+                }
             }
             is_registered_ = true;
         }
         const Oid schema = get_namespace_oid("customer_import", false);
-        for (int index = 0; index < 2 && names_[index] != nullptr; ++index) {
+        for (int index = 0; index < kTables && names_[index] != nullptr; ++index) {
             relations_[index] = get_relname_relid(names_[index], schema);
         }
     });
@@ -21,7 +23,8 @@ void CacheWatch::start() {
 
 void CacheWatch::relation_changed(Datum self, Oid relation) {
     auto watch = reinterpret_cast<CacheWatch*>(DatumGetPointer(self));
-    if (relation == InvalidOid || relation == watch->relations_[0] || relation == watch->relations_[1]) {
+    if (relation == InvalidOid ||
+        std::find(watch->relations_, watch->relations_ + kTables, relation) != watch->relations_ + kTables) {
         watch->forget();
     }
 }

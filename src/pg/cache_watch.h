@@ -2,6 +2,9 @@
 // announced to all sessions by a statement trigger (_announce_change).
 #pragma once
 
+#include <algorithm>
+#include <initializer_list>
+
 #include "pg/guard.h"
 #include "pg/server.h"
 
@@ -10,9 +13,17 @@ namespace customer_import::pg {
 // To be a global object: the server keeps a pointer to it for as long as the process lives.
 class CacheWatch {
 public:
-    // The names of one or two tables of the extension, and a system cache whose changes count too (-1: none).
-    constexpr explicit CacheWatch(const char* first, const char* second = nullptr, int system_cache = -1)
-        : names_{first, second}, system_cache_(system_cache) {}
+    // The names of up to three tables of the extension, and up to two system caches whose changes count, too.
+    constexpr explicit CacheWatch(std::initializer_list<const char*> tables, std::initializer_list<int> system_caches = {}) {
+        int index = 0;
+        for (const char* table : tables) {
+            names_[index++] = table;
+        }
+        index = 0;
+        for (const int cache : system_caches) {
+            system_caches_[index++] = cache;
+        }
+    }
 
     bool is_current() const { return is_current_; }
     void forget() { is_current_ = false; }
@@ -32,9 +43,11 @@ public:
 private:
     void start();
 
-    const char* names_[2];
-    int system_cache_;
-    Oid relations_[2] = {InvalidOid, InvalidOid};
+    static constexpr int kTables = 3, kSystemCaches = 2;
+
+    const char* names_[kTables] = {};
+    int system_caches_[kSystemCaches] = {-1, -1};
+    Oid relations_[kTables] = {};
     bool is_registered_ = false;
     bool is_current_ = false;
 

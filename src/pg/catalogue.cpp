@@ -14,7 +14,7 @@ namespace {
 
 // Process memory that lives as long as the backend.
 RoleCatalogue* cache = nullptr;
-CacheWatch watched("role_codes");
+CacheWatch watched({"role_codes"});
 
 // The rules of access stand on the operators' codes: they stay in the catalogue, and privileged.
 void refuse_built_in(std::string_view code) {
@@ -22,11 +22,6 @@ void refuse_built_in(std::string_view code) {
         throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, "role code \"" + std::string(built_in) + "\" is built in",
                           {}, "It stays in the catalogue, and privileged.");
     }
-}
-
-std::vector<std::string> read_codes(FunctionCallInfo fcinfo) {
-    const std::vector<std::string_view> views = codes_argument(fcinfo, 0);
-    return {views.begin(), views.end()};
 }
 
 }  // namespace
@@ -75,10 +70,11 @@ std::int64_t add_role_codes(std::span<const std::string> codes, bool privileged)
 namespace pg = customer_import::pg;
 
 // add_role_codes(codes text[], privileged boolean) returns bigint: how many were new.
-CI_FUNCTION(ci_add_role_codes) {
+CI_PUBLIC_FUNCTION(ci_add_role_codes) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::administer, "change role codes");
-        std::vector<std::string> codes = pg::read_codes(fcinfo);
+        const std::vector<std::string_view> given = pg::given_codes(fcinfo, 0);
+        const std::vector<std::string> codes(given.begin(), given.end());
         pg::SpiConnection spi;
         return Int64GetDatum(pg::add_role_codes(codes, PG_GETARG_BOOL(1)));
     });
@@ -86,7 +82,7 @@ CI_FUNCTION(ci_add_role_codes) {
 
 // alter_role_code(code, name, description, privileged) returns void. NULL keeps what is there. Errors:
 // 42704, 22023 for a built-in code that would lose its privilege.
-CI_FUNCTION(ci_alter_role_code) {
+CI_PUBLIC_FUNCTION(ci_alter_role_code) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::administer, "change role codes");
         pg::SpiConnection spi;
@@ -94,10 +90,7 @@ CI_FUNCTION(ci_alter_role_code) {
             return PG_ARGISNULL(index) ? pg::Parameter{TEXTOID, 0, true}
                                        : pg::Parameter{TEXTOID, PG_GETARG_DATUM(index), false};
         };
-        if (PG_ARGISNULL(0)) {
-            throw pg::ImportError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "the role code is NULL");
-        }
-        const std::string code(pg::varlena_view(pg::call([&] { return PG_GETARG_TEXT_PP(0); })));
+        const std::string code = pg::text_argument(fcinfo, 0);
         if (!PG_ARGISNULL(3) && !PG_GETARG_BOOL(3)) {
             pg::refuse_built_in(code);
         }
@@ -117,10 +110,10 @@ CI_FUNCTION(ci_alter_role_code) {
 
 // remove_role_codes(text[]) returns bigint: how many were there. Customers keep what they hold. Errors: 22023 for a
 // built-in code.
-CI_FUNCTION(ci_remove_role_codes) {
+CI_PUBLIC_FUNCTION(ci_remove_role_codes) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::administer, "change role codes");
-        for (const std::string& code : pg::read_codes(fcinfo)) {
+        for (const std::string_view code : pg::given_codes(fcinfo, 0)) {
             pg::refuse_built_in(code);
         }
         pg::SpiConnection spi;

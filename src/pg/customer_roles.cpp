@@ -7,6 +7,7 @@
 #include "core/text.h"
 #include "core/user_name.h"
 #include "pg/access.h"
+#include "pg/arguments.h"
 #include "pg/change_reader.h"
 #include "pg/statement.h"
 #include "pg/target.h"
@@ -118,7 +119,7 @@ namespace pg = customer_import::pg;
 
 // customer_roles(user_name text): the codes that a customer holds, in byte order, each with the import that gave it.
 // Errors: 42501, 55000 when there is no customers table.
-CI_FUNCTION(ci_customer_roles) {
+CI_PUBLIC_FUNCTION(ci_customer_roles) {
     return pg::entry([&] {
         pg::call([&] { InitMaterializedSRF(fcinfo, 0); });
         const std::string_view user_name = pg::varlena_view(pg::call([&] { return PG_GETARG_TEXT_PP(0); }));

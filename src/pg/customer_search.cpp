@@ -265,7 +265,7 @@ namespace pg = customer_import::pg;
 
 // search_customers(query text, max_rows integer): the customers who match best. Errors: 42501, 22023 for max_rows, 54000, 55000
 // when there is no customers table.
-CI_FUNCTION(ci_search_customers) {
+CI_PUBLIC_FUNCTION(ci_search_customers) {
     return pg::entry([&] {
         pg::call([&] { InitMaterializedSRF(fcinfo, 0); });
         pg::require_size(PG_GETARG_DATUM(0), customer_import::kMaxRecordBytes, "the query");
@@ -275,11 +275,11 @@ CI_FUNCTION(ci_search_customers) {
     });
 }
 
-// customers_with_roles(codes text[]): the customers who hold all of these codes. Errors: 42501, 54000, 55000.
-CI_FUNCTION(ci_customers_with_roles) {
+// customers_with_roles(codes text[]): the customers who hold all of these codes. Errors: 22004, 42501, 54000, 55000.
+CI_PUBLIC_FUNCTION(ci_customers_with_roles) {
     return pg::entry([&] {
         pg::call([&] { InitMaterializedSRF(fcinfo, 0); });
-        pg::customers_with_roles(pg::spell_codes(pg::codes_argument(fcinfo, 0)), (ReturnSetInfo*)fcinfo->resultinfo);
+        pg::customers_with_roles(pg::spell_codes(pg::given_codes(fcinfo, 0)), (ReturnSetInfo*)fcinfo->resultinfo);
         return Datum{0};
     });
 }

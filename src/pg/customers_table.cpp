@@ -4,6 +4,7 @@
 #include <string>
 
 #include "pg/access.h"
+#include "pg/arguments.h"
 #include "pg/customer_export.h"
 #include "pg/guard.h"
 #include "pg/lookup.h"
@@ -198,7 +199,7 @@ void lock_tree(Oid relation, LOCKMODE lock) {
 namespace pg = customer_import::pg;
 
 // create_customers_table(name text) returns regclass. Errors: 42501, 42P07, 55000 when there is one already.
-CI_FUNCTION(ci_create_customers_table) {
+CI_PUBLIC_FUNCTION(ci_create_customers_table) {
     return pg::entry([&] {
         std::string_view name = pg::varlena_view(pg::call([&] { return PG_GETARG_TEXT_PP(0); }));
         return ObjectIdGetDatum(pg::create_customers_table(name));

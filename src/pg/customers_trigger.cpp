@@ -226,7 +226,7 @@ void check_ceiling(const GuardedRow& row, const std::vector<std::string_view>& h
 // given access, not the application's own roles.
 bool is_judged(const GuardedRow& row, const Identity& identity) {
     return !row.is_attached || identity.is_operator || identity.role_is_gateway ||
-           (inherits_from_operator() && !call([&] { return has_privs_of_role(GetUserId(), row.owner); }));
+           (holds_operator_privileges() && !call([&] { return has_privs_of_role(GetUserId(), row.owner); }));
 }
 
 HeapTuple guard_row(const GuardedRow& row) {

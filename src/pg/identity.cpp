@@ -5,6 +5,8 @@
 #include "core/role_set.h"
 #include "core/text.h"
 #include "core/user_name.h"
+#include "pg/arguments.h"
+#include "pg/bound_role.h"
 #include "pg/cache_watch.h"
 #include "pg/statement.h"
 #include "pg/text_array.h"
@@ -24,10 +26,11 @@ struct Acting {
 Acting* acting = nullptr;
 Identity* cached = nullptr;
 Oid cached_role = InvalidOid;
+Oid cached_session_role = InvalidOid;
 bool cached_is_acting = false;
 
-// What the identity was read from. Roles count too: they are renamed, and become superusers.
-CacheWatch watched("operators", "gateways", AUTHOID);
+// What the identity was read from. Roles count, too: they are renamed, dropped, become superusers and members of others.
+CacheWatch watched({"operators", "gateways"}, {AUTHOID, AUTHMEMMEMROLE});
 
 void stop_acting() {
     delete acting;
@@ -53,22 +56,31 @@ void end_subtransaction(SubXactEvent event, SubTransactionId level, SubTransacti
 }
 
 struct RoleFacts {
+    Oid oid;
     const char* name;
     bool is_superuser;
     bool bypasses_policies;
+    Oid other_session_role;  // that SET ROLE or a function has left; InvalidOid: none, or a superuser
+    bool is_member;          // of any role
 };
 
 RoleFacts current_role_facts() {
     return call([] {
         const Oid role = GetUserId();
-        return RoleFacts{GetUserNameFromId(role, false), superuser_arg(role), has_bypassrls_privilege(role)};
+        const Oid session_role = GetSessionUserId();
+        RoleFacts facts{role, GetUserNameFromId(role, false), superuser_arg(role), has_bypassrls_privilege(role),
+                        session_role == role || superuser_arg(session_role) ? InvalidOid : session_role, false};
+        CatCList* memberships = SearchSysCacheList1(AUTHMEMMEMROLE, ObjectIdGetDatum(role));
+        facts.is_member = memberships->n_members > 0;
+        ReleaseSysCacheList(memberships);
+        return facts;
     });
 }
 
 // What is known of an operator and, beside him, of a database role that would act as him.
 struct Candidate {
     bool exists = false;
-    bool has_database_role = false;
+    std::string name;
     bool is_active = false;
     Rights rights;
     std::vector<std::string> own_names;
@@ -86,26 +98,50 @@ std::vector<std::string> fold_names(std::initializer_list<std::optional<std::str
     return folded;
 }
 
-Candidate find_operator(std::string_view name, std::string_view role) {
+// Finds an operator by its name, or, without one, the one whose database role is the current one.
+Candidate find_operator(const std::optional<std::string>& name, const RoleFacts& role) {
+    const std::string key = bound_key(role.oid);
     OwnerScope owner;
+    const std::string condition =
+        name ? "o.name = $1"
+             : "o.database_role AND (o.role_key = $1 OR o.name = $2) AND customer_import._role_of(o.name, o.role_key) = $3";
     const Row row = query_latest(
-        "SELECT o.name, o.email, o.user_name, o.database_role, o.active,"
-        "       array_to_string(o.roles, ','), g.name, g.may_act_as_admin"
-        "  FROM (SELECT) AS one"
-        "  LEFT JOIN customer_import.operators AS o ON o.name = $1"
-        "  LEFT JOIN customer_import.gateways AS g ON g.name = $2",
-        {parameter(name), parameter(role)}).front();
+        "SELECT o.name, o.email, o.user_name, o.active, array_to_string(o.roles, ','), g.is_gateway, g.may_act_as_admin"
+        "  FROM (SELECT count(*) > 0 AS is_gateway, COALESCE(bool_or(may_act_as_admin), false) AS may_act_as_admin"
+        "          FROM customer_import.gateways"
+        "         WHERE (role_key = $4 OR name = $2) AND customer_import._role_of(name, role_key) = $3) AS g"
+        "  LEFT JOIN customer_import.operators AS o ON " + condition + " ORDER BY o.role_key = $4 DESC LIMIT 1",
+        {parameter(std::string_view(name ? *name : key)), parameter(std::string_view(role.name)), parameter_oid(role.oid),
+         parameter(std::string_view(key))}).front();
     Candidate found;
-    found.role_is_gateway = row[6].has_value();
-    found.role_may_act_as_admin = row[7] == "t";
+    found.role_is_gateway = row[5] == "t";
+    found.role_may_act_as_admin = row[6] == "t";
     if (row[0]) {
         found.exists = true;
+        found.name = *row[0];
         found.own_names = row[2] ? fold_names({row[2]}) : fold_names({row[0], row[1]});
-        found.has_database_role = row[3] == "t";
-        found.is_active = row[4] == "t";
-        found.rights = Rights::of(split_role_cell(*row[5]));
+        found.is_active = row[3] == "t";
+        found.rights = Rights::of(split_role_cell(*row[4]));
     }
     return found;
+}
+
+// Adds the user names of the operators whom the current role may become by SET ROLE, and of whoever has logged in.
+void add_reachable_names(const RoleFacts& role, std::vector<std::string>& names) {
+    if (!role.is_member && !OidIsValid(role.other_session_role)) {
+        return;
+    }
+    OwnerScope owner;
+    for (const Row& row : query_latest(
+             "SELECT o.name, o.email, o.user_name"
+             "  FROM (SELECT name, email, user_name, customer_import._role_of(name, role_key) AS role"
+             "          FROM customer_import.operators WHERE database_role OFFSET 0) AS o"
+             " WHERE pg_has_role($1, o.role, 'MEMBER') OR o.role = $2",
+             {parameter_oid(role.oid), parameter_oid(role.other_session_role)})) {
+        for (std::string& name : row[2] ? fold_names({row[2]}) : fold_names({row[0], row[1]})) {
+            names.push_back(std::move(name));
+        }
+    }
 }
 
 // Says why a role may not act as an operator; empty: it may.
@@ -131,22 +167,28 @@ std::string find_obstacle(const RoleFacts& role, std::string_view name, const Ca
 
 // Says why a role is not an operator itself; empty: it is one.
 std::string find_own_obstacle(const RoleFacts& role, const Candidate& candidate) {
-    if (candidate.exists && candidate.has_database_role) {
-        return candidate.is_active ? "" : "Operator " + quoted(role.name) + " is not active.";
+    if (candidate.exists) {
+        return candidate.is_active ? "" : "Operator " + quoted(candidate.name) + " is not active.";
     }
-    return candidate.role_is_gateway
-               ? "Role " + quoted(role.name) + " has not called customer_import.act_as() in this transaction."
-               : "Role " + quoted(role.name) + " is not an operator.";
+    if (candidate.role_is_gateway) {
+        return "Role " + quoted(role.name) + " has not called customer_import.act_as() in this transaction.";
+    }
+    OwnerScope owner;
+    if (!query_latest("SELECT FROM customer_import.operators WHERE name = $1 AND database_role",
+                      {parameter(std::string_view(role.name))}).empty()) {
+        return "Role " + quoted(role.name) + " is not the role that is operator " + quoted(role.name) + ".";
+    }
+    return "Role " + quoted(role.name) + " is not an operator.";
 }
 
 Identity read_identity() {
     const RoleFacts role = current_role_facts();
     Identity identity;
     identity.is_acted = is_acting();
-    identity.name = identity.is_acted ? acting->name : role.name;
     SpiConnection spi;
-    Candidate candidate = find_operator(identity.name, role.name);
-    identity.is_operator = candidate.exists && (identity.is_acted || candidate.has_database_role);
+    Candidate candidate = find_operator(identity.is_acted ? std::optional(acting->name) : std::nullopt, role);
+    identity.name = candidate.exists ? candidate.name : identity.is_acted ? acting->name : role.name;
+    identity.is_operator = candidate.exists;
     if (!identity.is_acted && role.is_superuser) {
         identity.is_known = true;
         identity.rights = Rights::all();
@@ -160,28 +202,35 @@ Identity read_identity() {
         identity.rights = candidate.rights;
         identity.own_names = std::move(candidate.own_names);
     }
+    if (!identity.is_acted) {
+        add_reachable_names(role, identity.own_names);
+    }
     return identity;
 }
 
 }  // namespace
 
-bool inherits_from_operator() {
-    static CacheWatch members("operators", "gateways", AUTHMEMMEMROLE);
+bool holds_operator_privileges() {
+    static CacheWatch members({"operators", "gateways", "granted_privileges"}, {AUTHOID, AUTHMEMMEMROLE});
     static Oid known_role = InvalidOid;
-    static bool inherits = false;
+    static bool holds = false;
     const Oid role = GetUserId();
     if (known_role != role || !members.is_current()) {
         members.read([&] {
             SpiConnection spi;
             OwnerScope owner;
-            inherits = !query_latest("SELECT FROM pg_roles AS r WHERE r.oid <> $1 AND pg_has_role($1, r.oid, 'USAGE')"
-                                     "   AND (r.rolname IN (SELECT name FROM customer_import.operators WHERE database_role)"
-                                     "        OR r.rolname IN (SELECT name FROM customer_import.gateways)) LIMIT 1",
-                                     {parameter_oid(role)}).empty();
+            holds = !query_latest(
+                         "SELECT FROM (SELECT customer_import._role_of(r.name, r.role_key) AS role"
+                         "               FROM (SELECT name, role_key FROM customer_import.operators WHERE database_role"
+                         "                     UNION SELECT name, role_key FROM customer_import.gateways"
+                         "                     UNION SELECT role, role_key FROM customer_import.granted_privileges"
+                         "                            WHERE object = 'customers table') AS r OFFSET 0) AS h"
+                         " WHERE pg_has_role($1, h.role, 'USAGE') LIMIT 1",
+                         {parameter_oid(role)}).empty();
             known_role = role;
         });
     }
-    return inherits;
+    return holds;
 }
 
 bool is_acting() { return acting != nullptr && acting->role == GetUserId(); }
@@ -198,13 +247,16 @@ void watch_transactions() {
 
 const Identity& current_identity() {
     const Oid role = GetUserId();
+    const Oid session_role = GetSessionUserId();
     const bool acts = is_acting();
-    if (cached == nullptr || cached_role != role || cached_is_acting != acts || !watched.is_current()) {
+    if (cached == nullptr || cached_role != role || cached_session_role != session_role || cached_is_acting != acts ||
+        !watched.is_current()) {
         watched.read([&] {
             auto fresh = std::make_unique<Identity>(read_identity());
             delete cached;
             cached = fresh.release();
             cached_role = role;
+            cached_session_role = session_role;
             cached_is_acting = acts;
         });
     }
@@ -226,7 +278,7 @@ void act_as(std::string_view name) {
     call([] { RequireTransactionBlock(true, "customer_import.act_as()"); });
     const RoleFacts role = current_role_facts();
     SpiConnection spi;
-    const Candidate candidate = find_operator(name, role.name);
+    const Candidate candidate = find_operator(std::string(name), role);
     const std::string obstacle = find_obstacle(role, name, candidate);
     if (!obstacle.empty()) {
         if (candidate.role_is_gateway && !candidate.exists) {
@@ -249,7 +301,7 @@ void act_as(std::string_view name) {
 namespace pg = customer_import::pg;
 
 // act_as(operator text) returns void. Errors: 25P01 outside of a transaction block, 42501, 42704, 55000.
-CI_FUNCTION(ci_act_as) {
+CI_PUBLIC_FUNCTION(ci_act_as) {
     return pg::entry([&] {
         pg::act_as(pg::varlena_view(pg::call([&] { return PG_GETARG_TEXT_PP(0); })));
         return Datum{0};

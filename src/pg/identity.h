@@ -15,17 +15,17 @@ namespace customer_import::pg {
 struct Identity {
     std::string name;           // of the operator; of the current role where there is none
     bool is_known = false;      // an active operator or a database superuser
-    bool is_operator = false;   // the role stands among the operators, active or not
-    bool is_acted = false;      // the current role acts as him
+    bool is_operator = false;   // it stands among the operators, active or not
+    bool is_acted = false;      // the current role acts as it
     bool role_is_gateway = false;
     Rights rights;
     std::string shortcoming;    // why he is not known: a sentence
-    std::vector<std::string> own_names;  // folded user names by which he is a customer himself
+    std::vector<std::string> own_names;  // folded user names by which it is a customer itself, as itself or after SET ROLE
 };
 
-// Whether the current role, itself neither, has the privileges of an operator's or a gateway's role: those that the
-// extension has granted are his, too.
-bool inherits_from_operator();
+// Whether the current role has the privileges of an operator's or a gateway's role, or others on the customers table that the
+// extension has granted and not revoked: by itself, or by inheritance.
+bool holds_operator_privileges();
 
 // Registers with the server what ends act_as(). Called once, when the library is loaded.
 void watch_transactions();

@@ -9,8 +9,6 @@ namespace customer_import::pg {
 
 namespace {
 
-bool is_given(FunctionCallInfo fcinfo, int place) { return place > 0 && !PG_ARGISNULL(place); }
-
 std::optional<std::string> text_at(FunctionCallInfo fcinfo, int place) {
     return place > 0 ? optional_text(fcinfo, place) : std::nullopt;
 }
@@ -20,7 +18,7 @@ std::optional<std::string> text_at(FunctionCallInfo fcinfo, int place) {
 }
 
 ImportMode read_mode(FunctionCallInfo fcinfo) {
-    const std::string text = optional_text(fcinfo, 1).value_or("");
+    const std::string text = text_argument(fcinfo, 1);
     std::optional<ImportMode> mode = parse_import_mode(text);
     if (!mode) {
         refuse_argument("invalid import mode " + quoted(text),
@@ -32,11 +30,10 @@ ImportMode read_mode(FunctionCallInfo fcinfo) {
 }  // namespace
 
 ImportRequest read_request(FunctionCallInfo fcinfo, const ArgumentPlaces& places, bool is_text) {
-    require_argument(fcinfo, 0, "the CSV to import");
     ImportRequest request;
     request.mode = read_mode(fcinfo);
     request.file_name = text_at(fcinfo, places.file_name);
-    if (is_given(fcinfo, places.reject_limit)) {
+    if (places.reject_limit > 0 && !PG_ARGISNULL(places.reject_limit)) {
         request.reject_limit = PG_GETARG_INT64(places.reject_limit);
         if (*request.reject_limit < 0) {
             refuse_argument("the reject limit is negative", "Give 0 to fail at the first rejected record.");
@@ -62,10 +59,13 @@ ImportRequest read_request(FunctionCallInfo fcinfo, const ArgumentPlaces& places
                         "Use 'reject' or 'create'.");
     }
     request.create_unknown_roles = unknown_roles == "create";
-    request.is_dry_run = is_given(fcinfo, places.dry_run) && PG_GETARG_BOOL(places.dry_run);
-    request.send_report = !is_given(fcinfo, places.send_report) || PG_GETARG_BOOL(places.send_report);
+    request.is_dry_run = places.dry_run > 0 && PG_GETARG_BOOL(places.dry_run);
+    request.send_report = places.send_report == 0 || PG_GETARG_BOOL(places.send_report);
     if (!request.is_dry_run) {  // it leaves nothing that could be found again
         request.request_id = text_at(fcinfo, places.request_id);
+        if (request.request_id && request.request_id->empty()) {
+            refuse_argument("the request id is empty", "Give one for each request, or leave it out.");
+        }
     }
     return request;
 }

@@ -1,4 +1,5 @@
 // import_customers() in SQL: reads the arguments, runs the import, returns its one row.
+#include "pg/arguments.h"
 #include "pg/guard.h"
 #include "pg/import_arguments.h"
 #include "pg/import_row.h"
@@ -17,7 +18,7 @@ constexpr ArgumentPlaces kImportPlaces = {.file_name = 2, .dry_run = 3, .backgro
 constexpr int kUnlink = 11;
 
 ImportResult import(FunctionCallInfo fcinfo, ImportRequest& request, InputSource& source) {
-    const bool background = !PG_ARGISNULL(kImportPlaces.background) && PG_GETARG_BOOL(kImportPlaces.background);
+    const bool background = PG_GETARG_BOOL(kImportPlaces.background);
     if (background && request.is_dry_run) {
         throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, "a dry run cannot be made in the background");
     }
@@ -31,7 +32,7 @@ ImportResult import(FunctionCallInfo fcinfo, ImportRequest& request, InputSource
 namespace pg = customer_import::pg;
 
 // import_customers(csv text, …). Errors: 22023, 22P04, 42501, 55000.
-CI_FUNCTION(ci_import_customers_text) {
+CI_PUBLIC_FUNCTION(ci_import_customers_text) {
     return pg::entry([&] {
         pg::ImportRequest request = pg::read_request(fcinfo, pg::kImportPlaces, true);
         std::string_view csv = pg::varlena_view(pg::call([&] { return PG_GETARG_TEXT_PP(0); }));
@@ -40,7 +41,7 @@ CI_FUNCTION(ci_import_customers_text) {
 }
 
 // import_customers(csv bytea, …).
-CI_FUNCTION(ci_import_customers_bytea) {
+CI_PUBLIC_FUNCTION(ci_import_customers_bytea) {
     return pg::entry([&] {
         pg::ImportRequest request = pg::read_request(fcinfo, pg::kImportPlaces, false);
         std::string_view csv = pg::varlena_view(pg::call([&] { return PG_GETARG_BYTEA_PP(0); }));
@@ -49,12 +50,12 @@ CI_FUNCTION(ci_import_customers_bytea) {
 }
 
 // import_customers(csv oid, …, unlink): a large object, read as a stream.
-CI_FUNCTION(ci_import_customers_large_object) {
+CI_PUBLIC_FUNCTION(ci_import_customers_large_object) {
     return pg::entry([&] {
         pg::ImportRequest request = pg::read_request(fcinfo, pg::kImportPlaces, false);
         const Oid large_object = PG_GETARG_OID(0);
         pg::ImportResult result = pg::import(fcinfo, request, *pg::large_object_source(large_object));
-        if (!result.is_earlier && !request.is_dry_run && !PG_ARGISNULL(pg::kUnlink) && PG_GETARG_BOOL(pg::kUnlink)) {
+        if (!result.is_earlier && !request.is_dry_run && PG_GETARG_BOOL(pg::kUnlink)) {
             pg::call([&] { OidFunctionCall1(F_LO_UNLINK, ObjectIdGetDatum(large_object)); });
         }
         return pg::make_import_row(fcinfo, result);

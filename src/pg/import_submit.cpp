@@ -4,6 +4,7 @@
 
 #include "core/text.h"
 #include "pg/access.h"
+#include "pg/arguments.h"
 #include "pg/catalogue.h"
 #include "pg/identity.h"
 #include "pg/import_history.h"
@@ -257,7 +258,7 @@ bool is_restored(std::int64_t import_id) {
 namespace pg = customer_import::pg;
 
 // cancel_import(import_id bigint) returns text. Errors: 42501, 42704, 55000 when it has ended or runs in the foreground.
-CI_FUNCTION(ci_cancel_import) {
+CI_PUBLIC_FUNCTION(ci_cancel_import) {
     return pg::entry([&] { return pg::text_datum(pg::cancel_import(PG_GETARG_INT64(0))); });
 }
 
@@ -283,7 +284,7 @@ CI_FUNCTION(ci_is_restored) {
 }
 
 // purge_imports(older_than interval) returns bigint. Errors: 42501.
-CI_FUNCTION(ci_purge_imports) {
+CI_PUBLIC_FUNCTION(ci_purge_imports) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::administer, "purge imports");
         pg::SpiConnection spi;

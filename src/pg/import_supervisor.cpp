@@ -59,7 +59,7 @@ std::vector<WaitingImport> find_waiting() {
              "       w.workers, w.is_locked_out, i.operator"
              "  FROM customer_import.imports AS i"
              "  JOIN customer_import.import_jobs AS j ON j.import_id = i.id"
-             "  LEFT JOIN pg_roles AS r ON r.oid = j.role_oid AND r.rolname = i.database_role"
+             "  LEFT JOIN pg_roles AS r ON r.oid = j.role_oid"
              " CROSS JOIN LATERAL ("
              "           SELECT count(*) FILTER (WHERE NOT p.ended AND (p.next_attempt_at IS NULL"
              "                                          OR p.next_attempt_at <= clock_timestamp())) AS due_slices,"

@@ -10,6 +10,7 @@
 #include "core/user_name.h"
 #include "pg/access.h"
 #include "pg/arguments.h"
+#include "pg/bound_role.h"
 #include "pg/guard.h"
 #include "pg/identity.h"
 #include "pg/privileges.h"
@@ -50,12 +51,12 @@ void check_email(const std::optional<std::string>& email) {
     }
 }
 
-// Returns the codes as the catalogue spells them, sorted. Empty for NULL.
+// Returns the codes as the catalogue spells them, sorted; nothing for NULL. Errors: 22004, 22023.
 std::optional<Parameter> read_codes(FunctionCallInfo fcinfo, int index) {
     if (PG_ARGISNULL(index)) {
         return std::nullopt;
     }
-    std::vector<std::string_view> codes = codes_argument(fcinfo, index);
+    std::vector<std::string_view> codes = given_codes(fcinfo, index);
     for (std::string_view& code : codes) {
         const std::string_view known = find_operator_code(code);
         if (known.empty()) {
@@ -67,113 +68,192 @@ std::optional<Parameter> read_codes(FunctionCallInfo fcinfo, int index) {
     return Parameter{TEXTARRAYOID, make_text_array(RoleSet(std::move(codes)).codes()), false};
 }
 
-
 [[noreturn]] void refuse_unknown(const std::string& name) {
     throw ImportError(ERRCODE_UNDEFINED_OBJECT, "operator " + quoted(name) + " does not exist");
 }
 
+Oid find_role_for(const std::string& name) {
+    const Oid role = find_role(name);
+    if (!OidIsValid(role)) {
+        throw ImportError(ERRCODE_UNDEFINED_OBJECT, "role " + quoted(name) + " does not exist", {},
+                          "Create it with CREATE ROLE, or leave out database_role: the operator then works through a "
+                          "gateway.");
+    }
+    return role;
+}
+
+// Errors: 22023 where the operator without a database role would have the name of a superuser.
+void refuse_superuser_name(const std::string& name) {
+    if (role_is_superuser(name)) {
+        refuse("operator name " + quoted(name) + " is that of a superuser of the database",
+               "Its imports would be taken for the superuser's.");
+    }
+}
+
+// Errors: 42710 if the role, which may have had another name, is another operator already.
+void refuse_taken(const std::string& name, const std::string& role_key) {
+    OwnerScope owner;
+    const std::vector<Row> taken = query(
+        "SELECT name FROM customer_import.operators WHERE database_role AND role_key = $1 AND name <> $2",
+        {parameter(std::string_view(role_key)), parameter(std::string_view(name))});
+    if (!taken.empty()) {
+        throw ImportError(ERRCODE_DUPLICATE_OBJECT,
+                          "role " + quoted(name) + " is the database role of operator " + quoted(*taken.front()[0]), {},
+                          "The role has been renamed. Remove that operator first with customer_import.remove_operator().");
+    }
+}
+
+void check_customer(const std::string& user_name) {
+    if (check_user_name(trim(user_name)) != UserNameFault::none) {
+        refuse("invalid user name " + quoted(user_name));
+    }
+}
+
 void add_operator(FunctionCallInfo fcinfo) {
-    const std::string name = required_text(fcinfo, 0, "the name of the operator");
+    const std::string name = text_argument(fcinfo, 0);
     const std::optional<std::string> email = optional_text(fcinfo, 1);
     check_name(name);
     check_email(email);
     const std::optional<Parameter> codes = read_codes(fcinfo, 2);
     const std::optional<std::string> user_name = optional_text(fcinfo, 4);
-    if (user_name && check_user_name(trim(*user_name)) != UserNameFault::none) {
-        refuse("invalid user name " + quoted(*user_name));
+    if (user_name) {
+        check_customer(*user_name);
     }
-    const bool role_found = role_exists(name);
-    const bool has_role = PG_ARGISNULL(3) ? role_found : PG_GETARG_BOOL(3);
-    if (has_role && !role_found) {
-        throw ImportError(ERRCODE_UNDEFINED_OBJECT, "role " + quoted(name) + " does not exist", {},
-                          "Create it with CREATE ROLE, or leave out database_role: the operator then works through a "
-                          "gateway.");
-    }
-    if (!has_role && role_is_superuser(name)) {
-        refuse("operator name " + quoted(name) + " is that of a superuser of the database",
-               "His imports would be taken for the superuser's.");
+    const bool has_role = PG_ARGISNULL(3) ? OidIsValid(find_role(name)) : PG_GETARG_BOOL(3);
+    const Oid role = has_role ? find_role_for(name) : InvalidOid;
+    const std::string role_key = has_role ? bound_key(role) : "";
+    if (!has_role) {
+        refuse_superuser_name(name);
     }
     SpiConnection spi;
+    lock_privileges();
+    if (has_role) {
+        refuse_taken(name, role_key);
+    }
     {
         OwnerScope owner;
-        if (execute("INSERT INTO customer_import.operators (name, database_role, email, roles, user_name)"
-                    " VALUES ($1, $2, NULLIF($3, ''), COALESCE($4, '{}'), $5) ON CONFLICT DO NOTHING",
-                    {parameter(std::string_view(name)), parameter(has_role), optional_parameter(email),
-                     codes.value_or(Parameter{TEXTARRAYOID, 0, true}), optional_parameter(user_name)}) == 0) {
+        if (execute("INSERT INTO customer_import.operators (name, database_role, role_key, email, roles, user_name)"
+                    " VALUES ($1, $2, $3, NULLIF($4, ''), COALESCE($5, '{}'), $6) ON CONFLICT DO NOTHING",
+                    {parameter(std::string_view(name)), parameter(has_role), parameter(std::string_view(role_key)),
+                     optional_parameter(email), codes.value_or(Parameter{TEXTARRAYOID, 0, true}),
+                     optional_parameter(user_name)}) == 0) {
             throw ImportError(ERRCODE_DUPLICATE_OBJECT, "operator " + quoted(name) + " exists already", {},
-                              "Change him with customer_import.alter_operator().");
+                              "Change it with customer_import.alter_operator().");
         }
     }
-    refresh_privileges(name);
+    if (has_role) {
+        refresh_privileges(role);
+    }
+}
+
+// The database role of an operator.
+struct OperatorRole {
+    std::string key;       // none: ""
+    Oid oid = InvalidOid;  // of a role that exists
+};
+
+OperatorRole find_operator_role(const std::string& name) {
+    OwnerScope owner;
+    const std::vector<Row> rows = query(
+        "SELECT CASE WHEN database_role THEN role_key ELSE '' END,"
+        "       CASE WHEN database_role THEN customer_import._role_of(name, role_key) END"
+        "  FROM customer_import.operators WHERE name = $1",
+        {parameter(std::string_view(name))});
+    if (rows.empty()) {
+        refuse_unknown(name);
+    }
+    const Row& row = rows.front();
+    return {*row[0], row[1] ? static_cast<Oid>(std::stoul(*row[1])) : InvalidOid};
+}
+
+// What was granted for an operator who has changed, or gone, is granted and revoked anew.
+void refresh_role_of(const OperatorRole& role) {
+    if (OidIsValid(role.oid)) {
+        refresh_privileges(role.oid);
+    } else if (!role.key.empty()) {
+        forget_privileges(role.key);
+    }
 }
 
 void alter_operator(FunctionCallInfo fcinfo) {
-    const std::string name = required_text(fcinfo, 0, "the name of the operator");
+    const std::string name = text_argument(fcinfo, 0);
     const std::optional<std::string> email = optional_text(fcinfo, 1);
     check_email(email);
     const std::optional<Parameter> codes = read_codes(fcinfo, 2);
     const Parameter active{BOOLOID, PG_ARGISNULL(3) ? 0 : PG_GETARG_DATUM(3), PG_ARGISNULL(3)};
+    const std::optional<std::string> user_name = optional_text(fcinfo, 4);
+    if (user_name && !user_name->empty()) {
+        check_customer(*user_name);
+    }
     SpiConnection spi;
+    lock_privileges();
+    const OperatorRole before = find_operator_role(name);
+    OperatorRole after = before;
+    if (!PG_ARGISNULL(5) && PG_GETARG_BOOL(5)) {
+        after.oid = find_role_for(name);
+        after.key = bound_key(after.oid);
+        refuse_taken(name, after.key);
+    } else if (!PG_ARGISNULL(5)) {
+        refuse_superuser_name(name);
+        after = {};
+    }
     {
         OwnerScope owner;
-        if (execute("UPDATE customer_import.operators SET email = NULLIF(COALESCE($2, email), ''),"
-                    " roles = COALESCE($3, roles), active = COALESCE($4, active) WHERE name = $1",
-                    {parameter(std::string_view(name)), optional_parameter(email),
-                     codes.value_or(Parameter{TEXTARRAYOID, 0, true}), active}) == 0) {
-            refuse_unknown(name);
-        }
+        execute("UPDATE customer_import.operators SET email = NULLIF(COALESCE($2, email), ''),"
+                "       roles = COALESCE($3, roles), active = COALESCE($4, active),"
+                "       user_name = NULLIF(COALESCE($5, user_name), ''), database_role = $6 <> '', role_key = $6"
+                " WHERE name = $1",
+                {parameter(std::string_view(name)), optional_parameter(email),
+                 codes.value_or(Parameter{TEXTARRAYOID, 0, true}), active, optional_parameter(user_name),
+                 parameter(std::string_view(after.key))});
     }
-    refresh_privileges(name);
+    if (after.key != before.key) {
+        refresh_role_of(before);
+    }
+    refresh_role_of(after);
 }
 
 void remove_operator(FunctionCallInfo fcinfo) {
-    const std::string name = required_text(fcinfo, 0, "the name of the operator");
+    const std::string name = text_argument(fcinfo, 0);
     SpiConnection spi;
+    lock_privileges();
+    const OperatorRole role = find_operator_role(name);
     {
         OwnerScope owner;
-        if (execute("DELETE FROM customer_import.operators WHERE name = $1",
-                    {parameter(std::string_view(name))}) == 0) {
-            refuse_unknown(name);
-        }
+        execute("DELETE FROM customer_import.operators WHERE name = $1", {parameter(std::string_view(name))});
     }
-    refresh_privileges(name);
+    refresh_role_of(role);
 }
 
 void grant_gateway(FunctionCallInfo fcinfo) {
-    const std::string name = required_text(fcinfo, 0, "the name of the gateway");
-    const bool as_admin = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
-    if (!role_exists(name)) {
+    const std::string name = text_argument(fcinfo, 0);
+    const Parameter as_admin{BOOLOID, PG_ARGISNULL(1) ? 0 : PG_GETARG_DATUM(1), PG_ARGISNULL(1)};
+    const Oid role = find_role(name);
+    if (!OidIsValid(role)) {
         throw ImportError(ERRCODE_UNDEFINED_OBJECT, "role " + quoted(name) + " does not exist");
     }
-    const bool is_exempt = call([&] {
-        const Oid role = get_role_oid(name.c_str(), false);
-        return superuser_arg(role) || has_bypassrls_privilege(role);
-    });
-    if (is_exempt) {
+    if (call([&] { return superuser_arg(role) || has_bypassrls_privilege(role); })) {
         refuse("role " + quoted(name) + " cannot be a gateway",
                "A gateway must be subject to row-level security: no superuser, no BYPASSRLS.");
     }
     SpiConnection spi;
+    lock_privileges();
+    register_role("gateways", name, role);
     {
         OwnerScope owner;
-        execute("INSERT INTO customer_import.gateways (name, may_act_as_admin) VALUES ($1, $2)"
-                " ON CONFLICT (name) DO UPDATE SET may_act_as_admin = EXCLUDED.may_act_as_admin",
-                {parameter(std::string_view(name)), parameter(as_admin)});
+        execute("UPDATE customer_import.gateways SET may_act_as_admin = $2 WHERE role_key = $1 AND $2 IS NOT NULL",
+                {parameter(std::string_view(bound_key(role))), as_admin});
     }
-    refresh_privileges(name);
+    refresh_privileges(role);
 }
 
 void revoke_gateway(FunctionCallInfo fcinfo) {
-    const std::string name = required_text(fcinfo, 0, "the name of the gateway");
+    const std::string name = text_argument(fcinfo, 0);
     SpiConnection spi;
-    {
-        OwnerScope owner;
-        if (execute("DELETE FROM customer_import.gateways WHERE name = $1",
-                    {parameter(std::string_view(name))}) == 0) {
-            throw ImportError(ERRCODE_UNDEFINED_OBJECT, "role " + quoted(name) + " is not a gateway");
-        }
+    lock_privileges();
+    if (!unregister_role("gateways", name)) {
+        throw ImportError(ERRCODE_UNDEFINED_OBJECT, "role " + quoted(name) + " is not a gateway");
     }
-    refresh_privileges(name);
 }
 
 // Runs one of the functions above for those who may.
@@ -202,17 +282,19 @@ Datum change_gateways(FunctionCallInfo fcinfo, Body body) {
 namespace pg = customer_import::pg;
 
 // add_operator(name, email, roles text[], database_role boolean, user_name) returns void. Errors: 42501, 22004, 22023,
-// 42704 for a role that does not exist, 42710 for an operator that does, 42939.
-CI_FUNCTION(ci_add_operator) { return pg::administer(fcinfo, pg::add_operator); }
+// 42704 for a role that does not exist, 42710 for an operator that does, or has the role, 42939.
+CI_PUBLIC_FUNCTION(ci_add_operator) { return pg::administer(fcinfo, pg::add_operator); }
 
-// alter_operator(name, email, roles text[], active boolean) returns void; NULL keeps. Errors: 42501, 22023, 42704.
-CI_FUNCTION(ci_alter_operator) { return pg::administer(fcinfo, pg::alter_operator); }
+// alter_operator(name, email, roles text[], active boolean, user_name, database_role boolean) returns void; NULL keeps.
+// Errors: 42501, 22004, 22023, 42704 for an operator or a role that does not exist, 42710 for a role that is another operator.
+CI_PUBLIC_FUNCTION(ci_alter_operator) { return pg::administer(fcinfo, pg::alter_operator); }
 
-// remove_operator(name) returns void. Errors: 42501, 42704.
-CI_FUNCTION(ci_remove_operator) { return pg::administer(fcinfo, pg::remove_operator); }
+// remove_operator(name) returns void. Errors: 42501, 22004, 42704.
+CI_PUBLIC_FUNCTION(ci_remove_operator) { return pg::administer(fcinfo, pg::remove_operator); }
 
-// grant_gateway(name, may_act_as_admin boolean) returns void. Errors: 42501, 42704, 22023.
-CI_FUNCTION(ci_grant_gateway) { return pg::change_gateways(fcinfo, pg::grant_gateway); }
+// grant_gateway(name, may_act_as_admin boolean) returns void; NULL keeps, for a new one it is false. Errors: 42501, 22004,
+// 42704, 22023.
+CI_PUBLIC_FUNCTION(ci_grant_gateway) { return pg::change_gateways(fcinfo, pg::grant_gateway); }
 
-// revoke_gateway(name) returns void. Errors: 42501, 42704.
-CI_FUNCTION(ci_revoke_gateway) { return pg::change_gateways(fcinfo, pg::revoke_gateway); }
+// revoke_gateway(name) returns void. Errors: 42501, 22004, 42704.
+CI_PUBLIC_FUNCTION(ci_revoke_gateway) { return pg::change_gateways(fcinfo, pg::revoke_gateway); }

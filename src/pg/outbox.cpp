@@ -8,6 +8,7 @@
 #include "core/text.h"
 #include "pg/access.h"
 #include "pg/arguments.h"
+#include "pg/bound_role.h"
 #include "pg/identity.h"
 #include "pg/import_queue.h"
 #include "pg/input_source.h"
@@ -26,15 +27,16 @@ constexpr std::size_t kMaxAttachmentBytes = 5 * 1024 * 1024;
 constexpr std::size_t kMaxErrorBytes = 500;
 
 void require_mailer() {
-    const std::string role = current_role_name();
+    const Oid role = GetUserId();
     if (call([] { return superuser(); })) {
         return;
     }
     SpiConnection spi;
     OwnerScope owner;
-    if (query("SELECT FROM customer_import.mailers WHERE name = $1", {parameter(std::string_view(role))}).empty()) {
+    if (query("SELECT FROM customer_import.mailers WHERE customer_import._role_of(name, role_key) = $1",
+              {parameter_oid(role)}).empty()) {
         throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied to send messages",
-                          "Role " + quoted(role) + " is not a mailer.");
+                          "Role " + quoted(role_name(role)) + " is not a mailer.");
     }
 }
 
@@ -144,22 +146,19 @@ std::string clean_error(std::string_view error) {
 
 void change_mailer(FunctionCallInfo fcinfo, bool grant) {
     require_superuser("change mailers");
-    const std::string name = required_text(fcinfo, 0, "the name of the mailer");
-    if (grant && !role_exists(name)) {
+    const std::string name = text_argument(fcinfo, 0);
+    const Oid role = find_role(name);
+    if (grant && !OidIsValid(role)) {
         throw ImportError(ERRCODE_UNDEFINED_OBJECT, "role " + quoted(name) + " does not exist");
     }
     SpiConnection spi;
-    {
-        OwnerScope owner;
-        const std::uint64_t changed =
-            execute(grant ? "INSERT INTO customer_import.mailers (name) VALUES ($1) ON CONFLICT DO NOTHING"
-                          : "DELETE FROM customer_import.mailers WHERE name = $1",
-                    {parameter(std::string_view(name))});
-        if (!grant && changed == 0) {
-            throw ImportError(ERRCODE_UNDEFINED_OBJECT, "role " + quoted(name) + " is not a mailer");
-        }
+    lock_privileges();
+    if (grant) {
+        register_role("mailers", name, role);
+        refresh_privileges(role);
+    } else if (!unregister_role("mailers", name)) {
+        throw ImportError(ERRCODE_UNDEFINED_OBJECT, "role " + quoted(name) + " is not a mailer");
     }
-    refresh_privileges(name);
 }
 
 }  // namespace
@@ -198,14 +197,14 @@ void release_messages() {
 namespace pg = customer_import::pg;
 
 // grant_mailer(name text), revoke_mailer(name text) return void. Errors: 42501, 42704.
-CI_FUNCTION(ci_grant_mailer) {
+CI_PUBLIC_FUNCTION(ci_grant_mailer) {
     return pg::entry([&] {
         pg::change_mailer(fcinfo, true);
         return Datum{0};
     });
 }
 
-CI_FUNCTION(ci_revoke_mailer) {
+CI_PUBLIC_FUNCTION(ci_revoke_mailer) {
     return pg::entry([&] {
         pg::change_mailer(fcinfo, false);
         return Datum{0};
@@ -213,7 +212,7 @@ CI_FUNCTION(ci_revoke_mailer) {
 }
 
 // claim_message(lease interval) returns setof record: one row, or none. Errors: 42501.
-CI_FUNCTION(ci_claim_message) {
+CI_PUBLIC_FUNCTION(ci_claim_message) {
     return pg::entry([&] {
         pg::claim_message(fcinfo);
         return Datum{0};
@@ -221,7 +220,7 @@ CI_FUNCTION(ci_claim_message) {
 }
 
 // store_message(id bigint, fence integer, message bytea) returns boolean. Errors: 42501.
-CI_FUNCTION(ci_store_message) {
+CI_PUBLIC_FUNCTION(ci_store_message) {
     return pg::entry([&] {
         pg::require_mailer();
         pg::SpiConnection spi;
@@ -234,7 +233,7 @@ CI_FUNCTION(ci_store_message) {
 }
 
 // message_sent(id bigint, fence integer) returns boolean. Errors: 42501.
-CI_FUNCTION(ci_message_sent) {
+CI_PUBLIC_FUNCTION(ci_message_sent) {
     return pg::entry([&] {
         pg::require_mailer();
         pg::SpiConnection spi;
@@ -248,10 +247,10 @@ CI_FUNCTION(ci_message_sent) {
 
 // message_failed(id bigint, fence integer, error text, permanent boolean) returns timestamptz. The delay doubles from a
 // minute to four hours, give or take a quarter. Errors: 42501.
-CI_FUNCTION(ci_message_failed) {
+CI_PUBLIC_FUNCTION(ci_message_failed) {
     return pg::entry([&] {
         pg::require_mailer();
-        const std::string error = pg::clean_error(pg::required_text(fcinfo, 2, "the error"));
+        const std::string error = pg::clean_error(pg::text_argument(fcinfo, 2));
         pg::SpiConnection spi;
         pg::OwnerScope owner;
         const std::vector<pg::Row> rows = pg::query(
@@ -292,7 +291,7 @@ CI_FUNCTION(ci_next_message_at) {
 }
 
 // retry_message(id bigint) returns void. Errors: 42501, 42704 for a message that has not failed.
-CI_FUNCTION(ci_retry_message) {
+CI_PUBLIC_FUNCTION(ci_retry_message) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::administer, "retry messages");
         const std::int64_t id = PG_GETARG_INT64(0);

@@ -2,6 +2,7 @@
 #include <memory>
 #include <optional>
 
+#include "pg/arguments.h"
 #include "pg/import_arguments.h"
 #include "pg/import_run.h"
 #include "pg/statement.h"
@@ -168,7 +169,7 @@ Datum preview(FunctionCallInfo fcinfo, ImportRequest& request, InputSource& sour
 namespace pg = customer_import::pg;
 
 // preview_import(csv text, …) returns setof record. Errors: 22023, 22P04, 42501, 55000.
-CI_FUNCTION(ci_preview_import_text) {
+CI_PUBLIC_FUNCTION(ci_preview_import_text) {
     return pg::entry([&] {
         pg::ImportRequest request = pg::read_request(fcinfo, pg::kPreviewPlaces, true);
         std::string_view csv = pg::varlena_view(pg::call([&] { return PG_GETARG_TEXT_PP(0); }));
@@ -177,7 +178,7 @@ CI_FUNCTION(ci_preview_import_text) {
 }
 
 // preview_import(csv bytea, …).
-CI_FUNCTION(ci_preview_import_bytea) {
+CI_PUBLIC_FUNCTION(ci_preview_import_bytea) {
     return pg::entry([&] {
         pg::ImportRequest request = pg::read_request(fcinfo, pg::kPreviewPlaces, false);
         std::string_view csv = pg::varlena_view(pg::call([&] { return PG_GETARG_BYTEA_PP(0); }));
@@ -186,7 +187,7 @@ CI_FUNCTION(ci_preview_import_bytea) {
 }
 
 // preview_import(csv oid, …): a large object, read as a stream.
-CI_FUNCTION(ci_preview_import_large_object) {
+CI_PUBLIC_FUNCTION(ci_preview_import_large_object) {
     return pg::entry([&] {
         pg::ImportRequest request = pg::read_request(fcinfo, pg::kPreviewPlaces, false);
         return pg::preview(fcinfo, request, *pg::large_object_source(PG_GETARG_OID(0)));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "pg/guard.h"
@@ -11,15 +12,27 @@
 
 namespace customer_import::pg {
 
-// Whether database role `name` exists.
-bool role_exists(std::string_view name);
-
 // Whether database role `name` exists and is a superuser.
 bool role_is_superuser(std::string_view name);
 
-// Grants a database role what it needs as an operator or gateway by now, and revokes what it needs no more. Does nothing
-// for a name that is no role, but to forget what it had. Needs an SPI connection.
-void refresh_privileges(std::string_view role);
+// Keeps others from changing privileges, operators, gateways and mailers until the end of the transaction: two sessions that
+// grant on one object at the same time would fail. What a restore has brought is bound to its roles. Needs an SPI connection.
+void lock_privileges();
+
+// Enters a role among the gateways or the mailers, in the place of one of that name that has been dropped. Needs locked
+// privileges.
+void register_role(const std::string& table, std::string_view name, Oid role);
+
+// Takes the role of that name out again, also one that has been dropped, and revokes what it had. Returns false where there
+// was none. Needs locked privileges.
+bool unregister_role(const std::string& table, std::string_view name);
+
+// Grants a database role what it needs as an operator, gateway or mailer by now, and revokes what it needs no more. Needs
+// locked privileges.
+void refresh_privileges(Oid role);
+
+// Forgets what was granted to a role that has been dropped, by its key.
+void forget_privileges(std::string_view role_key);
 
 // Does that for every operator and gateway: after the customers table was created.
 void refresh_all_privileges();

@@ -9,7 +9,9 @@
 #include "core/own_columns.h"
 #include "core/text.h"
 #include "pg/access.h"
+#include "pg/arguments.h"
 #include "pg/guard.h"
+#include "pg/identity.h"
 #include "pg/input_source.h"
 #include "pg/retention.h"
 #include "pg/statement.h"
@@ -157,15 +159,62 @@ namespace pg = customer_import::pg;
 
 // rejected_csv_bytes(import_id bigint) returns bytea, in the encoding of the file. Errors: 42501, 42704, 54000 above 1 GB, 55000 when its
 // records are not kept any more.
-CI_FUNCTION(ci_rejected_csv_bytes) {
+CI_PUBLIC_FUNCTION(ci_rejected_csv_bytes) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::view_imports, "view imports");
         return pg::bytes_datum(pg::rejected_file(PG_GETARG_INT64(0), false));
     });
 }
 
+// import_template() returns text: the header of a file. Errors: 42501 unless an operator acts.
+CI_FUNCTION(ci_import_template) {
+    return pg::entry([&] {
+        pg::require_operator("read the template of a file");
+        pg::SpiConnection spi;
+        std::string header;
+        {
+            pg::OwnerScope owner;
+            header = *pg::query("SELECT concat_ws(',', 'userName', 'addRoles', 'removeRoles',"
+                                "                 string_agg(CASE WHEN c.field ~ E'[\",;|\\t\\r\\n]'"
+                                "                                 THEN concat('\"', replace(c.field, '\"', '\"\"'), '\"')"
+                                "                                 ELSE c.field END, ',' ORDER BY c.position))"
+                                "  FROM customer_import.customers_table_columns AS c").front()[0];
+        }
+        return pg::text_datum(header + "\n");
+    });
+}
+
+// _given(import_id bigint) returns bigint: the argument of import_report(). Errors: 22004.
+CI_FUNCTION(ci_given) {
+    return pg::entry([&] {
+        if (PG_ARGISNULL(0)) {
+            throw pg::ImportError(ERRCODE_NULL_VALUE_NOT_ALLOWED,
+                                  "argument \"import_id\" of function import_report() is NULL");
+        }
+        return PG_GETARG_DATUM(0);
+    });
+}
+
+// _may_reverse(import_id bigint) returns boolean: whether the caller may undo and retry it, as far as that is not a matter of
+// its state.
+CI_FUNCTION(ci_may_reverse) {
+    return pg::entry([&] {
+        const pg::Identity identity = pg::current_identity();
+        if (!identity.rights.has(customer_import::Right::import_customers)) {
+            return BoolGetDatum(false);
+        }
+        pg::SpiConnection spi;
+        pg::OwnerScope owner;
+        return BoolGetDatum(!pg::query(
+            "SELECT FROM customer_import.imports AS i JOIN customer_import.customers_table AS t ON t.relation = i.customers_table"
+            " WHERE i.id = $1 AND (i.operator = $2 OR $3)",
+            {pg::parameter(PG_GETARG_INT64(0)), pg::parameter(std::string_view(identity.name)),
+             pg::parameter(identity.rights.has(customer_import::Right::administer))}).empty());
+    });
+}
+
 // rejected_csv(import_id bigint) returns text; bytes that are not valid are U+FFFD. Errors: 42501, 42704, 54000, 55000.
-CI_FUNCTION(ci_rejected_csv) {
+CI_PUBLIC_FUNCTION(ci_rejected_csv) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::view_imports, "view imports");
         return pg::text_datum(pg::rejected_file(PG_GETARG_INT64(0), true));

@@ -284,7 +284,7 @@ void mark_all_retried(std::int64_t source_import_id, std::int64_t retry_import_i
 namespace pg = customer_import::pg;
 
 // undo_import(import_id bigint, background boolean) returns one row. Errors: 42501, 42704, 53400, 55000.
-CI_FUNCTION(ci_undo_import) {
+CI_PUBLIC_FUNCTION(ci_undo_import) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::import_customers, "undo imports");
         return pg::make_import_row(fcinfo, pg::reverse(fcinfo, pg::undo_request));
@@ -292,7 +292,7 @@ CI_FUNCTION(ci_undo_import) {
 }
 
 // retry_rejects(import_id bigint, background boolean) returns one row. Errors: 22P04, 42501, 42704, 53400, 55000.
-CI_FUNCTION(ci_retry_rejects) {
+CI_PUBLIC_FUNCTION(ci_retry_rejects) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::import_customers, "retry rejected records");
         return pg::make_import_row(fcinfo, pg::reverse(fcinfo, pg::retry_request));
@@ -300,7 +300,7 @@ CI_FUNCTION(ci_retry_rejects) {
 }
 
 // amend_record(import_id bigint, line bigint, record text) returns void. Errors: 22P04, 22P05, 42501, 42704, 55000.
-CI_FUNCTION(ci_amend_record) {
+CI_PUBLIC_FUNCTION(ci_amend_record) {
     return pg::entry([&] {
         pg::amend_record(PG_GETARG_INT64(0), PG_GETARG_INT64(1),
                          pg::varlena_view(pg::call([&] { return PG_GETARG_TEXT_PP(2); })));

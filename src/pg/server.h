@@ -67,6 +67,7 @@ extern "C" {
 #include "utils/backend_progress.h"
 #include "utils/backend_status.h"
 #include "utils/builtins.h"
+#include "utils/catcache.h"
 #include "utils/datum.h"
 #include "utils/expandeddatum.h"
 #include "utils/float.h"

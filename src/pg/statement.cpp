@@ -12,7 +12,8 @@ void require_spi(int result, const char* what) {
     }
 }
 
-// The owner of the extension: the role that writes its tables.
+}  // namespace
+
 Oid extension_owner() {
     return call([] {
         Relation extensions = table_open(ExtensionRelationId, AccessShareLock);
@@ -31,8 +32,6 @@ Oid extension_owner() {
         return owner;
     });
 }
-
-}  // namespace
 
 SpiConnection::SpiConnection() {
     call([] { require_spi(SPI_connect(), "SPI_connect"); });

@@ -54,6 +54,9 @@ private:
 // imports, it keeps DROP EXTENSION, which begins with the same lock, out of deadlocks. Returns whether there is one.
 bool lock_extension();
 
+// The owner of the extension: the role that writes its tables. Errors: 42704.
+Oid extension_owner();
+
 // Acts as the extension's owner.
 class OwnerScope {
 public:

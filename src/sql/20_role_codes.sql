@@ -31,7 +31,7 @@ CREATE TRIGGER role_codes_changed
     FOR EACH STATEMENT EXECUTE FUNCTION customer_import._announce_change();
 
 CREATE FUNCTION customer_import.add_role_codes(codes text[], privileged boolean DEFAULT false) RETURNS bigint
-    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_add_role_codes';
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_add_role_codes';
 COMMENT ON FUNCTION customer_import.add_role_codes(text[], boolean) IS
     'Adds role codes to the catalogue; those that exist (ignoring case) stay as they are. Returns how many are new.';
 
@@ -43,6 +43,6 @@ COMMENT ON FUNCTION customer_import.alter_role_code(text, text, text, boolean) I
     'Changes what is known about a role code; NULL keeps what is there.';
 
 CREATE FUNCTION customer_import.remove_role_codes(codes text[]) RETURNS bigint
-    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_remove_role_codes';
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_remove_role_codes';
 COMMENT ON FUNCTION customer_import.remove_role_codes(text[]) IS
     'Removes role codes from the catalogue; customers keep what they hold. Returns how many there were.';

@@ -32,6 +32,10 @@ CREATE TABLE customer_import.customers_table_columns (
 COMMENT ON TABLE customer_import.customers_table_columns IS
     'Columns of the customers table that a CSV file may name, beside the user name and the roles.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.customers_table_columns', '');
+ALTER TABLE customer_import.customers_table_columns ENABLE ROW LEVEL SECURITY;
+ALTER TABLE customer_import.customers_table_columns FORCE ROW LEVEL SECURITY;
+CREATE POLICY operators ON customer_import.customers_table_columns FOR SELECT
+    USING ((SELECT customer_import.current_operator()) IS NOT NULL);
 
 CREATE FUNCTION customer_import._guard_customers() RETURNS trigger
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_guard_customers';
@@ -39,7 +43,7 @@ COMMENT ON FUNCTION customer_import._guard_customers() IS
     'Keeps the roles of the customers table canonical and in the catalogue, and what operators do below the grant ceiling.';
 
 CREATE FUNCTION customer_import.create_customers_table(name text DEFAULT 'public.customers') RETURNS regclass
-    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_create_customers_table';
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_create_customers_table';
 COMMENT ON FUNCTION customer_import.create_customers_table(text) IS
     'Creates the customers table, owned by the caller. There is one in a database.';
 

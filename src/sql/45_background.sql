@@ -78,7 +78,7 @@ CREATE POLICY own_or_admin ON customer_import.import_slices FOR SELECT
            OR EXISTS (SELECT FROM customer_import.imports AS i WHERE i.id = import_slices.import_id));
 
 CREATE FUNCTION customer_import.cancel_import(import_id bigint) RETURNS text
-    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_cancel_import';
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_cancel_import';
 COMMENT ON FUNCTION customer_import.cancel_import(bigint) IS
     'Ends an import in the background after its batch. What it has applied stays. Returns a message.';
 
@@ -93,7 +93,7 @@ COMMENT ON FUNCTION customer_import.release_restored() IS
     'Lets imports go on that were restored into another database. Only for superusers. Returns how many.';
 
 CREATE FUNCTION customer_import.purge_imports(older_than interval) RETURNS bigint
-    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_purge_imports';
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_purge_imports';
 COMMENT ON FUNCTION customer_import.purge_imports(interval) IS
     'Removes everything of imports that ended longer ago. Only for administrators. Returns how many.';
 

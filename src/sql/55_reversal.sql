@@ -73,7 +73,7 @@ CREATE FUNCTION customer_import.undo_import(
     OUT unprocessed bigint,
     OUT warnings text[]
 ) RETURNS record
-    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_undo_import';
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_undo_import';
 COMMENT ON FUNCTION customer_import.undo_import(bigint, boolean) IS
     'Takes back what an import did, as far as it is still as the import left it; the rest is listed as issues.';
 
@@ -93,11 +93,11 @@ CREATE FUNCTION customer_import.retry_rejects(
     OUT unprocessed bigint,
     OUT warnings text[]
 ) RETURNS record
-    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_retry_rejects';
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_retry_rejects';
 COMMENT ON FUNCTION customer_import.retry_rejects(bigint, boolean) IS
     'Imports the rejected records of an import again, once each; what later imports changed stays.';
 
 CREATE FUNCTION customer_import.amend_record(import_id bigint, line bigint, record text) RETURNS void
-    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_amend_record';
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_amend_record';
 COMMENT ON FUNCTION customer_import.amend_record(bigint, bigint, text) IS
     'Corrects a rejected record before it is retried.';

@@ -1,8 +1,18 @@
 -- What users ask after an import. What reads tables with policies is for the leader of a parallel plan alone: its workers do
 -- not know of act_as().
 
+-- Functions in SQL are called with NULL as those in C are.
+CREATE FUNCTION customer_import._given(import_id bigint) RETURNS bigint
+    LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ci_given';
+COMMENT ON FUNCTION customer_import._given(bigint) IS 'Its argument, which is not NULL.';
+
+CREATE FUNCTION customer_import._may_reverse(import_id bigint) RETURNS boolean
+    LANGUAGE C STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'ci_may_reverse';
+COMMENT ON FUNCTION customer_import._may_reverse(bigint) IS
+    'Whether the caller may undo and retry the import, and it went into today''s customers table.';
+
 CREATE FUNCTION customer_import.import_report(import_id bigint) RETURNS jsonb
-    LANGUAGE sql STABLE STRICT PARALLEL RESTRICTED
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
     SELECT jsonb_build_object(
                'import_id', i.id,
@@ -18,10 +28,10 @@ BEGIN ATOMIC
                'source_import_id', i.source_import_id,
                'undo_import_id', i.undo_import_id,
                -- What to call; NULL where it would be refused or had nothing to do.
-               'undo', CASE WHEN i.created + i.updated + i.deleted > 0 AND o.is_open
+               'undo', CASE WHEN i.created + i.updated + i.deleted > 0 AND o.is_open AND o.may_reverse
                              AND (i.state <> 'undone' OR i.undone_in_part)
                             THEN format('SELECT * FROM customer_import.undo_import(%s);', i.id) END,
-               'retry', CASE WHEN i.rejected > 0 AND o.is_open AND i.state <> 'undone' AND i.mode <> 'undo' AND EXISTS (
+               'retry', CASE WHEN i.rejected > 0 AND o.is_open AND o.may_reverse AND i.state <> 'undone' AND i.mode <> 'undo' AND EXISTS (
                                      SELECT FROM customer_import.import_issues AS s
                                       WHERE s.import_id = i.id AND s.issue_number = 1 AND s.outcome = 'rejected'
                                         AND s.record IS NOT NULL AND s.retried_by IS NULL)
@@ -59,29 +69,24 @@ BEGIN ATOMIC
      CROSS JOIN LATERAL (
                SELECT i.finished_at IS NOT NULL AND i.emptied_at IS NULL
                       AND NOT EXISTS (SELECT FROM customer_import.imports AS r
-                                       WHERE r.source_import_id = i.id AND r.finished_at IS NULL) AS is_open) AS o
-     WHERE i.id = import_report.import_id;
+                                       WHERE r.source_import_id = i.id AND r.finished_at IS NULL) AS is_open,
+                      customer_import._may_reverse(i.id) AS may_reverse) AS o
+     WHERE i.id = customer_import._given(import_report.import_id);
 END;
 COMMENT ON FUNCTION customer_import.import_report(bigint) IS
     'All about one import: counts, issues by code with the first 20 each, unknown role codes with suggestions, how to undo and retry it.';
 
 CREATE FUNCTION customer_import.rejected_csv(import_id bigint) RETURNS text
-    LANGUAGE C STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_rejected_csv';
+    LANGUAGE C STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_rejected_csv';
 COMMENT ON FUNCTION customer_import.rejected_csv(bigint) IS
     'The rejected records as a CSV to mend and import again, with _line and _error; invalid bytes are U+FFFD.';
 
 CREATE FUNCTION customer_import.rejected_csv_bytes(import_id bigint) RETURNS bytea
-    LANGUAGE C STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_rejected_csv_bytes';
+    LANGUAGE C STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_rejected_csv_bytes';
 COMMENT ON FUNCTION customer_import.rejected_csv_bytes(bigint) IS
     'The rejected records as a CSV, byte for byte as they came, with _line and _error.';
 
 CREATE FUNCTION customer_import.import_template() RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT concat_ws(',', 'userName', 'addRoles', 'removeRoles',
-                     string_agg(CASE WHEN c.field ~ E'[",;|\\t\\r\\n]' THEN concat('"', replace(c.field, '"', '""'), '"')
-                                     ELSE c.field END, ',' ORDER BY c.position)) || E'\n'
-      FROM customer_import.customers_table_columns AS c;
-END;
+    LANGUAGE C STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_import_template';
 COMMENT ON FUNCTION customer_import.import_template() IS
     'The header line of a CSV that import_customers() reads.';

@@ -11,7 +11,7 @@ CREATE FUNCTION customer_import.customer_roles(
     OUT code text, OUT name text, OUT description text,
     OUT granted_by text, OUT granted_at timestamptz, OUT import_id bigint, OUT line bigint
 ) RETURNS SETOF record
-    LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'ci_customer_roles';
+    LANGUAGE C STABLE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'ci_customer_roles';
 COMMENT ON FUNCTION customer_import.customer_roles(text) IS
     'The roles of a customer, each with the import that gave it; NULL where none did, or it is not known any more.';
 
@@ -19,13 +19,13 @@ CREATE FUNCTION customer_import.search_customers(
     query text, max_rows integer DEFAULT 50,
     OUT user_name text, OUT email text, OUT first_name text, OUT last_name text, OUT company text
 ) RETURNS SETOF record
-    LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 50 AS 'MODULE_PATHNAME', 'ci_search_customers';
+    LANGUAGE C STABLE PARALLEL UNSAFE ROWS 50 AS 'MODULE_PATHNAME', 'ci_search_customers';
 COMMENT ON FUNCTION customer_import.search_customers(text, integer) IS
     'The customers whose user name, e-mail, names or company contain the query, best first.';
 
 CREATE FUNCTION customer_import.customers_with_roles(codes text[], OUT user_name text, OUT roles text[])
     RETURNS SETOF record
-    LANGUAGE C STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_customers_with_roles';
+    LANGUAGE C STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_customers_with_roles';
 COMMENT ON FUNCTION customer_import.customers_with_roles(text[]) IS 'The customers who hold all of these roles.';
 
 -- Indexed: so everybody who writes the customers table has to be able to call it.

@@ -27,8 +27,15 @@ SELECT pg_catalog.pg_extension_config_dump('customer_import.email_outbox', '');
 SELECT pg_catalog.pg_extension_config_dump('customer_import.email_outbox_id_seq', '');
 
 CREATE TABLE customer_import.mailers (
-    name text COLLATE "C" PRIMARY KEY
+    name text COLLATE "C" NOT NULL,
+    role_key text COLLATE "C" NOT NULL DEFAULT '',
+    PRIMARY KEY (name, role_key)
 );
+CREATE TRIGGER mailers_bound BEFORE INSERT ON customer_import.mailers
+    FOR EACH ROW EXECUTE FUNCTION customer_import._bind_role('name');
+COMMENT ON COLUMN customer_import.mailers.name IS 'What the role was called when operators, gateways or mailers were last changed.';
+COMMENT ON COLUMN customer_import.mailers.role_key IS
+    'The role in this database, also when it has been renamed; after a restore the name counts, once.';
 COMMENT ON TABLE customer_import.mailers IS 'Database roles that send the messages of the outbox.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.mailers', '');
 
@@ -50,23 +57,23 @@ CREATE FUNCTION customer_import.claim_message(
     lease interval DEFAULT '10 minutes', OUT id bigint, OUT fence integer, OUT recipient text, OUT attempts integer,
     OUT message bytea, OUT report jsonb, OUT attachment bytea, OUT attachment_note text
 ) RETURNS SETOF record
-    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'ci_claim_message';
+    LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'ci_claim_message';
 COMMENT ON FUNCTION customer_import.claim_message(interval) IS
     'Claims the message that is due longest, for so long; no row when none is due. What it was rendered to, or what to render it from.';
 
 CREATE FUNCTION customer_import.store_message(id bigint, fence integer, message bytea) RETURNS boolean
-    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_store_message';
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_store_message';
 COMMENT ON FUNCTION customer_import.store_message(bigint, integer, bytea) IS
     'Keeps the rendered bytes of a claimed message. False when it has been claimed anew.';
 
 CREATE FUNCTION customer_import.message_sent(id bigint, fence integer) RETURNS boolean
-    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_message_sent';
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_message_sent';
 COMMENT ON FUNCTION customer_import.message_sent(bigint, integer) IS
     'A mail server has taken a claimed message. False when it has been claimed anew.';
 
 CREATE FUNCTION customer_import.message_failed(id bigint, fence integer, error text, permanent boolean)
     RETURNS timestamptz
-    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_message_failed';
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_message_failed';
 COMMENT ON FUNCTION customer_import.message_failed(bigint, integer, text, boolean) IS
     'A claimed message could not be sent. Returns when it is tried again; NULL: it is not.';
 
@@ -75,7 +82,7 @@ CREATE FUNCTION customer_import.next_message_at() RETURNS timestamptz
 COMMENT ON FUNCTION customer_import.next_message_at() IS 'When the next message is due; NULL: there is none.';
 
 CREATE FUNCTION customer_import.retry_message(id bigint) RETURNS void
-    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_retry_message';
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_retry_message';
 COMMENT ON FUNCTION customer_import.retry_message(bigint) IS
     'Has a message tried again that failed. Only for administrators.';
 

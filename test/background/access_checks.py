@@ -113,12 +113,18 @@ def test_of_another_database(report):
 
 
 def test_renamed(report):
-    """A role that was given another name is not who submitted."""
+    """A role that was given another name is who submitted, and the next one of that name is not."""
     with cluster(max_worker_processes=0), Session() as admin, Session("regress_ben") as ben:
         number = submit(ben, "userName,addRoles\na,buyer\n")
         admin.rows("ALTER ROLE regress_ben RENAME TO regress_benny")
-        admin.rows(f"SELECT customer_import.add_operator('regress_benny', roles => {FOUR})")
+        admin.rows("CREATE ROLE regress_ben LOGIN")
+        admin.rows(f"SELECT customer_import.add_operator('other', roles => {FOUR})")
+        admin.rows("GRANT EXECUTE ON PROCEDURE customer_import.run_imports() TO regress_ben")
+        with Session("regress_ben") as other:
+            other.rows(CALL)
+        report.equal((state(admin, number), admin.value("SELECT count(*) FROM customers")), ("queued", "0"),
+                     "run_imports() leaves what another role of the same name submitted")
         with Session("regress_benny") as benny:
             benny.rows(CALL)
-        report.equal((state(admin, number), admin.value("SELECT count(*) FROM customers")), ("queued", "0"),
-                     "run_imports() leaves what a role submitted under another name")
+        report.equal((state(admin, number), admin.value("SELECT count(*) FROM customers")), ("completed", "1"),
+                     "run_imports() does what a role submitted under another name")

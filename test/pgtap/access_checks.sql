@@ -66,7 +66,7 @@ SELECT is(CASE WHEN starts_with(outcome, expected) THEN expected ELSE outcome EN
  CROSS JOIN LATERAL pg_temp.attempt(NULL, NULL, statement) AS outcome ORDER BY number;
 SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT public.regress_run('SELECT customer_import.alter_operator(''cleo'', active => false)', 'SELECT customer_import.alter_operator(''cleo'', email => ''cleo@example.com'')',
                                            'SELECT active FROM customer_import.operators WHERE name = ''cleo''')$$), 'ok false', 'who is switched off stays so when something else changes');
-SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT public.regress_run('SELECT customer_import.grant_gateway(''regress_check_other'', NULL)',
+SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT public.regress_run('SELECT customer_import.revoke_gateway(''regress_check_other'')', 'SELECT customer_import.grant_gateway(''regress_check_other'', NULL)',
                                            'SELECT may_act_as_admin FROM customer_import.gateways WHERE name = ''regress_check_other''')$$), 'ok false', 'NULL does not let a gateway act as an administrator');
 SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT public.regress_run('SET LOCAL ROLE regress_check_gateway', 'SELECT customer_import.act_as(''cleo'')', 'SET LOCAL ROLE regress_check_other', 'SELECT customer_import.act_as(''cleo'')')$$),
           '55000 this transaction acts as operator "cleo" already', 'another gateway cannot act in the same transaction, as the same operator neither');

@@ -3,7 +3,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = error;
-SELECT plan(114);
+SELECT plan(121);
 
 CREATE ROLE regress_gw;                                 -- may not act as administrators
 CREATE ROLE regress_gw_admin;                           -- may
@@ -115,7 +115,8 @@ INSERT INTO faults (who, acts_as, statement, expected, name) VALUES
 SELECT is(CASE WHEN starts_with(outcome, expected) THEN expected ELSE outcome END, expected, name)
   FROM (SELECT *, pg_temp.attempt(who, acts_as, statement) AS outcome FROM faults) AS t ORDER BY number;
 SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT public.regress_run('SELECT customer_import.grant_gateway(''regress_gw'', true)', 'SELECT may_act_as_admin FROM customer_import.gateways WHERE name = ''regress_gw''')$$), 'ok true', 'granting again changes the flag');
-SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT public.regress_run('SELECT customer_import.grant_gateway(''regress_gw_admin'')', 'SELECT may_act_as_admin FROM customer_import.gateways WHERE name = ''regress_gw_admin''')$$), 'ok false', 'also back');
+SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT public.regress_run('SELECT customer_import.grant_gateway(''regress_gw_admin'')', 'SELECT may_act_as_admin FROM customer_import.gateways WHERE name = ''regress_gw_admin''')$$), 'ok true', 'without it it stays');
+SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT public.regress_run('SELECT customer_import.grant_gateway(''regress_gw_admin'', false)', 'SELECT may_act_as_admin FROM customer_import.gateways WHERE name = ''regress_gw_admin''')$$), 'ok false', 'also back');
 SELECT is(pg_temp.attempt('regress_gw_none', NULL, 'SELECT public.regress_who()', NULL), 'ok NULL 0', 'who is no gateway acts as nobody');
 
 --
@@ -125,8 +126,14 @@ SELECT is(pg_temp.attempt(gateway, acts_as, 'SELECT public.regress_who()'), 'ok 
   FROM (VALUES ('regress_gw', NULL, 'NULL 0'), ('regress_gw', 'ann', 'ann 3'), ('regress_gw', 'viewer', 'viewer 3'), ('regress_gw', 'nothing', 'nothing 0'), ('regress_gw', 'regress_gw_direct', 'regress_gw_direct 3'),
                ('regress_gw_admin', NULL, 'NULL 0'), ('regress_gw_admin', 'ann', 'ann 3'), ('regress_gw_admin', 'admin', 'admin 3'), ('regress_gw_admin', 'root', 'root 3')) AS t (gateway, acts_as, expected);
 SELECT is(pg_temp.attempt('regress_gw', 'ann', $$SELECT public.regress_run('SELECT customer_import.act_as(''ann'')', 'SELECT customer_import.act_as(''ann'')', 'SELECT public.regress_who()')$$), 'ok ann 3', 'the same name again changes nothing');
-SELECT is(pg_temp.attempt('regress_gw', NULL, $$SELECT public.regress_run('SELECT customer_import.act_as(NULL)', 'SELECT public.regress_who()')$$), 'ok NULL 0', 'NULL is nobody');
-SELECT is(pg_temp.attempt('regress_gw', 'ann', $$SELECT public.regress_run('SELECT customer_import.act_as(NULL)', 'SELECT public.regress_who()')$$), 'ok ann 3', 'and does not end it');
+SELECT is(pg_temp.attempt('regress_gw', NULL, $$SELECT public.regress_run('SELECT customer_import.act_as(NULL)', 'SELECT public.regress_who()')$$), '22004 argument "operator" of function act_as() is NULL', 'NULL is an error, and not nobody');
+SELECT is(pg_temp.attempt('regress_gw', 'ann', $$SELECT public.regress_run('SELECT customer_import.act_as(NULL)', 'SELECT public.regress_who()')$$), '22004 argument "operator" of function act_as() is NULL', 'also behind another call');
+SELECT is(pg_temp.attempt('regress_gw', acts_as, statement), expected, format('as %s: %s', COALESCE(acts_as, 'nobody'), statement))
+  FROM (VALUES (1, NULL, 'SELECT count(*) FROM customer_import.role_codes', 'ok 0'), (2, NULL, 'SELECT count(*) FROM customer_import.customers_table_columns', 'ok 0'),
+               (3, NULL, 'SELECT customer_import.import_template()',
+                '42501 permission denied to read the template of a file | Role "regress_gw" has not called customer_import.act_as() in this transaction.'),
+               (4, 'ann', 'SELECT count(*) > 5 FROM customer_import.role_codes', 'ok true'), (5, 'ann', 'SELECT count(*) > 0 FROM customer_import.customers_table_columns', 'ok true'),
+               (6, 'ann', 'SELECT customer_import.import_template() LIKE ''userName,addRoles,%''', 'ok true')) AS t (number, acts_as, statement, expected) ORDER BY number;
 SELECT is(pg_temp.attempt('regress_gw', NULL, $$SELECT pg_temp.import(E'userName,addRoles\nc1,buyer\n')$$),
           '42501 permission denied to import customers | Role "regress_gw" has not called customer_import.act_as() in this transaction.', 'without act_as() it does not import');
 SELECT is(pg_temp.attempt('regress_gw', 'nothing', $$SELECT pg_temp.import(E'userName,addRoles\nc1,buyer\n')$$) ~ '^42501 permission denied to import customers \| Operator "nothing" lacks ', true, 'nor as one who may not');

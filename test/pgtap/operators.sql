@@ -2,7 +2,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = error;
-SELECT plan(223);
+SELECT plan(235);
 
 -- What is granted to a role, on objects of the extension, on the customers table and on its schema
 CREATE TEMPORARY VIEW grants AS
@@ -51,6 +51,7 @@ INSERT INTO needed VALUES
     ('import', '_decide(bigint,integer,boolean,tid,xid,text[],"any")', 'EXECUTE'), ('import', '_merged_roles(bigint,integer)', 'EXECUTE'),
     ('history', 'imports', 'SELECT'), ('history', 'import_issues', 'SELECT'), ('history', 'import_change_pages', 'SELECT'),
     ('history', 'import_changes', 'SELECT'), ('history', '_read_change_page(bigint,bigint)', 'EXECUTE'), ('history', 'import_report(bigint)', 'EXECUTE'),
+    ('history', '_given(bigint)', 'EXECUTE'), ('history', '_may_reverse(bigint)', 'EXECUTE'),
     ('import', 'cancel_import(bigint)', 'EXECUTE'), ('import', 'run_imports()', 'EXECUTE'), ('admin', 'purge_imports(interval)', 'EXECUTE'),
     ('admin', 'email_outbox', 'SELECT'), ('admin', 'mailer_status', 'SELECT'), ('admin', 'retry_message(bigint)', 'EXECUTE'),
     ('history', 'import_slices', 'SELECT'), ('history', 'import_status', 'SELECT'),
@@ -59,7 +60,7 @@ INSERT INTO needed VALUES
     ('history', 'rejected_csv(bigint)', 'EXECUTE'), ('history', 'rejected_csv_bytes(bigint)', 'EXECUTE'),
     ('admin', 'add_role_codes(text[],boolean)', 'EXECUTE'), ('admin', 'alter_role_code(text,text,text,boolean)', 'EXECUTE'),
     ('admin', 'remove_role_codes(text[])', 'EXECUTE'), ('admin', 'add_operator(text,text,text[],boolean,text)', 'EXECUTE'),
-    ('admin', 'alter_operator(text,text,text[],boolean)', 'EXECUTE'), ('admin', 'remove_operator(text)', 'EXECUTE'),
+    ('admin', 'alter_operator(text,text,text[],boolean,text,boolean)', 'EXECUTE'), ('admin', 'remove_operator(text)', 'EXECUTE'),
     ('admin', 'create_customers_table(text)', 'EXECUTE'), ('admin', 'attach_customers_table(regclass,name,name,jsonb,boolean,boolean,boolean)', 'EXECUTE'), ('admin', 'detach_customers_table()', 'EXECUTE'), ('admin', '_guard_customers()', 'EXECUTE'),
     ('gateway', 'act_as(text)', 'EXECUTE');
 CREATE TEMPORARY TABLE kinds (number integer GENERATED ALWAYS AS IDENTITY, roles text[], needs text[]);
@@ -131,6 +132,10 @@ SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.alt
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.alter_operator('regress_op_9', active => false, roles => '{administrator}');
               PERFORM customer_import.alter_operator('regress_op_9', active => true); END $do$ $$, $$SELECT pg_temp.granted('regress_op_9')$$),
           'ok 0 => ' || pg_temp.granted('regress_op_10'), 'rights given meanwhile come with it');
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.add_operator('x', user_name => 'ann'); PERFORM customer_import.alter_operator('x', user_name => 'Bob'); END $do$ $$,
+                          $$SELECT user_name FROM customer_import.operators WHERE name = 'x'$$), 'ok 0 => Bob', 'another user name');
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.add_operator('x', user_name => 'ann'); PERFORM customer_import.alter_operator('x', user_name => ''); END $do$ $$,
+                          $$SELECT user_name IS NULL FROM customer_import.operators WHERE name = 'x'$$), 'ok 0 => true', 'an empty one removes it');
 SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.remove_operator('regress_op_9')$$, $$SELECT pg_temp.granted('regress_op_9')$$), 'ok  => NULL', 'removed, he has none');
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.add_operator('regress_gw', roles => '{customerView}'); PERFORM customer_import.remove_operator('regress_gw'); END $do$ $$,
                           $$SELECT count(*) FROM grants WHERE role = 'regress_gw'$$), 'ok 0 => ' || count(*), 'a gateway that was an operator too stays a gateway') FROM needed;
@@ -288,6 +293,14 @@ INSERT INTO faults (statement, expected, name) VALUES
     ($$SELECT customer_import.add_operator('x', roles => '{customerView," importView"}')$$, '22023 role code " importView" ', 'one with a blank'),
     ($$SELECT customer_import.add_operator('x', roles => ARRAY[U&'\0430dministrator'])$$, '22023 role code ', 'a look-alike'),
     ($$SELECT customer_import.add_operator('x', roles => '{customerView,""}')$$, '22023 ', 'an empty one'),
+    ($$SELECT customer_import.add_operator('x', roles => '{ADMINISTRATOR,NULL}')$$, '22004 one of the role codes is NULL', 'NULL among them'),
+    ($$SELECT customer_import.add_operator('x', roles => NULL)$$, '22004 argument "roles" of function add_operator\(\) is NULL', 'or instead of them'),
+    ($$SELECT customer_import.alter_operator('regress_op_1', roles => '{NULL}')$$, '22004 one of the role codes is NULL', 'altered: NULL among the codes'),
+    ($$SELECT customer_import.add_role_codes('{a,NULL}')$$, '22004 one of the role codes is NULL', 'new codes with NULL'),
+    ($$SELECT customer_import.remove_role_codes('{buyer,NULL}')$$, '22004 one of the role codes is NULL', 'or codes to be removed'),
+    ($$SELECT customer_import.customers_with_roles('{buyer,NULL}')$$, '22004 one of the role codes is NULL', 'or codes to look for'),
+    ($$SELECT customer_import.alter_operator('regress_op_1', user_name => E'a\tb')$$, '22023 invalid user name ', 'altered: a user name with a control character'),
+    ($$SELECT customer_import.alter_operator('regress_later', database_role => true)$$, '42704 operator "regress_later" does not exist', 'altered: the role of no operator'),
     ($$SELECT customer_import.add_operator('x', user_name => '')$$, '22023 ', 'an empty user name'),
     ($$SELECT customer_import.add_operator('x', user_name => E'a\tb')$$, '22023 ', 'a user name with a control character'),
     ($$SELECT customer_import.add_operator('x', user_name => repeat('x', 321))$$, '22023 ', 'one of 321 bytes'),
@@ -327,13 +340,17 @@ SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.add_operator('x',
                           $$SELECT concat_ws('|', database_role, email, roles, user_name, active) FROM customer_import.operators WHERE name = 'x'$$),
           'ok  => f|x@example.com|{customerView,importEdit}|X|t', 'codes in the catalogue''s spelling, sorted');
 SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.add_operator('x')$$, $$SELECT to_jsonb(o) FROM customer_import.operators AS o WHERE name = 'x'$$),
-          'ok  => {"name": "x", "email": null, "roles": [], "active": true, "user_name": null, "database_role": false}', 'without anything');
+          'ok  => {"name": "x", "email": null, "roles": [], "active": true, "role_key": "", "user_name": null, "database_role": false}', 'without anything');
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.add_operator('x', 'x@example.com', '{importView}', user_name => 'ann'); PERFORM customer_import.alter_operator('x'); END $do$ $$,
                           $$SELECT concat_ws('|', database_role, email, roles, user_name, active) FROM customer_import.operators WHERE name = 'x'$$), 'ok 0 => f|x@example.com|{importView}|ann|t', 'NULL keeps');
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.add_operator('x', 'x@example.com'); PERFORM customer_import.alter_operator('x', email => ''); END $do$ $$,
                           $$SELECT email IS NULL FROM customer_import.operators WHERE name = 'x'$$), 'ok 0 => true', 'an empty e-mail removes it');
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.add_operator('x', roles => '{importView}'); PERFORM customer_import.alter_operator('x', roles => '{}'); END $do$ $$,
                           $$SELECT roles FROM customer_import.operators WHERE name = 'x'$$), 'ok 0 => {}', 'an empty set of codes takes all');
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.add_operator('x', user_name => 'ann'); PERFORM customer_import.alter_operator('x', user_name => 'Bob'); END $do$ $$,
+                          $$SELECT user_name FROM customer_import.operators WHERE name = 'x'$$), 'ok 0 => Bob', 'another user name');
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.add_operator('x', user_name => 'ann'); PERFORM customer_import.alter_operator('x', user_name => ''); END $do$ $$,
+                          $$SELECT user_name IS NULL FROM customer_import.operators WHERE name = 'x'$$), 'ok 0 => true', 'an empty one removes it');
 SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.remove_operator('regress_op_9')$$, $$SELECT count(*) FROM customer_import.operators WHERE name = 'regress_op_9'$$), 'ok  => 0', 'removed is removed');
 
 --
