@@ -2,6 +2,9 @@
 // alone, never by what a file lists.
 #pragma once
 
+#include <cstdint>
+#include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,6 +15,27 @@
 
 namespace customer_import {
 
+// Somebody whose records another one applies.
+struct Preparer {
+    std::string name;
+    bool is_limited = true;              // no administrator
+    std::vector<std::string> own_names;  // folded
+};
+
+// Who has prepared the records that somebody applies, where these are others.
+struct Preparers {
+    std::map<std::int64_t, Preparer> by_line;
+    std::optional<Preparer> of_others;  // of all lines that are not among these
+
+    const Preparer* find(std::int64_t line) const {
+        const auto found = by_line.find(line);
+        return found != by_line.end() ? &found->second : of_others ? &*of_others : nullptr;
+    }
+    bool limit_somebody() const;
+};
+
+// A record that one has prepared and another one applies is under the lower of their two ceilings, and the customers of
+// both are their own.
 class GrantCeiling {
 public:
     using Codes = std::span<const std::string_view>;
@@ -25,27 +49,38 @@ public:
     };
     using Breaches = std::vector<Breach>;
 
-    // `own_names`: the folded user names under which the operator is a customer himself. Both arguments must outlive the
-    // object.
-    GrantCeiling(const RoleCatalogue& catalogue, const std::vector<std::string>& own_names)
-        : catalogue_(catalogue), own_names_(own_names) {}
+    // `own_names`: the folded user names under which the operator who acts is a customer itself. `is_limited`: it is no
+    // administrator. All that is referred to must outlive the object.
+    GrantCeiling(const RoleCatalogue& catalogue, const std::vector<std::string>& own_names, bool is_limited = true,
+                 const Preparers* preparers = nullptr)
+        : catalogue_(catalogue), own_names_(own_names), is_limited_(is_limited), preparers_(preparers) {}
 
-    // Each of these returns all that may not be done; nothing when it may.
+    // Each of these returns all that may not be done; nothing when it may. `line`: of the record that says so, where others
+    // may have prepared it.
 
     // A customer whose roles become `after`. Codes that differ only in the case of ASCII letters are the same.
-    Breaches check_change(std::string_view user_name, Codes before, Codes after) const;
+    Breaches check_change(std::string_view user_name, Codes before, Codes after, std::int64_t line = 0) const;
 
     // A customer who is created, or takes this name.
-    Breaches check_arrival(std::string_view user_name, Codes roles) const;
+    Breaches check_arrival(std::string_view user_name, Codes roles, std::int64_t line = 0) const;
 
     // A customer who is deleted, or gives up this name.
     Breaches check_departure(std::string_view user_name, Codes roles) const;
 
 private:
-    bool is_own(std::string_view user_name) const;
+    const Preparer* preparer(std::int64_t line) const {
+        return preparers_ != nullptr ? preparers_->find(line) : nullptr;
+    }
+    bool limits(const Preparer* preparer) const { return is_limited_ || (preparer != nullptr && preparer->is_limited); }
+    bool is_own(std::string_view user_name, const Preparer* preparer) const;
+    Breaches find_change(std::string_view user_name, Codes before, Codes after, const Preparer* preparer) const;
+    // Says whose ceiling it is, where it is not that of whoever acts.
+    Breaches attribute(Breaches breaches, const Preparer* preparer) const;
 
     const RoleCatalogue& catalogue_;
     const std::vector<std::string>& own_names_;
+    const bool is_limited_;
+    const Preparers* const preparers_;
 };
 
 // The issue of a record that breaches the ceiling.

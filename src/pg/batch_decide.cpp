@@ -58,7 +58,7 @@ bool ImportApplier::decide_record(std::uint32_t index, const CustomerRow& custom
     }
     const bool roles_changed = decide_roles(record, decision);
     if (roles_changed && ceiling_ != nullptr) {
-        add_breaches(ceiling_->check_change(record.user_name, held_, merged_), record, faults);
+        add_breaches(ceiling_->check_change(record.user_name, held_, merged_, record.line), record, faults);
     }
     if (!faults.empty()) {
         set_result(attempt, Outcome::rejected, std::move(faults));
@@ -200,7 +200,7 @@ bool ImportApplier::refuse_new_customer(const Attempt& attempt) {
     std::vector<Issue> faults = take_lost_roles(record);
     if (ceiling_ != nullptr) {
         merge_new_roles(record);
-        add_breaches(ceiling_->check_arrival(record.user_name, merged_), record, faults);
+        add_breaches(ceiling_->check_arrival(record.user_name, merged_, record.line), record, faults);
     }
     if (faults.empty()) {
         return false;

@@ -18,11 +18,16 @@ std::optional<std::int64_t> insert_import(const NewImport& import, const ImportR
     OwnerScope owner;
     std::vector<Row> rows = query(
         "INSERT INTO customer_import.imports (operator, database_role, mode, file_name, file_bytes, options, state,"
-        "       warnings, header, delimiter, encoding, request_id, source_import_id, started_at, customers_table)"
+        "       warnings, header, delimiter, encoding, request_id, source_import_id, started_at, customers_table,"
+        "       columns)"
         " VALUES ($1, $2, $3, $4, $5, pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
         "       'reject_limit', $6, 'unknown_roles', $7, 'send_report', $8)), $9, $10, $11, $12, $13, $14, $15,"
         "       CASE WHEN $9 OPERATOR(pg_catalog.<>) 'queued' THEN pg_catalog.clock_timestamp() END,"
-        "       (SELECT t.relation FROM customer_import.customers_table AS t))"
+        "       (SELECT t.relation FROM customer_import.customers_table AS t),"
+        // The changes of an undo name the fields as the import did that it takes back.
+        "       (SELECT pg_catalog.jsonb_object_agg(c.field, c.column_name) FROM customer_import.customers_table_columns AS c)"
+        "       || COALESCE((SELECT s.columns FROM customer_import.imports AS s"
+        "                     WHERE s.id OPERATOR(pg_catalog.=) $15 AND $3 OPERATOR(pg_catalog.=) 'undo'), '{}'))"
         " ON CONFLICT (operator, request_id) DO NOTHING RETURNING id",
         {parameter(std::string_view(import.operator_name)), parameter(std::string_view(import.role_name)),
          parameter(request.mode_name()), optional_parameter(request.file_name), parameter(import.bytes),

@@ -13,6 +13,7 @@
 #include "pg/import_kinds.h"
 #include "pg/import_worker.h"
 #include "pg/module.h"
+#include "pg/preparers.h"
 #include "pg/progress.h"
 #include "pg/record_spool.h"
 #include "pg/report_store.h"
@@ -146,10 +147,9 @@ Identity require_still() {
 
 void ImportRun::try_first_records() {
     const Identity identity = require_still();
-    const GrantCeiling ceiling(*catalogue_, identity.own_names);
-    const bool is_limited = !identity.rights.has(Right::administer);
+    const RecordCeiling ceiling(*catalogue_, identity, PreparedRecords(request_));
     if (std::optional<std::string> reason = trial_.run(result_.import_id, target_, supply_->header(), *catalogue_,
-                                                       is_limited ? &ceiling : nullptr, context_)) {
+                                                       ceiling.get(), context_)) {
         throw ImportFailed(*reason);
     }
 }
@@ -162,15 +162,15 @@ void ImportRun::apply_records() {
         applier->watch_roles();
     }
     ChangeLog log(context_, result_.import_id);
+    const PreparedRecords prepared(request_);
     std::optional<PgError> error = in_subtransaction([&] {
         add_role_codes(supply_->new_codes(), false);
         try_first_records();
         Batch batch;
         while (spool_.next(batch, static_cast<std::size_t>(batch_rows), kMaxBatchBytes)) {
             const Identity identity = require_still();
-            const GrantCeiling ceiling(*catalogue_, identity.own_names);
-            const bool is_limited = !identity.rights.has(Right::administer);
-            applier->apply(batch, is_limited ? &ceiling : nullptr);
+            const RecordCeiling ceiling(*catalogue_, identity, prepared);
+            applier->apply(batch, ceiling.get());
             for (std::size_t index = 0; index < batch.size(); ++index) {
                 count(batch.records()[index], applier->results()[index]);
             }

@@ -15,6 +15,7 @@
 #include "pg/import_run.h"
 #include "pg/import_worker.h"
 #include "pg/module.h"
+#include "pg/preparers.h"
 #include "pg/progress.h"
 #include "pg/record_spool.h"
 #include "pg/report_store.h"
@@ -345,9 +346,8 @@ void SliceRun::read_records(const Identity& identity) {
 }
 
 std::optional<std::string> SliceRun::try_first_records(Trial& trial, const Identity& identity) {
-    const GrantCeiling ceiling(*catalogue_, identity.own_names);
-    const bool is_limited = !identity.rights.has(Right::administer);
-    return trial.run(job_.id, *target_, supply_->header(), *catalogue_, is_limited ? &ceiling : nullptr,
+    const RecordCeiling ceiling(*catalogue_, identity, PreparedRecords(job_.request));
+    return trial.run(job_.id, *target_, supply_->header(), *catalogue_, ceiling.get(),
                      transaction_context_);
 }
 
@@ -379,8 +379,7 @@ void SliceRun::apply_batch(const Batch& batch) {
         test_point("batch_begin");
         const Target target = load_same_target();
         const std::unique_ptr<RoleCatalogue> current = load_catalogue();
-        const GrantCeiling ceiling(*current, identity.own_names);
-        const bool is_limited = !identity.rights.has(Right::administer);
+        const RecordCeiling ceiling(*current, identity, PreparedRecords(job_.request));
         const bool is_undo = job_.request.kind == ImportKind::undo;
         const std::unique_ptr<BatchApplier> applier =
             make_applier(job_.request, job_.id, target, supply_->header(), is_undo ? *current : *catalogue_,
@@ -388,7 +387,7 @@ void SliceRun::apply_batch(const Batch& batch) {
         IssueStore issues(transaction_context_, job_.request.encoding);
         ChangeLog log(transaction_context_, job_.id, slice_.number, slice_.pages);
         const ConstraintsChecked constraints(target);
-        applier->apply(batch, is_limited ? &ceiling : nullptr);
+        applier->apply(batch, ceiling.get());
         Counts counts;
         std::vector<std::int64_t> lines;
         for (std::size_t index = 0; index < batch.size(); ++index) {

@@ -19,6 +19,7 @@ UndoApplier::UndoApplier(std::int64_t source_import_id, std::int64_t undo_import
     : BatchApplier(target, header, catalogue, records, state, context),
       source_import_id_(source_import_id),
       undo_import_id_(undo_import_id),
+      field_names_(todays_fields(source_import_id)),
       source_began_(import_began(source_import_id).value_or(0)),
       no_cells_(statements_.cell_columns().size()) {
     statements_.take_written_cells();

@@ -78,6 +78,7 @@ private:
     std::optional<std::size_t> find_cell(std::size_t column) const;
 
     const std::int64_t source_import_id_, undo_import_id_;
+    const TextMap<std::string> field_names_;  // of the source, and what they are today
     std::int64_t source_began_ = 0;  // what was logged earlier, it has nothing to do with
 
     // Of the batch.

@@ -31,7 +31,7 @@ bool UndoApplier::plan_update(Plan& plan, const CustomerRow& row) {
     const bool roles_change = plan_roles(plan, row, place, faults);
     GrantCeiling::Breaches breaches;
     if (roles_change && ceiling_ != nullptr) {
-        breaches = ceiling_->check_change(plan.change.user_name, held_, merged_);
+        breaches = ceiling_->check_change(plan.change.user_name, held_, merged_, plan.change.line);
     }
     if (refuse(plan.record, breaches, std::move(faults))) {
         return false;
@@ -143,12 +143,15 @@ bool UndoApplier::plan_removal(Plan& plan, const CustomerRow& row) {
                                   ? superseded_issue("roles", code)
                                   : changed_since_issue("roles", code, "the customer's roles have been changed since the import"));
     }
+    std::vector<std::optional<std::string_view>> created_with(columns_.size());
+    for (const FieldChange& value : created.fields) {
+        if (const auto column = find_column(value.field)) {
+            created_with[*column] = value.after;
+        }
+    }
     for (std::size_t column = 0; column < columns_.size(); ++column) {
         const std::string& field = target_.values[column].field;
-        std::optional<std::string_view> then;
-        for (const FieldChange& value : created.fields) {
-            then = value.field == field ? value.after : then;
-        }
+        const std::optional<std::string_view> then = created_with[column];
         const std::optional<std::string_view> now = kept_text(column, row);
         if (!columns_[column].holds_written(columns_[column].flat(row.values[column]), then)) {
             plan.issues.push_back(
@@ -183,7 +186,7 @@ bool UndoApplier::plan_creation(Plan& plan) {
     }
     GrantCeiling::Breaches breaches;
     if (ceiling_ != nullptr) {
-        breaches = ceiling_->check_arrival(plan.change.user_name, deleted.removed);
+        breaches = ceiling_->check_arrival(plan.change.user_name, deleted.removed, plan.change.line);
     }
     if (refuse(plan.record, breaches, std::move(faults))) {
         return false;
@@ -213,8 +216,10 @@ bool UndoApplier::refuse(std::uint32_t number, const GrantCeiling::Breaches& bre
 }
 
 std::optional<std::size_t> UndoApplier::find_column(std::string_view field) const {
+    const auto today = field_names_.find(field);
+    const std::string_view name = today == field_names_.end() ? field : std::string_view(today->second);
     for (std::size_t column = 0; column < target_.values.size(); ++column) {
-        if (target_.values[column].field == field) {
+        if (target_.values[column].field == name) {
             return column;
         }
     }

@@ -19,7 +19,7 @@ Cursor open_pages(std::int64_t import_id) {
 }  // namespace
 
 UndoSupply::UndoSupply(std::int64_t source_import_id, const Target& target)
-    : source_import_id_(source_import_id), fields_(target.fields()) {}
+    : source_import_id_(source_import_id), fields_(target.fields()), field_names_(todays_fields(source_import_id)) {}
 
 void UndoSupply::Written::add(const Change& change) {
     roles = roles || !change.added.empty() || !change.removed.empty();
@@ -70,11 +70,16 @@ void UndoSupply::read_page(std::string_view page, std::int64_t count, Written& w
 
 // The columns that are written at all: triggers may look at those alone. Who comes back after a deletion gets all.
 void UndoSupply::find_columns(const Written& written) {
+    TextMap<bool> fields;
+    for (const auto& [field, is_written] : written.fields) {
+        const auto today = field_names_.find(field);
+        fields.emplace(today == field_names_.end() ? field : today->second, is_written);
+    }
     std::vector<std::string_view> header = {"userName"};
     for (const Field& field : fields_) {
         const bool is_value =
             field.kind == FieldKind::text || field.kind == FieldKind::boolean || field.kind == FieldKind::other;
-        if (is_value && (written.deletions || written.fields.find(field.name) != written.fields.end())) {
+        if (is_value && (written.deletions || fields.find(field.name) != fields.end())) {
             header.push_back(field.name);
         }
     }
@@ -86,6 +91,19 @@ void UndoSupply::find_columns(const Written& written) {
         throw ImportError(*refusal);
     }
     header_ = std::get<HeaderMap>(std::move(map));
+}
+
+TextMap<std::string> todays_fields(std::int64_t import_id) {
+    OwnerScope owner;
+    TextMap<std::string> fields;
+    for (const Row& row : query("SELECT w.key, c.field FROM customer_import.imports AS i"
+                                " CROSS JOIN jsonb_each_text(i.columns) AS w"
+                                "  LEFT JOIN customer_import.customers_table_columns AS c ON c.column_name = w.value"
+                                " WHERE i.id = $1",
+                                {parameter(import_id)})) {
+        fields.emplace(*row[0], row[1].value_or(""));
+    }
+    return fields;
 }
 
 Change undo_change(const Record& record) {

@@ -43,11 +43,16 @@ private:
 
     const std::int64_t source_import_id_;
     const std::vector<Field> fields_;
+    const TextMap<std::string> field_names_;
     std::optional<HeaderMap> header_;
     std::int64_t bytes_ = 0;
     const std::vector<std::string> none_;
     const std::string no_header_;
 };
+
+// The fields of an import, and what the field of the same column is called by now; "" where there is none any more. A field
+// that is not among them has kept its name. Needs an SPI connection.
+TextMap<std::string> todays_fields(std::int64_t import_id);
 
 // Reads the change of a record of an undo; its views live as long as the record.
 Change undo_change(const Record& record);

@@ -34,6 +34,7 @@ CREATE TABLE customer_import.imports (
     message_before_undo text,
     emptied_at timestamptz,
     customers_table regclass,
+    columns jsonb,
     CONSTRAINT imports_request_key UNIQUE (operator, request_id)
 );
 CREATE UNIQUE INDEX imports_open_reversal_key ON customer_import.imports (source_import_id) WHERE finished_at IS NULL;
@@ -45,6 +46,8 @@ COMMENT ON TABLE customer_import.imports IS 'Every import: who, what, when, and 
 COMMENT ON COLUMN customer_import.imports.records IS
     'CSV records of the file; the sum of created, updated, unchanged, skipped, rejected, deleted and unprocessed.';
 COMMENT ON COLUMN customer_import.imports.customers_table IS 'The customers table that it went into. Undo and retry need it back.';
+COMMENT ON COLUMN customer_import.imports.columns IS
+    'The columns that its fields were then: by them an undo finds a field that has got another header.';
 COMMENT ON COLUMN customer_import.imports.created IS 'Customers that the import created.';
 COMMENT ON COLUMN customer_import.imports.updated IS 'Records that changed an existing customer.';
 COMMENT ON COLUMN customer_import.imports.unchanged IS 'Records whose customer had everything already.';

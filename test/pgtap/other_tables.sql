@@ -3,7 +3,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = warning;
-SELECT plan(38);
+SELECT plan(43);
 
 CREATE FUNCTION pg_temp.imported(csv text, mode text DEFAULT 'Create & Update', OUT id bigint, OUT counts text) LANGUAGE sql AS $$
     SELECT import_id, format('%s: %s created, %s updated, %s unchanged, %s rejected', state, created, updated, unchanged, rejected)
@@ -140,6 +140,27 @@ SELECT is(pg_temp.attempt(who, NULL, $$UPDATE public.plain SET r = '{superuser}'
                ('regress_other_app', 'ok 1', 'the application''s own role is not')) AS t (who, expected, name);
 ALTER TABLE public.plain OWNER TO regress_other_app;
 SELECT is(pg_temp.attempt('regress_other_both', NULL, $$UPDATE public.plain SET r = '{superuser}' WHERE u = 'b'$$), 'ok 1', 'nor is the owner''s');
+
+
+--
+-- Detached and attached under another header: an undo finds the column
+--
+SELECT customer_import.detach_customers_table();
+CREATE TABLE public.again (u text PRIMARY KEY, r text[], m text, n text);
+INSERT INTO public.again VALUES ('a', '{}', 'before', 'other');
+SELECT customer_import.attach_customers_table('public.again', 'u', 'r', '{"memo": "m"}');
+SELECT import_id AS import FROM customer_import.import_customers(E'userName,memo\na,after\nz,new\n', 'Create & Update') \gset
+SELECT customer_import.detach_customers_table();
+SELECT customer_import.attach_customers_table('public.again', 'u', 'r', '{"remark": "m", "memo": "n"}');
+SELECT import_id AS undo, format('%s %s %s', updated, deleted, skipped) AS counts FROM customer_import.undo_import(:import) \gset
+SELECT is(:'counts'::text, '1 1 0', 'a field that has another header is taken back, and so is a customer');
+SELECT results_eq('SELECT u, m, n FROM public.again', $$VALUES ('a', 'before', 'other')$$, 'in the column that the import wrote, not in the one that has its header now');
+SELECT import_id AS redo, format('%s %s %s', updated, created, skipped) AS counts FROM customer_import.undo_import(:undo) \gset
+SELECT is(:'counts'::text, '1 1 0', 'it comes back');
+SELECT results_eq('SELECT u, m, n FROM public.again ORDER BY u', $$VALUES ('a', 'after', 'other'), ('z', 'new', NULL)$$, 'there, too');
+SELECT customer_import.detach_customers_table();
+SELECT customer_import.attach_customers_table('public.again', 'u', 'r', '{"memo": "n"}');
+SELECT is((SELECT format('%s %s %s', updated, deleted, skipped) FROM customer_import.undo_import(:redo)), '0 1 1', 'a column that is not mapped any more is left alone');
 
 SELECT finish();
 ROLLBACK;
