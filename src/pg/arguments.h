@@ -26,7 +26,7 @@ inline std::optional<std::string> optional_text(FunctionCallInfo fcinfo, int ind
 }
 
 // Returns a text argument that refuse_nulls() has seen.
-inline std::string text_argument(FunctionCallInfo fcinfo, int index) { return *optional_text(fcinfo, index); }
+inline std::string given_text(FunctionCallInfo fcinfo, int index) { return *optional_text(fcinfo, index); }
 
 // Refuses an argument that is larger than `most` bytes, before memory is taken for it. Errors: 54000 "`what` is larger …".
 inline void require_size(Datum argument, std::size_t most, const char* what) {

@@ -90,7 +90,7 @@ CI_PUBLIC_FUNCTION(ci_alter_role_code) {
             return PG_ARGISNULL(index) ? pg::Parameter{TEXTOID, 0, true}
                                        : pg::Parameter{TEXTOID, PG_GETARG_DATUM(index), false};
         };
-        const std::string code = pg::text_argument(fcinfo, 0);
+        const std::string code = pg::given_text(fcinfo, 0);
         if (!PG_ARGISNULL(3) && !PG_GETARG_BOOL(3)) {
             pg::refuse_built_in(code);
         }

@@ -18,7 +18,7 @@ std::optional<std::string> text_at(FunctionCallInfo fcinfo, int place) {
 }
 
 ImportMode read_mode(FunctionCallInfo fcinfo) {
-    const std::string text = text_argument(fcinfo, 1);
+    const std::string text = given_text(fcinfo, 1);
     std::optional<ImportMode> mode = parse_import_mode(text);
     if (!mode) {
         refuse_argument("invalid import mode " + quoted(text),

@@ -110,7 +110,7 @@ void check_customer(const std::string& user_name) {
 }
 
 void add_operator(FunctionCallInfo fcinfo) {
-    const std::string name = text_argument(fcinfo, 0);
+    const std::string name = given_text(fcinfo, 0);
     const std::optional<std::string> email = optional_text(fcinfo, 1);
     check_name(name);
     check_email(email);
@@ -176,7 +176,7 @@ void refresh_role_of(const OperatorRole& role) {
 }
 
 void alter_operator(FunctionCallInfo fcinfo) {
-    const std::string name = text_argument(fcinfo, 0);
+    const std::string name = given_text(fcinfo, 0);
     const std::optional<std::string> email = optional_text(fcinfo, 1);
     check_email(email);
     const std::optional<Parameter> codes = read_codes(fcinfo, 2);
@@ -214,7 +214,7 @@ void alter_operator(FunctionCallInfo fcinfo) {
 }
 
 void remove_operator(FunctionCallInfo fcinfo) {
-    const std::string name = text_argument(fcinfo, 0);
+    const std::string name = given_text(fcinfo, 0);
     SpiConnection spi;
     lock_privileges();
     const OperatorRole role = find_operator_role(name);
@@ -226,7 +226,7 @@ void remove_operator(FunctionCallInfo fcinfo) {
 }
 
 void grant_gateway(FunctionCallInfo fcinfo) {
-    const std::string name = text_argument(fcinfo, 0);
+    const std::string name = given_text(fcinfo, 0);
     const Parameter as_admin{BOOLOID, PG_ARGISNULL(1) ? 0 : PG_GETARG_DATUM(1), PG_ARGISNULL(1)};
     const Oid role = find_role(name);
     if (!OidIsValid(role)) {
@@ -248,7 +248,7 @@ void grant_gateway(FunctionCallInfo fcinfo) {
 }
 
 void revoke_gateway(FunctionCallInfo fcinfo) {
-    const std::string name = text_argument(fcinfo, 0);
+    const std::string name = given_text(fcinfo, 0);
     SpiConnection spi;
     lock_privileges();
     if (!unregister_role("gateways", name)) {

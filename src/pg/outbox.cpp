@@ -146,7 +146,7 @@ std::string clean_error(std::string_view error) {
 
 void change_mailer(FunctionCallInfo fcinfo, bool grant) {
     require_superuser("change mailers");
-    const std::string name = text_argument(fcinfo, 0);
+    const std::string name = given_text(fcinfo, 0);
     const Oid role = find_role(name);
     if (grant && !OidIsValid(role)) {
         throw ImportError(ERRCODE_UNDEFINED_OBJECT, "role " + quoted(name) + " does not exist");
@@ -250,7 +250,7 @@ CI_PUBLIC_FUNCTION(ci_message_sent) {
 CI_PUBLIC_FUNCTION(ci_message_failed) {
     return pg::entry([&] {
         pg::require_mailer();
-        const std::string error = pg::clean_error(pg::text_argument(fcinfo, 2));
+        const std::string error = pg::clean_error(pg::given_text(fcinfo, 2));
         pg::SpiConnection spi;
         pg::OwnerScope owner;
         const std::vector<pg::Row> rows = pg::query(
