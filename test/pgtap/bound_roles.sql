@@ -4,7 +4,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = error;
-SELECT plan(61);
+SELECT plan(65);
 
 CREATE TABLE public.account (login text PRIMARY KEY, codes text[]);
 SELECT customer_import.attach_customers_table('public.account', 'login', 'codes');
