@@ -209,7 +209,7 @@ void Attachment::check_header(const MappedColumn& column, std::map<std::string, 
 // The codes that customers hold go into the catalogue: each must be one, and there must be no other spelling of it.
 void Attachment::read_codes() {
     {
-        const RoleScope owner(owner_, SECURITY_NOFORCE_RLS);
+        const LookupScope owner(owner_);
         for (Row& row : query("SELECT DISTINCT c.code COLLATE \"C\" FROM " + table_ + " AS t, unnest(t." +
                               quote_name(request_.roles) + ") AS c (code) WHERE c.code <> '' ORDER BY 1")) {
             codes_.push_back(*std::move(row[0]));
@@ -252,7 +252,7 @@ void Attachment::check_user_names() const {
     std::vector<std::string> names;
     std::string count;
     {
-        const RoleScope owner(owner_, SECURITY_NOFORCE_RLS);
+        const LookupScope owner(owner_);
         for (const Row& row : query("SELECT " + column + "::text COLLATE \"C\"" + fault + " ORDER BY 1 LIMIT 10")) {
             names.push_back(*row[0]);
         }

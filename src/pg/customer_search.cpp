@@ -33,20 +33,12 @@ constexpr std::string_view kLast = "\xf4\x8f\xbf\xbf\xf4\x8f\xbf\xbf";
 class IndexPreferred {
 public:
     IndexPreferred() {
-        level_ = call([] {
-            const int level = NewGUCNestLevel();
-            for (const char* setting : {"enable_seqscan", "jit"}) {
-                set_config_option(setting, "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-            }
-            return level;
-        });
+        settings_.set("enable_seqscan", "off");
+        settings_.set("jit", "off");
     }
-    ~IndexPreferred() { AtEOXact_GUC(true, level_); }
-    IndexPreferred(const IndexPreferred&) = delete;
-    IndexPreferred& operator=(const IndexPreferred&) = delete;
 
 private:
-    int level_;
+    SettingsScope settings_;
 };
 
 // A customer who matches, in the order in which they are returned.

@@ -129,7 +129,7 @@ std::vector<std::string> find_references(const Target& target, BatchStatements& 
             condition += " AND k.k" + std::to_string(columns.position.at(column.attribute)) + " " + column.comparison +
                          " f." + column.name;
         }
-        const RoleScope owner(key.owner, SECURITY_NOFORCE_RLS);
+        const LookupScope owner(key.owner);
         for (const Row& row : query("SELECT DISTINCT k.o FROM " + std::string(kKeyTable) + " AS k JOIN " + key.from +
                                     " AS f ON " + condition)) {
             std::string& found = tables[static_cast<std::size_t>(std::stoll(*row[0]))];

@@ -45,18 +45,17 @@ SpiConnection::~SpiConnection() {
     MemoryContextSwitchTo(context);
 }
 
-CatalogPath::CatalogPath() {
-    level_ = call([] {
-        int level = NewGUCNestLevel();
-        set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-                          false);
-        return level;
-    });
+SettingsScope::SettingsScope() : level_(call([] { return NewGUCNestLevel(); })) {}
+
+SettingsScope::~SettingsScope() {
+    // Puts variables back; raises nothing. After an error the end of the (sub)transaction would do the same.
+    AtEOXact_GUC(false, level_);
 }
 
-CatalogPath::~CatalogPath() {
-    // Puts a variable back; raises nothing. After an error the end of the (sub)transaction would do the same.
-    AtEOXact_GUC(true, level_);
+void SettingsScope::set(const char* setting, const char* value) {
+    call([&] {
+        set_config_option(setting, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+    });
 }
 
 RoleScope::RoleScope(Oid role, int context) {
@@ -65,6 +64,8 @@ RoleScope::RoleScope(Oid role, int context) {
 }
 
 RoleScope::~RoleScope() { SetUserIdAndSecContext(saved_user_, saved_context_); }
+
+LookupScope::LookupScope(Oid owner) : role_(owner, SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS) {}
 
 bool lock_extension() {
     return call([] {
@@ -156,17 +157,16 @@ void Statement::forget_plan() {
 }
 
 void Statement::plan() {
+    SettingsScope settings;
+    const char* other_join = join_ == JoinMethod::merge ? "enable_nestloop" : "enable_mergejoin";
+    for (const char* setting : {"enable_seqscan", "enable_hashjoin", "enable_bitmapscan", other_join}) {
+        settings.set(setting, "off");
+    }
     call([&] {
-        int level = NewGUCNestLevel();
-        const char* other_join = join_ == JoinMethod::merge ? "enable_nestloop" : "enable_mergejoin";
-        for (const char* setting : {"enable_seqscan", "enable_hashjoin", "enable_bitmapscan", other_join}) {
-            set_config_option(setting, "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-        }
         CachedPlan* cached = SPI_plan_get_cached_plan(plan_);
         if (cached != nullptr) {
             ReleaseCachedPlan(cached, CurrentResourceOwner);
         }
-        AtEOXact_GUC(true, level);
     });
     planned_ = true;
 }

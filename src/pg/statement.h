@@ -23,20 +23,33 @@ public:
     SpiConnection& operator=(const SpiConnection&) = delete;
 };
 
-// Looks names up in pg_catalog alone for as long as it lives: nothing of the caller's search_path runs.
-class CatalogPath {
+// Puts all settings back, when it ends, to what they were when it began: what it has set itself, and what somebody's code
+// has set that ran meanwhile.
+class SettingsScope {
 public:
-    CatalogPath();
-    ~CatalogPath();
-    CatalogPath(const CatalogPath&) = delete;
-    CatalogPath& operator=(const CatalogPath&) = delete;
+    SettingsScope();
+    ~SettingsScope();
+    SettingsScope(const SettingsScope&) = delete;
+    SettingsScope& operator=(const SettingsScope&) = delete;
+
+    void set(const char* setting, const char* value);
 
 private:
     int level_;
 };
 
-// Acts as a role for as long as it lives: only for the extension's own fixed statements. `context` adds to the security
-// context, e.g. SECURITY_NOFORCE_RLS.
+// Looks names up in pg_catalog alone for as long as it lives: nothing of the caller's search_path runs.
+class CatalogPath {
+public:
+    CatalogPath() { settings_.set("search_path", "pg_catalog, pg_temp"); }
+
+private:
+    SettingsScope settings_;
+};
+
+// Acts as a role for as long as it lives: only for the extension's own fixed statements, on its own tables, and for GRANT
+// and REVOKE, which run no code of the role's (event triggers are superusers', and may do there what they do elsewhere).
+// Whoever reads somebody's table takes LookupScope. `context` adds to the security context.
 class RoleScope {
 public:
     explicit RoleScope(Oid role, int context = 0);
@@ -56,6 +69,19 @@ bool lock_extension();
 
 // The owner of the extension: the role that writes its tables. Errors: 42704.
 Oid extension_owner();
+
+// Acts as the owner of somebody's table, past its policies, to look something up there by a fixed statement. The server may run
+// code of the owner's to plan and to execute it: index expressions, CHECKs, casts. It runs as the owner, and as in REINDEX
+// or ANALYZE nothing of it is left for later, when somebody else is current: no deferred trigger, cursor, prepared statement
+// or temporary table can be made, no setting outlives the scope. Never for a statement that writes: triggers and
+// policies of writers are to run as who writes.
+class LookupScope {
+public:
+    explicit LookupScope(Oid owner);
+
+private:
+    RoleScope role_;
+};
 
 // Acts as the extension's owner.
 class OwnerScope {

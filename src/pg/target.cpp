@@ -332,8 +332,7 @@ std::vector<Field> registered_fields() {
     return target.values.empty() ? standard_fields() : target.fields();
 }
 
-TableOwnerScope::TableOwnerScope(const Target& target)
-    : role_(table_owner(target.relation), SECURITY_NOFORCE_RLS) {}
+TableOwnerScope::TableOwnerScope(const Target& target) : lookup_(table_owner(target.relation)) {}
 
 Target load_target(LOCKMODE lock) {
     const std::optional<RegisteredTable> table = lock_registered_table(lock);

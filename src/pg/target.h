@@ -103,7 +103,7 @@ public:
     explicit TableOwnerScope(const Target& target);
 
 private:
-    RoleScope role_;
+    LookupScope lookup_;
 };
 
 }  // namespace customer_import::pg
