@@ -59,7 +59,9 @@ public:
     void run() {
         lock();
         find_kind_faults(request_.relation, faults_);
+        find_location_faults(request_.relation, faults_);
         refuse_faults();
+        find_trigger_faults(request_.relation, faults_);
         find_user_name_faults(request_.relation, request_.user_name, faults_);
         find_roles_faults(request_.relation, request_.roles, faults_);
         read_columns();

@@ -11,6 +11,7 @@
 #include "pg/privileges.h"
 #include "pg/search_indexes.h"
 #include "pg/statement.h"
+#include "pg/table_shape.h"
 #include "pg/target.h"
 #include "pg/text_array.h"
 
@@ -102,6 +103,11 @@ Oid create_customers_table(std::string_view requested) {
     const std::string oid = *query("SELECT $1::pg_catalog.regclass::pg_catalog.oid",
                                    {parameter(std::string_view(name))}).front()[0];
     const auto relation = static_cast<Oid>(std::stoul(oid));
+    std::vector<Fault> faults;
+    find_location_faults(relation, faults);  // Citus may distribute whatever is created in a schema
+    if (!faults.empty()) {
+        refuse_for(faults, "cannot create table " + name);
+    }
     create_export_view(relation);
     refresh_all_privileges();
     return relation;

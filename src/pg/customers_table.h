@@ -14,7 +14,6 @@ void require_no_customers_table();
 
 // Names of what the extension adds to a table; names of tables are quoted for SQL. All run as the caller.
 inline constexpr const char* kUserNameCheck = "customer_import_user_name";
-inline constexpr const char* kGuardTrigger = "~customer_import_guard";
 void add_policies(const std::string& table);
 // `arguments`: the trigger's, as SQL.
 void add_guard(const std::string& table, const std::string& arguments);

@@ -1,7 +1,8 @@
 // The guard on the customers table: every row that is written holds a canonical role set of codes that exist, and nobody
-// but administrators passes the grant ceiling. It fires last among the row triggers (its name begins with "~"), so
-// nothing changes the row after it. On an attached table that is for operators and gateways; the application's own roles
-// are never refused anything: of what they write, the role set becomes canonical.
+// but administrators passes the grant ceiling. What is stored is what was judged: it fires last among the BEFORE row triggers
+// (its name begins with "~"), and where another one would fire after it, it lets nothing be written. On an attached table all
+// that is for operators and gateways; the application's own roles are never refused anything: of what they write, the role
+// set becomes canonical.
 #include <algorithm>
 
 #include "core/grant_ceiling.h"
@@ -39,7 +40,54 @@ struct GuardedRow {
     bool is_attached = false;
     bool has_policies = false;    // row-level security decides who may change what
     Oid owner = InvalidOid;
+    const char* guard = nullptr;      // the name of the trigger
+    const char* follower = nullptr;   // that of one that will fire after it and may change the row; nullptr: none
+    const char* relation = nullptr;   // quoted for SQL, if there is one
 };
+
+// Whether a trigger of the relation is going to fire for the row that the call is about, as far as can be told without its
+// WHEN condition.
+bool fires(const Trigger& other, const TriggerData& call) {
+    const bool is_update = TRIGGER_FIRED_BY_UPDATE(call.tg_event);
+    const char off = SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA ? TRIGGER_FIRES_ON_ORIGIN
+                                                                                : TRIGGER_FIRES_ON_REPLICA;
+    if (!TRIGGER_FOR_ROW(other.tgtype) || !TRIGGER_FOR_BEFORE(other.tgtype) ||
+        !(is_update ? TRIGGER_FOR_UPDATE(other.tgtype) : TRIGGER_FOR_INSERT(other.tgtype)) ||
+        other.tgenabled == TRIGGER_DISABLED || other.tgenabled == off) {
+        return false;
+    }
+    bool names_column = other.tgnattr == 0 || !is_update;
+    for (int index = 0; !names_column && index < other.tgnattr; ++index) {
+        names_column = bms_is_member(other.tgattr[index] - FirstLowInvalidHeapAttributeNumber, call.tg_updatedcols);
+    }
+    return names_column;
+}
+
+// The server fires triggers in the order of their names, by byte, and keeps them in that order: usually the guard is the
+// last one, and this a single comparison. A partition has its own. A trigger that fires before a DELETE cannot change what
+// is deleted.
+const char* find_follower(const TriggerData& call) {
+    const TriggerDesc* triggers = call.tg_relation->trigdesc;
+    const Trigger& guard = *call.tg_trigger;
+    for (int index = triggers == nullptr ? 0 : triggers->numtriggers; index > 0; --index) {
+        const Trigger& other = triggers->triggers[index - 1];
+        if (strcmp(other.tgname, guard.tgname) <= 0) {
+            break;
+        }
+        if (other.tgfoid != guard.tgfoid && fires(other, call)) {
+            return other.tgname;
+        }
+    }
+    return nullptr;
+}
+
+[[noreturn]] void refuse_follower(const GuardedRow& row) {
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("trigger \"%s\" of table %s fires after the guard trigger", row.follower, row.relation),
+                    errdetail("What it makes of a row would be stored without having been checked."),
+                    errhint("Give it a name that sorts before \"%s\": ALTER TRIGGER %s ON %s RENAME TO ….", row.guard,
+                            quote_identifier(row.follower), row.relation)));
+}
 
 // Returns 0 for a column that does not exist.
 int find_attribute(TupleDesc columns, const char* name) {
@@ -114,6 +162,14 @@ GuardedRow read_call(FunctionCallInfo fcinfo) {
     row.is_attached = trigger->tg_trigger->tgnargs == 3;
     row.has_policies = trigger->tg_relation->rd_rel->relrowsecurity;
     row.owner = trigger->tg_relation->rd_rel->relowner;
+    if (!TRIGGER_FIRED_BY_DELETE(trigger->tg_event)) {
+        row.follower = find_follower(*trigger);
+    }
+    if (row.follower != nullptr) {
+        row.guard = trigger->tg_trigger->tgname;
+        row.relation = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(trigger->tg_relation)),
+                                                  RelationGetRelationName(trigger->tg_relation));
+    }
     row.roles_attribute = find_roles_attribute(row.columns, row.roles_name);
     row.user_name_attribute = find_attribute(row.columns, row.user_name_name);
     if (!row.is_attached && (row.roles_attribute == 0 || row.user_name_attribute == 0)) {
@@ -234,11 +290,17 @@ HeapTuple guard_row(const GuardedRow& row) {
     if (row.is_attached && !row.has_policies && is_acting()) {
         require_right(Right::edit_customers, "change customers");  // the gateway may, for others
     }
-    if (!row.roles_changed && !row.user_name_changed) {
+    if (row.follower == nullptr && !row.roles_changed && !row.user_name_changed) {
         return unchanged;
     }
     const Identity& identity = current_identity();
     const bool judges = is_judged(row, identity);
+    if (row.follower != nullptr && judges) {
+        call([&] { refuse_follower(row); });
+    }
+    if (!row.roles_changed && !row.user_name_changed) {
+        return unchanged;
+    }
     if (row.roles_attribute == 0 || row.user_name_attribute == 0) {  // of an attached table
         if (judges) {
             call([&] { refuse_shape(row); });
@@ -281,7 +343,7 @@ namespace pg = customer_import::pg;
 
 // _guard_customers() returns trigger; its arguments name the roles and the user name columns; a third one says that the
 // table is attached. Errors: 23514 for a code that does not exist, 42501 for what only administrators may do (constraint
-// customer_import_grant_ceiling).
+// customer_import_grant_ceiling), 55000 where another trigger could change the row after it, or a column is missing.
 CI_FUNCTION(ci_guard_customers) {
     return pg::entry([&] {
         pg::GuardedRow row = pg::call([&] { return pg::read_call(fcinfo); });

@@ -47,7 +47,7 @@ public:
           request_(request),
           watcher_(watcher),
           context_(context),
-          target_(load_target()),
+          target_(load_import_target()),
           catalogue_(load_catalogue()),
           own_source_(make_source(request, 0)),
           supply_(make_supply(request, own_source_ ? own_source_.get() : source, target_, *catalogue_)),

@@ -60,7 +60,7 @@ ImportResult submit_import(ImportRequest& request, InputSource* source) {
     if (std::optional<ImportResult> earlier = find_earlier_import(identity.name, request)) {
         return *earlier;
     }
-    const Target target = load_target(AccessShareLock);
+    const Target target = load_import_target(AccessShareLock);
     const std::unique_ptr<RoleCatalogue> catalogue = load_catalogue();
     const std::unique_ptr<InputSource> own_source = make_source(request, 0);
     const std::unique_ptr<RecordSupply> supply =

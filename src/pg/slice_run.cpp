@@ -353,7 +353,7 @@ std::optional<std::string> SliceRun::try_first_records(Trial& trial, const Ident
 
 // Another table may have been attached since the import was submitted: it is none of its business.
 Target SliceRun::load_same_target() const {
-    Target target = load_target();
+    Target target = load_import_target();
     if (target.relation != job_.customers_table) {
         throw Stopped({"failed", "the customers table is another one than when it was submitted"});
     }

@@ -228,6 +228,75 @@ void find_kind_faults(Oid relation, std::vector<Fault>& faults) {
     }
 }
 
+namespace {
+
+// The relation $1 and all that inherits from it, partitions above all.
+constexpr const char* kTree =
+    "WITH RECURSIVE tree (relid) AS (SELECT $1 UNION SELECT i.inhrelid FROM pg_inherits AS i"
+    "                                                  JOIN tree AS t ON i.inhparent = t.relid) ";
+
+// Whether Citus, which keeps its register in pg_catalog, is there and has distributed the table or a part of it.
+bool is_distributed(Oid relation) {
+    return OidIsValid(call([] { return get_relname_relid("pg_dist_partition", get_namespace_oid("pg_catalog", false)); })) &&
+           !query(std::string(kTree) +
+                      "SELECT FROM pg_dist_partition AS d JOIN tree AS t ON t.relid = d.logicalrelid LIMIT 1",
+                  {parameter_oid(relation)})
+                .empty();
+}
+
+}  // namespace
+
+void find_location_faults(Oid relation, std::vector<Fault>& faults) {
+    OwnerScope owner;
+    for (const Row& row : query(std::string(kTree) +
+                                    "SELECT c.relname FROM tree AS t JOIN pg_class AS c ON c.oid = t.relid"
+                                    " WHERE c.relkind = 'f' AND c.oid <> $1 ORDER BY 1",
+                                {parameter_oid(relation)})) {
+        add_fault(faults, ERRCODE_WRONG_OBJECT_TYPE,
+                  "Its part " + quoted(*row[0]) + " is a foreign table: the rows there are not in this server.",
+                  "Take foreign tables out of it: ALTER TABLE … DETACH PARTITION …, or NO INHERIT ….");
+    }
+    if (is_distributed(relation)) {
+        add_fault(faults, ERRCODE_WRONG_OBJECT_TYPE,
+                  "It is distributed by Citus: its rows are in shards, where the guard trigger knows no operator.",
+                  "Use a table that is not distributed.");
+    }
+}
+
+void find_trigger_faults(Oid relation, std::vector<Fault>& faults) {
+    OwnerScope owner;
+    for (const Row& row :
+         query(std::string(kTree) +
+                   "SELECT DISTINCT t.tgname, format('%I', t.tgname)"
+                   "  FROM pg_trigger AS t JOIN tree ON tree.relid = t.tgrelid"
+                   " CROSS JOIN (SELECT 'customer_import._guard_customers()'::regprocedure AS function) AS guard"
+                   " WHERE (t.tgtype & $2::int2) = $3::int2 AND (t.tgtype & $4::int2) <> 0"
+                   "   AND t.tgenabled IN ('O', 'A') AND t.tgfoid <> guard.function"
+                   "   AND t.tgname > COALESCE((SELECT min(g.tgname::text COLLATE \"C\") FROM pg_trigger AS g"
+                   "                             WHERE g.tgrelid = t.tgrelid AND g.tgfoid = guard.function), $5)::name"
+                   " ORDER BY 1",
+               {parameter_oid(relation), parameter(std::int64_t{TRIGGER_TYPE_LEVEL_MASK | TRIGGER_TYPE_TIMING_MASK}),
+                parameter(std::int64_t{TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE}),
+                parameter(std::int64_t{TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE}),
+                parameter(std::string_view(kGuardTrigger))})) {
+        add_fault(faults, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                  "Trigger " + quoted(*row[0]) +
+                      " fires after the guard trigger: what it makes of a row would be stored unchecked.",
+                  "Give it a name that sorts before \"" + std::string(kGuardTrigger) + "\": ALTER TRIGGER " + *row[1] +
+                      " ON … RENAME TO ….");
+    }
+}
+
+void require_guarded(Oid relation) {
+    std::vector<Fault> faults;
+    find_location_faults(relation, faults);
+    find_trigger_faults(relation, faults);
+    if (!faults.empty()) {
+        faults.front().sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+        refuse_for(faults, "cannot import into the customers table");
+    }
+}
+
 void find_user_name_faults(Oid relation, const std::string& column, std::vector<Fault>& faults) {
     const ColumnShape shape = read_column_shape(relation, column);
     if (shape.number == 0) {

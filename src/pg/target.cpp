@@ -371,4 +371,10 @@ Target load_target(LOCKMODE lock) {
     return target;
 }
 
+Target load_import_target(LOCKMODE lock) {
+    Target target = load_target(lock);
+    require_guarded(target.relation);
+    return target;
+}
+
 }  // namespace customer_import::pg

@@ -96,6 +96,9 @@ Target load_target(LOCKMODE lock = RowExclusiveLock);
 // Of a table of the application they have names and aliases, and no kinds. Needs an SPI connection.
 std::vector<Field> registered_fields();
 
+// The same for an import. Errors: also 55000 where the guard trigger would not hold what is written.
+Target load_import_target(LOCKMODE lock = RowExclusiveLock);
+
 // Acts as the owner of the customers table, whom its row security does not hold back, forced or not: as the server itself
 // looks up foreign keys. Only for our own lookups by key.
 class TableOwnerScope {
