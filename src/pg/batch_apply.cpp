@@ -73,6 +73,31 @@ std::int64_t make_token() {
     return token;
 }
 
+struct RefusedCell {
+    std::string column;
+    std::string value;  // empty: none
+};
+
+// The cell of a record that the type of a column did not take.
+RefusedCell refused_cell(const Target& target, const TargetColumn& column, const Record& record, std::string_view text) {
+    if (&column == &target.user_name) {
+        return {"userName", std::string(text)};
+    }
+    if (&column != &target.roles) {
+        return {column.field, std::string(text)};
+    }
+    RefusedCell cell{record.replaces_roles || (record.add_roles.empty() && record.remove_roles.empty()) ? "roles"
+                     : record.add_roles.empty()                                                         ? "removeRoles"
+                                                                                                        : "addRoles",
+                     {}};
+    for (const auto codes : {record.replace_roles, record.add_roles.empty() ? record.remove_roles : record.add_roles}) {
+        for (const std::string_view code : codes) {
+            cell.value += (cell.value.empty() ? "" : ",") + std::string(code);
+        }
+    }
+    return cell;
+}
+
 std::string_view or_empty(const char* text) { return text == nullptr ? std::string_view() : std::string_view(text); }
 
 }  // namespace
@@ -205,14 +230,16 @@ void BatchApplier::apply_in_turn(std::span<const Indexes> sets) {
 void BatchApplier::reject(std::uint32_t record, const PgError& error) {
     const ErrorData* data = error.data();
     const bool not_permitted = is_refused_by_policy(error);
-    const TargetColumn* refused = statements_.refused_column();  // its type does not take the cell
+    const TargetColumn* refused = statements_.refused_column();
+    const RefusedCell cell = refused == nullptr ? RefusedCell{}
+                                                : refused_cell(target_, *refused, this->record(record), statements_.refused_text());
     const IssueCode code = not_permitted                ? IssueCode::not_permitted
                            : is_refused_by_guard(error) ? IssueCode::role_not_grantable
                            : refused != nullptr         ? IssueCode::invalid_value
                                                         : IssueCode::database_error;
-    Issue issue = make_issue(code, refused != nullptr ? refused->field : "", statements_.refused_text(),
+    Issue issue = make_issue(code, cell.column, cell.value,
                              std::string(or_empty(data->message)), std::string(or_empty(data->hint)));
-    issue.has_value = refused != nullptr;
+    issue.has_value = !cell.value.empty();
     issue.detail = or_empty(data->detail);
     issue.sqlstate = unpack_sql_state(data->sqlerrcode);
     for (const TargetColumn& column : target_.values) {
@@ -223,6 +250,14 @@ void BatchApplier::reject(std::uint32_t record, const PgError& error) {
     forget(error);
     results_[record].outcome = Outcome::rejected;
     results_[record].issues = {std::move(issue)};
+}
+
+const ArrayType* BatchApplier::checked_roles(std::uint32_t index) {
+    const ArrayType* roles = merged_roles(index);
+    if (roles != nullptr) {
+        statements_.require_roles(roles);
+    }
+    return roles;
 }
 
 void BatchApplier::set_result(std::uint32_t record, Outcome outcome, std::vector<Issue> issues) {

@@ -71,6 +71,9 @@ public:
     // The roles that the last decide() of this index came to; nullptr: they stay as they are.
     virtual const ArrayType* merged_roles(std::uint32_t index) const = 0;
 
+    // The same on their way into the row. Raises an error if the type of the column does not take them.
+    const ArrayType* checked_roles(std::uint32_t index);
+
 protected:
     using Indexes = std::span<const std::uint32_t>;
     using Codes = std::vector<std::string_view>;

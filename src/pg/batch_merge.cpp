@@ -200,7 +200,7 @@ Value ImportApplier::value_of(std::size_t column, const Cell& cell, const Value&
         case FieldKind::text:
             return {text_datum(cell.text), false};
         case FieldKind::boolean:
-            return {BoolGetDatum(cell.text == "true"), false};
+            return converted.is_null ? Value{BoolGetDatum(cell.text == "true"), false} : converted;
         default:
             return converted;
     }

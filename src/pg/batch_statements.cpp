@@ -52,9 +52,7 @@ std::vector<bool> find_defaults(const Target& target) {
 
 bool any(const std::vector<bool>& flags) { return std::find(flags.begin(), flags.end(), true) != flags.end(); }
 
-bool is_converted(const TargetColumn& column) {
-    return column.kind != FieldKind::text && column.kind != FieldKind::boolean;
-}
+bool is_domain(const TargetColumn& column) { return column.type != column.base_type; }
 
 // Texts of one row on their way into the batch table: plain server memory, used inside of call().
 struct TextBuffer {
@@ -98,7 +96,7 @@ BatchStatements::BatchStatements(std::int64_t token, std::int64_t records, const
       in_file_(mark(target.values.size(), cell_columns_)),
       has_default_(find_defaults(target)),
       converts_(std::any_of(cell_columns_.begin(), cell_columns_.end(),
-                            [&](std::size_t column) { return is_converted(target.values[column]); })),
+                            [&](std::size_t column) { return target.values[column].kind == FieldKind::other; })),
       returns_new_rows_(!target.rewritten && any(has_default_)),
       batch_columns_(batch_columns()),
       batch_table_(kBatchTable, batch_columns_, kBatchTableKilobytes),
@@ -107,7 +105,15 @@ BatchStatements::BatchStatements(std::int64_t token, std::int64_t records, const
       update_(update_sql(), search_parameter_types(), search_),
       insert_(insert_sql(false)),
       insert_unless_exists_(insert_sql(true)),
-      read_back_(read_back_sql()) {}
+      read_back_(read_back_sql()) {
+    ContextScope scope(context_);
+    if (is_domain(target_.user_name) || target_.user_name.type_modifier >= 0) {
+        user_name_.emplace(target_.user_name);
+    }
+    if (is_domain(target_.roles)) {
+        roles_.emplace(target_.roles);
+    }
+}
 
 // A file with about as many records as the table has rows meets nearly every row: reading the index along its order is
 // cheaper than a descent for each record.
@@ -282,8 +288,55 @@ void BatchStatements::add(const Record& record, const ArrayType* roles) {
     rows_.push_back({&record, roles});
 }
 
+void BatchStatements::require_roles(const ArrayType* roles) {
+    if (roles_) {
+        read(target_.roles, {}, [&] {
+            roles_->require_in_domain({PointerGetDatum(roles), false});
+            return true;
+        });
+    }
+}
+
+// What no row could hold is a fault of the record, whether or not there is such a customer. An undo names customers that
+// there were, and codes that `roles` keeps only if they are held are known later.
+void BatchStatements::require_keys() {
+    for (const Row& row : rows_) {
+        const std::string_view name = row.record->user_name;
+        const bool fits = !is_domain(target_.user_name) &&
+                          name.size() + VARHDRSZ <= static_cast<std::size_t>(target_.user_name.type_modifier);
+        if (user_name_ && !cells_are_written_ && !fits) {
+            read(target_.user_name, name, [&] { return user_name_->read(name); });
+        }
+        if (roles_ && row.roles != nullptr) {
+            require_roles(row.roles);
+        } else if (roles_ && row.record->replaces_roles && row.record->lost_roles.empty()) {
+            const Datum roles = make_text_array(row.record->replace_roles);
+            require_roles(reinterpret_cast<const ArrayType*>(DatumGetPointer(roles)));
+        }
+    }
+}
+
+bool BatchStatements::needs_reading(const Cell& cell, std::size_t column) const {
+    return cell.action == Cell::Action::set && columns_[column].needs_reading(cell.text);
+}
+
+// Booleans need it if the type of their column has been changed since the file was checked, or undone cells were written.
+bool BatchStatements::any_needs_reading() const {
+    return converts_ || std::any_of(rows_.begin(), rows_.end(), [&](const Row& row) {
+               for (std::size_t cell = 0; cell < cell_columns_.size(); ++cell) {
+                   if (needs_reading(row.record->cells[cell], cell_columns_[cell])) {
+                       return true;
+                   }
+               }
+               return false;
+           });
+}
+
 void BatchStatements::convert_cells() {
     converted_.clear();
+    refused_column_ = nullptr;
+    require_keys();
+    converts_ = any_needs_reading();
     if (!converts_) {
         return;
     }
@@ -291,17 +344,21 @@ void BatchStatements::convert_cells() {
         for (std::size_t cell = 0; cell < cell_columns_.size(); ++cell) {
             const Cell& source = row.record->cells[cell];
             const TargetColumn& column = target_.values[cell_columns_[cell]];
-            if (!is_converted(column) || source.action != Cell::Action::set) {
-                converted_.push_back(Value{});
-                continue;
-            }
-            refused_column_ = &column;
-            refused_text_ = source.text;
             const ColumnIo& io = columns_[cell_columns_[cell]];
-            converted_.push_back(cells_are_written_ ? io.read_written(source.text) : io.read(source.text));
+            Value value;
+            if (needs_reading(source, cell_columns_[cell])) {
+                value = read(column, source.text, [&] {
+                    return cells_are_written_ ? io.read_written(source.text) : io.read(source.text);
+                });
+            } else if (source.action == Cell::Action::clear && is_domain(column)) {
+                read(column, kEmptyValue, [&] {
+                    io.require_in_domain(Value{});
+                    return true;
+                });
+            }
+            converted_.push_back(value);
         }
     }
-    refused_column_ = nullptr;
 }
 
 // A plan for a table of a few rows reads all of them, and would still do so when an import has made a million of them.
@@ -361,16 +418,13 @@ void BatchStatements::fill() {
                 if (source.action != Cell::Action::set) {
                     continue;
                 }
-                switch (target_.values[cell_columns_[cell]].kind) {
-                    case FieldKind::text:
-                        set(column, write_text(to, source.text));
-                        break;
-                    case FieldKind::boolean:
-                        set(column, BoolGetDatum(source.text == "true"));
-                        break;
-                    default:
-                        set(column, converted(index, cell).datum);
-                        break;
+                const Value value = converted(index, cell);
+                if (!value.is_null) {
+                    set(column, value.datum);
+                } else if (target_.values[cell_columns_[cell]].kind == FieldKind::boolean) {
+                    set(column, BoolGetDatum(source.text == "true"));
+                } else {
+                    set(column, write_text(to, source.text));
                 }
             }
             tuplestore_putvalues(batch_table_.rows(), batch_columns_, values, nulls);
@@ -466,7 +520,7 @@ CI_FUNCTION(ci_decide) {
 CI_FUNCTION(ci_merged_roles) {
     return pg::entry([&] {
         pg::BatchApplier& applier = pg::BatchApplier::find(PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0));
-        const ArrayType* roles = applier.merged_roles(static_cast<std::uint32_t>(PG_GETARG_INT32(1)));
+        const ArrayType* roles = applier.checked_roles(static_cast<std::uint32_t>(PG_GETARG_INT32(1)));
         fcinfo->isnull = roles == nullptr;
         return PointerGetDatum(roles);
     });

@@ -36,9 +36,23 @@ public:
     void add(const Record& record, const ArrayType* roles);
     // Ends the adding; conversion errors of cells come from here.
     void fill();
-    // The field and the text of the cell whose conversion made the last fill() fail; else nullptr.
+    // The column of the target whose type did not take what a record has for it, and the text that it did not take, after an
+    // error of read() or require_roles(), of fill() and of the statements, which call them; else nullptr.
     const TargetColumn* refused_column() const { return refused_column_; }
     std::string_view refused_text() const { return refused_text_; }
+
+    // Does what reads a text by the type of a column: an error of it is the fault of that text.
+    template <typename Body>
+    auto read(const TargetColumn& column, std::string_view text, Body&& body) {
+        refused_column_ = &column;
+        refused_text_ = text;
+        const auto result = body();
+        refused_column_ = nullptr;
+        return result;
+    }
+
+    // Raises an error if the type of the roles, a domain, does not take a role set.
+    void require_roles(const ArrayType* roles);
 
     // Looks at each customer of the batch table through BatchApplier::decide(); writes nothing.
     void look();
@@ -67,7 +81,7 @@ public:
     const std::vector<std::size_t>& cell_columns() const { return cell_columns_; }
     // For each of target.values: a new row may hold something that the file does not name.
     bool has_default(std::size_t column) const { return has_default_[column]; }
-    // What ColumnIo::read() made of a cell of row n; NULL for texts and booleans.
+    // What ColumnIo::read() made of a cell of row n; NULL where it does not need reading.
     Value converted(std::size_t row, std::size_t cell) const {
         return converts_ ? converted_[row * cell_columns_.size() + cell] : Value{};
     }
@@ -93,6 +107,9 @@ private:
     std::string insert_sql(bool unless_exists) const;
     std::string read_back_sql() const;
     std::string search_sql() const;
+    void require_keys();
+    bool needs_reading(const Cell& cell, std::size_t column) const;
+    bool any_needs_reading() const;
     void convert_cells();
     void watch_growth();
 
@@ -105,9 +122,12 @@ private:
     std::vector<std::size_t> cell_columns_;
     std::vector<bool> in_file_;
     std::vector<bool> has_default_;
-    bool converts_ = false;    // a cell is neither text nor boolean
+    bool converts_ = false;    // a cell needs reading
     bool cells_are_written_ = false;
     bool returns_new_rows_ = false;
+
+    std::optional<ColumnIo> user_name_;  // of a type that does not take each text
+    std::optional<ColumnIo> roles_;      // of a domain
 
     TupleDesc batch_columns_;
     EphemeralTable batch_table_;

@@ -52,7 +52,7 @@ const char* operator_sql(Oid oid) {
 }  // namespace
 
 ColumnIo::ColumnIo(const TargetColumn& column)
-    : kind_(column.kind), type_modifier_(column.type_modifier), collation_(column.collation) {
+    : kind_(column.kind), type_(column.type), type_modifier_(column.type_modifier), collation_(column.collation) {
     Oid equality = InvalidOid;
     call([&] {
         Oid input;
@@ -67,7 +67,7 @@ ColumnIo::ColumnIo(const TargetColumn& column)
         equality_ = OidIsValid(type->eq_opr_finfo.fn_oid) ? &type->eq_opr_finfo : nullptr;
         equality = type->eq_opr;
     });
-    if (is_converted() && equality_ != nullptr) {
+    if (kind_ == FieldKind::other && equality_ != nullptr) {
         const char* text = call([&] { return operator_sql(equality); });
         if (text == nullptr) {
             equality_ = nullptr;
@@ -93,7 +93,7 @@ bool ColumnIo::holds(const Value& held, std::string_view cell, const Value& conv
     if (held.is_null) {
         return false;
     }
-    if (!is_converted() || equality_ == nullptr) {
+    if (converted.is_null || equality_ == nullptr) {
         return write(held.datum) == write_cell(cell, converted);
     }
     return call([&] { return DatumGetBool(FunctionCall2Coll(equality_, collation_, held.datum, converted.datum)); });
@@ -105,11 +105,11 @@ bool ColumnIo::holds_written(const Value& held, const std::optional<std::string_
     }
     // A time with a zone is the same time in any zone, and has many texts.
     return write(held.datum) == *text ||
-           (is_converted() && equality_ != nullptr && holds(held, *text, read_written(*text)));
+           (needs_reading(*text) && equality_ != nullptr && holds(held, *text, read_written(*text)));
 }
 
 std::string_view ColumnIo::write_cell(std::string_view cell, const Value& converted) const {
-    return is_converted() ? write(converted.datum) : cell;
+    return converted.is_null ? cell : write(converted.datum);
 }
 
 Value ColumnIo::read(std::string_view cell) const {
@@ -118,6 +118,14 @@ Value ColumnIo::read(std::string_view cell) const {
                 return InputFunctionCall(&input_, text, io_parameter_, type_modifier_);
             }),
             false};
+}
+
+void ColumnIo::require_in_domain(const Value& value) const {
+    call([&] {
+        if (get_typtype(type_) == TYPTYPE_DOMAIN) {
+            domain_check(value.datum, value.is_null, type_, nullptr, CurrentMemoryContext);
+        }
+    });
 }
 
 std::string_view ColumnIo::write(Datum value) const {

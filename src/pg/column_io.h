@@ -24,8 +24,14 @@ public:
     // The value without compression and out-of-line storage.
     Value flat(const Value& value) const;
 
+    // Whether a text is a value of the column only once it has been read. A text column takes it as it is; a boolean one has
+    // words that mean a value at sight, which are all that a checked cell holds, unless the column has got another type since.
+    bool needs_reading(std::string_view text) const {
+        return kind_ == FieldKind::boolean ? text != "true" && text != "false" : kind_ != FieldKind::text;
+    }
+
     // True when a column that holds `held` has the value of a cell already. `converted` is what read() made of the
-    // cell; of texts and booleans it is not looked at.
+    // cell; NULL where that does not need reading.
     bool holds(const Value& held, std::string_view cell, const Value& converted) const;
 
     // The operator by which holds() compares converted values, as SQL writes it; empty where it compares texts.
@@ -34,9 +40,11 @@ public:
     // The text of the value of a cell, as write() gives it once it is stored.
     std::string_view write_cell(std::string_view cell, const Value& converted) const;
 
-    // Converts a validated cell of a column that is neither text nor boolean, in the current memory context. A server
-    // error becomes PgError.
+    // Converts a validated cell that needs reading, in the current memory context. A server error becomes PgError.
     Value read(std::string_view cell) const;
+
+    // Raises the error of the server (PgError) if the column's type, a domain, does not take a value.
+    void require_in_domain(const Value& value) const;
 
     // The text of a value that is not NULL, as the change log and exports have it: "true" or "false" for a boolean;
     // whatever the session's DateStyle, IntervalStyle and extra_float_digits, so that every session reads it alike. Lives
@@ -56,9 +64,8 @@ public:
     }
 
 private:
-    bool is_converted() const { return kind_ != FieldKind::boolean && kind_ != FieldKind::text; }
-
     FieldKind kind_;
+    Oid type_ = InvalidOid;
     bool by_value_ = false;
     std::int16_t type_length_ = -1;
     Oid io_parameter_ = InvalidOid;

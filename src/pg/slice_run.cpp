@@ -357,6 +357,15 @@ Target SliceRun::load_same_target() const {
     if (target.relation != job_.customers_table) {
         throw Stopped({"failed", "the customers table is another one than when it was submitted"});
     }
+    const auto has = [&](const std::string& field) {
+        return std::any_of(target.values.begin(), target.values.end(),
+                           [&](const TargetColumn& column) { return column.field == field; });
+    };
+    for (const TargetColumn& column : target_ ? target_->values : std::vector<TargetColumn>()) {
+        if (!has(column.field)) {  // the records that were checked may have a cell for it
+            throw Stopped({"failed", "the customers table was attached anew, without the field " + quoted(column.field)});
+        }
+    }
     return target;
 }
 

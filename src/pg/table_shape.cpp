@@ -248,12 +248,15 @@ bool is_distributed(Oid relation) {
 
 void find_location_faults(Oid relation, std::vector<Fault>& faults) {
     OwnerScope owner;
-    for (const Row& row : query(std::string(kTree) +
-                                    "SELECT c.relname FROM tree AS t JOIN pg_class AS c ON c.oid = t.relid"
-                                    " WHERE c.relkind = 'f' AND c.oid <> $1 ORDER BY 1",
-                                {parameter_oid(relation)})) {
+    std::vector<Row> foreign;
+    if (call([&] { return has_subclass(relation); })) {
+        foreign = query(std::string(kTree) + "SELECT c.relname FROM tree AS t JOIN pg_class AS c ON c.oid = t.relid"
+                                             " WHERE c.relkind = 'f' AND c.oid <> $1 ORDER BY 1",
+                        {parameter_oid(relation)});
+    }
+    for (const Row& part : foreign) {
         add_fault(faults, ERRCODE_WRONG_OBJECT_TYPE,
-                  "Its part " + quoted(*row[0]) + " is a foreign table: the rows there are not in this server.",
+                  "Its part " + quoted(*part[0]) + " is a foreign table: the rows there are not in this server.",
                   "Take foreign tables out of it: ALTER TABLE … DETACH PARTITION …, or NO INHERIT ….");
     }
     if (is_distributed(relation)) {
@@ -358,15 +361,41 @@ bool has_key(Oid relation_id, const std::string& column) {
     });
 }
 
+namespace {
+
+void find_value_faults(Oid relation, const std::string& column, std::vector<Fault>& faults) {
+    const ColumnShape shape = read_column_shape(relation, column);
+    if (shape.is_generated) {
+        add_generated_column(faults, column);
+    } else if (shape.is_identity) {
+        add_fault(faults, ERRCODE_GENERATED_ALWAYS,
+                  "Column " + quoted(column) + " is an identity column: the server makes its values.");
+    }
+}
+
+void require_unchanged(std::vector<Fault>& faults) {
+    if (!faults.empty()) {
+        faults.front().sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+        refuse_for(faults, "the customers table has changed since it was created or attached");
+    }
+}
+
+}  // namespace
+
+void require_writable(Oid relation, const std::vector<std::string>& columns) {
+    std::vector<Fault> faults;
+    for (const std::string& column : columns) {
+        find_value_faults(relation, column, faults);
+    }
+    require_unchanged(faults);
+}
+
 void require_shape(Oid relation, const std::string& user_name, const std::string& roles) {
     std::vector<Fault> faults;
     find_kind_faults(relation, faults);
     find_user_name_faults(relation, user_name, faults);
     find_roles_faults(relation, roles, faults);
-    if (!faults.empty()) {
-        faults.front().sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
-        refuse_for(faults, "the customers table has changed since it was created or attached");
-    }
+    require_unchanged(faults);
 }
 
 }  // namespace customer_import::pg

@@ -63,6 +63,9 @@ bool has_key(Oid relation, const std::string& column);
 // after it, or rows are not in this server. Needs an SPI connection.
 void require_guarded(Oid relation);
 
+// Raises 55000 when the server makes the values of one of the columns that files fill.
+void require_writable(Oid relation, const std::vector<std::string>& columns);
+
 // Raises 55000 when the registered table has lost what an import needs of these columns. Needs an SPI connection.
 void require_shape(Oid relation, const std::string& user_name, const std::string& roles);
 

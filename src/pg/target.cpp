@@ -359,6 +359,11 @@ Target load_target(LOCKMODE lock) {
     if (facts[2]) {
         target.touched_column = load_column(target.relation, *facts[2], "").name;
     }
+    std::vector<std::string> written;
+    for (const Row& column : columns) {
+        written.push_back(*column[1]);
+    }
+    require_writable(target.relation, written);
     for (const Row& column : columns) {
         target.values.push_back(load_column(target.relation, *column[1], *column[0]));
     }

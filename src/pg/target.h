@@ -92,12 +92,12 @@ std::optional<RegisteredTable> lock_registered_table(LOCKMODE lock);
 // needs. Needs an SPI connection.
 Target load_target(LOCKMODE lock = RowExclusiveLock);
 
+// The same for an import. Errors: also 55000 where the guard trigger would not hold what is written.
+Target load_import_target(LOCKMODE lock = RowExclusiveLock);
+
 // The fields that a header may name, as the register has them: without a look at the table, and so without a lock on it.
 // Of a table of the application they have names and aliases, and no kinds. Needs an SPI connection.
 std::vector<Field> registered_fields();
-
-// The same for an import. Errors: also 55000 where the guard trigger would not hold what is written.
-Target load_import_target(LOCKMODE lock = RowExclusiveLock);
 
 // Acts as the owner of the customers table, whom its row security does not hold back, forced or not: as the server itself
 // looks up foreign keys. Only for our own lookups by key.

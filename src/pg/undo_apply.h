@@ -76,6 +76,7 @@ private:
     const Change& change_of(std::uint32_t record) const { return sources_[record]; }
     std::optional<std::size_t> find_column(std::string_view field) const;
     std::optional<std::size_t> find_cell(std::size_t column) const;
+    bool holds_written(std::size_t column, const Value& held, const std::optional<std::string_view>& text);
 
     const std::int64_t source_import_id_, undo_import_id_;
     const TextMap<std::string> field_names_;  // of the source, and what they are today

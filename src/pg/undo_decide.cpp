@@ -102,7 +102,7 @@ bool UndoApplier::plan_fields(Plan& plan, const CustomerRow& row, const Place& p
             continue;
         }
         const Value held = columns_[*column].flat(row.values[*column]);
-        if (columns_[*column].holds_written(held, field.before)) {
+        if (holds_written(*column, held, field.before)) {
             continue;
         }
         const std::optional<std::string_view> now = kept_text(*column, row);
@@ -110,7 +110,7 @@ bool UndoApplier::plan_fields(Plan& plan, const CustomerRow& row, const Place& p
             plan.issues.push_back(superseded_issue(field.field, now.value_or("")));
             continue;
         }
-        if (!columns_[*column].holds_written(held, field.after)) {
+        if (!holds_written(*column, held, field.after)) {
             plan.issues.push_back(
                 changed_since_issue(field.field, now.value_or(""), "the field has been changed since the import"));
             continue;
@@ -153,7 +153,7 @@ bool UndoApplier::plan_removal(Plan& plan, const CustomerRow& row) {
         const std::string& field = target_.values[column].field;
         const std::optional<std::string_view> then = created_with[column];
         const std::optional<std::string_view> now = kept_text(column, row);
-        if (!columns_[column].holds_written(columns_[column].flat(row.values[column]), then)) {
+        if (!holds_written(column, columns_[column].flat(row.values[column]), then)) {
             plan.issues.push_back(
                 is_superseded(place, Key::field(field))
                     ? superseded_issue(field, now.value_or(""))
@@ -224,6 +224,12 @@ std::optional<std::size_t> UndoApplier::find_column(std::string_view field) cons
         }
     }
     return std::nullopt;
+}
+
+// The column may have got another type since the text was written: then it is read by that one.
+bool UndoApplier::holds_written(std::size_t column, const Value& held, const std::optional<std::string_view>& text) {
+    return statements_.read(target_.values[column], text.value_or(""),
+                            [&] { return columns_[column].holds_written(held, text); });
 }
 
 std::optional<std::size_t> UndoApplier::find_cell(std::size_t column) const {
