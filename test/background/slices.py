@@ -49,8 +49,9 @@ def test_shares(report):
 def test_at_the_same_time(report):
     """While one slice waits for a row, the other one goes on to its end."""
     with fresh(batch_rows=1000) as admin, Session("regress_ann") as ann, Session() as holder:
-        admin.rows("INSERT INTO customers (user_name) VALUES ('user0000000')")
-        holder.rows("BEGIN; SELECT FROM customers WHERE user_name = 'user0000000' FOR UPDATE")
+        # Not the first record: that one is tried before there are slices.
+        admin.rows("INSERT INTO customers (user_name) VALUES ('user0000001')")
+        holder.rows("BEGIN; SELECT FROM customers WHERE user_name = 'user0000001' FOR UPDATE")
         number = submit(ann, new_customers(20_000))
         wait_until(lambda: admin.value("SELECT count(*) FROM customer_import.import_slices WHERE ended AND import_id = $1", [number]) == "1",
                    "one slice ends")
@@ -66,8 +67,9 @@ def test_at_the_same_time(report):
 def test_frozen(report):
     """The number of slices is that of the first claim, whatever the setting becomes."""
     with fresh(batch_rows=500, workers_per_import=3) as admin, Session("regress_ann") as ann, Session() as holder:
-        admin.rows("INSERT INTO customers (user_name) VALUES ('user0000000')")
-        holder.rows("BEGIN; SELECT FROM customers WHERE user_name = 'user0000000' FOR UPDATE")
+        # Not the first record: that one is tried before there are slices.
+        admin.rows("INSERT INTO customers (user_name) VALUES ('user0000001')")
+        holder.rows("BEGIN; SELECT FROM customers WHERE user_name = 'user0000001' FOR UPDATE")
         number = submit(ann, new_customers(20_000))
         wait_until(lambda: admin.value("SELECT count(*) FROM customer_import.import_slices WHERE import_id = $1 AND ended", [number]) == "2",
                    "two of three slices end")
