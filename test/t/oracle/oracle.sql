@@ -161,12 +161,12 @@ $$;
 
 CREATE FUNCTION oracle.shortened(value text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
-    result text := left(value, 1000);
+    result text := left(value, 997);
 BEGIN
     IF octet_length(value) <= 1000 THEN
         RETURN value;
     END IF;
-    WHILE octet_length(result) > 1000 LOOP
+    WHILE octet_length(result) > 997 LOOP
         result := left(result, -1);
     END LOOP;
     RETURN result || '…';
