@@ -292,16 +292,21 @@ void check_batch(const Batch& batch, const HeaderMap& header) {
     check_codec(records, RecordOrder::by_line);
     const auto rounds = make_rounds(records);
     check_rounds(records, rounds);
+    std::vector<Change> changes;
+    for (const auto& round : rounds) {
+        for (const std::uint32_t index : round) changes.push_back(change_of(records[index], header));
+    }
+    // As the change log is written.
+    std::stable_sort(changes.begin(), changes.end(),
+                     [](const Change& a, const Change& b) { return a.user_name < b.user_name; });
     ChangePageWriter writer;
     std::vector<Change> written;
-    for (const auto& round : rounds) {
-        for (const std::uint32_t index : round) {
-            written.push_back(change_of(records[index], header));
-            writer.add(written.back());
-            if (!writer.full()) continue;
-            check_page(writer.take(), written);
-            written.clear();
-        }
+    for (const Change& change : changes) {
+        written.push_back(change);
+        writer.add(change);
+        if (!writer.full()) continue;
+        check_page(writer.take(), written);
+        written.clear();
     }
     check_page(writer.take(), written);
 }
