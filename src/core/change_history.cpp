@@ -53,8 +53,8 @@ void ChangeHistory::remove_last() {
         known.entries = entries_.size();
         if (known.events.empty() || known.events.back().entry < entries_.size()) continue;
         const Event removed = std::move(known.events.back());
+        set_counting(known, removed, false);
         known.events.pop_back();
-        count_undoing(known.events, removed, false);
     }
 }
 
@@ -96,23 +96,35 @@ std::vector<std::size_t> ChangeHistory::find_undone(std::size_t entry, const std
     return undone;
 }
 
-// An event counts unless a later one that counts takes it back. When `undo` begins or ceases to count, so do those that the
-// events it takes back have taken back themselves.
-void ChangeHistory::count_undoing(std::vector<Event>& events, const Event& undo, bool counts) {
-    std::vector<std::pair<std::size_t, bool>> todo;
-    for (const std::size_t undone : undo.undone) todo.emplace_back(undone, counts);
+// An event counts unless a later one that counts takes it back. When one begins or ceases to count, so do those that the
+// events it takes back have taken back themselves. One may do so more than once on the way: the sets follow it at once.
+void ChangeHistory::set_counting(Events& known, const Event& changed, bool begins) {
+    std::vector<std::pair<const Event*, bool>> todo;  // those that take something back
+    const auto note = [&](const Event& event, bool counts) {
+        if (event.undone.empty()) {
+            if (counts) known.plain.insert(event.entry);
+            else known.plain.erase(event.entry);
+            return;
+        }
+        const std::size_t first = known.events[event.undone.front()].entry;  // they are in order
+        if (counts) known.first_undone.insert(first);
+        else known.first_undone.erase(known.first_undone.find(first));
+        todo.emplace_back(&event, counts);
+    };
+    note(changed, begins);
     while (!todo.empty()) {
-        const auto [place, is_taken_back] = todo.back();
+        const auto [event, counts] = todo.back();
         todo.pop_back();
-        Event& event = events[place];
-        const bool counted = event.counts();
-        event.taken_back_by += is_taken_back ? 1 : std::size_t(-1);
-        if (event.counts() == counted) continue;
-        for (const std::size_t undone : event.undone) todo.emplace_back(undone, event.counts());
+        for (const std::size_t place : event->undone) {
+            Event& undone = known.events[place];
+            const bool counted = undone.counts();
+            undone.taken_back_by += counts ? 1 : std::size_t(-1);
+            if (undone.counts() != counted) note(undone, undone.counts());
+        }
     }
 }
 
-const std::vector<ChangeHistory::Event>& ChangeHistory::find_events(const Key& wanted) const {
+const ChangeHistory::Events& ChangeHistory::find_events(const Key& wanted) const {
     const auto place = events_.try_emplace({wanted.kind, wanted.kind == Key::Kind::role ? ascii_lower(wanted.name)
                                                                                         : std::string(wanted.name)}).first;
     const Key key{wanted.kind, place->first.second};
@@ -123,13 +135,13 @@ const std::vector<ChangeHistory::Event>& ChangeHistory::find_events(const Key& w
         event.entry = known.entries;
         event.undone = find_undone(known.entries, known.events);
         known.events.push_back(std::move(event));
-        count_undoing(known.events, Event(known.events.back()), true);
+        set_counting(known, known.events.back(), true);
     }
-    return known.events;
+    return known;
 }
 
 std::optional<std::size_t> ChangeHistory::origin_of_role(std::string_view code) const {
-    const std::vector<Event>& events = find_events(Key::role(code));
+    const std::vector<Event>& events = find_events(Key::role(code)).events;
     for (auto event = events.rbegin(); event != events.rend(); ++event) {
         if (!event->counts() || !event->undone.empty()) continue;
         return contains(touched_[event->entry].added, ascii_lower(code)) ? std::optional(event->entry) : std::nullopt;
@@ -138,7 +150,7 @@ std::optional<std::size_t> ChangeHistory::origin_of_role(std::string_view code) 
 }
 
 bool ChangeHistory::is_superseded(const Key& key, const std::function<bool(const Entry&)>& is_later) const {
-    const std::vector<Event>& events = find_events(key);
+    const std::vector<Event>& events = find_events(key).events;
     return std::any_of(events.rbegin(), events.rend(), [&](const Event& event) {
         if (!event.counts() || !is_later(entries_[event.entry])) return false;
         return event.undone.empty() || std::any_of(event.undone.begin(), event.undone.end(), [&](std::size_t undone) {
@@ -147,8 +159,18 @@ bool ChangeHistory::is_superseded(const Key& key, const std::function<bool(const
     });
 }
 
+bool ChangeHistory::is_superseded_after(const Key& key, std::size_t entry) const {
+    const Events& known = find_events(key);
+    if (known.plain.upper_bound(entry) != known.plain.end()) return true;
+    if (known.first_undone.empty() || *known.first_undone.begin() > entry) return false;
+    return std::any_of(known.events.rbegin(), known.events.rend(), [&](const Event& event) {
+        return event.counts() && event.entry > entry && !event.undone.empty() &&
+               known.events[event.undone.front()].entry <= entry;
+    });
+}
+
 bool ChangeHistory::counts(std::size_t entry, const Key& key) const {
-    const std::vector<Event>& events = find_events(key);
+    const std::vector<Event>& events = find_events(key).events;
     const auto event = std::lower_bound(events.begin(), events.end(), entry,
                                         [](const Event& a, std::size_t wanted) { return a.entry < wanted; });
     return event != events.end() && event->entry == entry && event->counts();

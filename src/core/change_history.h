@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -58,6 +59,9 @@ public:
     // or by undoing one that is not later.
     bool is_superseded(const Key& key, const std::function<bool(const Entry&)>& is_later) const;
 
+    // The same for all entries behind one: quick, however many there are.
+    bool is_superseded_after(const Key& key, std::size_t entry) const;
+
     // Whether the entry has changed the key and no undo that still counts has taken that back.
     bool counts(std::size_t entry, const Key& key) const;
 
@@ -83,14 +87,17 @@ private:
     // asks about each of them.
     struct Events {
         std::vector<Event> events;
+        // Of the events that count: the entries of those that take nothing back, and of the others the first that each does.
+        std::set<std::size_t> plain;
+        std::multiset<std::size_t> first_undone;
         std::size_t entries = 0;  // so many have been looked at
     };
 
     // Of a key whose code is in lower case.
     bool touches(std::size_t entry, const Key& key) const;
     std::vector<std::size_t> find_undone(std::size_t entry, const std::vector<Event>& events) const;
-    const std::vector<Event>& find_events(const Key& key) const;
-    static void count_undoing(std::vector<Event>& events, const Event& undo, bool counts);
+    const Events& find_events(const Key& key) const;
+    static void set_counting(Events& known, const Event& event, bool counts);
 
     std::vector<Entry> entries_;
     std::vector<Touched> touched_;  // of each entry

@@ -95,9 +95,7 @@ UndoApplier::Place UndoApplier::find_place(std::uint32_t number) {
 bool UndoApplier::counts(const Place& place, const Key& key) const { return place.history->counts(place.entry, key); }
 
 bool UndoApplier::is_superseded(const Place& place, const Key& key) const {
-    const ChangeHistory::Entry* entries = place.history->entries().data();
-    return place.history->is_superseded(
-        key, [&](const ChangeHistory::Entry& entry) { return &entry > entries + place.entry; });
+    return place.history->is_superseded_after(key, place.entry);
 }
 
 bool UndoApplier::decide(std::uint32_t index, const CustomerRow& customer) {

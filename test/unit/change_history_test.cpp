@@ -273,5 +273,43 @@ TEST(ChangeHistory, AgreesWithReplayingWhatIsLeft) {
     }
 }
 
+// The quick question gives what the slow one gives, also after entries were taken back, whatever was asked in between.
+TEST(ChangeHistory, AnswersQuicklyWhatItAnswersSlowly) {
+    std::mt19937 random(7);
+    const auto pick = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
+    const std::vector<std::string> codes = {"buyer", "viewer"};
+    for (int round = 0; round < 1000; ++round) {
+        ChangeHistory history;
+        std::vector<std::int64_t> lines;  // of each entry
+        for (int step = 0; step < 14; ++step) {
+            if (!lines.empty() && pick(4) == 0) {
+                history.remove_last();
+                lines.pop_back();
+                continue;
+            }
+            const Change change = pick(6) == 0 ? creates({codes[pick(2)]})
+                                  : pick(2) == 0 ? adds({codes[pick(2)]}) : removes({codes[pick(2)]});
+            std::optional<std::int64_t> source;
+            std::int64_t line = static_cast<std::int64_t>(pick(2));
+            const std::int64_t import = static_cast<std::int64_t>(pick(4));  // several entries of one import and line
+            if (!lines.empty() && pick(2) == 0) {
+                const std::size_t entry = pick(lines.size());
+                source = history.entries()[entry].import_id;
+                line = lines[entry];
+            }
+            history.add(import, source, line, change, step);
+            lines.push_back(line);
+            const ChangeHistory::Entry* entries = history.entries().data();
+            for (std::size_t entry = 0; entry < lines.size(); ++entry) {
+                for (const Key& key : {Key::role("Buyer"), Key::role("viewer"), Key::existence()}) {
+                    ASSERT_EQ(history.is_superseded_after(key, entry), history.is_superseded(key, [&](const auto& later) {
+                        return &later > entries + entry;
+                    })) << "round " << round << ", step " << step << ", entry " << entry;
+                }
+            }
+        }
+    }
+}
+
 }  // namespace
 }  // namespace customer_import
