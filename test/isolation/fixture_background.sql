@@ -17,6 +17,15 @@ CREATE FUNCTION submit(csv text, OUT import_id bigint, OUT state text) LANGUAGE 
 $$;
 CREATE FUNCTION cancel(import_id bigint) RETURNS text LANGUAGE sql AS 'SELECT customer_import.cancel_import(import_id)';
 
+-- Of two who cancel at once the second may come after the end.
+CREATE FUNCTION cancel_unless_ended(import_id bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM customer_import.cancel_import(import_id);
+    RETURN true;
+EXCEPTION WHEN object_not_in_prerequisite_state THEN
+    RETURN true;
+END $$;
+
 -- Until a worker waits at the trigger of fixture.sql
 CREATE PROCEDURE wait_for_worker() LANGUAGE plpgsql AS $$
 BEGIN
@@ -26,13 +35,21 @@ BEGIN
         PERFORM pg_sleep(0.005);
     END LOOP;
 END $$;
--- Until one waits for a row, a transaction or a table
+-- Until one waits for a row, a transaction or a table, or until none does
+CREATE FUNCTION worker_waits() RETURNS boolean LANGUAGE sql AS $$
+    SELECT pg_stat_clear_snapshot();
+    SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'customer_import worker' AND wait_event_type = 'Lock'
+                      AND wait_event IN ('tuple', 'transactionid', 'relation'));
+$$;
 CREATE PROCEDURE wait_for_lock() LANGUAGE plpgsql AS $$
 BEGIN
-    LOOP
-        PERFORM pg_stat_clear_snapshot();
-        EXIT WHEN EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'customer_import worker' AND wait_event_type = 'Lock'
-                             AND wait_event IN ('tuple', 'transactionid', 'relation'));
+    WHILE NOT worker_waits() LOOP
+        PERFORM pg_sleep(0.005);
+    END LOOP;
+END $$;
+CREATE PROCEDURE wait_for_no_lock() LANGUAGE plpgsql AS $$
+BEGIN
+    WHILE worker_waits() LOOP
         PERFORM pg_sleep(0.005);
     END LOOP;
 END $$;
