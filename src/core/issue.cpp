@@ -10,12 +10,11 @@ namespace {
 
 constexpr std::string_view kEllipsis = "…";
 
-// At most kMaxIssueValueBytes, what stands for the rest included.
-std::string cut(std::string_view value) {
+}  // namespace
+
+std::string issue_value(std::string_view value) {
     return value.size() <= kMaxIssueValueBytes ? std::string(value) : shorten(value, kMaxIssueValueBytes - kEllipsis.size());
 }
-
-}  // namespace
 
 std::string one_line(std::string text) {
     std::size_t end = 0;
@@ -66,7 +65,7 @@ Issue make_issue(IssueCode code, std::string_view column, std::string_view value
     Issue issue;
     issue.code = code;
     issue.column = column;
-    issue.value = cut(value);
+    issue.value = issue_value(value);
     issue.has_value = !value.empty();
     issue.message = one_line(std::move(message));
     issue.hint = std::move(hint);
@@ -76,7 +75,7 @@ Issue make_issue(IssueCode code, std::string_view column, std::string_view value
 Issue unknown_role_issue(std::string_view column, std::string_view code, std::string_view nearest) {
     std::string hint;
     if (!nearest.empty()) hint.append("Did you mean \"").append(nearest).append("\"?");
-    std::string message = "role code \"" + shorten(code, kMaxIssueValueBytes) + "\" is not in the catalogue";
+    std::string message = "role code \"" + issue_value(code) + "\" is not in the catalogue";
     return make_issue(IssueCode::unknown_role, column, code, std::move(message), std::move(hint));
 }
 
@@ -98,7 +97,7 @@ Issue changed_since_issue(std::string_view column, std::string_view value, std::
 }
 
 Issue superseded_issue(std::string_view column, std::string_view value) {
-    const std::string what = column == "roles" ? "role \"" + shorten(value, kMaxIssueValueBytes) + "\""
+    const std::string what = column == "roles" ? "role \"" + issue_value(value) + "\""
                                                : "field " + std::string(column);
     return make_issue(IssueCode::superseded, column, value, "a later import has changed " + what);
 }

@@ -35,6 +35,9 @@ struct Issue {
 
 inline constexpr std::size_t kMaxIssueValueBytes = 1000;
 
+// A value as an issue holds and quotes it: at most kMaxIssueValueBytes, what stands for the rest included.
+std::string issue_value(std::string_view value);
+
 // Puts a blank where a line ends: a trigger may say what it likes, a message is one line.
 std::string one_line(std::string text);
 

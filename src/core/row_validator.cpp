@@ -26,7 +26,7 @@ Issue cannot_be_cleared(const Field& field) {
 
 Issue conflicting_code(std::string_view code) {
     return make_issue(IssueCode::conflicting_roles, "removeRoles", code,
-                      "role code \"" + shorten(code, kMaxIssueValueBytes) + "\" is both added and removed");
+                      "role code \"" + issue_value(code) + "\" is both added and removed");
 }
 
 }  // namespace
