@@ -28,6 +28,8 @@ struct Record {
                                                       // does not have, as written
     std::span<const std::string_view> replace_roles;
     bool replaces_roles = false;                      // `roles` was filled or cleared
+    std::span<const std::string_view> settled_roles;  // with replaces_roles: codes that stay as the customer has them, in
+                                                      // any case (of a retry alone, and never spooled)
     std::span<const Cell> cells;                      // one per HeaderMap::value_fields()
 };
 

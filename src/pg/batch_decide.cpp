@@ -76,18 +76,24 @@ bool ImportApplier::decide_record(std::uint32_t index, const CustomerRow& custom
     return true;
 }
 
-// Puts the held codes that the catalogue does not have and the record removes, or keeps in `roles`, into lost_. Returns
-// the faults of those that the customer does not hold.
+// Puts the held codes that the catalogue does not have and the record removes, or keeps in `roles`, into lost_, and those
+// that a retry leaves alone. Returns the faults of lost ones that the customer does not hold.
 std::vector<Issue> ImportApplier::take_lost_roles(const Record& record) {
     std::vector<Issue> issues;
     const char* column = record.replaces_roles ? "roles" : "removeRoles";
-    for (std::string_view code : record.lost_roles) {
+    const auto take_held = [&](std::string_view code) {
         const std::size_t before = lost_.size();
         std::copy_if(held_.begin(), held_.end(), std::back_inserter(lost_),
                      [&](std::string_view held) { return equal_ignoring_ascii_case(held, code); });
-        if (lost_.size() == before) {
+        return lost_.size() > before;
+    };
+    for (std::string_view code : record.lost_roles) {
+        if (!take_held(code)) {
             issues.push_back(unknown_role_issue(column, code, catalogue_.nearest(code)));
         }
+    }
+    for (std::string_view code : record.settled_roles) {
+        take_held(code);
     }
     return issues;
 }

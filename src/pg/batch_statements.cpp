@@ -309,7 +309,8 @@ void BatchStatements::require_keys() {
         }
         if (roles_ && row.roles != nullptr) {
             require_roles(row.roles);
-        } else if (roles_ && row.record->replaces_roles && row.record->lost_roles.empty()) {
+        } else if (roles_ && row.record->replaces_roles && row.record->lost_roles.empty() &&
+                   row.record->settled_roles.empty()) {
             const Datum roles = make_text_array(row.record->replace_roles);
             require_roles(reinterpret_cast<const ArrayType*>(DatumGetPointer(roles)));
         }

@@ -1,6 +1,7 @@
 #include "pg/retry_apply.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "pg/change_reader.h"
 #include "pg/import_history.h"
@@ -45,8 +46,11 @@ void RetryApplier::read_histories(const Batch& batch) {
     read_changes(batch, began_, [&](const LoggedChange& logged) {
         History& history = histories_.find(logged.change.user_name)->second;
         history.history.add(logged.import_id, logged.source, logged.change.line, logged.change, logged.applied_at);
-        history.codes.insert(history.codes.end(), logged.change.added.begin(), logged.change.added.end());
-        history.codes.insert(history.codes.end(), logged.change.removed.begin(), logged.change.removed.end());
+        for (const auto* codes : {&logged.change.removed, &logged.change.added}) {
+            for (const std::string_view code : *codes) {
+                history.codes.insert_or_assign(ascii_lower(code), std::string(code));
+            }
+        }
     });
 }
 
@@ -71,19 +75,47 @@ std::span<const std::string_view> RetryApplier::open_codes(std::span<const std::
     return kept_.keep_codes(open);
 }
 
+// A `roles` cell says of each code whether the customer is to hold it, whether it names the code or not.
+void RetryApplier::settle_superseded_codes(Record& record, const History& history, std::vector<Issue>& issues) {
+    std::map<std::string, std::string> codes = history.codes;
+    for (const auto named : {record.replace_roles, record.lost_roles}) {
+        for (const std::string_view code : named) {
+            codes.insert_or_assign(ascii_lower(code), std::string(code));
+        }
+    }
+    std::vector<std::string_view> superseded;
+    for (const auto& [folded, code] : codes) {
+        if (is_superseded(history, Key::role(folded), record.line)) {
+            superseded.push_back(kept_.keep(code));
+            issues.push_back(superseded_issue("roles", code));
+        }
+    }
+    if (is_superseded(history, Key::existence(), record.line)) {  // and with the customer all codes, named or not
+        if (superseded.empty()) {
+            issues.push_back(superseded_issue("roles", {}));
+        }
+        record.replaces_roles = false;
+        record.replace_roles = record.lost_roles = {};
+        return;
+    }
+    const auto without_superseded = [&](std::span<const std::string_view> named) {
+        std::vector<std::string_view> open;
+        std::copy_if(named.begin(), named.end(), std::back_inserter(open), [&](std::string_view code) {
+            return std::none_of(superseded.begin(), superseded.end(),
+                                [&](std::string_view other) { return equal_ignoring_ascii_case(other, code); });
+        });
+        return kept_.keep_codes(open);
+    };
+    record.replace_roles = without_superseded(record.replace_roles);
+    record.lost_roles = without_superseded(record.lost_roles);
+    record.settled_roles = kept_.keep_codes(superseded);
+}
+
 std::vector<Issue> RetryApplier::leave_out_superseded(Record& record, const History& history) {
     std::vector<Issue> issues;
     if (record.replaces_roles) {
-        const auto later = std::find_if(history.codes.begin(), history.codes.end(), [&](const std::string& code) {
-            return is_superseded(history, Key::role(code), record.line);
-        });
-        if (later != history.codes.end()) {
-            issues.push_back(superseded_issue("roles", *later));
-            record.replaces_roles = false;
-            record.replace_roles = record.lost_roles = {};
-        }
-    }
-    if (!record.replaces_roles) {
+        settle_superseded_codes(record, history, issues);
+    } else {
         record.add_roles = open_codes(record.add_roles, history, record.line, issues);
         record.remove_roles = open_codes(record.remove_roles, history, record.line, issues);
         record.lost_roles = open_codes(record.lost_roles, history, record.line, issues);
@@ -163,6 +195,9 @@ void RetryApplier::apply_known(const Batch& batch, const GrantCeiling* ceiling) 
     }
     for (std::uint32_t index = 0; index < batch.size(); ++index) {
         if (results[index].outcome != Outcome::rejected) {
+            if (results[index].outcome == Outcome::unchanged && !issues[index].empty()) {
+                results[index].outcome = Outcome::skipped;
+            }
             std::move(issues[index].begin(), issues[index].end(), std::back_inserter(results[index].issues));
         }
     }

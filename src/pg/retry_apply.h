@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,7 +27,7 @@ public:
 private:
     struct History {
         ChangeHistory history;
-        std::vector<std::string> codes;  // that it speaks of
+        std::map<std::string, std::string> codes;  // that it speaks of, by their lower case
     };
 
     bool knows(const CustomerRow& customer) const override { return moment_.has_seen(customer.xmin); }
@@ -34,6 +35,7 @@ private:
     void read_histories(const Batch& batch);
     bool is_superseded(const History& history, const ChangeHistory::Key& key, std::int64_t line) const;
     std::vector<Issue> leave_out_superseded(Record& record, const History& history);
+    void settle_superseded_codes(Record& record, const History& history, std::vector<Issue>& issues);
     std::span<const std::string_view> open_codes(std::span<const std::string_view> codes, const History& history,
                                                  std::int64_t line, std::vector<Issue>& issues);
 

@@ -113,10 +113,10 @@ class History:
                              "records": [{"userName": name, field: random.choice(VALUES[field]), roles[0]: cell} for cell in roles[1:]]})
             self.reversible.append(step["step"])
             return step
-        column = random.choice(["addRoles", "addRoles", "roles"])
+        column = random.choice(["addRoles", "roles"])
         first = add_import(column, "%s;%s" % (code, unknown), *random.choice([[], [], [code], ["approver"]]))
         while random.random() < 0.5:
-            later = add_import(random.choice(["addRoles", "removeRoles"]), random.choice([code, code, "approver"]))
+            later = add_import(random.choice(["addRoles", "removeRoles", "roles"]), random.choice([code, code, "approver"]))
             if random.random() < 0.5:
                 self.reversible.append(len(self.steps))
                 self.add({"do": "undo", "of": later["step"], "background": False})

@@ -4,6 +4,7 @@ from ledger import Event, Ledger
 from table import FIELDS, Refused, not_permitted
 
 CLEAR = "_EMPTY_VALUE_"
+EXISTENCE = ("existence",)
 DEFAULTS = dict({f: None for f in FIELDS}, active="true", roles=frozenset())
 
 
@@ -72,6 +73,7 @@ class Record:
         self.replaces = bool(cells.get("roles", ""))
         self.replace = set() if cells.get("roles") == CLEAR else known("roles")
         self.add, self.remove = known("addRoles"), known("removeRoles")
+        self.settled = set()  # codes in lower case that `roles` leaves as the customer has them
         lost = "" if cells.get("roles") == CLEAR else cells.get("roles") or cells.get("removeRoles", "")
         self.lost = [c for c in split(lost) if not table.find_code(c)]
         self.fields = {f: None if cells[f] == CLEAR else cells[f] for f in FIELDS if cells.get(f, "")}
@@ -129,6 +131,8 @@ class Importer:
                 self.settle(job, record.line, "skipped", issues)
                 continue
             self.apply_record(job, record)
+            if issues and job.outcomes[record.line] == "unchanged":
+                job.outcomes[record.line] = "skipped"
             if job.outcomes[record.line] == "rejected":
                 rejected += 1
                 if reject_limit is not None and rejected > reject_limit:
@@ -158,7 +162,7 @@ class Importer:
     def merge(self, job, record, before, held, lost, faults):
         table, actor = self.table, job.actor
         if record.replaces:
-            roles = set(record.replace) | lost
+            roles = set(record.replace) | lost | {h for h in held if h.lower() in record.settled}
         else:
             named = {c.lower(): c for c in record.add | record.remove}
             respelled = {h for h in held if h.lower() in named and named[h.lower()] != h}
@@ -201,11 +205,18 @@ class Importer:
                 return ledger.superseded_without(key, is_later)
             issues = []
             if record.replaces:
-                codes = sorted({c for e in ledger.events if e.order >= job.since for c in e.added | e.removed})
-                open_codes = [c for c in codes if stays(("role", c))]
-                if open_codes:
-                    issues.append(("superseded", "roles", ANY_OF(open_codes)))
+                codes = {}  # as they are spelled, by lower case
+                for event in ledger.events:
+                    if event.order >= job.since:
+                        codes.update((c.lower(), c) for c in [*event.removed, *event.added])
+                codes.update((c.lower(), c) for c in [*record.replace, *record.lost])
+                record.settled = {c for c in codes if stays(("role", c))}
+                issues = [("superseded", "roles", codes[c]) for c in record.settled]
+                if stays(EXISTENCE):  # all codes, named or not
+                    issues = issues or [("superseded", "roles", None)]
                     record.replaces, record.replace, record.lost = False, set(), []
+                record.replace = {c for c in record.replace if c.lower() not in record.settled}
+                record.lost = [c for c in record.lost if c.lower() not in record.settled]
             for part in (record.add, record.remove):
                 for code in sorted(part):
                     if stays(("role", code)):
@@ -221,18 +232,3 @@ class Importer:
                     del record.fields[field]
             return issues
         self.run_file(job, superseded=superseded)
-
-
-class ANY_OF:
-    """Equal to each of some values: the contract does not say which one is named."""
-
-    def __init__(self, values):
-        self.values = values
-
-    def __eq__(self, other):
-        return other in self.values
-
-    def __repr__(self):
-        return "one of %r" % (self.values,)
-
-    __hash__ = None

@@ -2,10 +2,8 @@
 
 import copy
 
-from imports import Import, Importer, LimitPassed
+from imports import EXISTENCE, Import, Importer, LimitPassed
 from table import FIELDS, Refused, Table, not_permitted
-
-EXISTENCE = ("existence",)
 
 
 class Error(Exception):
