@@ -98,23 +98,25 @@ std::vector<std::string> fold_names(std::initializer_list<std::optional<std::str
     return folded;
 }
 
-// Finds an operator by its name, or, without one, the one whose database role is the current one.
+// Finds an operator by its name, or, without one, the one whose database role is the current one. What `_role_of()` says of a
+// row is written out here: this is asked in each transaction of a gateway.
 Candidate find_operator(const std::optional<std::string>& name, const RoleFacts& role) {
-    const std::string key = bound_key(role.oid);
+    const std::string origin = key_origin();
+    const std::string key = origin + std::to_string(role.oid);
     OwnerScope owner;
-    const std::string condition =
-        name ? "o.name = $1"
-             : "o.database_role AND (o.role_key = $1 OR o.name = $2) AND customer_import._role_of(o.name, o.role_key) = $3";
     const Row row = query_latest(
-        "SELECT o.name, o.email, o.user_name, o.active, array_to_string(o.roles, ','), g.is_gateway, g.may_act_as_admin"
-        "  FROM (SELECT count(*) > 0 AS is_gateway, COALESCE(bool_or(may_act_as_admin), false) AS may_act_as_admin"
-        "          FROM customer_import.gateways"
-        "         WHERE (role_key = $4 OR name = $2) AND customer_import._role_of(name, role_key) = $3) AS g"
-        "  LEFT JOIN customer_import.operators AS o ON " + condition + " ORDER BY o.role_key = $4 DESC LIMIT 1",
-        {parameter(std::string_view(name ? *name : key)), parameter(std::string_view(role.name)), parameter_oid(role.oid),
-         parameter(std::string_view(key))}).front();
+        "SELECT o.name, o.email, o.user_name, o.active, array_to_string(o.roles, ','), g.name, g.may_act_as_admin"
+        "  FROM (SELECT) AS one"
+        "  LEFT JOIN customer_import.operators AS o"
+        "         ON " + std::string(name ? "o.name = $4"
+                                        : "o.database_role AND"
+                                          " (o.role_key = $1 OR o.name = $2 AND NOT starts_with(o.role_key, $3))") +
+        "  LEFT JOIN customer_import.gateways AS g ON g.role_key = $1 OR g.name = $2 AND NOT starts_with(g.role_key, $3)"
+        " ORDER BY o.role_key = $1 DESC, g.role_key = $1 DESC LIMIT 1",
+        {parameter(std::string_view(key)), parameter(std::string_view(role.name)), parameter(std::string_view(origin)),
+         optional_parameter(name)}).front();
     Candidate found;
-    found.role_is_gateway = row[5] == "t";
+    found.role_is_gateway = row[5].has_value();
     found.role_may_act_as_admin = row[6] == "t";
     if (row[0]) {
         found.exists = true;
@@ -181,12 +183,10 @@ std::string find_own_obstacle(const RoleFacts& role, const Candidate& candidate)
     return "Role " + quoted(role.name) + " is not an operator.";
 }
 
-Identity read_identity() {
-    const RoleFacts role = current_role_facts();
+// What follows from what was found of whoever acts.
+Identity make_identity(const RoleFacts& role, Candidate candidate) {
     Identity identity;
     identity.is_acted = is_acting();
-    SpiConnection spi;
-    Candidate candidate = find_operator(identity.is_acted ? std::optional(acting->name) : std::nullopt, role);
     identity.name = candidate.exists ? candidate.name : identity.is_acted ? acting->name : role.name;
     identity.is_operator = candidate.exists;
     if (!identity.is_acted && role.is_superuser) {
@@ -206,6 +206,16 @@ Identity read_identity() {
         add_reachable_names(role, identity.own_names);
     }
     return identity;
+}
+
+// Keeps who acts by now for as long as nothing of it changes.
+void keep_identity(const RoleFacts& role, Candidate candidate) {
+    auto fresh = std::make_unique<Identity>(make_identity(role, std::move(candidate)));
+    delete cached;
+    cached = fresh.release();
+    cached_role = role.oid;
+    cached_session_role = GetSessionUserId();
+    cached_is_acting = is_acting();
 }
 
 }  // namespace
@@ -236,7 +246,9 @@ bool holds_operator_privileges() {
 bool is_acting() { return acting != nullptr && acting->role == GetUserId(); }
 
 void assume_operator(std::string_view name) {
-    stop_acting();
+    if (acting != nullptr) {
+        stop_acting();
+    }
     acting = new Acting{GetUserId(), GetCurrentSubTransactionId(), std::string(name)};
 }
 
@@ -252,12 +264,9 @@ const Identity& current_identity() {
     if (cached == nullptr || cached_role != role || cached_session_role != session_role || cached_is_acting != acts ||
         !watched.is_current()) {
         watched.read([&] {
-            auto fresh = std::make_unique<Identity>(read_identity());
-            delete cached;
-            cached = fresh.release();
-            cached_role = role;
-            cached_session_role = session_role;
-            cached_is_acting = acts;
+            SpiConnection spi;
+            const RoleFacts facts = current_role_facts();
+            keep_identity(facts, find_operator(acts ? std::optional(acting->name) : std::nullopt, facts));
         });
     }
     return *cached;
@@ -278,7 +287,10 @@ void act_as(std::string_view name) {
     call([] { RequireTransactionBlock(true, "customer_import.act_as()"); });
     const RoleFacts role = current_role_facts();
     SpiConnection spi;
-    const Candidate candidate = find_operator(std::string(name), role);
+    Candidate candidate;
+    delete cached;  // what is read here is not what it was read from
+    cached = nullptr;
+    watched.read([&] { candidate = find_operator(std::string(name), role); });
     const std::string obstacle = find_obstacle(role, name, candidate);
     if (!obstacle.empty()) {
         if (candidate.role_is_gateway && !candidate.exists) {
@@ -289,6 +301,7 @@ void act_as(std::string_view name) {
     }
     if (acting == nullptr) {
         assume_operator(name);
+        keep_identity(role, std::move(candidate));  // which saves each transaction of a gateway to read it again
     } else if (acting->role != GetUserId() || acting->name != name) {
         throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                           "this transaction acts as operator " + quoted(acting->name) + " already", {},
