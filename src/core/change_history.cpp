@@ -1,8 +1,8 @@
 #include "core/change_history.h"
 
 #include <algorithm>
-#include <iterator>
 
+#include "core/role_set.h"
 #include "core/text.h"
 
 namespace customer_import {
@@ -13,18 +13,6 @@ std::vector<std::string> sorted_copy(const std::vector<std::string_view>& names)
     std::vector<std::string> copy(names.begin(), names.end());
     std::sort(copy.begin(), copy.end());
     return copy;
-}
-
-// A code is the same whatever its case: what only gets another spelling is neither added nor removed.
-std::vector<std::string> codes_without(const std::vector<std::string_view>& codes,
-                                       const std::vector<std::string_view>& others) {
-    std::vector<std::string> folded, other, result;
-    for (const std::string_view code : codes) folded.push_back(ascii_lower(code));
-    for (const std::string_view code : others) other.push_back(ascii_lower(code));
-    std::sort(folded.begin(), folded.end());
-    std::sort(other.begin(), other.end());
-    std::set_difference(folded.begin(), folded.end(), other.begin(), other.end(), std::back_inserter(result));
-    return result;
 }
 
 bool contains(const std::vector<std::string>& sorted, std::string_view name) {
@@ -56,6 +44,10 @@ void ChangeHistory::remove_last() {
         set_counting(known, removed, false);
         known.events.pop_back();
     }
+}
+
+void ChangeHistory::add_mark(const std::optional<std::vector<std::string_view>>& codes) {
+    marks_.push_back({entries_.size(), !codes, codes ? codes_without(*codes, {}) : std::vector<std::string>()});
 }
 
 std::optional<std::size_t> ChangeHistory::find(std::int64_t import_id, std::int64_t line) const {
@@ -140,11 +132,23 @@ const ChangeHistory::Events& ChangeHistory::find_events(const Key& wanted) const
     return known;
 }
 
+std::size_t ChangeHistory::entries_before_mark(std::string_view code) const {
+    const auto newest = std::find_if(marks_.rbegin(), marks_.rend(),
+                                     [&](const Mark& mark) { return mark.all || contains(mark.codes, code); });
+    return newest == marks_.rend() ? 0 : newest->entries;
+}
+
 std::optional<std::size_t> ChangeHistory::origin_of_role(std::string_view code) const {
+    const std::string folded = ascii_lower(code);
+    const std::size_t marked = entries_before_mark(folded);
     const std::vector<Event>& events = find_events(Key::role(code)).events;
+    bool given_since = false;
     for (auto event = events.rbegin(); event != events.rend(); ++event) {
-        if (!event->counts() || !event->undone.empty()) continue;
-        return contains(touched_[event->entry].added, ascii_lower(code)) ? std::optional(event->entry) : std::nullopt;
+        if (!event->counts()) continue;
+        const bool gives = contains(touched_[event->entry].added, folded);
+        given_since = given_since || (gives && event->entry >= marked);
+        if (!event->undone.empty()) continue;
+        return gives && given_since ? std::optional(event->entry) : std::nullopt;
     }
     return std::nullopt;
 }

@@ -46,13 +46,18 @@ public:
     // Takes the newest entry back.
     void remove_last();
 
+    // Notes that after all entries so far somebody who is no import has taken codes from the customer, or without codes,
+    // that there was no customer of this name for a while. For origin_of_role() alone: it is no entry.
+    void add_mark(const std::optional<std::vector<std::string_view>>& codes);
+
     std::span<const Entry> entries() const { return entries_; }
 
     // Returns the index of the newest entry of an import and line.
     std::optional<std::size_t> find(std::int64_t import_id, std::int64_t line) const;
 
     // Returns the index of the entry that gave a role which the customer holds: the newest one that counts and touches the
-    // code, if it added it. Nothing when nobody knows: it was given by hand, or its import was purged.
+    // code, if it added it. Nothing when nobody knows: it was given by hand, or its import was purged; and when a mark is
+    // newer than all that gave it, which an undo may have done by bringing it back.
     std::optional<std::size_t> origin_of_role(std::string_view code) const;
 
     // Whether entries for which `is_later` holds have changed the key in a way that still counts: by a change of their own,
@@ -73,6 +78,13 @@ private:
     struct Touched {
         bool all = false;
         std::vector<std::string> added, removed, fields;
+    };
+
+    // What was taken away by hand.
+    struct Mark {
+        std::size_t entries = 0;  // so many came before
+        bool all = false;
+        std::vector<std::string> codes;  // sorted, in lower case
     };
 
     // An entry that touches a key, as far as the key is concerned.
@@ -99,8 +111,12 @@ private:
     const Events& find_events(const Key& key) const;
     static void set_counting(Events& known, const Event& event, bool counts);
 
+    // How many entries came before the code, in lower case, was taken away by hand the last time.
+    std::size_t entries_before_mark(std::string_view code) const;
+
     std::vector<Entry> entries_;
     std::vector<Touched> touched_;  // of each entry
+    std::vector<Mark> marks_;
     std::multimap<std::pair<std::int64_t, std::int64_t>, std::size_t> by_line_;  // entries by import and line
     mutable std::map<std::pair<Key::Kind, std::string>, Events> events_;         // of each key that was asked about
 };

@@ -93,6 +93,19 @@ std::vector<std::string_view> split_role_cell(std::string_view cell) {
     return codes;
 }
 
+std::vector<std::string> codes_without(std::span<const std::string_view> codes, std::span<const std::string_view> others) {
+    const auto fold = [](std::span<const std::string_view> spelled) {
+        std::vector<std::string> folded;
+        for (const std::string_view code : spelled) folded.push_back(ascii_lower(code));
+        std::sort(folded.begin(), folded.end());
+        return folded;
+    };
+    const std::vector<std::string> folded = fold(codes), other = fold(others);
+    std::vector<std::string> result;
+    std::set_difference(folded.begin(), folded.end(), other.begin(), other.end(), std::back_inserter(result));
+    return result;
+}
+
 bool is_role_code(std::string_view code) {
     const auto is_allowed = [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||

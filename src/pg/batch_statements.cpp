@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "pg/batch_apply.h"
+#include "pg/removal_marks.h"
 #include "pg/text_array.h"
 
 namespace customer_import::pg {
@@ -445,6 +446,7 @@ void BatchStatements::look() {
 void BatchStatements::update() {
     written_.assign(rows_.size(), 0);
     marker_.expect(written_.data(), written_.size());
+    EngineStatement engine;
     update_.run(marker_.receiver(), search_parameters());
 }
 
@@ -480,6 +482,7 @@ void BatchStatements::remove() {
     written_.assign(rows_.size(), 0);
     marker_.expect(written_.data(), written_.size());
     const Datum token[] = {Int64GetDatum(token_)};
+    EngineStatement engine;
     remove_->run(marker_.receiver(), token);
 }
 

@@ -1,6 +1,8 @@
 // The roles tab of a customer: what he holds, and which import gave it to him.
+#include <limits>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/change_history.h"
@@ -9,6 +11,7 @@
 #include "pg/access.h"
 #include "pg/arguments.h"
 #include "pg/change_reader.h"
+#include "pg/removal_marks.h"
 #include "pg/statement.h"
 #include "pg/target.h"
 #include "pg/text_array.h"
@@ -84,6 +87,28 @@ void return_role(ReturnSetInfo* result, const std::string& code, const CodeFacts
     call([&] { tuplestore_putvalues(result->setResult, result->setDesc, values, nulls); });
 }
 
+// What imports did to a customer, and what others removed meanwhile.
+ChangeHistory read_history(const std::string& key) {
+    std::vector<std::pair<std::int64_t, std::optional<std::vector<std::string>>>> marks;
+    read_marks(key, [&](std::int64_t marked_at, const std::optional<std::vector<std::string_view>>& codes) {
+        marks.emplace_back(marked_at, codes ? std::optional(std::vector<std::string>(codes->begin(), codes->end())) : std::nullopt);
+    });
+    ChangeHistory history;
+    auto mark = marks.begin();
+    const auto add_marks_until = [&](std::int64_t time) {
+        for (; mark != marks.end() && mark->first <= time; ++mark) {
+            history.add_mark(mark->second ? std::optional(std::vector<std::string_view>(mark->second->begin(), mark->second->end()))
+                                          : std::nullopt);
+        }
+    };
+    read_changes(key, key, [&](const LoggedChange& logged) {
+        add_marks_until(logged.applied_at);
+        history.add(logged.import_id, logged.source, logged.change.line, logged.change, logged.applied_at);
+    });
+    add_marks_until(std::numeric_limits<std::int64_t>::max());
+    return history;
+}
+
 void customer_roles(std::string_view user_name, ReturnSetInfo* result) {
     require_right(Right::view_customers, "see the roles of customers");
     SpiConnection spi;
@@ -93,10 +118,7 @@ void customer_roles(std::string_view user_name, ReturnSetInfo* result) {
     if (held.empty()) {
         return;
     }
-    ChangeHistory history;
-    read_changes(key, key, [&](const LoggedChange& logged) {
-        history.add(logged.import_id, logged.source, logged.change.line, logged.change, logged.applied_at);
-    });
+    const ChangeHistory history = read_history(key);
     const TextMap<CodeFacts> facts = read_codes(held);
     std::map<std::int64_t, std::optional<std::string>> operators;
     for (const std::string& code : held) {

@@ -9,6 +9,7 @@
 #include "pg/guard.h"
 #include "pg/lookup.h"
 #include "pg/privileges.h"
+#include "pg/removal_marks.h"
 #include "pg/search_indexes.h"
 #include "pg/statement.h"
 #include "pg/table_shape.h"
@@ -48,6 +49,7 @@ void forget_registered() {
     OwnerScope owner;
     execute("DELETE FROM customer_import.customers_table_columns");
     execute("DELETE FROM customer_import.customers_table");
+    remove_old_marks();
 }
 
 // Two sessions that set up a table at the same time would fail.

@@ -4,14 +4,19 @@
 // that is for operators and gateways; the application's own roles are never refused anything: of what they write, the role
 // set becomes canonical.
 #include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "core/grant_ceiling.h"
 #include "core/role_set.h"
 #include "core/text.h"
+#include "core/user_name.h"
 #include "pg/access.h"
 #include "pg/catalogue.h"
 #include "pg/guard.h"
 #include "pg/identity.h"
+#include "pg/removal_marks.h"
 #include "pg/text_array.h"
 
 namespace customer_import::pg {
@@ -43,6 +48,8 @@ struct GuardedRow {
     const char* guard = nullptr;      // the name of the trigger
     const char* follower = nullptr;   // that of one that will fire after it and may change the row; nullptr: none
     const char* relation = nullptr;   // quoted for SQL, if there is one
+    Oid table = InvalidOid;           // the partition, if it is one
+    bool is_partition = false;
 };
 
 // Whether a trigger of the relation is going to fire for the row that the call is about, as far as can be told without its
@@ -162,6 +169,8 @@ GuardedRow read_call(FunctionCallInfo fcinfo) {
     row.is_attached = trigger->tg_trigger->tgnargs == 3;
     row.has_policies = trigger->tg_relation->rd_rel->relrowsecurity;
     row.owner = trigger->tg_relation->rd_rel->relowner;
+    row.table = RelationGetRelid(trigger->tg_relation);
+    row.is_partition = trigger->tg_relation->rd_rel->relispartition;
     if (!TRIGGER_FIRED_BY_DELETE(trigger->tg_event)) {
         row.follower = find_follower(*trigger);
     }
@@ -335,6 +344,38 @@ HeapTuple guard_row(const GuardedRow& row) {
     });
 }
 
+// Whether an import can have written it: nothing else needs a mark, nor could every name that a table of others holds be
+// stored in ours.
+bool is_importable(std::string_view user_name) {
+    return check_user_name(user_name) == UserNameFault::none && find_invalid_utf8(user_name) == std::string_view::npos;
+}
+
+// Marks what a statement that is not the extension's removes: codes, or with a customer or its name all that it holds.
+void mark_by_hand(const GuardedRow& row) {
+    if (row.before.tuple == nullptr || row.user_name_attribute == 0 ||
+        (!row.roles_changed && !row.user_name_changed) || is_engine_statement()) {
+        return;
+    }
+    const bool has_gone = row.after.tuple == nullptr || row.user_name_changed;
+    std::vector<std::string> removed;
+    if (!has_gone) {
+        removed = codes_without(read_codes(row.before), read_codes(row.after));
+        std::erase_if(removed, [](const std::string& code) { return !is_role_code(code); });
+    }
+    if (!has_gone && removed.empty()) {
+        return;
+    }
+    const std::string user_name = read_user_name(row, row.before);
+    if (!is_importable(user_name)) {
+        return;
+    }
+    const Oid table = !row.is_partition ? row.table : call([&] {
+        return DatumGetObjectId(DirectFunctionCall1(pg_partition_root, ObjectIdGetDatum(row.table)));
+    });
+    mark_removal(table, user_name,
+                 has_gone ? std::nullopt : std::optional(std::vector<std::string_view>(removed.begin(), removed.end())));
+}
+
 }  // namespace
 
 }  // namespace customer_import::pg
@@ -347,6 +388,8 @@ namespace pg = customer_import::pg;
 CI_FUNCTION(ci_guard_customers) {
     return pg::entry([&] {
         pg::GuardedRow row = pg::call([&] { return pg::read_call(fcinfo); });
-        return PointerGetDatum(pg::guard_row(row));
+        HeapTuple stored = pg::guard_row(row);
+        pg::mark_by_hand(row);
+        return PointerGetDatum(stored);
     });
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "pg/module.h"
+#include "pg/removal_marks.h"
 #include "pg/statement.h"
 #include "pg/stored_changes.h"
 #include "pg/text_array.h"
@@ -51,7 +52,7 @@ bool retention_is_due() {
         return false;
     }
     OwnerScope owner;
-    return !query(std::string(kDue) + " LIMIT 1", {retention_parameter()}).empty();
+    return !query(std::string(kDue) + " LIMIT 1", {retention_parameter()}).empty() || marks_are_due(retention_seconds);
 }
 
 namespace {
@@ -89,8 +90,10 @@ bool apply_retention(Transactions& transactions, std::int64_t& last) {
     }
     const TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), kRetentionMilliseconds);
     std::vector<std::int64_t> ids;
+    bool more_marks = false;
     (void)transactions.run_unless_locked([&] {
         OwnerScope owner;
+        more_marks = empty_marks(retention_seconds);
         for (const Row& row : query(std::string(kDue) + " AND i.id > $2 ORDER BY i.id LIMIT 1000", {retention_parameter(), parameter(last)})) {
             ids.push_back(std::stoll(*row[0]));
         }
@@ -111,7 +114,7 @@ bool apply_retention(Transactions& transactions, std::int64_t& last) {
             forget(*error);
         }
     }
-    return !ids.empty();
+    return more_marks || !ids.empty();
 }
 
 std::int64_t purge_imports(const std::string& older_than) {
@@ -126,6 +129,7 @@ std::int64_t purge_imports(const std::string& older_than) {
         }
         ++purged;
     }
+    remove_old_marks();
     return purged;
 }
 

@@ -158,6 +158,25 @@ CREATE FUNCTION customer_import._merged_roles(token bigint, index integer) RETUR
 COMMENT ON FUNCTION customer_import._merged_roles(bigint, integer) IS
     'The roles that an import gives to a customer that it has found.';
 
+-- What somebody removed by hand: by it customer_roles() knows that an import is not the giver of a role any more. The guard
+-- on the customers table writes it, as the extension's owner.
+CREATE TABLE customer_import.removal_marks (
+    customers_table regclass NOT NULL,
+    user_name text COLLATE "C" NOT NULL,
+    codes text[] COLLATE "C",
+    marked_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    database_role text COLLATE "C",
+    PRIMARY KEY (user_name, marked_at, customers_table)
+);
+-- What retention has to empty.
+CREATE INDEX removal_marks_not_emptied ON customer_import.removal_marks (marked_at) WHERE database_role IS NOT NULL;
+COMMENT ON TABLE customer_import.removal_marks IS
+    'Role codes that a statement which is no import removed from a customer; customers that one deleted or renamed.';
+COMMENT ON COLUMN customer_import.removal_marks.codes IS 'The codes; NULL: no customer had this name any more.';
+COMMENT ON COLUMN customer_import.removal_marks.database_role IS
+    'Who has done it; emptied after customer_import.retention.';
+SELECT pg_catalog.pg_extension_config_dump('customer_import.removal_marks', '');
+
 -- Everybody sees his own imports, administrators see all. The writer is the extension's owner, a superuser.
 ALTER TABLE customer_import.imports ENABLE ROW LEVEL SECURITY;
 ALTER TABLE customer_import.imports FORCE ROW LEVEL SECURITY;
@@ -174,3 +193,7 @@ ALTER TABLE customer_import.import_change_pages ENABLE ROW LEVEL SECURITY;
 ALTER TABLE customer_import.import_change_pages FORCE ROW LEVEL SECURITY;
 CREATE POLICY own_or_admin ON customer_import.import_change_pages FOR SELECT
     USING ((SELECT customer_import.is_admin()) OR import_id IN (SELECT i.id FROM customer_import.imports AS i));
+
+-- Nobody but the writer reads it: it names customers that policies may hide.
+ALTER TABLE customer_import.removal_marks ENABLE ROW LEVEL SECURITY;
+ALTER TABLE customer_import.removal_marks FORCE ROW LEVEL SECURITY;

@@ -2,7 +2,7 @@
 
 from harness import HOLDERS, Session, counts_of, fresh, gate, run_in_background, submit, wait_ended
 
-TABLES = ("import_files", "import_jobs", "import_slices", "imports", "import_issues", "import_change_pages")
+TABLES = ("import_files", "import_jobs", "import_slices", "imports", "import_issues", "import_change_pages", "removal_marks")
 
 
 def test_tables(report):

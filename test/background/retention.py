@@ -55,6 +55,8 @@ def test_retention(report):
 MARK = "Zq7mark"
 PLACES = ("SELECT c.oid::regclass FROM pg_class AS c WHERE c.relkind = 'r' AND c.relnamespace = 'customer_import'::regnamespace ORDER BY 1")
 
+BY_HAND = "SELECT user_name, codes::text FROM customer_import.removal_marks ORDER BY marked_at"
+
 
 def marked(admin):
     """The tables of the extension that hold the mark, as text or as bytes."""
@@ -84,14 +86,24 @@ def test_no_value_stays(report):
                    run_in_background(admin, ann, csv([f"ends,{MARK}"], "userName,company"))["id"]]
         ann.rows("SELECT customer_import.amend_record($1, 3, $2)", [numbers[1], f"told,,b,{MARK},1,x"])
         admin.rows("SELECT customer_import.undo_import($1)", [numbers[0]])
+        # By hand, by a role of such a name: user name, codes and time stay, as in the change log
+        admin.rows(f"CREATE ROLE \"regress_{MARK}\" SUPERUSER; SET ROLE \"regress_{MARK}\";"
+                   f" INSERT INTO customers (user_name, company, roles) VALUES ('hand', '{MARK}', '{{buyer,approver}}');"
+                   f" UPDATE customers SET roles = '{{buyer}}' WHERE user_name = 'hand'; DELETE FROM customers WHERE user_name = 'hand'; RESET ROLE;"
+                   f" DROP ROLE \"regress_{MARK}\"")
+        marks = admin.rows(BY_HAND)
+        report.equal([row[:2] for row in marks], [("hand", "{approver}"), ("hand", None)], "what was removed by hand is marked")
         admin.rows("UPDATE customer_import.email_outbox SET message = $1::text::bytea, last_error = $1::text, state = CASE WHEN id % 2 = 0 THEN 'sent' ELSE 'failed' END",
                    [MARK])
         report.line(len(marked(admin)) >= 5, "before, many tables have such values", marked(admin))
+        report.line("customer_import.removal_marks" in marked(admin), "that of removals by hand too", marked(admin))
         wait_idle(admin)
-        admin.rows("UPDATE customer_import.imports SET finished_at = finished_at - interval '100 days'")
+        admin.rows("UPDATE customer_import.imports SET finished_at = finished_at - interval '100 days';"
+                   "UPDATE customer_import.removal_marks SET marked_at = marked_at - interval '100 days'")
         run_in_background(admin, ann, csv(["x,buyer"]))
         wait_idle(admin)
         report.equal(marked(admin), [], "afterwards none has")
+        report.equal([row[:2] for row in admin.rows(BY_HAND)], [row[:2] for row in marks], "who lost what by hand stays")
         rows = admin.rows("SELECT id, created, rejected, unprocessed FROM customer_import.imports WHERE id = ANY ($1) ORDER BY id",
                           ["{" + ",".join(map(str, numbers)) + "}"])
         report.line(len(rows) == 3 and rows[0][1:3] == ("1", "4"), "what was counted stays", rows)
@@ -146,6 +158,11 @@ def test_only_foreground(report):
         report.equal(stored(admin, 1), ("0", "0", "0"), "its record and values are gone")
         wait_idle(admin)
         report.line(not starts_supervisor(ann, "f"), "once it is emptied none is started")
+        admin.rows("UPDATE customers SET roles = '{buyer}' WHERE user_name = 'a'; UPDATE customers SET roles = '{}' WHERE user_name = 'a'")
+        report.line(not starts_supervisor(ann, "g"), "nor for a removal by hand that is young")
+        admin.rows("UPDATE customer_import.removal_marks SET marked_at = now() - interval '91 days'")
+        report.line(starts_supervisor(ann, "h"), "for an old one it is")
+        wait_until(lambda: admin.value("SELECT count(database_role) FROM customer_import.removal_marks") == "0", "it says no more who it was")
 
 
 def test_running_are_left_alone(report):

@@ -27,7 +27,7 @@ SELECT is_empty($$SELECT relname FROM relations WHERE relowner <> (SELECT extown
                 'its owner owns every table, view and sequence');
 SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'customer_import'::regnamespace
                      AND proowner <> (SELECT extowner FROM pg_extension WHERE extname = 'customer_import')$$, 'its owner owns every function');
-SELECT tables_are('customer_import', '{role_codes,operators,gateways,operator_privileges,granted_privileges,customers_table,customers_table_columns,imports,import_issues,import_change_pages,import_files,import_jobs,import_slices,email_outbox,mailers}'::name[]);
+SELECT tables_are('customer_import', '{role_codes,operators,gateways,operator_privileges,granted_privileges,customers_table,customers_table_columns,imports,import_issues,import_change_pages,removal_marks,import_files,import_jobs,import_slices,email_outbox,mailers}'::name[]);
 SELECT views_are('customer_import', '{import_changes,import_status,mailer_status}'::name[]);
 SELECT sequences_are('customer_import', '{imports_id_seq,email_outbox_id_seq}'::name[]);
 

@@ -1,6 +1,6 @@
 -- What a role may do that nobody has granted anything: compute with role sets and user names, and nothing else.
 BEGIN;
-SELECT plan(107);
+SELECT plan(108);
 
 DO $$
 BEGIN

@@ -21,6 +21,9 @@ public:
     Story& import(std::int64_t id, const Change& change) { return add(id, std::nullopt, change); }
     Story& undo(std::int64_t id, std::int64_t source, const Change& change) { return add(id, source, change); }
 
+    Story& mark(std::vector<std::string_view> codes) { return history_.add_mark(std::move(codes)), *this; }
+    Story& gone() { return history_.add_mark(std::nullopt), *this; }
+
     const ChangeHistory& history() const { return history_; }
     std::optional<std::int64_t> origin(std::string_view code) const {
         const std::optional<std::size_t> entry = history_.origin_of_role(code);
@@ -309,6 +312,29 @@ TEST(ChangeHistory, AnswersQuicklyWhatItAnswersSlowly) {
             }
         }
     }
+}
+
+TEST(ChangeHistory, WhatIsRemovedByHandEndsTheChain) {
+    Story story;
+    story.import(1, adds({"buyer", "approver"})).mark({"buyer"});
+    EXPECT_EQ(story.origin("Buyer"), std::nullopt);
+    EXPECT_EQ(story.origin("approver"), 1);
+    story.import(2, adds({"buyer"}));
+    EXPECT_EQ(story.origin("buyer"), 2);
+    story.gone();
+    EXPECT_EQ(story.origin("buyer"), std::nullopt);
+    EXPECT_EQ(story.origin("approver"), std::nullopt);
+    story.import(3, creates({"approver"}));
+    EXPECT_EQ(story.origin("approver"), 3);
+}
+
+TEST(ChangeHistory, WhatAnUndoBringsBackIsGivenAnew) {
+    Story story;
+    story.import(1, adds({"buyer"})).undo(2, 1, removes({"buyer"})).mark({"buyer"});
+    EXPECT_EQ(story.origin("buyer"), std::nullopt);
+    story.undo(3, 2, adds({"buyer"}));
+    EXPECT_EQ(story.origin("buyer"), 1);
+    EXPECT_FALSE(story.superseded(Key::role("buyer"), 3)) << "a mark is no change of an import";
 }
 
 }  // namespace

@@ -41,6 +41,7 @@ class Ledger:
 
     def __init__(self):
         self.events = []
+        self.marks = []  # what others have removed meanwhile: (order, codes in lower case; None: the customer was gone)
 
     def find(self, import_id, line):
         return next((e for e in reversed(self.events) if (e.import_id, e.line) == (import_id, line)), None)
@@ -81,7 +82,10 @@ class Ledger:
         return sorted({c for e in self.events for c in e.added | e.removed})
 
     def origin(self, code):
-        """The import and line that gave a role; None when nobody knows."""
-        standing = self.replay(("role", code), self.events)[0]
+        """The import and line that gave a role; None when nobody knows, or when others have removed it since it was given."""
+        standing, in_force = self.replay(("role", code), self.events)
+        given = [e.order for e in in_force if code.lower() in {c.lower() for c in e.added}]
+        if any(order > max(given, default=-1) for order, codes in self.marks if codes is None or code.lower() in codes):
+            return None
         gave = standing and code.lower() in {c.lower() for c in standing[-1].added}
         return (standing[-1].import_id, standing[-1].line) if gave else None

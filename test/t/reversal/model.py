@@ -22,6 +22,10 @@ class Model(Importer):
         job.events[-1].order = self.ordered
         self.ordered += 1
 
+    def mark(self, name, codes):
+        """Somebody has removed codes by hand, or with None the customer."""
+        self.ledger(name).marks.append((self.ordered - 0.5, codes))
+
     def find(self, actor, number):
         """An import that the actor may reverse."""
         job = self.imports[number]

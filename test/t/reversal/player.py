@@ -86,13 +86,17 @@ class Player:
                 self.server.insert(name, row)
             else:
                 self.server.update(name, values)
+        before = self.model.table.rows.get(name, {}).get("roles", frozenset())
         try:
-            self.model.table.write("admin", name, row)
+            after = self.model.table.write("admin", name, row)["roles"]
         except imports.Refused as refusal:
             self.expect_error(refusal.args[0][3], action)
         else:
             action()
             self.model.written.add(name)
+            removed = {c.lower() for c in before} - {c.lower() for c in after}
+            if removed:
+                self.model.mark(name, removed)
 
     def do_by_hand(self, step):
         change, rows = step["change"], self.model.table.rows
@@ -119,6 +123,7 @@ class Player:
                 model.references[key] = 0
         self.server.delete(name)
         model.delete(name)
+        self.model.mark(name, None)
 
     def do_reference(self, step):
         model, name, reference = self.model.table, step["name"], step["table"]
