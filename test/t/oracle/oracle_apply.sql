@@ -196,6 +196,7 @@ BEGIN
             GET STACKED DIAGNOSTICS e.message = MESSAGE_TEXT, e.detail = PG_EXCEPTION_DETAIL,
                                     e.hint = PG_EXCEPTION_HINT, e.sqlstate = RETURNED_SQLSTATE,
                                     e.column_name = COLUMN_NAME;
+            e.message := translate(e.message, E'\n', ' ');  -- a message is one line
             IF left(e.sqlstate, 2) NOT IN ('22', '23', '44', 'P0') THEN
                 RAISE;
             END IF;
