@@ -35,6 +35,15 @@ std::unique_ptr<RoleCatalogue> load_catalogue() {
     return catalogue;
 }
 
+void hold_catalogue() {
+    call([] { LockRelationOid(get_relname_relid("role_codes", get_namespace_oid("customer_import", false)), RowShareLock); });
+}
+
+std::unique_ptr<RoleCatalogue> load_held_catalogue() {
+    hold_catalogue();
+    return load_catalogue();
+}
+
 const RoleCatalogue& cached_catalogue() {
     if (!watched.is_current()) {
         watched.read([] {
@@ -56,6 +65,13 @@ std::int64_t add_role_codes(std::span<const std::string> codes, bool privileged)
     }
     std::int64_t added = 0;
     OwnerScope owner;
+    std::vector<std::string> folded;
+    for (const std::string& code : codes) {
+        folded.push_back(ascii_lower(code));
+    }
+    execute("UPDATE customer_import.role_codes SET created_by_import = NULL, is_provisional = false"
+            " WHERE created_by_import IS NOT NULL AND pg_catalog.lower(code) = ANY ($1)",
+            {text_array_parameter(folded)});
     for (const std::string& code : codes) {
         added += static_cast<std::int64_t>(
             execute("INSERT INTO customer_import.role_codes (code, privileged) VALUES ($1, $2)"
@@ -97,7 +113,8 @@ CI_PUBLIC_FUNCTION(ci_alter_role_code) {
         pg::Parameter privileged{BOOLOID, PG_ARGISNULL(3) ? 0 : PG_GETARG_DATUM(3), PG_ARGISNULL(3)};
         pg::OwnerScope owner;
         if (pg::execute("UPDATE customer_import.role_codes SET name = COALESCE($2, name),"
-                        " description = COALESCE($3, description), privileged = COALESCE($4, privileged)"
+                        " description = COALESCE($3, description), privileged = COALESCE($4, privileged),"
+                        " created_by_import = NULL, is_provisional = false"
                         " WHERE pg_catalog.lower(code) = pg_catalog.lower($1 COLLATE \"C\")",
                         {argument(0), argument(1), argument(2), privileged}) == 0) {
             throw pg::ImportError(ERRCODE_UNDEFINED_OBJECT,

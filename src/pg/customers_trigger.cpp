@@ -321,6 +321,7 @@ HeapTuple guard_row(const GuardedRow& row) {
     if (!is_limited && !has_new_roles) {
         return unchanged;
     }
+    hold_catalogue();
     const RoleCatalogue& catalogue = cached_catalogue();
     const std::vector<std::string_view> held = read_codes(row.before);
     std::vector<std::string_view> codes = read_codes(row.after);

@@ -2,6 +2,8 @@
 
 #include "core/csv_reader.h"
 #include "core/row_validator.h"
+#include "pg/identity.h"
+#include "pg/preparers.h"
 
 namespace customer_import::pg {
 
@@ -31,6 +33,11 @@ public:
             };
         }
         validator_.emplace(*check_.header_, check_.catalogue_, options);
+        if (options.collect_unknown_codes && check_.request_.kind == ImportKind::retry) {
+            preparers_ = PreparedRecords(check_.request_).read(current_identity().name);
+            options.collect_unknown_codes = false;
+            limited_.emplace(*check_.header_, check_.catalogue_, options);
+        }
         return {};
     }
 
@@ -41,7 +48,8 @@ public:
         }
         CsvRecord record = read;
         record.line = check_.source_.line_of_next_record(read.line);
-        if (Status refusal = validator_->validate(record, batch_, issues_)) {
+        RowValidator& validator = validator_of(record.line);
+        if (Status refusal = validator.validate(record, batch_, issues_)) {
             return refusal;
         }
         rejected_ += issues_.empty() ? 0 : 1;
@@ -49,7 +57,7 @@ public:
             if (issues_.empty()) {
                 taker_->valid(batch_.records().back());
             } else {
-                taker_->rejected(record.line, validator_->user_name(), issues_, record.raw);
+                taker_->rejected(record.line, validator.user_name(), issues_, record.raw);
             }
         }
         if (batch_.size() >= kForgetRecords) {
@@ -66,12 +74,20 @@ public:
 private:
     static constexpr std::size_t kForgetRecords = 1000;
 
+    // What a record of a retry may do is what both its preparer and who retries it may do.
+    RowValidator& validator_of(std::int64_t line) {
+        const Preparer* preparer = limited_ ? preparers_.find(line) : nullptr;
+        return preparer != nullptr && preparer->is_limited ? *limited_ : *validator_;
+    }
+
     FileCheck& check_;
     RecordTaker* const taker_;
     const bool header_only_;
     Batch batch_;
     std::vector<Issue> issues_;
     std::optional<RowValidator> validator_;
+    std::optional<RowValidator> limited_;  // of a retry: for those who may not add codes
+    Preparers preparers_;
     std::int64_t rejected_ = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "pg/import_history.h"
 
+#include "pg/created_codes.h"
 #include "pg/notification.h"
 #include "pg/outbox.h"
 #include "pg/statement.h"
@@ -94,6 +95,7 @@ std::string finish_import(std::int64_t import_id, const std::string& state, cons
                  parameter(counts.unprocessed), parameter(counts.deleted)});
     }
     settle_undo(import_id);
+    remove_unused_codes(import_id);
     announce_import(import_id, state);
     return message;
 }

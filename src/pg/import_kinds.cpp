@@ -48,7 +48,7 @@ std::unique_ptr<RecordSupply> make_supply(ImportRequest& request, InputSource* s
         require_same_table(request.source_import_id, target.relation);
     }
     if (request.kind == ImportKind::undo) {
-        return std::make_unique<UndoSupply>(request.source_import_id, target);
+        return std::make_unique<UndoSupply>(request.source_import_id, target, catalogue);
     }
     return std::make_unique<FileCheck>(request, *source, target, catalogue);
 }

@@ -8,6 +8,7 @@
 #include "core/text.h"
 #include "pg/access.h"
 #include "pg/catalogue.h"
+#include "pg/created_codes.h"
 #include "pg/identity.h"
 #include "pg/import_history.h"
 #include "pg/import_kinds.h"
@@ -48,7 +49,7 @@ public:
           watcher_(watcher),
           context_(context),
           target_(load_import_target()),
-          catalogue_(load_catalogue()),
+          catalogue_(load_held_catalogue()),
           own_source_(make_source(request, 0)),
           supply_(make_supply(request, own_source_ ? own_source_.get() : source, target_, *catalogue_)),
           issues_(context, request.encoding),
@@ -164,7 +165,7 @@ void ImportRun::apply_records() {
     ChangeLog log(context_, result_.import_id);
     const PreparedRecords prepared(request_);
     std::optional<PgError> error = in_subtransaction([&] {
-        add_role_codes(supply_->new_codes(), false);
+        add_codes_of_import(result_.import_id, request_, supply_->new_codes());
         try_first_records();
         Batch batch;
         while (spool_.next(batch, static_cast<std::size_t>(batch_rows), kMaxBatchBytes)) {
@@ -175,6 +176,9 @@ void ImportRun::apply_records() {
                 count(batch.records()[index], applier->results()[index]);
             }
             if (!request_.is_dry_run) {
+                if (request_.create_unknown_roles) {
+                    note_given_codes(result_.import_id, request_, applier->changes());
+                }
                 log.write(applier->changes());
             }
             progress_.applied(counts_.sum());

@@ -124,6 +124,8 @@ std::int64_t purge_imports(const std::string& older_than) {
          lock_unread("finished_at < clock_timestamp() - $1::interval", {parameter(std::string_view(older_than))})) {
         const Parameter id = parameter(import_id);
         execute("DELETE FROM customer_import.imports WHERE id = $1", {id});
+        execute("UPDATE customer_import.role_codes SET created_by_import = NULL WHERE created_by_import = $1 AND NOT is_provisional",
+                {id});
         for (const char* table : kTables) {
             execute("DELETE FROM customer_import." + std::string(table) + " WHERE import_id = $1", {id});
         }

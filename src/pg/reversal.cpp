@@ -6,6 +6,7 @@
 #include "core/csv_reader.h"
 #include "pg/access.h"
 #include "pg/arguments.h"
+#include "pg/created_codes.h"
 #include "pg/identity.h"
 #include "pg/import_row.h"
 #include "pg/import_run.h"
@@ -91,6 +92,9 @@ Source lock_source(std::int64_t import_id) {
                      std::to_string(*source.undone_by) + ").");
 }
 
+// Who may not add role codes has records that need them rejected.
+bool may_create_codes() { return current_identity().rights.has(Right::administer); }
+
 ImportRequest undo_request(std::int64_t import_id) {
     const Source source = lock_source(import_id);
     require_not_emptied(import_id);
@@ -100,6 +104,7 @@ ImportRequest undo_request(std::int64_t import_id) {
     ImportRequest request;
     request.kind = ImportKind::undo;
     request.source_import_id = import_id;
+    request.create_unknown_roles = may_create_codes() && !codes_to_bring_back(import_id).empty();
     request.file_name = source.file_name;
     return request;
 }
@@ -126,6 +131,7 @@ ImportRequest retry_request(std::int64_t import_id) {
     request.kind = ImportKind::retry;
     request.source_import_id = import_id;
     request.mode = original_mode(import_id);
+    request.create_unknown_roles = may_create_codes() && original_creates_codes(import_id);
     request.file_name = source.file_name;
     request.delimiter = source.delimiter;
     request.encoding = FileEncoding(source.encoding);

@@ -9,6 +9,7 @@
 #include "core/slice_hash.h"
 #include "core/text.h"
 #include "pg/catalogue.h"
+#include "pg/created_codes.h"
 #include "pg/identity.h"
 #include "pg/import_kinds.h"
 #include "pg/import_queue.h"
@@ -297,7 +298,7 @@ void SliceRun::read_records(const Identity& identity) {
     }
     {
         ContextScope scope(context_);
-        catalogue_ = is_first ? load_catalogue() : std::make_unique<RoleCatalogue>();
+        catalogue_ = is_first ? load_held_catalogue() : std::make_unique<RoleCatalogue>();
         for (const std::string& code : job_.role_codes) {
             catalogue_->add(code);
         }
@@ -332,7 +333,7 @@ void SliceRun::read_records(const Identity& identity) {
     if (job_.request.passes_reject_limit(counts.rejected)) {
         failure = job_.request.reject_limit_reason();
     } else {
-        add_role_codes(supply_->new_codes(), false);
+        add_codes_of_import(job_.id, job_.request, supply_->new_codes());
         failure = try_first_records(*trial, identity);
     }
     issues->write(job_.id, true);
@@ -387,7 +388,7 @@ void SliceRun::apply_batch(const Batch& batch) {
         const Identity identity = require_still_permitted();
         test_point("batch_begin");
         const Target target = load_same_target();
-        const std::unique_ptr<RoleCatalogue> current = load_catalogue();
+        const std::unique_ptr<RoleCatalogue> current = load_held_catalogue();
         const RecordCeiling ceiling(*current, identity, PreparedRecords(job_.request));
         const bool is_undo = job_.request.kind == ImportKind::undo;
         const std::unique_ptr<BatchApplier> applier =
@@ -407,6 +408,9 @@ void SliceRun::apply_batch(const Batch& batch) {
             if (!result.issues.empty()) {
                 issues.add(record.line, result.outcome, result.issues, is_undo ? "" : record.raw);
             }
+        }
+        if (job_.request.create_unknown_roles) {
+            note_given_codes(job_.id, job_.request, applier->changes());
         }
         log.write(applier->changes());
         issues.write(job_.id, false);

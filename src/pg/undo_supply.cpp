@@ -1,5 +1,6 @@
 #include "pg/undo_supply.h"
 
+#include "pg/created_codes.h"
 #include "pg/statement.h"
 #include "pg/stored_changes.h"
 #include "pg/text_array.h"
@@ -18,14 +19,21 @@ Cursor open_pages(std::int64_t import_id) {
 
 }  // namespace
 
-UndoSupply::UndoSupply(std::int64_t source_import_id, const Target& target)
-    : source_import_id_(source_import_id), fields_(target.fields()), field_names_(todays_fields(source_import_id)) {}
+UndoSupply::UndoSupply(std::int64_t source_import_id, const Target& target, RoleCatalogue& catalogue)
+    : source_import_id_(source_import_id), catalogue_(catalogue), fields_(target.fields()), field_names_(todays_fields(source_import_id)) {}
 
 void UndoSupply::Written::add(const Change& change) {
     roles = roles || !change.added.empty() || !change.removed.empty();
     deletions = deletions || change.deleted;
     for (const FieldChange& field : change.fields) {
         fields.emplace(field.field, true);
+    }
+}
+
+void UndoSupply::add_unknown_codes() {
+    new_codes_ = codes_to_bring_back(source_import_id_);
+    for (const std::string& code : new_codes_) {
+        catalogue_.add(code);
     }
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/change_page.h"
+#include "core/role_catalogue.h"
 #include "core/text.h"
 #include "pg/guard.h"
 #include "pg/record_supply.h"
@@ -16,14 +17,15 @@ namespace customer_import::pg {
 
 class UndoSupply final : public RecordSupply {
 public:
-    // `target` must outlive the object. Needs an SPI connection when it is used.
-    UndoSupply(std::int64_t source_import_id, const Target& target);
+    // `target` and `catalogue` must outlive the object. Needs an SPI connection when it is used.
+    UndoSupply(std::int64_t source_import_id, const Target& target, RoleCatalogue& catalogue);
 
     // Each record has the line of the change, its user name, and as `raw` the change: undo_change() reads it.
     void read(RecordTaker& taker) override;
 
-    void add_unknown_codes() override {}
-    const std::vector<std::string>& new_codes() const override { return none_; }
+    // An undo that brings an import back has to have the codes that went with it.
+    void add_unknown_codes() override;
+    const std::vector<std::string>& new_codes() const override { return new_codes_; }
     const HeaderMap& header() const override { return *header_; }
     const std::string& raw_header() const override { return no_header_; }
     char delimiter() const override { return ','; }
@@ -42,11 +44,12 @@ private:
     void find_columns(const Written& written);
 
     const std::int64_t source_import_id_;
+    RoleCatalogue& catalogue_;
     const std::vector<Field> fields_;
     const TextMap<std::string> field_names_;
     std::optional<HeaderMap> header_;
     std::int64_t bytes_ = 0;
-    const std::vector<std::string> none_;
+    std::vector<std::string> new_codes_;
     const std::string no_header_;
 };
 

@@ -4,13 +4,19 @@ CREATE TABLE customer_import.role_codes (
     code text COLLATE "C" PRIMARY KEY CHECK (customer_import.is_role_code(code)),
     name text,
     description text,
-    privileged boolean NOT NULL DEFAULT false
+    privileged boolean NOT NULL DEFAULT false,
+    created_by_import bigint,
+    is_provisional boolean NOT NULL DEFAULT false CHECK (created_by_import IS NOT NULL OR NOT is_provisional)
 );
 CREATE UNIQUE INDEX role_codes_lower_code_key ON customer_import.role_codes (lower(code));
 COMMENT ON TABLE customer_import.role_codes IS 'The role codes that customers may hold.';
 COMMENT ON COLUMN customer_import.role_codes.code IS
     'The code, 1 to 63 of letters, digits, _ . : - ; found ignoring case, stored in this spelling.';
 COMMENT ON COLUMN customer_import.role_codes.privileged IS 'Only administrators change who holds it.';
+COMMENT ON COLUMN customer_import.role_codes.created_by_import IS
+    'The import that has added it; NULL when it was added or altered by hand, or the import was purged.';
+COMMENT ON COLUMN customer_import.role_codes.is_provisional IS
+    'It goes when an import ends, unless somebody holds it then: the import that has added it has given it to nobody so far.';
 
 INSERT INTO customer_import.role_codes (code, name, privileged) VALUES
     ('administrator', 'Administrator', true),
@@ -33,7 +39,7 @@ CREATE TRIGGER role_codes_changed
 CREATE FUNCTION customer_import.add_role_codes(codes text[], privileged boolean DEFAULT false) RETURNS bigint
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_add_role_codes';
 COMMENT ON FUNCTION customer_import.add_role_codes(text[], boolean) IS
-    'Adds role codes to the catalogue; those that exist (ignoring case) stay as they are. Returns how many are new.';
+    'Adds role codes to the catalogue; those that exist (ignoring case) stay as they are, and no undo takes them away. Returns how many are new.';
 
 CREATE FUNCTION customer_import.alter_role_code(
     code text, name text DEFAULT NULL, description text DEFAULT NULL, privileged boolean DEFAULT NULL

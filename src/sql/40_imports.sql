@@ -35,6 +35,7 @@ CREATE TABLE customer_import.imports (
     emptied_at timestamptz,
     customers_table regclass,
     columns jsonb,
+    removed_role_codes text[] COLLATE "C" NOT NULL DEFAULT '{}',
     CONSTRAINT imports_request_key UNIQUE (operator, request_id)
 );
 CREATE UNIQUE INDEX imports_open_reversal_key ON customer_import.imports (source_import_id) WHERE finished_at IS NULL;
@@ -48,6 +49,8 @@ COMMENT ON COLUMN customer_import.imports.records IS
 COMMENT ON COLUMN customer_import.imports.customers_table IS 'The customers table that it went into. Undo and retry need it back.';
 COMMENT ON COLUMN customer_import.imports.columns IS
     'The columns that its fields were then: by them an undo finds a field that has got another header.';
+COMMENT ON COLUMN customer_import.imports.removed_role_codes IS
+    'Role codes that it has added and that went when nobody held them any more: the undo of its undo adds them again.';
 COMMENT ON COLUMN customer_import.imports.created IS 'Customers that the import created.';
 COMMENT ON COLUMN customer_import.imports.updated IS 'Records that changed an existing customer.';
 COMMENT ON COLUMN customer_import.imports.unchanged IS 'Records whose customer had everything already.';

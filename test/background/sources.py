@@ -109,6 +109,21 @@ def test_unknown_roles_in_batches(report):
                      ("failed", "0"), "an import that fails at the check adds no code")
 
 
+def test_codes_that_nobody_got(report):
+    """"A code that the import has then given to nobody … goes when the import ends", unless another import was checked against it."""
+    made = "SELECT string_agg(code, ' ' ORDER BY code) FROM customer_import.role_codes WHERE created_by_import IS NOT NULL"
+    with fresh(batch_rows=10) as admin, Session("regress_adm") as adm:
+        run_in_background(admin, adm, "userName,addRoles\na,buyer\n")
+        row = run_in_background(admin, adm, "userName,addRoles\na,skipped1\nb,given1\n", mode="Create Only", unknown_roles="create")
+        report.equal((row["state"], admin.value(made)), ("completed", "given1"), "a code whose record was skipped is gone")
+        row = run_in_background(admin, adm, csv(f"u{index},code{index}" for index in range(30)), unknown_roles="create", reject_limit=0)
+        undo = admin.rows("SELECT import_id FROM customer_import.undo_import($1, background => true)", [row["id"]])[0][0]
+        report.equal((wait_ended(admin, undo)["state"], admin.value(made)), ("completed", "given1"), "an undo takes the codes away")
+        again = admin.rows("SELECT import_id FROM customer_import.undo_import($1, background => true)", [undo])[0][0]
+        report.equal((wait_ended(admin, again)["state"], admin.value(f"SELECT count(*) FROM ({made.replace('string_agg(code, %s ORDER BY code)' % repr(' '), 'code')}) AS c")),
+                     ("completed", "31"), "its undo brings them back")
+
+
 def test_reject_limit(report):
     with fresh(batch_rows=100) as admin, Session("regress_ann") as ann:
         good = [f"u{index:05d},ok" for index in range(1000)]

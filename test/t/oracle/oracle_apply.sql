@@ -166,6 +166,7 @@ END $$;
 CREATE FUNCTION oracle.apply(mode text, unknown_roles text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     create_codes boolean := unknown_roles = 'create';
+    known text[] := ARRAY(SELECT code FROM oracle.catalogue);
     r oracle.record;
     e oracle.issue;
     faults oracle.issue[];
@@ -207,6 +208,10 @@ BEGIN
         END;
     END LOOP;
     SET CONSTRAINTS ALL DEFERRED;
+    -- A code that was given to nobody after all goes, unless somebody held it before.
+    DELETE FROM oracle.catalogue AS c
+     WHERE code <> ALL (known) AND NOT EXISTS (SELECT FROM oracle.changes WHERE c.code = ANY (added))
+       AND NOT EXISTS (SELECT FROM public.customers WHERE c.code = ANY (roles));
 END $$;
 
 -- Stands in for the extension's guard trigger; like that one it fires last.

@@ -190,12 +190,13 @@ class History:
         if random.random() < 0.85:
             columns += random.choice([["addRoles"], ["addRoles", "removeRoles"], ["roles"], ["addRoles", "removeRoles", "roles"]])
         columns = columns or ["addRoles"]
-        faults = 0.5 if self.theme == "retry" else random.choice([0, 0, 0.1, 0.3])
+        creates = random.random() < (0.2 if self.theme in ("codes", "retry", "undo") else 0.05)
+        faults = 0.5 if self.theme == "retry" or creates else random.choice([0, 0, 0.1, 0.3])
         file = {"mode": random.choice(MODES), "columns": ["userName", *columns],
                 "records": [self.make_cells(columns, faults) for _ in range(random.choice([1, 1, 2, 3, 5, 8]))]}
         if random.random() < 0.06:
             file["reject_limit"] = random.choice([0, 1])
-        if random.random() < 0.05:
+        if creates:
             file["creates_codes"] = True
         return file
 

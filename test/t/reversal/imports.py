@@ -17,6 +17,7 @@ class Import:
         self.outcomes, self.issues, self.events = {}, [], []  # issues: (line, outcome, code, column, value, sqlstate)
         self.roles = {}                                       # line -> roles before and after
         self.unprocessed = 0
+        self.creates_codes, self.removed_codes = False, []    # removed: that it had added, and an undo took away
         self.retried = {}                                     # line -> by which import
 
     def rejected_lines(self):
@@ -107,12 +108,13 @@ class Importer:
 
     def run_file(self, job, creates_codes=False, reject_limit=None, superseded=None):
         """Imports the records of the job. Raises LimitPassed when the import fails; the caller takes everything back."""
-        table = self.table
+        table, known = self.table, set(self.table.catalogue)
         if creates_codes:
             for cells in job.records.values():
                 if not check_record(table, cells, True):
                     for code in split(cells.get("addRoles", "")) + [c for c in split(cells.get("roles", "")) if c != CLEAR]:
-                        table.add_code(code)
+                        if not table.find_code(code):
+                            table.add_code(code, creator=job.number)
         valid = []
         for line, cells in job.records.items():
             faults = check_record(table, cells, creates_codes)
@@ -139,6 +141,13 @@ class Importer:
                     raise LimitPassed
             elif issues:
                 job.issues += [(record.line, "skipped", *(tuple(i) + (None,) * 4)[:4]) for i in issues]
+
+        self.remove_ungiven(job, set(table.catalogue) - known)
+
+    def remove_ungiven(self, job, added):
+        """Of the codes that the job has added to the catalogue, those that nobody has got or holds."""
+        given = {code for event in job.events for code in event.added}
+        self.table.remove_unheld([self.table.find_code(c) for c in sorted(added) if self.table.find_code(c) not in given])
 
     def apply_record(self, job, record):
         table, actor, mode = self.table, job.actor, job.root_mode
@@ -231,4 +240,4 @@ class Importer:
                     issues.append(("superseded", field, value or None))
                     del record.fields[field]
             return issues
-        self.run_file(job, superseded=superseded)
+        self.run_file(job, job.creates_codes, superseded=superseded)

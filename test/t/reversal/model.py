@@ -35,7 +35,7 @@ class Model(Importer):
 
     def import_file(self, number, actor, mode, columns, records, creates_codes=False, reject_limit=None):
         job = Import(number, actor, mode, None, columns, records)
-        job.root_mode, job.began = mode, self.ordered
+        job.root_mode, job.began, job.creates_codes = mode, self.ordered, creates_codes
         before = copy.deepcopy(self.table)
         try:
             self.run_file(job, creates_codes, reject_limit)
@@ -88,6 +88,7 @@ class Model(Importer):
             root = root.source
             job.chain.add(root.number)
         job.since = root.began
+        job.creates_codes = root.creates_codes and actor != "ann"
         self.retry(job)
         source.retried.update((line, number) for line in lines)
         self.imports[number] = job
@@ -100,6 +101,7 @@ class Model(Importer):
         job = Import(number, actor, "undo", source)
         job.root_mode = "Create & Update"
         job.began = self.ordered
+        added = self.bring_codes_back(job)
         events = sorted(source.events, key=lambda e: e.line, reverse=not self.runs_backwards(source))
         for event in events:
             if event.deleted:
@@ -110,7 +112,21 @@ class Model(Importer):
                 self.take_back(job, event)
         self.imports[number] = job
         self.settle_states()
+        self.remove_ungiven(job, added)
+        for code, creator in list(self.table.creators.items()):
+            if self.imports[creator].state == "undone":
+                self.imports[creator].removed_codes += self.table.remove_unheld([self.table.find_code(code)])
         return job
+
+    def bring_codes_back(self, job):
+        """What an undo that brings an import back adds to the catalogue, if its caller may: codes that went with it."""
+        root, brings_back = job.source, False
+        while root.mode == "undo":
+            root, brings_back = root.source, not brings_back
+        added = [c for c in root.removed_codes if not self.table.find_code(c)] if brings_back and job.actor != "ann" else []
+        for code in added:
+            self.table.add_code(code, creator=root.number)
+        return {code.lower() for code in added}
 
     # States ----------------------------------------------------------------------------------------------------------
 

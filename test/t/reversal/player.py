@@ -141,7 +141,7 @@ class Player:
     def do_codes(self, step):
         if step["remove"]:
             self.server.set_code(step["code"], True)
-            self.model.table.catalogue.pop(step["code"].lower(), None)
+            self.model.table.remove_code(step["code"])
         added = step.get("then_add") if step["remove"] else step["code"]
         if added:
             self.server.set_code(added, False)

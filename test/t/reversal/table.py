@@ -82,13 +82,30 @@ class Table:
         self.one_by_one = bool(self.rules & ONE_BY_ONE)
         self.rows = {}
         self.catalogue = {}    # lower case -> (spelling, privileged)
+        self.creators = {}  # by which import a code was added, by its lower case
         self.references = {}   # (table, name) -> count
         self.by_email = []     # e-mails that are referred to
 
     # Codes -----------------------------------------------------------------------------------------------------------
 
-    def add_code(self, code, privileged=False):
+    def add_code(self, code, privileged=False, creator=None):
+        """`creator`: the import that adds it; None: by hand, and then it is no import's any more."""
+        if creator is None:
+            self.creators.pop(code.lower(), None)
+        elif code.lower() not in self.catalogue:
+            self.creators[code.lower()] = creator
         self.catalogue.setdefault(code.lower(), (code, privileged))
+
+    def remove_code(self, code):
+        self.catalogue.pop(code.lower(), None)
+        self.creators.pop(code.lower(), None)
+
+    def remove_unheld(self, codes):
+        """Takes those of the codes away that nobody holds. Returns them."""
+        unheld = [c for c in codes if not any(c in row["roles"] for row in self.rows.values())]
+        for code in unheld:
+            self.remove_code(code)
+        return unheld
 
     def find_code(self, code):
         return self.catalogue.get(code.lower(), (None, False))[0]
