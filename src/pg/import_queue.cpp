@@ -8,6 +8,7 @@
 #include "pg/reversal.h"
 #include "pg/statement.h"
 #include "pg/text_array.h"
+#include "pg/transactions.h"
 
 namespace customer_import::pg {
 
@@ -302,6 +303,7 @@ bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t reco
 }
 
 void set_aside(std::int64_t import_id, const Slice& slice, const std::string& reason) {
+    limit_waits_of_transaction(0);  // who holds the row is the supervisor, for a moment
     OwnerScope owner;
     execute("UPDATE customer_import.import_slices SET claims = greatest(claims - 1, 0), waits = waits + 1, wait_reason = $4,"
             "       next_attempt_at = clock_timestamp() + least(interval '1 second' * 2 ^ least(waits, 10), interval '1 minute')"

@@ -2,16 +2,20 @@
 
 namespace customer_import::pg {
 
+void limit_waits_of_transaction(int milliseconds) {
+    call([&] {
+        char text[16];
+        pg_snprintf(text, sizeof text, "%d", milliseconds);
+        set_config_option("lock_timeout", text, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+    });
+}
+
 void Transactions::limit_lock_waits() const {
     const int limit = lock_timeout_.value_or(lock_timeout);
     if (limit == 0 || (LockTimeout > 0 && LockTimeout <= limit)) {
         return;
     }
-    call([&] {
-        char text[16];
-        pg_snprintf(text, sizeof text, "%d", limit);
-        set_config_option("lock_timeout", text, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
-    });
+    limit_waits_of_transaction(limit);
 }
 
 void WorkerTransactions::begin() {

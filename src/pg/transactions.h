@@ -12,6 +12,9 @@
 
 namespace customer_import::pg {
 
+// How long the rest of the current transaction waits for a lock, in milliseconds; 0: as long as it takes.
+void limit_waits_of_transaction(int milliseconds);
+
 class Transactions {
 public:
     virtual ~Transactions() = default;

@@ -59,7 +59,11 @@ BEGIN
     FOR found IN SELECT attname FROM pg_attribute WHERE attrelid = 'customers'::regclass AND attname LIKE 'v\_%' AND NOT attisdropped LOOP
         EXECUTE format('ALTER TABLE customers DROP COLUMN %I', found.attname);
     END LOOP;
-    ALTER TABLE customers ALTER COLUMN phone DROP DEFAULT;
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'customers'::regclass AND attname = 'phone' AND atttypid = 'text'::regtype
+                                              AND NOT atthasdef AND attidentity = '') THEN
+        ALTER TABLE customers DROP COLUMN phone;
+        ALTER TABLE customers ADD COLUMN phone text;
+    END IF;
     TRUNCATE customers, seen RESTART IDENTITY;
     TRUNCATE customer_import.imports, customer_import.import_issues, customer_import.import_change_pages, customer_import.removal_marks,
              customer_import.import_files, customer_import.import_jobs, customer_import.import_slices RESTART IDENTITY;

@@ -179,9 +179,8 @@ def test_null_arguments(report):
         for sql, what in (("SELECT customer_import.import_customers(NULL::text, 'Create Only', background => true)", "a NULL file"),
                           ("SELECT customer_import.import_customers('userName,email'::text, NULL, background => true)", "a NULL mode")):
             report.line(ann.error(sql) is not None, f"{what} is an error of the call")
-        row = ann.rows("SELECT state FROM customer_import.import_customers(E'userName,email\\nx,y\\n'::text, 'Create Only',"
-                       " background => NULL)")
-        report.equal(row[0][0], "completed", "background => NULL is the default, the foreground")
+        report.refused(ann.error("SELECT customer_import.import_customers(E'userName,email\\nx,y\\n'::text, 'Create Only', background => NULL)"),
+                       "22004", "background => NULL is an error, as NULL is where a value is needed")
         report.equal(admin.value("SELECT count(*) FROM customer_import.import_jobs"), "0", "no job is left")
 
 
