@@ -71,7 +71,8 @@ def disarm(session):
 def is_lack_of_memory(error):
     """The server's regular expressions have no SQLSTATE of their own for it."""
     return error is not None and (error.sqlstate == OOM or
-                                  error.message == "regular expression failed: out of memory")
+                                  error.message in ("regular expression failed: out of memory",
+                                                    "invalid regular expression: out of memory"))
 
 
 class Failing:

@@ -81,7 +81,7 @@ def test_rows_of_others(report):
     with fresh() as admin, Client(MAILER) as one, Client(MAILER) as two:
         ids = queue_messages(3)
         first = claim(one)
-        admin.rows("UPDATE customer_import.email_outbox SET attempts = 12, next_attempt_at = now() WHERE id = %s", [first["id"]])
+        admin.rows("UPDATE customer_import.email_outbox SET attempts = 14, next_attempt_at = now() WHERE id = %s", [first["id"]])
         admin.rows("UPDATE customer_import.email_outbox SET origin = 'elsewhere' WHERE id = %s", [ids[1]])
         admin.rows("BEGIN")
         admin.rows("SELECT FROM customer_import.email_outbox WHERE id = %s FOR UPDATE", [ids[1]])
