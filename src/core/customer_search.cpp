@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 
+#include "core/text.h"
 #include "core/user_name.h"
 
 namespace customer_import {
@@ -12,7 +13,7 @@ namespace {
 
 std::string folded(std::string_view text) {
     std::string result;
-    fold_user_name(text, result);
+    fold_user_name(first_bytes(text, kMaxSearchedBytes), result);
     return result;
 }
 

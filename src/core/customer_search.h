@@ -1,11 +1,15 @@
 // What search_customers() compares: the texts by which people look for a customer, folded as user names are.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace customer_import {
+
+// Of a longer text no more is searched.
+inline constexpr std::size_t kMaxSearchedBytes = 64 * 1024;
 
 // What a customer is found by; empty where he has none.
 struct SearchedCustomer {

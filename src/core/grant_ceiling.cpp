@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/code_finder.h"
 #include "core/text.h"
 #include "core/user_name.h"
 
@@ -9,16 +10,14 @@ namespace customer_import {
 
 namespace {
 
-bool holds(GrantCeiling::Codes codes, std::string_view code) {
-    return std::any_of(codes.begin(), codes.end(),
-                       [&](std::string_view held) { return equal_ignoring_ascii_case(held, code); });
-}
-
 // The codes of `codes` that are not in `others`.
-std::vector<std::string_view> find_beyond(GrantCeiling::Codes codes, GrantCeiling::Codes others) {
+std::vector<std::string_view> find_beyond(GrantCeiling::Codes codes, GrantCeiling::Codes others, InterruptCheck check) {
     std::vector<std::string_view> beyond;
+    const CodeFinder held(others, check);
+    Pace pace(check);
     for (const std::string_view code : codes) {
-        if (!holds(others, code)) beyond.push_back(code);
+        pace.step(8 * code.size());
+        if (held.find(code).empty()) beyond.push_back(code);
     }
     return beyond;
 }
@@ -49,13 +48,17 @@ GrantCeiling::Breaches GrantCeiling::find_change(std::string_view user_name, Cod
                                                  const Preparer* preparer) const {
     Breaches breaches;
     if (!limits(preparer)) return breaches;
-    const std::vector<std::string_view> added = find_beyond(after, before), removed = find_beyond(before, after);
+    const std::vector<std::string_view> added = find_beyond(after, before, check_interrupts_),
+                                        removed = find_beyond(before, after, check_interrupts_);
+    Pace pace(check_interrupts_);
     for (const std::string_view code : added) {
+        pace.step(8 * code.size());
         if (catalogue_.is_privileged(code)) {
             breaches.push_back({code, true, "only administrators may give role code " + quoted(code)});
         }
     }
     for (const std::string_view code : removed) {
+        pace.step(8 * code.size());
         if (catalogue_.is_privileged(code)) {
             breaches.push_back({code, false, "only administrators may take role code " + quoted(code)});
         }
@@ -76,7 +79,9 @@ GrantCeiling::Breaches GrantCeiling::attribute(Breaches breaches, const Preparer
 GrantCeiling::Breaches GrantCeiling::check_departure(std::string_view user_name, Codes roles) const {
     Breaches breaches;
     if (!limits(nullptr)) return breaches;
+    Pace pace(check_interrupts_);
     for (const std::string_view code : roles) {
+        pace.step(8 * code.size());
         if (catalogue_.is_privileged(code)) {
             breaches.push_back({code, false,
                                 "only administrators may delete or rename a customer with role code " + quoted(code)});

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/issue.h"
+#include "core/pace.h"
 #include "core/role_catalogue.h"
 
 namespace customer_import {
@@ -52,8 +53,9 @@ public:
     // `own_names`: the folded user names under which the operator who acts is a customer itself. `is_limited`: it is no
     // administrator. All that is referred to must outlive the object.
     GrantCeiling(const RoleCatalogue& catalogue, const std::vector<std::string>& own_names, bool is_limited = true,
-                 const Preparers* preparers = nullptr)
-        : catalogue_(catalogue), own_names_(own_names), is_limited_(is_limited), preparers_(preparers) {}
+                 const Preparers* preparers = nullptr, InterruptCheck check_interrupts = ask_nobody)
+        : catalogue_(catalogue), own_names_(own_names), is_limited_(is_limited), preparers_(preparers),
+          check_interrupts_(check_interrupts) {}
 
     // Each of these returns all that may not be done; nothing when it may. `line`: of the record that says so, where others
     // may have prepared it.
@@ -81,6 +83,7 @@ private:
     const std::vector<std::string>& own_names_;
     const bool is_limited_;
     const Preparers* const preparers_;
+    const InterruptCheck check_interrupts_;
 };
 
 // The issue of a record that breaches the ceiling.

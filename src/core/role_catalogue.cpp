@@ -47,17 +47,20 @@ std::vector<std::string> RoleCatalogue::codes() const {
     return codes;
 }
 
-std::string_view RoleCatalogue::nearest(std::string_view code) const {
+std::string_view RoleCatalogue::nearest(std::string_view code, InterruptCheck check) const {
     const auto length = static_cast<std::size_t>(std::count_if(code.begin(), code.end(), begins_letter));
     std::size_t nearest_distance = std::max<std::size_t>(1, length / 3);
     std::string_view nearest;
     const std::uint64_t own_letters = letters(ascii_lower(code));
+    Pace pace(check);
     for (const auto& [lower_case, entry] : spelling_) {
+        pace.step();
         // Codes have letters of one byte.
         if (length > entry.spelling.size() + nearest_distance) continue;
         // One edit adds and removes a letter at the most: far codes need no closer look.
         const auto differing = static_cast<std::size_t>(std::popcount(own_letters ^ entry.letters));
         if (differing > 2 * nearest_distance) continue;
+        pace.step(32 * code.size() * entry.spelling.size() / 16);
         const std::size_t distance = edit_distance(code, entry.spelling, nearest_distance);
         if (distance > nearest_distance) continue;
         if (nearest.empty() || distance < nearest_distance || entry.spelling < nearest) nearest = entry.spelling;

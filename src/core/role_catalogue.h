@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/pace.h"
 #include "core/text.h"
 
 namespace customer_import {
@@ -24,7 +25,7 @@ public:
 
     // Returns the nearest code to one that does not exist, or an empty view when none is near enough: distance at most
     // max(1, length / 3); the smallest distance wins, then byte order.
-    std::string_view nearest(std::string_view code) const;
+    std::string_view nearest(std::string_view code, InterruptCheck check = ask_nobody) const;
 
     // All codes, in no particular order.
     std::vector<std::string> codes() const;

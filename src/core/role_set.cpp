@@ -1,7 +1,6 @@
 #include "core/role_set.h"
 
 #include <algorithm>
-#include <functional>
 #include <iterator>
 #include <utility>
 
@@ -11,21 +10,45 @@ namespace customer_import {
 
 namespace {
 
-void make_canonical(std::vector<std::string_view>& codes) {
-    if (RoleSet::is_canonical(codes.data(), codes.size())) return;
-    std::sort(codes.begin(), codes.end());
-    codes.erase(std::unique(codes.begin(), codes.end()), codes.end());
+// Compares codes at a pace.
+class PacedOrder {
+public:
+    explicit PacedOrder(Pace& pace) : pace_(pace) {}
+    bool operator()(std::string_view a, std::string_view b) const {
+        pace_.step(std::min(a.size(), b.size()));
+        return a < b;
+    }
+
+private:
+    Pace& pace_;
+};
+
+// Sorts codes and drops repeats.
+void sort_codes(std::vector<std::string_view>& codes, Pace& pace) {
+    std::sort(codes.begin(), codes.end(), PacedOrder(pace));
+    const auto is_repeat = [&](std::string_view a, std::string_view b) {
+        pace.step(a.size());
+        return a == b;
+    };
+    codes.erase(std::unique(codes.begin(), codes.end(), is_repeat), codes.end());
+}
+
+void make_canonical(std::vector<std::string_view>& codes, InterruptCheck check) {
+    if (RoleSet::is_canonical(codes.data(), codes.size(), check)) return;
+    Pace pace(check);
+    sort_codes(codes, pace);
     if (!codes.empty() && codes.front().empty()) codes.erase(codes.begin());
 }
 
 // Drops all but the first of equal codes without changing the order.
-void drop_repeats(std::vector<std::string_view>& codes) {
+void drop_repeats(std::vector<std::string_view>& codes, InterruptCheck check) {
+    Pace pace(check);
     std::vector<std::string_view> sorted = codes;
-    std::sort(sorted.begin(), sorted.end());
-    sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+    sort_codes(sorted, pace);
     if (sorted.size() == codes.size()) return;
     std::vector<bool> seen(sorted.size());
     const auto is_repeat = [&](std::string_view code) {
+        pace.step(code.size());
         const auto index = std::lower_bound(sorted.begin(), sorted.end(), code) - sorted.begin();
         const bool repeat = seen[static_cast<std::size_t>(index)];
         seen[static_cast<std::size_t>(index)] = true;
@@ -39,13 +62,8 @@ void drop_repeats(std::vector<std::string_view>& codes) {
 
 }  // namespace
 
-RoleSet::RoleSet(std::vector<std::string_view> codes) : codes_(std::move(codes)) {
-    make_canonical(codes_);
-}
-
-void RoleSet::assign(const std::string_view* codes, std::size_t count) {
-    codes_.assign(codes, codes + count);
-    make_canonical(codes_);
+RoleSet::RoleSet(std::vector<std::string_view> codes, InterruptCheck check) : codes_(std::move(codes)) {
+    make_canonical(codes_, check);
 }
 
 bool RoleSet::contains(std::string_view code) const {
@@ -76,20 +94,27 @@ RoleSet operator&(const RoleSet& a, const RoleSet& b) {
     return result;
 }
 
-bool RoleSet::is_canonical(const std::string_view* codes, std::size_t count) {
+bool RoleSet::is_canonical(const std::string_view* codes, std::size_t count, InterruptCheck check) {
     if (count > 0 && codes[0].empty()) return false;
-    return std::adjacent_find(codes, codes + count, std::greater_equal<>()) == codes + count;
+    Pace pace(check);
+    for (std::size_t index = 1; index < count; ++index) {
+        pace.step(codes[index].size());
+        if (codes[index - 1] >= codes[index]) return false;
+    }
+    return true;
 }
 
-std::vector<std::string_view> split_role_cell(std::string_view cell) {
+std::vector<std::string_view> split_role_cell(std::string_view cell, InterruptCheck check) {
     std::vector<std::string_view> codes;
+    Pace pace(check);
     for (std::size_t begin = 0; begin <= cell.size();) {
+        pace.step();
         const std::size_t end = std::min(cell.find_first_of(kRoleSeparators, begin), cell.size());
         const std::string_view code = trim(cell.substr(begin, end - begin));
         if (!code.empty()) codes.push_back(code);
         begin = end + 1;
     }
-    drop_repeats(codes);
+    drop_repeats(codes, check);
     return codes;
 }
 

@@ -7,16 +7,15 @@
 #include <string_view>
 #include <vector>
 
+#include "core/pace.h"
+
 namespace customer_import {
 
 class RoleSet {
 public:
     RoleSet() = default;
     // Takes any codes and makes them canonical. Linear when they are sorted already.
-    explicit RoleSet(std::vector<std::string_view> codes);
-
-    // Replaces the contents without giving up the memory. Same rules as the constructor.
-    void assign(const std::string_view* codes, std::size_t count);
+    explicit RoleSet(std::vector<std::string_view> codes, InterruptCheck check = ask_nobody);
 
     const std::vector<std::string_view>& codes() const { return codes_; }
     bool empty() const { return codes_.empty(); }
@@ -29,7 +28,7 @@ public:
     friend RoleSet operator&(const RoleSet& a, const RoleSet& b);  // intersection
     friend bool operator==(const RoleSet& a, const RoleSet& b) { return a.codes_ == b.codes_; }
 
-    static bool is_canonical(const std::string_view* codes, std::size_t count);
+    static bool is_canonical(const std::string_view* codes, std::size_t count, InterruptCheck check = ask_nobody);
 
 private:
     std::vector<std::string_view> codes_;
@@ -43,7 +42,7 @@ inline constexpr std::string_view kRoleSeparators = ",;|\r\n";
 
 // Splits a role cell at , ; | and line breaks; trims each code, drops empty ones and repeats (exact ones only: the
 // catalogue knows about case). The order of first appearance is kept. The views point into `cell`.
-std::vector<std::string_view> split_role_cell(std::string_view cell);
+std::vector<std::string_view> split_role_cell(std::string_view cell, InterruptCheck check = ask_nobody);
 
 // The codes of one list that another one lacks, in lower case and sorted: a code is the same whatever its case, so what only
 // gets another spelling is neither added nor removed.

@@ -191,8 +191,7 @@ void RowValidator::list_unknown_codes(const Field& field, RoleCell& roles, std::
     for (RoleCell::UnknownCode& unknown : roles.unknown) {
         if (may_be_created && is_role_code(unknown.code)) continue;
         if (!unknown.nearest) {
-            options_.check_interrupts();
-            unknown.nearest = catalogue_.nearest(unknown.code);
+            unknown.nearest = catalogue_.nearest(unknown.code, options_.check_interrupts);
         }
         issues.push_back(unknown_role_issue(field.name, unknown.code, *unknown.nearest));
     }
@@ -232,6 +231,7 @@ void RowValidator::check_conflicts(std::vector<Issue>& issues) const {
     std::set_intersection(add_roles_->known.begin(), add_roles_->known.end(), remove_roles_->known.begin(),
                           remove_roles_->known.end(), std::back_inserter(both));
     for (const RoleCell::UnknownCode& added : add_roles_->unknown) {
+        options_.check_interrupts();
         const auto is_added = [&](const RoleCell::UnknownCode& removed) {
             return equal_ignoring_ascii_case(removed.code, added.code);
         };
@@ -255,7 +255,7 @@ RowValidator::RoleCell& RowValidator::find_role_cell(std::string_view text) {
 
 RowValidator::RoleCell RowValidator::parse_role_cell(std::string_view text) const {
     RoleCell roles;
-    const std::vector<std::string_view> codes = split_role_cell(text);
+    const std::vector<std::string_view> codes = split_role_cell(text, options_.check_interrupts);
     roles.too_many_codes = codes.size() > kMaxCodesPerCell;
     if (roles.too_many_codes) return roles;
     for (const std::string_view code : codes) {
@@ -264,6 +264,7 @@ RowValidator::RoleCell RowValidator::parse_role_cell(std::string_view text) cons
             roles.known.push_back(spelling);
             continue;
         }
+        options_.check_interrupts();  // before it is compared with as many as there are
         const bool repeated = std::any_of(roles.unknown.begin(), roles.unknown.end(), [&](const auto& unknown) {
             return equal_ignoring_ascii_case(unknown.code, code);
         });

@@ -14,6 +14,7 @@
 #include "core/csv_reader.h"
 #include "core/header_map.h"
 #include "core/issue.h"
+#include "core/pace.h"
 #include "core/result.h"
 #include "core/role_catalogue.h"
 #include "core/text.h"
@@ -28,8 +29,7 @@ struct ValidatorOptions {
     std::string encoding = "UTF-8";     // of the file, as invalid_encoding names it
     // Describes the bytes of the file behind an invalid sequence of a record that was converted from another encoding.
     std::function<std::string(std::string_view record, std::size_t offset)> describe_invalid;
-    // Called before each code is compared with all of the catalogue. May throw.
-    std::function<void()> check_interrupts = [] {};
+    InterruptCheck check_interrupts = ask_nobody;
 };
 
 class RowValidator {

@@ -163,7 +163,8 @@ bool names_escaped_field(std::string_view list, std::string_view field) {
 }
 
 SpreadsheetFile make_spreadsheet_csv(std::string_view raw_header, char delimiter, const std::vector<Field>& fields,
-                                     std::span<const RejectedRecord> records, std::size_t max_bytes) {
+                                     std::span<const RejectedRecord> records, std::size_t max_bytes,
+                                     InterruptCheck check) {
     const std::vector<std::string> header = SingleRecord().read(raw_header, delimiter).value_or(std::vector<std::string>());
     const Columns columns = find_columns(header, fields);
     SpreadsheetFile file;
@@ -173,6 +174,7 @@ SpreadsheetFile make_spreadsheet_csv(std::string_view raw_header, char delimiter
     for (const std::string_view own : kOwnColumns) row.add(own);
     file.csv += row.take();
     for (const RejectedRecord& record : records) {
+        check();
         const std::string line = write_record(record, delimiter, columns);
         if (file.csv.size() + line.size() > max_bytes) break;
         file.csv += line;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/header_map.h"
+#include "core/pace.h"
 
 namespace customer_import {
 
@@ -40,6 +41,7 @@ struct SpreadsheetFile {
 // record that is no CSV, or has another number of fields than the header, stands in its first cell as a whole. It, and one
 // with U+FFFD, has one cell too many, so that an importer rejects it until it is mended.
 SpreadsheetFile make_spreadsheet_csv(std::string_view raw_header, char delimiter, const std::vector<Field>& fields,
-                                     std::span<const RejectedRecord> records, std::size_t max_bytes);
+                                     std::span<const RejectedRecord> records, std::size_t max_bytes,
+                                     InterruptCheck check = ask_nobody);
 
 }  // namespace customer_import

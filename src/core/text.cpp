@@ -127,6 +127,9 @@ std::string describe_invalid_utf8(std::string_view text, std::size_t offset) {
 }
 
 std::string_view trim(std::string_view text) {
+    // ASCII ones first: a cell may be a megabyte of them.
+    const auto is_other = [](char c) { return !is_ascii_space(c); };
+    text.remove_prefix(static_cast<std::size_t>(std::find_if(text.begin(), text.end(), is_other) - text.begin()));
     while (!text.empty()) {
         const std::size_t length = leading_space(text);
         if (length == 0) break;
@@ -144,6 +147,15 @@ std::string ascii_lower(std::string_view text) {
     std::string result(text);
     for (char& c : result) c = lower(c);
     return result;
+}
+
+int compare_ignoring_ascii_case(std::string_view a, std::string_view b) {
+    const std::size_t both = std::min(a.size(), b.size());
+    for (std::size_t i = 0; i < both; ++i) {
+        const int difference = static_cast<unsigned char>(lower(a[i])) - static_cast<unsigned char>(lower(b[i]));
+        if (difference != 0) return difference;
+    }
+    return a.size() == b.size() ? 0 : a.size() < b.size() ? -1 : 1;
 }
 
 bool equal_ignoring_ascii_case(std::string_view a, std::string_view b) {
@@ -211,11 +223,15 @@ std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t li
                                       : distance_of_letters(split_letters(a), split_letters(b), limit);
 }
 
-std::string shorten(std::string_view text, std::size_t limit) {
-    if (text.size() <= limit) return std::string(text);
+std::string_view first_bytes(std::string_view text, std::size_t limit) {
+    if (text.size() <= limit) return text;
     std::size_t end = limit;
     while (end > 0 && is_continuation(byte_at(text, end))) --end;
-    return std::string(text.substr(0, end)) + "…";
+    return text.substr(0, end);
+}
+
+std::string shorten(std::string_view text, std::size_t limit) {
+    return text.size() <= limit ? std::string(text) : std::string(first_bytes(text, limit)) + "…";
 }
 
 std::string quoted(std::string_view text) { return "\"" + shorten(text, 100) + "\""; }

@@ -35,12 +35,18 @@ std::string_view trim(std::string_view text);
 // Lower-cases ASCII letters only.
 std::string ascii_lower(std::string_view text);
 
+// Compares by bytes, ASCII letters as lower case ones: less than, equal to or greater than 0.
+int compare_ignoring_ascii_case(std::string_view a, std::string_view b);
+
 // True when both are equal but for the case of ASCII letters.
 bool equal_ignoring_ascii_case(std::string_view a, std::string_view b);
 
 // Optimal string alignment distance (an exchange of neighbours counts one) over letters of UTF-8, ASCII case ignored, cut
 // off: returns limit + 1 when it is above `limit`. Source: Damerau 1964, Wagner and Lowrance 1975.
 std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit);
+
+// Returns the first characters, as many as have at most `limit` bytes.
+std::string_view first_bytes(std::string_view text, std::size_t limit);
 
 // Cuts at a character boundary so that at most `limit` bytes are kept, and appends "…" when anything was cut.
 std::string shorten(std::string_view text, std::size_t limit);

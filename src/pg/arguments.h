@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/csv_reader.h"
 #include "core/role_set.h"
 #include "pg/guard.h"
 #include "pg/server.h"
@@ -17,27 +18,36 @@ namespace customer_import::pg {
 // Errors: 22004 for NULL in an argument without a default, or with another one.
 void refuse_nulls(FunctionCallInfo fcinfo);
 
-// Returns a text argument; nothing for NULL.
-inline std::optional<std::string> optional_text(FunctionCallInfo fcinfo, int index) {
-    if (PG_ARGISNULL(index)) {
-        return std::nullopt;
-    }
-    return std::string(varlena_view(call([&] { return PG_GETARG_TEXT_PP(index); })));
+// The bytes of any value that is stored like a bytea, found without reading it.
+inline std::size_t argument_size(Datum argument) {
+    return static_cast<std::size_t>(call([&] { return DatumGetInt32(DirectFunctionCall1(byteaoctetlen, argument)); }));
 }
-
-// Returns a text argument that refuse_nulls() has seen.
-inline std::string given_text(FunctionCallInfo fcinfo, int index) { return *optional_text(fcinfo, index); }
 
 // Refuses an argument that is larger than `most` bytes, before memory is taken for it. Errors: 54000 "`what` is larger …".
 inline void require_size(Datum argument, std::size_t most, const char* what) {
-    // The length of any value that is stored like a bytea, found without reading it.
-    const auto size = static_cast<std::size_t>(
-        call([&] { return DatumGetInt32(DirectFunctionCall1(byteaoctetlen, argument)); }));
+    const std::size_t size = argument_size(argument);
     if (size > most) {
         throw ImportError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, std::string(what) + " is larger than " + std::to_string(most) + " bytes",
                           "It has " + std::to_string(size) + " bytes.");
     }
 }
+
+// Reads a text argument, of which nobody gives more than a record has. The view lives as long as the call. Errors: 54000.
+inline std::string_view text_argument(FunctionCallInfo fcinfo, int index, const char* what = "the argument") {
+    require_size(PG_GETARG_DATUM(index), kMaxRecordBytes, what);
+    return varlena_view(call([&] { return PG_GETARG_TEXT_PP(index); }));
+}
+
+// Returns a text argument; nothing for NULL. Errors: 54000.
+inline std::optional<std::string> optional_text(FunctionCallInfo fcinfo, int index) {
+    if (PG_ARGISNULL(index)) {
+        return std::nullopt;
+    }
+    return std::string(text_argument(fcinfo, index));
+}
+
+// Returns a text argument that refuse_nulls() has seen. Errors: 54000.
+inline std::string given_text(FunctionCallInfo fcinfo, int index) { return *optional_text(fcinfo, index); }
 
 // Reads an argument that is an array of codes. The views live as long as the call. Errors: 54000 above the size of a cell.
 inline std::vector<std::string_view> codes_argument(FunctionCallInfo fcinfo, int index) {

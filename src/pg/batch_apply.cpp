@@ -53,6 +53,9 @@ bool rejects_record(const PgError& error, bool while_reading) {
                 return true;
         }
     }
+    if (error.sqlstate() == ERRCODE_PROGRAM_LIMIT_EXCEEDED) {  // of a role set, or of an index
+        return true;
+    }
     switch (ERRCODE_TO_CATEGORY(error.sqlstate())) {
         case MAKE_SQLSTATE('2', '2', '0', '0', '0'):
         case MAKE_SQLSTATE('2', '3', '0', '0', '0'):
@@ -343,17 +346,20 @@ std::string_view BatchApplier::keep(std::string_view text) {
 }
 
 const ArrayType* BatchApplier::keep_roles(std::span<const std::string_view> codes) {
-    char* memory = call([&] { return static_cast<char*>(MemoryContextAlloc(batch_context_, text_array_size(codes))); });
+    const Size size = text_array_size(codes);
+    require_role_set_size(size);
+    char* memory = call([&] { return static_cast<char*>(MemoryContextAlloc(batch_context_, size)); });
     return write_text_array(memory, codes);
 }
 
 void read_role_set(const ArrayType* roles, std::vector<std::string_view>& codes) {
     codes.clear();
     if (roles != nullptr) {
+        require_role_set_size(VARSIZE(roles));
         read_text_array(roles, codes);
     }
-    if (!RoleSet::is_canonical(codes.data(), codes.size())) {
-        codes = RoleSet(std::move(codes)).codes();
+    if (!RoleSet::is_canonical(codes.data(), codes.size(), check_interrupts)) {
+        codes = RoleSet(std::move(codes), check_interrupts).codes();
     }
 }
 

@@ -159,7 +159,7 @@ private:
     BatchApplier* const older_;  // of an import whose triggers import again
 };
 
-// Reads a roles column as a role set; NULL is the empty one.
+// Reads a roles column as a role set; NULL is the empty one. Errors: 54000 above the size of a role set.
 void read_role_set(const ArrayType* roles, std::vector<std::string_view>& codes);
 
 // Appends what is in `a` and not in `b`, both role sets.

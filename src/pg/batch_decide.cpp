@@ -82,6 +82,7 @@ std::vector<Issue> ImportApplier::take_lost_roles(const Record& record) {
     std::vector<Issue> issues;
     const char* column = record.replaces_roles ? "roles" : "removeRoles";
     const auto take_held = [&](std::string_view code) {
+        check_interrupts();
         const std::size_t before = lost_.size();
         std::copy_if(held_.begin(), held_.end(), std::back_inserter(lost_),
                      [&](std::string_view held) { return equal_ignoring_ascii_case(held, code); });
@@ -89,7 +90,7 @@ std::vector<Issue> ImportApplier::take_lost_roles(const Record& record) {
     };
     for (std::string_view code : record.lost_roles) {
         if (!take_held(code)) {
-            issues.push_back(unknown_role_issue(column, code, catalogue_.nearest(code)));
+            issues.push_back(unknown_role_issue(column, code, catalogue_.nearest(code, check_interrupts)));
         }
     }
     for (std::string_view code : record.settled_roles) {
@@ -102,6 +103,7 @@ std::vector<Issue> ImportApplier::take_lost_roles(const Record& record) {
 // way.
 void ImportApplier::take_respelled(std::span<const std::string_view> codes) {
     for (std::string_view code : codes) {
+        check_interrupts();
         for (std::string_view held : held_) {
             if (held.size() == code.size() && held != code && equal_ignoring_ascii_case(held, code)) {
                 lost_.push_back(held);

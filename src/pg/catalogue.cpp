@@ -30,6 +30,7 @@ std::unique_ptr<RoleCatalogue> load_catalogue() {
     auto catalogue = std::make_unique<RoleCatalogue>();
     OwnerScope owner;
     for (const Row& row : query_latest("SELECT code, privileged FROM customer_import.role_codes")) {
+        check_interrupts();
         catalogue->add(*row[0], *row[1] == "t");
     }
     return catalogue;
@@ -97,7 +98,7 @@ CI_PUBLIC_FUNCTION(ci_add_role_codes) {
 }
 
 // alter_role_code(code, name, description, privileged) returns void. NULL keeps what is there. Errors:
-// 42704, 22023 for a built-in code that would lose its privilege.
+// 42704, 54000, 22023 for a built-in code that would lose its privilege.
 CI_PUBLIC_FUNCTION(ci_alter_role_code) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::administer, "change role codes");
@@ -107,6 +108,11 @@ CI_PUBLIC_FUNCTION(ci_alter_role_code) {
                                        : pg::Parameter{TEXTOID, PG_GETARG_DATUM(index), false};
         };
         const std::string code = pg::given_text(fcinfo, 0);
+        for (const int index : {1, 2}) {
+            if (!PG_ARGISNULL(index)) {
+                pg::require_size(PG_GETARG_DATUM(index), customer_import::kMaxRecordBytes, "the argument");
+            }
+        }
         if (!PG_ARGISNULL(3) && !PG_GETARG_BOOL(3)) {
             pg::refuse_built_in(code);
         }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/pace.h"
 #include "core/role_set.h"
 #include "core/text.h"
 #include "pg/access.h"
@@ -35,6 +36,7 @@ public:
 
     // Adds a row that a statement returned: user name, roles, values. What it takes belongs to the current memory context.
     void write(HeapTuple row, TupleDesc row_columns) {
+        check_interrupts();
         call([&] { heap_deform_tuple(row, row_columns, held_.data(), is_null_.get()); });
         for (std::size_t column = 0; column < columns_.size(); ++column) {
             if (is_null_[column]) {
@@ -67,7 +69,9 @@ private:
         codes_.clear();
         read_text_array(detoast_array(roles), codes_);
         joined_.clear();
+        Pace pace(check_interrupts);
         for (const std::string_view code : codes_) {
+            pace.step(16 * code.size());
             if (!joined_.empty()) {
                 joined_ += ',';
             }

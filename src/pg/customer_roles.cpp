@@ -122,6 +122,7 @@ void customer_roles(std::string_view user_name, ReturnSetInfo* result) {
     const TextMap<CodeFacts> facts = read_codes(held);
     std::map<std::int64_t, std::optional<std::string>> operators;
     for (const std::string& code : held) {
+        check_interrupts();
         const auto known = facts.find(ascii_lower(code));
         const std::optional<std::size_t> entry = history.origin_of_role(code);
         const ChangeHistory::Entry origin = entry ? history.entries()[*entry] : ChangeHistory::Entry{};
@@ -140,11 +141,11 @@ void customer_roles(std::string_view user_name, ReturnSetInfo* result) {
 namespace pg = customer_import::pg;
 
 // customer_roles(user_name text): the codes that a customer holds, in byte order, each with the import that gave it.
-// Errors: 42501, 55000 when there is no customers table.
+// Errors: 42501, 54000, 55000 when there is no customers table.
 CI_PUBLIC_FUNCTION(ci_customer_roles) {
     return pg::entry([&] {
         pg::call([&] { InitMaterializedSRF(fcinfo, 0); });
-        const std::string_view user_name = pg::varlena_view(pg::call([&] { return PG_GETARG_TEXT_PP(0); }));
+        const std::string_view user_name = pg::text_argument(fcinfo, 0, "the user name");
         pg::customer_roles(user_name, (ReturnSetInfo*)fcinfo->resultinfo);
         return Datum{0};
     });

@@ -6,8 +6,8 @@
 #include <tuple>
 #include <vector>
 
-#include "core/csv_reader.h"
 #include "core/customer_search.h"
+#include "core/pace.h"
 #include "core/text.h"
 #include "core/user_name.h"
 #include "pg/access.h"
@@ -188,7 +188,9 @@ struct WantedCodes {
 WantedCodes spell_codes(std::span<const std::string_view> codes) {
     const RoleCatalogue& catalogue = cached_catalogue();
     WantedCodes wanted;
+    Pace pace(check_interrupts);
     for (const std::string_view code : codes) {
+        pace.step(8 * code.size());
         const std::string_view spelling = catalogue.find(code);
         if (!spelling.empty()) {
             wanted.known.emplace_back(spelling);
@@ -260,8 +262,7 @@ namespace pg = customer_import::pg;
 CI_PUBLIC_FUNCTION(ci_search_customers) {
     return pg::entry([&] {
         pg::call([&] { InitMaterializedSRF(fcinfo, 0); });
-        pg::require_size(PG_GETARG_DATUM(0), customer_import::kMaxRecordBytes, "the query");
-        const std::string_view query = pg::varlena_view(pg::call([&] { return PG_GETARG_TEXT_PP(0); }));
+        const std::string_view query = pg::text_argument(fcinfo, 0, "the query");
         pg::search_customers(query, PG_GETARG_INT32(1), (ReturnSetInfo*)fcinfo->resultinfo);
         return Datum{0};
     });

@@ -209,7 +209,7 @@ namespace pg = customer_import::pg;
 // create_customers_table(name text) returns regclass. Errors: 42501, 42P07, 55000 when there is one already.
 CI_PUBLIC_FUNCTION(ci_create_customers_table) {
     return pg::entry([&] {
-        std::string_view name = pg::varlena_view(pg::call([&] { return PG_GETARG_TEXT_PP(0); }));
+        std::string_view name = pg::text_argument(fcinfo, 0, "the name");
         return ObjectIdGetDatum(pg::create_customers_table(name));
     });
 }

@@ -3,11 +3,11 @@
 // (its name begins with "~"), and where another one would fire after it, it lets nothing be written. On an attached table all
 // that is for operators and gateways; the application's own roles are never refused anything: of what they write, the role
 // set becomes canonical.
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/code_finder.h"
 #include "core/grant_ceiling.h"
 #include "core/role_set.h"
 #include "core/text.h"
@@ -209,6 +209,13 @@ std::vector<std::string_view> read_codes(const Version& version) {
     return codes;
 }
 
+// Whom the guard judges has no more than a role set to be judged.
+void require_size(const Version& version) {
+    if (version.roles != nullptr) {
+        require_role_set_size(VARSIZE(version.roles));
+    }
+}
+
 std::string read_user_name(const GuardedRow& row, const Version& version) {
     if (version.user_name_is_null) {
         return {};
@@ -221,29 +228,29 @@ std::string read_user_name(const GuardedRow& row, const Version& version) {
     });
 }
 
-// A code that the catalogue has lost, as the customer holds it, in whatever case; empty when it is not held.
-std::string_view find_held(const std::vector<std::string_view>& held, std::string_view code) {
-    const auto lost = std::find_if(held.begin(), held.end(),
-                                   [&](std::string_view other) { return equal_ignoring_ascii_case(other, code); });
-    return lost == held.end() ? std::string_view() : *lost;
-}
-
 // Replaces each code that the customer does not hold yet by the catalogue's spelling. Returns true when any changed. A
-// code that the catalogue does not have is an error, or else stays.
-bool spell_codes(std::vector<std::string_view>& codes, const std::vector<std::string_view>& held,
-                 const RoleCatalogue& catalogue, bool judges) {
+// code that the catalogue does not have stays as it is held, in whatever case; else it is an error where the guard judges.
+bool spell_codes(std::vector<std::string_view>& codes, const RoleSet& held, const RoleCatalogue& catalogue, bool judges) {
     bool changed = false;
+    std::optional<CodeFinder> lost;
+    Pace pace(check_interrupts);
     for (std::string_view& code : codes) {
-        if (std::find(held.begin(), held.end(), code) != held.end()) {
+        pace.step(8 * code.size());
+        if (held.contains(code)) {
             continue;
         }
         std::string_view spelling = catalogue.find(code);
         if (spelling.empty() && !judges) {
             continue;
         }
-        spelling = spelling.empty() ? find_held(held, code) : spelling;
         if (spelling.empty()) {
-            std::string_view nearest = catalogue.nearest(code);
+            if (!lost) {
+                lost.emplace(held.codes(), check_interrupts);
+            }
+            spelling = lost->find(code);
+        }
+        if (spelling.empty()) {
+            std::string_view nearest = catalogue.nearest(code, check_interrupts);
             throw ImportError(ERRCODE_CHECK_VIOLATION, "role code " + quoted(code) + " is not in the catalogue", {},
                               nearest.empty() ? "Add it with customer_import.add_role_codes()."
                                               : "Did you mean \"" + std::string(nearest) + "\"?");
@@ -256,18 +263,18 @@ bool spell_codes(std::vector<std::string_view>& codes, const std::vector<std::st
 
 // Makes the codes those that are to be stored. Returns true when they differ from what the row has.
 bool canonicalise(const Version& version, std::vector<std::string_view>& codes,
-                  const std::vector<std::string_view>& held, const RoleCatalogue& catalogue, bool judges) {
+                  const RoleSet& held, const RoleCatalogue& catalogue, bool judges) {
     const ArrayType* roles = version.roles;
     const bool canonical = !ARR_HASNULL(roles) && ARR_NDIM(roles) <= 1 &&
                            (ARR_NDIM(roles) == 0 || ARR_LBOUND(roles)[0] == 1) &&
-                           RoleSet::is_canonical(codes.data(), codes.size());
+                           RoleSet::is_canonical(codes.data(), codes.size(), check_interrupts);
     if (!canonical) {
-        codes = RoleSet(std::move(codes)).codes();
+        codes = RoleSet(std::move(codes), check_interrupts).codes();
     }
     if (!spell_codes(codes, held, catalogue, judges)) {
         return !canonical;
     }
-    codes = RoleSet(std::move(codes)).codes();
+    codes = RoleSet(std::move(codes), check_interrupts).codes();
     return true;
 }
 
@@ -323,11 +330,15 @@ HeapTuple guard_row(const GuardedRow& row) {
     }
     hold_catalogue();
     const RoleCatalogue& catalogue = cached_catalogue();
-    const std::vector<std::string_view> held = read_codes(row.before);
+    if (judges) {
+        require_size(row.before);
+        require_size(row.after);
+    }
+    const RoleSet held(read_codes(row.before), check_interrupts);
     std::vector<std::string_view> codes = read_codes(row.after);
     const bool rewritten = has_new_roles && canonicalise(row.after, codes, held, catalogue, judges);
     if (is_limited) {
-        check_ceiling(row, held, codes, GrantCeiling(catalogue, identity.own_names));
+        check_ceiling(row, held.codes(), codes, GrantCeiling(catalogue, identity.own_names, true, nullptr, check_interrupts));
     }
     if (!rewritten) {
         return unchanged;

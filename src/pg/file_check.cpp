@@ -23,7 +23,7 @@ public:
         check_.raw_header_ = record.raw;
         ValidatorOptions options;
         options.fold_user_names = check_.target_.fold_user_names;
-        options.check_interrupts = [] { check_interrupts(); };
+        options.check_interrupts = check_interrupts;
         options.collect_unknown_codes = check_.request_.create_unknown_roles;
         if (!check_.request_.encoding.is_utf8()) {
             const FileEncoding& encoding = check_.request_.encoding;

@@ -313,10 +313,10 @@ void act_as(std::string_view name) {
 
 namespace pg = customer_import::pg;
 
-// act_as(operator text) returns void. Errors: 25P01 outside of a transaction block, 42501, 42704, 55000.
+// act_as(operator text) returns void. Errors: 25P01 outside of a transaction block, 42501, 42704, 54000, 55000.
 CI_PUBLIC_FUNCTION(ci_act_as) {
     return pg::entry([&] {
-        pg::act_as(pg::varlena_view(pg::call([&] { return PG_GETARG_TEXT_PP(0); })));
+        pg::act_as(pg::text_argument(fcinfo, 0, "the name"));
         return Datum{0};
     });
 }

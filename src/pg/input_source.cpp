@@ -127,14 +127,19 @@ public:
 
 private:
     void read_records() {
+        // Of records that are large no more than there is room for, but one.
         const std::vector<Row> rows = query(
-            "SELECT line, encode(COALESCE(amended_record, record), 'hex') FROM customer_import.import_issues"
-            " WHERE import_id = $1 AND line > $2 AND issue_number = 1 AND outcome = 'rejected' AND record IS NOT NULL"
-            "   AND (retried_by IS NULL OR retried_by = $3)"
-            " ORDER BY line LIMIT 1000",
-            {parameter(import_id_), parameter(last_line_), parameter(retry_id_)});
+            "SELECT line, encode(record, 'hex') FROM ("
+            "    SELECT line, record, sum(octet_length(record)) OVER (ORDER BY line) AS bytes FROM ("
+            "        SELECT line, COALESCE(amended_record, record) AS record FROM customer_import.import_issues"
+            "         WHERE import_id = $1 AND line > $2 AND issue_number = 1 AND outcome = 'rejected' AND record IS NOT NULL"
+            "           AND (retried_by IS NULL OR retried_by = $3)"
+            "         ORDER BY line LIMIT 1000) AS r) AS s"
+            " WHERE bytes - octet_length(record) < $4 ORDER BY line",
+            {parameter(import_id_), parameter(last_line_), parameter(retry_id_), parameter(std::int64_t{kBigChunkBytes})});
         chunk_.clear();
         for (const Row& row : rows) {
+            check_interrupts();
             last_line_ = std::stoll(*row[0]);
             lines_.push_back(last_line_);
             chunk_ += from_hex(*row[1]);
@@ -236,6 +241,7 @@ std::string_view FileEncoding::decode(std::string_view bytes, bool last) {
     decoded_.clear();
     std::string_view left = rest_;
     while (!left.empty()) {
+        check_interrupts();
         const std::size_t used = convert(to_utf8_, encoding_, PG_UTF8, left, decoded_);
         if (used > 0) {
             left.remove_prefix(used);
@@ -266,8 +272,10 @@ std::string FileEncoding::encode(std::string_view text) const {
     }
     std::string bytes;
     while (!text.empty()) {
-        const std::string_view window = text.substr(0, kConvertedBytes);
-        const std::size_t valid = std::min({find_invalid_utf8(window), window.find('\0'), window.size()});
+        check_interrupts();
+        std::string_view window = text.substr(0, kConvertedBytes);
+        window = window.substr(0, window.find('\0'));
+        const std::size_t valid = std::min(find_invalid_utf8(window), window.size());
         const std::size_t used = convert(from_utf8_, PG_UTF8, encoding_, text.substr(0, valid), bytes);
         text.remove_prefix(used);
         if (used > 0) {

@@ -50,9 +50,9 @@ std::optional<Attachment> make_attachment(std::int64_t import_id) {
     if (rejected.records.empty()) {
         return std::nullopt;
     }
-    const SpreadsheetFile file = make_spreadsheet_csv(rejected.header, rejected.delimiter, registered_fields(),
-                                                      rejected.records, kMaxAttachmentBytes);
-    Attachment attachment{file.csv, {}};
+    SpreadsheetFile file = make_spreadsheet_csv(rejected.header, rejected.delimiter, registered_fields(),
+                                                      rejected.records, kMaxAttachmentBytes, check_interrupts);
+    Attachment attachment{std::move(file.csv), {}};
     if (static_cast<std::int64_t>(file.records) < rejected.total) {
         attachment.note = "The attached file holds the first " + format_count(static_cast<std::int64_t>(file.records)) +
                           " of " + format_count(rejected.total) + " rejected records; customer_import.rejected_csv(" +

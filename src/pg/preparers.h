@@ -35,7 +35,7 @@ public:
     RecordCeiling(const RoleCatalogue& catalogue, const Identity& identity, const PreparedRecords& prepared)
         : preparers_(prepared.read(identity.name)),
           is_limited_(!identity.rights.has(Right::administer)),
-          ceiling_(catalogue, identity.own_names, is_limited_, &preparers_) {}
+          ceiling_(catalogue, identity.own_names, is_limited_, &preparers_, check_interrupts) {}
     RecordCeiling(const RecordCeiling&) = delete;
     RecordCeiling& operator=(const RecordCeiling&) = delete;
 

@@ -2,11 +2,13 @@
 #include "pg/report_functions.h"
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 
 #include "core/csv_reader.h"
 #include "core/issue.h"
 #include "core/own_columns.h"
+#include "core/pace.h"
 #include "core/text.h"
 #include "pg/access.h"
 #include "pg/arguments.h"
@@ -15,35 +17,54 @@
 #include "pg/input_source.h"
 #include "pg/retention.h"
 #include "pg/statement.h"
+#include "pg/text_array.h"
 
 namespace customer_import::pg {
 
 namespace {
 
-constexpr long kRowsAtOnce = 100;  // a record may have a megabyte
+constexpr long kRowsAtOnce = 16;  // a record may have a megabyte
 
-// A file as it grows, no larger than what one value of the server holds.
+// A file as it grows, in the memory of the value that is returned: it is never copied as a whole. Pieces are whole characters,
+// and verified one by one where they are to be text.
 class GrowingFile {
 public:
-    void expect(std::int64_t bytes) {
-        require_room(static_cast<std::size_t>(bytes));
-        bytes_.reserve(static_cast<std::size_t>(bytes));
+    // Takes memory for so many bytes; more is taken when they are not enough.
+    GrowingFile(std::int64_t expected, bool is_text) : is_text_(is_text) {
+        require_room(static_cast<std::size_t>(expected));
+        room_ = VARHDRSZ + static_cast<std::size_t>(expected);
+        value_ = call([&] { return static_cast<char*>(palloc(room_)); });
     }
-    void append(std::string_view bytes) {
-        require_room(bytes.size());
-        bytes_ += bytes;
+    void append(std::string_view piece) {
+        check_interrupts();
+        require_room(piece.size());
+        if (size_ + piece.size() > room_) {
+            room_ = std::min<std::size_t>(MaxAllocSize, size_ + piece.size() + room_ / 4);
+            value_ = call([&] { return static_cast<char*>(repalloc(value_, room_)); });
+        }
+        if (is_text_) {
+            call([&] { pg_verify_mbstr(PG_UTF8, piece.data(), static_cast<int>(piece.size()), false); });
+        }
+        std::memcpy(value_ + size_, piece.data(), piece.size());
+        size_ += piece.size();
     }
-    const std::string& bytes() const { return bytes_; }
+    Datum finish() {
+        SET_VARSIZE(value_, size_);
+        return PointerGetDatum(value_);
+    }
 
 private:
     void require_room(std::size_t bytes) const {
-        if (bytes > MaxAllocSize - VARHDRSZ - bytes_.size()) {
+        if (bytes > MaxAllocSize - size_) {
             throw ImportError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "the rejected records are too large for one value", {},
                               "Read them from customer_import.import_issues.");
         }
     }
 
-    std::string bytes_;
+    const bool is_text_;
+    std::size_t room_ = 0;
+    std::size_t size_ = VARHDRSZ;
+    char* value_ = nullptr;
 };
 
 std::string quoted_cell(std::string_view text) {
@@ -54,16 +75,26 @@ std::string quoted_cell(std::string_view text) {
     return cell + "\"";
 }
 
+// What a line has about, beside the record and the message.
+constexpr std::int64_t kBytesOfLine = 16;
+
 // Replaces what is not UTF-8, and NUL, by U+FFFD.
 std::string readable(std::string_view text) {
     std::string result;
-    while (!text.empty()) {
-        std::size_t valid = std::min({find_invalid_utf8(text), text.find('\0'), text.size()});
-        result += text.substr(0, valid);
-        text.remove_prefix(valid);
-        if (!text.empty()) {
+    Pace pace(check_interrupts);
+    std::size_t nul = std::min(text.find('\0'), text.size());  // the next one: nothing is searched twice
+    for (std::size_t begin = 0; begin < text.size();) {
+        pace.step();
+        if (nul < begin) {
+            nul = std::min(text.find('\0', begin), text.size());
+        }
+        const std::string_view piece = text.substr(begin, nul - begin);
+        const std::size_t valid = std::min(find_invalid_utf8(piece), piece.size());
+        result += piece.substr(0, valid);
+        begin += valid;
+        if (begin < text.size()) {
             result += "\xef\xbf\xbd";
-            text.remove_prefix(1);
+            ++begin;
         }
     }
     return result;
@@ -71,30 +102,29 @@ std::string readable(std::string_view text) {
 
 // The file of the rejected records: the header and the records as they came, with _line and _error behind them. As text, with
 // U+FFFD for what is none, or else byte for byte.
-std::string rejected_file(std::int64_t import_id, bool as_text) {
+Datum rejected_file(std::int64_t import_id, bool as_text) {
     SpiConnection spi;
     CatalogPath path;  // as the caller: he sees what his rights show him
     const std::vector<Row> imports = query(
         "SELECT pg_catalog.encode(header, 'hex'), delimiter, encoding,"
         "       (SELECT pg_catalog.sum(COALESCE(pg_catalog.octet_length(COALESCE(s.amended_record, s.record)), 0)"
-        "               OPERATOR(pg_catalog.+) pg_catalog.octet_length(s.message))"
+        "               OPERATOR(pg_catalog.+) pg_catalog.octet_length(s.message) OPERATOR(pg_catalog.+) $2)"
         "          FROM customer_import.import_issues AS s"
         "         WHERE s.import_id OPERATOR(pg_catalog.=) $1 AND s.outcome OPERATOR(pg_catalog.=) 'rejected')"
         "  FROM customer_import.imports WHERE id OPERATOR(pg_catalog.=) $1",
-        {parameter(import_id)});
+        {parameter(import_id), parameter(kBytesOfLine)});
     if (imports.empty()) {
         throw ImportError(ERRCODE_UNDEFINED_OBJECT, "import " + std::to_string(import_id) + " does not exist");
     }
     require_not_emptied(import_id);
     FileEncoding encoding(*imports.front()[2]);
-    GrowingFile file;
-    file.expect(std::stoll(imports.front()[3].value_or("0")));
-    const auto decode_all = [&](const std::optional<std::string>& hex) {
+    GrowingFile file(std::stoll(imports.front()[3].value_or("0")), as_text);
+    const auto decode_all = [&](std::string_view bytes) {
         encoding.reset();
-        return std::string(encoding.decode(from_hex(hex), true));
+        return encoding.decode(bytes, true);
     };
     const auto append = [&](std::string_view text) { file.append(as_text ? readable(text) : encoding.encode(text)); };
-    const std::string header = decode_all(imports.front()[0]);
+    const std::string header(decode_all(from_hex(imports.front()[0])));
     const std::string delimiter = imports.front()[1].value_or(",");
     const OwnColumns own(header, delimiter.front());
     if (detect_delimiter(own.header()) != delimiter.front()) {
@@ -102,19 +132,20 @@ std::string rejected_file(std::int64_t import_id, bool as_text) {
     }
     append(own.header());
     append(delimiter + "_line" + delimiter + "_error\n");
-    Cursor rows("SELECT line, pg_catalog.string_agg(pg_catalog.encode(COALESCE(amended_record, record), 'hex'), ''),"
+    Cursor rows("SELECT line, pg_catalog.string_agg(COALESCE(amended_record, record), ''),"
                 "       pg_catalog.string_agg(message, '; ' ORDER BY issue_number)"
                 "  FROM customer_import.import_issues"
                 " WHERE import_id OPERATOR(pg_catalog.=) $1 AND outcome OPERATOR(pg_catalog.=) 'rejected'"
                 " GROUP BY line ORDER BY line",
                 {parameter(import_id)}, Cursor::Snapshot::calling);
     for (rows.fetch(kRowsAtOnce); rows.count() > 0; rows.fetch(kRowsAtOnce)) {
-        for (const Row& row : rows.texts()) {
-            append(own.strip(decode_all(row[1])));
-            append(delimiter + *row[0] + delimiter + quoted_cell(one_line(*row[2])) + "\n");
+        for (std::uint64_t index = 0; index < rows.count(); ++index) {
+            append(own.strip(decode_all(rows.bytes(index, 2))));
+            append(delimiter + std::to_string(rows.number(index, 1)) + delimiter +
+                   quoted_cell(one_line(std::string(rows.bytes(index, 3)))) + "\n");
         }
     }
-    return file.bytes();
+    return file.finish();
 }
 
 std::string decode(FileEncoding& encoding, std::string_view bytes) {
@@ -162,7 +193,7 @@ namespace pg = customer_import::pg;
 CI_PUBLIC_FUNCTION(ci_rejected_csv_bytes) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::view_imports, "view imports");
-        return pg::bytes_datum(pg::rejected_file(PG_GETARG_INT64(0), false));
+        return pg::rejected_file(PG_GETARG_INT64(0), false);
     });
 }
 
@@ -217,6 +248,6 @@ CI_FUNCTION(ci_may_reverse) {
 CI_PUBLIC_FUNCTION(ci_rejected_csv) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::view_imports, "view imports");
-        return pg::text_datum(pg::rejected_file(PG_GETARG_INT64(0), true));
+        return pg::rejected_file(PG_GETARG_INT64(0), true);
     });
 }

@@ -172,6 +172,7 @@ void Statement::plan() {
 }
 
 std::uint64_t Statement::run(DestReceiver* receiver, std::span<const Datum> parameters) {
+    check_interrupts();
     if (!planned_ || !call([&] { return SPI_plan_is_valid(plan_); })) {
         plan();
     }
@@ -214,6 +215,7 @@ struct ParameterLists {
 // Runs the statement as the last thing SPI did: its rows stand in SPI_tuptable.
 std::uint64_t run_parameters(const std::string& text, std::initializer_list<Parameter> parameters,
                              bool latest_snapshot = false) {
+    check_interrupts();
     ParameterLists lists(parameters);
     return call([&]() -> std::uint64_t {
         if (latest_snapshot) {
@@ -244,6 +246,7 @@ Parameter parameter(bool flag) { return {BOOLOID, BoolGetDatum(flag), false}; }
 Parameter parameter_oid(Oid oid) { return {OIDOID, ObjectIdGetDatum(oid), false}; }
 
 Parameter text_array_parameter(const std::vector<std::string>& texts) {
+    check_interrupts();
     const std::vector<std::string_view> views(texts.begin(), texts.end());
     return {TEXTARRAYOID, make_text_array(views), false};
 }
@@ -337,6 +340,23 @@ void Cursor::fetch(long count) {
     if (count_ == 0) {
         close();
     }
+}
+
+std::int64_t Cursor::number(std::uint64_t index, int column) const {
+    return call([&] {
+        bool is_null;
+        const Datum value = SPI_getbinval(row(index), columns(), column, &is_null);
+        return is_null ? std::int64_t{0} : DatumGetInt64(value);
+    });
+}
+
+std::string_view Cursor::bytes(std::uint64_t index, int column) const {
+    return call([&]() -> std::string_view {
+        bool is_null;
+        const Datum value = SPI_getbinval(row(index), columns(), column, &is_null);
+        MemoryContextSwitchTo(table_->tuptabcxt);  // what is unpacked goes with the rows
+        return is_null ? std::string_view() : varlena_view(PG_DETOAST_DATUM_PACKED(value));
+    });
 }
 
 std::vector<Row> Cursor::texts() const { return read_texts(table_, count_); }

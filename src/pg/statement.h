@@ -191,6 +191,10 @@ public:
     HeapTuple row(std::uint64_t index) const { return table_->vals[index]; }
     TupleDesc columns() const { return table_->tupdesc; }
 
+    // A value of a row of the last fetch, a bigint or a text or bytea; 0 or nothing for NULL. Bytes live until the next fetch.
+    std::int64_t number(std::uint64_t index, int column) const;
+    std::string_view bytes(std::uint64_t index, int column) const;
+
     // The rows of the last fetch as text.
     std::vector<Row> texts() const;
 

@@ -2,6 +2,9 @@
 
 #include <cstring>
 
+#include "core/pace.h"
+#include "core/role_set.h"
+
 namespace customer_import::pg {
 
 ArrayType* detoast_array(Datum array) {
@@ -16,9 +19,12 @@ void read_text_array(const ArrayType* array, std::vector<std::string_view>& out)
     if (ARR_NDIM(array) == 0) {
         return;
     }
+    out.reserve(out.size() + static_cast<std::size_t>(count));
+    Pace pace(check_interrupts);
     const char* element = ARR_DATA_PTR(array);
     const bits8* nulls = ARR_NULLBITMAP(array);
     for (int index = 0; index < count; ++index) {
+        pace.step();
         if (nulls != nullptr && (nulls[index / 8] & (1 << (index % 8))) == 0) {
             continue;
         }
@@ -28,22 +34,31 @@ void read_text_array(const ArrayType* array, std::vector<std::string_view>& out)
     }
 }
 
+void require_role_set_size(Size array) {
+    if (array - VARHDRSZ > kMaxRoleSetBytes) {
+        call([] {
+            ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                            errmsg("the role set is larger than %zu bytes", kMaxRoleSetBytes)));
+        });
+    }
+}
+
 Size text_array_size(std::span<const std::string_view> elements) {
     if (elements.empty()) {
         return sizeof(ArrayType);
     }
     Size size = ARR_OVERHEAD_NONULLS(1);
+    Pace pace(check_interrupts);
     for (std::string_view element : elements) {
+        pace.step();
         size += INTALIGN(VARHDRSZ + element.size());
     }
     return size;
 }
 
 ArrayType* write_text_array(char* to, std::span<const std::string_view> elements) {
-    const Size size = text_array_size(elements);
-    std::memset(to, 0, size);
     auto array = reinterpret_cast<ArrayType*>(to);
-    SET_VARSIZE(array, size);
+    SET_VARSIZE(array, text_array_size(elements));
     array->ndim = elements.empty() ? 0 : 1;
     array->dataoffset = 0;
     array->elemtype = TEXTOID;
@@ -53,16 +68,21 @@ ArrayType* write_text_array(char* to, std::span<const std::string_view> elements
     ARR_DIMS(array)[0] = static_cast<int>(elements.size());
     ARR_LBOUND(array)[0] = 1;
     char* element = ARR_DATA_PTR(array);
+    Pace pace(check_interrupts);
     for (std::string_view text : elements) {
-        SET_VARSIZE(element, VARHDRSZ + text.size());
+        pace.step(text.size());
+        const Size size = VARHDRSZ + text.size(), room = INTALIGN(size);
+        SET_VARSIZE(element, size);
         std::memcpy(VARDATA(element), text.data(), text.size());
-        element += INTALIGN(VARHDRSZ + text.size());
+        std::memset(element + size, 0, room - size);
+        element += room;
     }
     return array;
 }
 
 Datum make_text_array(std::span<const std::string_view> elements) {
-    char* memory = call([&] { return static_cast<char*>(palloc(text_array_size(elements))); });
+    const Size size = text_array_size(elements);
+    char* memory = call([&] { return static_cast<char*>(palloc(size)); });
     return PointerGetDatum(write_text_array(memory, elements));
 }
 

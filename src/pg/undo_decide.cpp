@@ -1,7 +1,7 @@
 // What an undo takes back of a single change, given its customer as he is, and what it leaves, with the reason.
 #include <algorithm>
-#include <iterator>
 
+#include "core/code_finder.h"
 #include "pg/undo_apply.h"
 
 namespace customer_import::pg {
@@ -19,7 +19,13 @@ bool contains(const std::vector<std::string_view>& codes, std::string_view code)
 // Appends the codes of `a` that are not in `b`, whatever their case.
 void add_missing(const std::vector<std::string_view>& a, const std::vector<std::string_view>& b,
                  std::vector<std::string_view>& to) {
-    std::copy_if(a.begin(), a.end(), std::back_inserter(to), [&](std::string_view code) { return !contains(b, code); });
+    const CodeFinder found(b, check_interrupts);
+    for (const std::string_view code : a) {
+        check_interrupts();
+        if (found.find(code).empty()) {
+            to.push_back(code);
+        }
+    }
 }
 
 }  // namespace
@@ -63,6 +69,7 @@ bool UndoApplier::plan_roles(Plan& plan, const CustomerRow& row, const Place& pl
         return true;
     };
     for (const std::string_view code : change.added) {
+        check_interrupts();
         if (contains(held_, code) && !contains(change.removed, code) && is_open(code)) {
             merged_.erase(std::remove_if(merged_.begin(), merged_.end(),
                                          [&](std::string_view held) { return equal_ignoring_ascii_case(held, code); }),
@@ -70,12 +77,13 @@ bool UndoApplier::plan_roles(Plan& plan, const CustomerRow& row, const Place& pl
         }
     }
     for (const std::string_view code : change.removed) {
+        check_interrupts();
         if (contains(held_, code) || contains(change.added, code) || !is_open(code)) {
             continue;
         }
         const std::string_view spelling = catalogue_.find(code);
         if (spelling.empty()) {
-            faults.push_back(unknown_role_issue("roles", code, catalogue_.nearest(code)));
+            faults.push_back(unknown_role_issue("roles", code, catalogue_.nearest(code, check_interrupts)));
             continue;
         }
         merged_.push_back(spelling);
@@ -139,6 +147,7 @@ bool UndoApplier::plan_removal(Plan& plan, const CustomerRow& row) {
     add_missing(held_, created.added, different);
     add_missing(created.added, held_, different);
     for (const std::string_view code : different) {
+        check_interrupts();
         plan.issues.push_back(is_superseded(place, Key::role(code))
                                   ? superseded_issue("roles", code)
                                   : changed_since_issue("roles", code, "the customer's roles have been changed since the import"));
@@ -180,8 +189,9 @@ bool UndoApplier::plan_creation(Plan& plan) {
     }
     std::vector<Issue> faults;
     for (const std::string_view code : deleted.removed) {
+        check_interrupts();
         if (catalogue_.find(code).empty()) {
-            faults.push_back(unknown_role_issue("roles", code, catalogue_.nearest(code)));
+            faults.push_back(unknown_role_issue("roles", code, catalogue_.nearest(code, check_interrupts)));
         }
     }
     GrantCeiling::Breaches breaches;

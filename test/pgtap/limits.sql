@@ -2,7 +2,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = warning;
-SELECT plan(22);
+SELECT plan(30);
 
 DO $$
 BEGIN
@@ -58,8 +58,22 @@ SELECT is(left(pg_temp.attempt(NULL, NULL, statement), length(expected)), expect
                ($$SELECT customer_import.remove_role_codes(codes) FROM large$$, '54000 the array of role codes is larger than 1048576 bytes'),
                ($$SELECT customer_import.add_operator('x', roles => codes) FROM large$$, '54000 the array of role codes is larger than 1048576 bytes'),
                ($$SELECT count(*) FROM large, customer_import.customers_with_roles(codes)$$, '54000 the array of role codes is larger than 1048576 bytes'),
+               ($$SELECT customer_import.parse_role_set(string_agg(to_hex(n), ',')) FROM generate_series(1, 150000) AS n$$, '54000 the role set is larger than 1048576 bytes'),
+               ($$INSERT INTO customers (user_name, roles) SELECT 'x', codes FROM large$$, '54000 the role set is larger than 1048576 bytes'),
+               ($$SELECT count(*) FROM customer_import.customer_roles(repeat('a', 1048577))$$, '54000 the user name is larger than 1048576 bytes'),
+               ($$SELECT customer_import.act_as(repeat('a', 1048577))$$, '54000 the name is larger than 1048576 bytes'),
+               ($$SELECT customer_import.add_operator(repeat('a', 1048577))$$, '54000 the argument is larger than 1048576 bytes'),
+               ($$SELECT customer_import.alter_role_code('administrator', description => repeat('a', 1048577))$$, '54000 the argument is larger than 1048576 bytes'),
+               ($$SELECT customer_import.amend_record(1, 1, repeat('a', 1048577))$$, '54000 the record is larger than 1048576 bytes'),
                ($$SELECT count(*) FROM customer_import.search_customers(repeat('a', 1048577))$$, '54000 the query is larger than 1048576 bytes')
        ) AS t (statement, expected);
+
+-- What is too large for an index is the fault of its record
+CREATE INDEX by_company ON customers (company);
+SELECT is((SELECT created || ' ' || rejected FROM customer_import.import_customers(
+               E'userName,company\nsmall,c\nlarge,' || (SELECT string_agg(md5(n::text), '') FROM generate_series(1, 400) AS n), 'Create & Update')),
+          '1 1', 'a record that is too large for an index is rejected alone');
+DROP INDEX by_company;
 
 -- The size of all rejected records is known before they are read
 INSERT INTO customer_import.import_issues (import_id, line, issue_number, outcome, code, message, record)

@@ -33,15 +33,6 @@ TEST(RoleSet, TakesSortedCodesAsTheyAre) {
     EXPECT_EQ(role_set({"a", "b", "c"}).codes(), (Codes{"a", "b", "c"}));
 }
 
-TEST(RoleSet, AssignReplacesTheContents) {
-    RoleSet roles = role_set({"x", "y"});
-    const std::string_view codes[] = {"c", "a", "c"};
-    roles.assign(codes, 3);
-    EXPECT_EQ(roles.codes(), (Codes{"a", "c"}));
-    roles.assign(nullptr, 0);
-    EXPECT_TRUE(roles.empty());
-}
-
 TEST(RoleSet, ContainsIsExact) {
     const RoleSet roles = role_set({"buyer", "approver"});
     EXPECT_FALSE(roles.contains(""));

@@ -1,0 +1,25 @@
+// Role codes to be looked up ignoring the case of ASCII letters.
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "core/pace.h"
+
+namespace customer_import {
+
+class CodeFinder {
+public:
+    // The codes must outlive the object.
+    explicit CodeFinder(std::span<const std::string_view> codes, InterruptCheck check = ask_nobody);
+
+    // Returns the code as it stands among them; of several spellings the first one in byte order. An empty view: it does not.
+    std::string_view find(std::string_view code) const;
+
+private:
+    std::span<const std::string_view> codes_;
+    std::vector<std::string_view> sorted_;  // empty while they are few
+};
+
+}  // namespace customer_import
