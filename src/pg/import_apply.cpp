@@ -13,14 +13,17 @@ constexpr std::size_t kAllNew = 100;   // so many new customers in a row promise
 }  // namespace
 
 // A create that met an existing customer: one that was not searched for, that another session has just made, or that
-// policies keep from being updated; of those the row that was to be created may have broken another rule first. From now
-// on customers are searched for before a create; and when that was done, creates leave existing customers alone.
+// policies keep from being updated; of the first and the last the row that was to be created may have broken another rule
+// before. From now on, to the end of the batch at least, customers are searched for before a create; and when that was done,
+// creates leave existing customers alone.
 bool ImportApplier::wants_another_try(const PgError& error) {
-    if (state_.unless_exists || (error.sqlstate() != ERRCODE_UNIQUE_VIOLATION && !target_.has_policies)) {
+    may_expect_new_ = false;
+    state_.expect_new = false;
+    if (state_.unless_exists ||
+        (has_searched_ && error.sqlstate() != ERRCODE_UNIQUE_VIOLATION && !target_.has_policies)) {
         return false;
     }
     state_.unless_exists = has_searched_;
-    state_.expect_new = false;
     forget(error);
     return true;
 }
@@ -115,8 +118,8 @@ void ImportApplier::create_missing(std::vector<Attempt>& again) {
         again = std::move(attempts_);
         return;
     }
-    state_.expect_new = mode_ == ImportMode::create_only && !state_.unless_exists && all_are_new && refused.empty() &&
-                  (state_.expect_new || missing.size() >= kAllNew);
+    state_.expect_new = mode_ == ImportMode::create_only && may_expect_new_ && !state_.unless_exists && all_are_new &&
+                        refused.empty() && (state_.expect_new || missing.size() >= kAllNew);
     if (target_.has_policies && !state_.unless_exists) {
         look_again(std::move(refused), again);
     }

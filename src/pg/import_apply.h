@@ -22,6 +22,7 @@ public:
 
     void apply(const Batch& batch, const GrantCeiling* ceiling) override {
         met_unknown_ = false;
+        may_expect_new_ = true;
         stage_ = Stage::record_by_record;
         BatchApplier::apply(batch, ceiling);
     }
@@ -115,7 +116,8 @@ private:
 
     const ImportMode mode_;
     bool met_unknown_ = false;
-    bool has_searched_ = false;  // for the customers that are being created
+    bool has_searched_ = false;    // for the customers that are being created
+    bool may_expect_new_ = true;   // no create of this batch has failed
 
     // Of the statements that are running.
     std::vector<Attempt> attempts_;

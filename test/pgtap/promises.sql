@@ -2,7 +2,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = warning;
-SELECT plan(32);
+SELECT plan(35);
 
 CREATE FUNCTION pg_temp.next_import() RETURNS bigint LANGUAGE sql AS $$SELECT max(id) FROM customer_import.imports$$;
 DO $$
@@ -68,5 +68,21 @@ SELECT is(current_setting('customer_import.retention'), '90s', 'a minute and a h
 SELECT is((SELECT rejected FROM customer_import.import_customers(E'userName,addRoles,_line,_error\nzoe,byer,7,"role code ""byer"", unknown"\nyan,byer\n', 'Create Only')), 2::bigint, 'a file of rejected records');
 SELECT is(customer_import.rejected_csv(pg_temp.next_import()), E'userName,addRoles,_line,_error\nzoe,byer,2,"role code ""byer"" is not in the catalogue"\n'
           'yan,byer,3,"the record has 2 fields, the header has 4"'::text || E'\n', 'has these columns once');
+
+-- "already_exists: Create Only met an existing customer", whatever the table thinks of the record, and however many new ones stand before it
+DROP TRIGGER says ON public.customers;
+ALTER TABLE public.customers ADD CONSTRAINT regress_company CHECK (company IS DISTINCT FROM 'no'), ADD regress_generated text GENERATED ALWAYS AS (company) STORED;
+CREATE FUNCTION pg_temp.create_only(csv text) RETURNS text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', state, created, skipped, rejected) FROM customer_import.import_customers(csv, 'Create Only')
+$$;
+SELECT is(pg_temp.create_only((SELECT E'userName,company\nann,no\n' || string_agg(format('a%s,no', n), E'\n') FROM generate_series(1, 800) AS n)), 'completed 0 1 800',
+          'one who exists behind 800 that fail');
+SET LOCAL customer_import.batch_rows = 200;
+SELECT is(pg_temp.create_only((SELECT E'userName,company\nann,no\n' || string_agg(format('a%s,yes', n), E'\n') FROM generate_series(1, 200) AS n)), 'completed 200 1 0',
+          '… and in a batch alone, behind one of new customers');
+RESET customer_import.batch_rows;
+SELECT is(pg_temp.create_only((SELECT E'userName,company\n' || string_agg(format('n%s,%s', n, company), E'\n' ORDER BY place, n)
+                                 FROM generate_series(1, 200) AS n, unnest('{no,yes,yes}'::text[]) WITH ORDINALITY AS c (company, place))), 'completed 200 200 200',
+          'each of 200 fails, then is created, then exists');
 SELECT finish();
 ROLLBACK;
