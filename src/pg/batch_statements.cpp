@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "pg/batch_apply.h"
+#include "core/text.h"
 #include "pg/removal_marks.h"
 #include "pg/text_array.h"
 
@@ -491,41 +491,3 @@ void BatchStatements::read_columns(const std::string& columns, DestReceiver* rec
 }
 
 }  // namespace customer_import::pg
-
-namespace pg = customer_import::pg;
-
-// _decide(token bigint, index int4, same_customer boolean, place tid, version xid, roles text[], VARIADIC fields "any")
-// returns boolean. Only the statements above can call it: nobody else knows the token. Errors: 55000.
-CI_FUNCTION(ci_decide) {
-    return pg::entry([&] {
-        constexpr int kFirstValue = 6;
-        if (PG_ARGISNULL(2) || !PG_GETARG_BOOL(2)) {
-            return BoolGetDatum(false);
-        }
-        pg::BatchApplier& applier = pg::BatchApplier::find(PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0));
-        const int count = PG_NARGS() - kFirstValue;
-        auto values = static_cast<pg::Value*>(
-            pg::call([&] { return palloc(sizeof(pg::Value) * static_cast<Size>(Max(count, 1))); }));
-        for (int index = 0; index < count; ++index) {
-            values[index].is_null = PG_ARGISNULL(kFirstValue + index);
-            values[index].datum = values[index].is_null ? Datum{0} : PG_GETARG_DATUM(kFirstValue + index);
-        }
-        pg::CustomerRow customer{};
-        customer.found = true;
-        customer.tid = *reinterpret_cast<ItemPointer>(PG_GETARG_POINTER(3));
-        customer.xmin = PG_GETARG_TRANSACTIONID(4);
-        customer.roles = PG_ARGISNULL(5) ? nullptr : pg::detoast_array(PG_GETARG_DATUM(5));
-        customer.values = values;
-        return BoolGetDatum(applier.decide(static_cast<std::uint32_t>(PG_GETARG_INT32(1)), customer));
-    });
-}
-
-// _merged_roles(token bigint, index int4) returns text[]: what decide() came to; NULL: they stay. Errors: 55000.
-CI_FUNCTION(ci_merged_roles) {
-    return pg::entry([&] {
-        pg::BatchApplier& applier = pg::BatchApplier::find(PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0));
-        const ArrayType* roles = applier.checked_roles(static_cast<std::uint32_t>(PG_GETARG_INT32(1)));
-        fcinfo->isnull = roles == nullptr;
-        return PointerGetDatum(roles);
-    });
-}

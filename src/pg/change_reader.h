@@ -34,4 +34,7 @@ void read_changes(const std::vector<std::string>& user_names, std::int64_t since
 // The same for the customers of a batch, and only what was done since `since` (as applied_at).
 void read_changes(const Batch& batch, std::int64_t since, const std::function<void(const LoggedChange&)>& take);
 
+// When an import began, in microseconds since 2000, as the change log has it; nothing when there is no such import.
+std::optional<std::int64_t> import_began(std::int64_t import_id);
+
 }  // namespace customer_import::pg

@@ -100,12 +100,4 @@ std::string finish_import(std::int64_t import_id, const std::string& state, cons
     return message;
 }
 
-std::optional<std::int64_t> import_began(std::int64_t import_id) {
-    OwnerScope owner;
-    const std::vector<Row> rows = query("SELECT (extract(epoch FROM COALESCE(started_at, submitted_at) - '2000-01-01 UTC')"
-                                        "        * 1000000)::bigint FROM customer_import.imports WHERE id = $1",
-                                        {parameter(import_id)});
-    return rows.empty() ? std::nullopt : std::optional(std::stoll(*rows.front()[0]));
-}
-
 }  // namespace customer_import::pg

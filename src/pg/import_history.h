@@ -36,7 +36,4 @@ ImportResult require_earlier_import(const std::string& operator_name, const Impo
 // which says if no report can be sent.
 std::string finish_import(std::int64_t import_id, const std::string& state, const std::string& message, const Counts& counts);
 
-// When an import began, in microseconds since 2000, as the change log has it; nothing when there is no such import.
-std::optional<std::int64_t> import_began(std::int64_t import_id);
-
 }  // namespace customer_import::pg

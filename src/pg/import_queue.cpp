@@ -1,11 +1,12 @@
 #include "pg/import_queue.h"
 
 #include "core/text.h"
+#include "pg/database_origin.h"
 #include "pg/import_history.h"
-#include "pg/module.h"
 #include "pg/notification.h"
 #include "pg/report_store.h"
 #include "pg/reversal.h"
+#include "pg/settings.h"
 #include "pg/statement.h"
 #include "pg/text_array.h"
 #include "pg/transactions.h"
@@ -148,10 +149,6 @@ void lock_submission() {
 
 bool no_submission_under_way() {
     return try_transaction_lock(queue_tag(kSubmission));
-}
-
-std::string database_origin() {
-    return std::to_string(GetSystemIdentifier()) + "/" + std::to_string(MyDatabaseId);
 }
 
 void enqueue(std::int64_t import_id, Oid role, bool acts, const std::string& settings) {

@@ -95,9 +95,6 @@ void unlock_supervisor();
 void lock_submission();
 bool no_submission_under_way();
 
-// Where this database is: an import that was restored elsewhere does not run.
-std::string database_origin();
-
 // Puts an import into the queue.
 void enqueue(std::int64_t import_id, Oid role, bool acts, const std::string& settings);
 

@@ -13,12 +13,12 @@
 #include "pg/import_history.h"
 #include "pg/import_kinds.h"
 #include "pg/import_worker.h"
-#include "pg/module.h"
 #include "pg/preparers.h"
 #include "pg/progress.h"
 #include "pg/record_spool.h"
 #include "pg/report_store.h"
 #include "pg/reversal.h"
+#include "pg/settings.h"
 #include "pg/statement.h"
 #include "pg/target.h"
 #include "pg/trial.h"
@@ -168,7 +168,7 @@ void ImportRun::apply_records() {
         add_codes_of_import(result_.import_id, request_, supply_->new_codes());
         try_first_records();
         Batch batch;
-        while (spool_.next(batch, static_cast<std::size_t>(batch_rows), kMaxBatchBytes)) {
+        while (spool_.next(batch, static_cast<std::size_t>(batch_rows))) {
             const Identity identity = require_still();
             const RecordCeiling ceiling(*catalogue_, identity, prepared);
             applier->apply(batch, ceiling.get());

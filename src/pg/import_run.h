@@ -9,8 +9,6 @@
 
 namespace customer_import::pg {
 
-inline constexpr std::size_t kMaxBatchBytes = 8 * 1024 * 1024;
-
 // Asks for the rights that a request needs. Errors: 42501.
 void require_import_rights(const ImportRequest& request);
 

@@ -6,6 +6,7 @@
 #include "pg/access.h"
 #include "pg/arguments.h"
 #include "pg/catalogue.h"
+#include "pg/database_origin.h"
 #include "pg/identity.h"
 #include "pg/import_history.h"
 #include "pg/import_kinds.h"
@@ -13,10 +14,10 @@
 #include "pg/import_run.h"
 #include "pg/import_worker.h"
 #include "pg/job_run.h"
-#include "pg/module.h"
 #include "pg/notification.h"
 #include "pg/outbox.h"
 #include "pg/retention.h"
+#include "pg/settings.h"
 #include "pg/statement.h"
 
 namespace customer_import::pg {

@@ -8,10 +8,11 @@
 #include <utility>
 #include <vector>
 
+#include "pg/background_process.h"
+#include "pg/database_origin.h"
 #include "pg/import_queue.h"
-#include "pg/import_worker.h"
-#include "pg/module.h"
 #include "pg/retention.h"
+#include "pg/settings.h"
 #include "pg/statement.h"
 #include "pg/test_point.h"
 #include "pg/transactions.h"
@@ -20,7 +21,6 @@ namespace customer_import::pg {
 
 namespace {
 
-constexpr const char* kLibrary = "$libdir/customer_import";
 constexpr long kSupervisorWait = 1000;   // milliseconds between two looks at the queue
 constexpr long kStopWait = 200;          // while an import that is to stop still runs
 constexpr int kMaxStarts = 20;           // of workers of an import that end before they claim anything
@@ -352,19 +352,6 @@ void Supervisor::run() {
 }
 
 }  // namespace
-
-BackgroundWorker make_worker(const char* type, const char* function, int restart_seconds) {
-    BackgroundWorker worker;
-    memset(&worker, 0, sizeof worker);
-    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-    worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-    worker.bgw_restart_time = restart_seconds;
-    strlcpy(worker.bgw_name, type, BGW_MAXLEN);
-    strlcpy(worker.bgw_type, type, BGW_MAXLEN);
-    strlcpy(worker.bgw_library_name, kLibrary, BGW_MAXLEN);
-    strlcpy(worker.bgw_function_name, function, BGW_MAXLEN);
-    return worker;
-}
 
 void supervise_queue() { Supervisor().run(); }
 

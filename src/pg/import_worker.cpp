@@ -4,11 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "pg/background_process.h"
 #include "pg/import_queue.h"
 #include "pg/import_supervisor.h"
 #include "pg/job_run.h"
-#include "pg/module.h"
 #include "pg/retention.h"
+#include "pg/settings.h"
 #include "pg/statement.h"
 #include "pg/test_point.h"
 #include "pg/transactions.h"
@@ -30,14 +31,6 @@ bool register_supervisor(Oid database) {
     return RegisterDynamicBackgroundWorker(&worker, nullptr);
 }
 
-// Sets the latch of a process, if it is one of the server's.
-void wake_process(int pid) {
-    PGPROC* process = BackendPidGetProc(pid);
-    if (process != nullptr) {
-        SetLatch(&process->procLatch);
-    }
-}
-
 // The pid of the supervisor of this database; 0: there is none.
 int find_supervisor() {
     OwnerScope owner;
@@ -51,7 +44,6 @@ int find_supervisor() {
 // What the current transaction wants at its commit.
 bool start_at_commit = false;
 int supervisor_to_wake = 0;
-int own_supervisor = 0;  // of a worker: the pid of whoever started it
 
 void end_transaction(XactEvent event, void*) {
     if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE) {
@@ -117,7 +109,7 @@ void supervise() {
 }
 
 void work(const WorkerArguments& arguments) {
-    own_supervisor = arguments.supervisor_pid;
+    set_supervisor(arguments.supervisor_pid);
     show_activity("customer_import: import " + std::to_string(arguments.import_id));
     WorkerTransactions transactions;
     if (!extension_exists(transactions)) {
@@ -192,12 +184,6 @@ void start_after_commit() {
     start_at_commit = true;
 }
 
-void wake_supervisor() {
-    if (own_supervisor != 0) {
-        wake_process(own_supervisor);
-    }
-}
-
 void start_waiting() {
     if (RecoveryInProgress() || XactReadOnly) {
         return;
@@ -211,25 +197,6 @@ void start_waiting() {
     // It is the supervisor that empties what is old: where all imports run in the foreground, nothing else starts one.
     if ((waits || retention_is_due()) && find_supervisor() == 0) {
         start_after_commit();
-    }
-}
-
-void wait_for_a_while(long milliseconds) {
-    call([&] {
-        (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, milliseconds, PG_WAIT_EXTENSION);
-        ResetLatch(MyLatch);
-        CHECK_FOR_INTERRUPTS();
-        if (ConfigReloadPending) {
-            ConfigReloadPending = false;
-            ProcessConfigFile(PGC_SIGHUP);
-        }
-    });
-}
-
-void wait_all_of(long milliseconds) {
-    const TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), milliseconds);
-    for (TimestampTz now = GetCurrentTimestamp(); now < end; now = GetCurrentTimestamp()) {
-        wait_for_a_while(TimestampDifferenceMilliseconds(now, end));
     }
 }
 

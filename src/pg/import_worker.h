@@ -19,17 +19,8 @@ void register_launcher();
 // SPI connection.
 void start_after_commit();
 
-// The same at once, for what was committed before.
-void wake_supervisor();
-
 // Starts what waits, if there is something and nobody looks after it: after a restart of the server. Called by functions
 // that import or cancel. Needs an SPI connection.
 void start_waiting();
-
-// Waits for so many milliseconds, or until somebody wakes the process.
-void wait_for_a_while(long milliseconds);
-
-// Waits for so many milliseconds.
-void wait_all_of(long milliseconds);
 
 }  // namespace customer_import::pg

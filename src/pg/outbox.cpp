@@ -4,13 +4,14 @@
 #include <vector>
 
 #include "core/header_map.h"
+#include "core/report.h"
 #include "core/spreadsheet_csv.h"
 #include "core/text.h"
 #include "pg/access.h"
 #include "pg/arguments.h"
 #include "pg/bound_role.h"
+#include "pg/database_origin.h"
 #include "pg/identity.h"
-#include "pg/import_queue.h"
 #include "pg/input_source.h"
 #include "pg/notification.h"
 #include "pg/privileges.h"

@@ -102,9 +102,9 @@ void RecordSpool::skip(std::int64_t records) {
     }
 }
 
-bool RecordSpool::next(Batch& batch, std::size_t rows, std::size_t bytes) {
+bool RecordSpool::next(Batch& batch, std::size_t rows) {
     batch.clear();
-    while (batch.size() < rows && batch.bytes() < bytes) {
+    while (batch.size() < rows && batch.bytes() < kMaxBatchBytes) {
         const std::string_view record = next_record();
         if (record.empty()) {
             break;

@@ -14,6 +14,8 @@ namespace customer_import::pg {
 
 class RecordSpool {
 public:
+    static constexpr std::size_t kMaxBatchBytes = 8 * 1024 * 1024;
+
     // Belongs to the current (sub)transaction, also when it spills to disk later.
     explicit RecordSpool(RecordOrder order);
     ~RecordSpool();
@@ -31,9 +33,9 @@ public:
     // Passes over the next records.
     void skip(std::int64_t records);
 
-    // Fills `batch` with the next records: `rows` of them, or fewer when they take more than `bytes`. Returns false at
+    // Fills `batch` with the next records: `rows` of them, or fewer when they take more than kMaxBatchBytes. Returns false at
     // the end.
-    bool next(Batch& batch, std::size_t rows, std::size_t bytes);
+    bool next(Batch& batch, std::size_t rows);
 
 private:
     std::string_view next_record();

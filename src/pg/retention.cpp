@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "pg/module.h"
 #include "pg/removal_marks.h"
+#include "pg/settings.h"
 #include "pg/statement.h"
 #include "pg/stored_changes.h"
 #include "pg/text_array.h"

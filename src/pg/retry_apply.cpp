@@ -4,7 +4,6 @@
 #include <iterator>
 
 #include "pg/change_reader.h"
-#include "pg/import_history.h"
 #include "pg/statement.h"
 
 namespace customer_import::pg {

@@ -2,12 +2,19 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "core/import_mode.h"
 #include "pg/guard.h"
 
 namespace customer_import::pg {
+
+// An import in a message: "import 7".
+std::string import_name(std::int64_t id);
+
+// Errors: 55000, always.
+[[noreturn]] void refuse_other_table(std::int64_t import_id);
 
 // Raises an error unless the import went into this table, which is locked: until it was, another one may have taken its place.
 // Errors: 55000. Needs an SPI connection.

@@ -8,19 +8,18 @@
 #include "core/grant_ceiling.h"
 #include "core/slice_hash.h"
 #include "core/text.h"
+#include "pg/background_process.h"
 #include "pg/catalogue.h"
 #include "pg/created_codes.h"
 #include "pg/identity.h"
 #include "pg/import_kinds.h"
 #include "pg/import_queue.h"
-#include "pg/import_run.h"
-#include "pg/import_worker.h"
-#include "pg/module.h"
 #include "pg/preparers.h"
 #include "pg/progress.h"
 #include "pg/record_spool.h"
 #include "pg/report_store.h"
 #include "pg/reversal.h"
+#include "pg/settings.h"
 #include "pg/statement.h"
 #include "pg/target.h"
 #include "pg/test_point.h"
@@ -490,7 +489,7 @@ void SliceRun::apply_rest() {
         }
         read_file();
         Batch batch;
-        while (!has_ended_ && keep_lock() && spool_->next(batch, static_cast<std::size_t>(batch_rows), kMaxBatchBytes)) {
+        while (!has_ended_ && keep_lock() && spool_->next(batch, static_cast<std::size_t>(batch_rows))) {
             apply_batch(batch);
         }
         if (!has_ended_) {  // there was nothing in it

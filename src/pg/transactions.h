@@ -6,8 +6,8 @@
 #include <string>
 
 #include "pg/guard.h"
-#include "pg/module.h"
 #include "pg/server.h"
+#include "pg/settings.h"
 #include "pg/statement.h"
 
 namespace customer_import::pg {

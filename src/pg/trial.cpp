@@ -1,6 +1,5 @@
 #include "pg/trial.h"
 
-#include <limits>
 #include <memory>
 
 #include "core/report.h"
@@ -33,7 +32,7 @@ std::optional<std::string> Trial::run(std::int64_t import_id, const Target& targ
         const std::unique_ptr<BatchApplier> applier =
             make_applier(request_, import_id, target, header, catalogue, 1, state, context);
         Batch batch;
-        while (all_fail_alike && spool_.next(batch, 1, std::numeric_limits<std::size_t>::max())) {
+        while (all_fail_alike && spool_.next(batch, 1)) {
             check_interrupts();
             applier->apply(batch, ceiling);
             const std::optional<Issue> failure = applier->table_failure(0);

@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "pg/change_reader.h"
-#include "pg/import_history.h"
 #include "pg/references.h"
 #include "pg/statement.h"
 #include "pg/undo_supply.h"

@@ -9,7 +9,6 @@
 #include "core/text.h"
 #include "core/undo_states.h"
 #include "pg/change_reader.h"
-#include "pg/import_history.h"
 #include "pg/statement.h"
 
 namespace customer_import::pg {

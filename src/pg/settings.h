@@ -27,4 +27,7 @@ extern int lock_timeout;          // milliseconds; 0: none
 extern double retention_seconds;  // 0: for ever
 extern char* preloaded_databases; // where the launcher looks for work
 
+// Makes the settings known to the server. Called once, when the library is loaded.
+void define_settings();
+
 }  // namespace customer_import::pg
