@@ -10,7 +10,7 @@ else
 EXTENSION = customer_import
 EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" customer_import.control)
 MODULE_big = customer_import
-OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/core/*.cpp) $(wildcard src/pg/*.cpp)))
+OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/core/*.cpp) $(wildcard src/pg/*/*.cpp)))
 
 # The install script is joined from its parts in name order.
 JOINED_SCRIPT = customer_import--$(EXTVERSION).sql
@@ -25,7 +25,7 @@ REGRESS_OPTS = --encoding=UTF8 --no-locale
 # -MMD: each object remembers the headers that it was made from, in a .d file beside it.
 PG_CPPFLAGS = -Isrc -MMD -MP
 PG_CXXFLAGS = -std=c++20 -Wall -Wextra -Wno-register -Wno-unused-parameter -Wno-missing-field-initializers -fvisibility=hidden
-# make TEST_POINTS=1 builds the points at which tests kill a process; see src/pg/test_point.h. Never install such a build.
+# make TEST_POINTS=1 builds the points at which tests kill a process; see src/pg/server/test_point.h. Never install such a build.
 ifdef TEST_POINTS
 PG_CPPFLAGS += -DCUSTOMER_IMPORT_TEST_POINTS
 endif

@@ -1,5 +1,5 @@
 // SQL functions that cross between C++ and the server in every way that the extension does, with objects that are
-// counted. They are built from the extension's own crossings (src/pg/guard.h, src/pg/statement.h); nothing here is
+// counted. They are built from the extension's own crossings (src/pg/server/guard.h, src/pg/server/statement.h); nothing here is
 // installed.
 #include <array>
 #include <cstring>
@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "pg/guard.h"
-#include "pg/statement.h"
-#include "pg/text_array.h"
+#include "pg/server/guard.h"
+#include "pg/server/statement.h"
+#include "pg/server/text_array.h"
 
 extern "C" {
 #include <dlfcn.h>

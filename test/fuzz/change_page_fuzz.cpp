@@ -1,4 +1,4 @@
-// Any bytes as a page of the change log, read as import_changes, undo and retention read it (src/pg/stored_changes.cpp): with
+// Any bytes as a page of the change log, read as import_changes, undo and retention read it (src/pg/input/stored_changes.cpp): with
 // every text verified. Reading must stay inside of the bytes, keep no more than a multiple of them, and hand out nothing but
 // texts, in order; what is read must survive being written and read again.
 #include <algorithm>

@@ -1,0 +1,19 @@
+// Who may do what.
+#pragma once
+
+#include "core/rights.h"
+#include "pg/server/guard.h"
+#include "pg/server/server.h"
+
+namespace customer_import::pg {
+
+// Raises 42501 unless the operator who acts has the right. `what` completes "permission denied to …".
+void require_right(Right right, const char* what);
+
+// Raises 42501 unless an operator acts, or a database superuser, whatever its rights.
+void require_operator(const char* what);
+
+// Raises 42501 unless the current role is a database superuser.
+void require_superuser(const char* what);
+
+}  // namespace customer_import::pg

@@ -1,0 +1,36 @@
+// Which database role a row of operators, gateways, mailers or granted_privileges means. A row has the name that the role
+// had, and a key: its OID with the origin of the database. Where the origin is today's the OID counts, whatever the role is
+// called by now, and a row whose role has been dropped means none: not the next one of that name. A restored row has
+// another origin: its name counts, until a role of that name is found, to which it is bound then.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "pg/server/guard.h"
+#include "pg/server/server.h"
+
+namespace customer_import::pg {
+
+// What a key of this database begins with. It is another one after a restore, which makes the extension anew, and after
+// pg_upgrade: OIDs are then others, too.
+std::string key_origin();
+
+// The key of a role, or of another object with an OID.
+inline std::string bound_key(Oid object) { return key_origin() + std::to_string(object); }
+
+// The role of that name; InvalidOid if there is none.
+Oid find_role(std::string_view name);
+
+// The name of a role that exists. Errors: 42704.
+std::string role_name(Oid role);
+
+// The same as SQL has to have it.
+std::string role_sql(Oid role);
+
+// Binds the restored rows whose roles exist by now, and writes down what roles are called that have been renamed: so a dump
+// has names by which a restore finds them. An operator's name stays. Needs an SPI connection, and that nobody else does the
+// same.
+void update_bound_rows();
+
+}  // namespace customer_import::pg

@@ -1,0 +1,34 @@
+// The catalogue of role codes as this backend sees it.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "core/role_catalogue.h"
+#include "pg/server/guard.h"
+#include "pg/server/server.h"
+
+namespace customer_import::pg {
+
+// Reads the catalogue as the extension's owner, as it is now whatever the transaction's isolation level: what is kept
+// from it must not be older than the last change that was announced. Needs an SPI connection.
+std::unique_ptr<RoleCatalogue> load_catalogue();
+
+// Keeps codes in the catalogue until the end of the transaction: who gives codes to customers does so under this lock, and who
+// takes unused ones away (pg/created_codes) holds a stronger one. Waits for that one.
+void hold_catalogue();
+
+// The same as load_catalogue(), held.
+std::unique_ptr<RoleCatalogue> load_held_catalogue();
+
+// Returns a catalogue kept from call to call and read again after any change of role_codes. Valid until the next call.
+// Connects to SPI itself.
+const RoleCatalogue& cached_catalogue();
+
+// Adds codes as the extension's owner. Codes that exist (ignoring case) are left as they are; those that an import has
+// added are its no more, for somebody wants them to be there. Returns how many were added. Errors: 22023 for a code that
+// breaks the pattern. Needs an SPI connection.
+std::int64_t add_role_codes(std::span<const std::string> codes, bool privileged);
+
+}  // namespace customer_import::pg

@@ -1,0 +1,370 @@
+#include "pg/apply/batch_apply.h"
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+#include <numeric>
+
+#include "core/role_set.h"
+#include "pg/server/text_array.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+constexpr std::size_t kWindowSets = 1000;  // of records applied one after another that share a subtransaction
+
+std::vector<ColumnIo> make_columns(const Target& target, MemoryContext context) {
+    ContextScope scope(context);
+    std::vector<ColumnIo> result;
+    for (const TargetColumn& column : target.values) {
+        result.emplace_back(column);
+    }
+    return result;
+}
+
+// A row that the caller's policies do not let him write. The server has no SQLSTATE of its own for it.
+bool is_refused_by_policy(const PgError& error) {
+    const char* function = error.data()->funcname;
+    return error.sqlstate() == ERRCODE_INSUFFICIENT_PRIVILEGE && function != nullptr &&
+           std::string_view(function) == "ExecWithCheckOptions";
+}
+
+// What a user's trigger made of a row passes the grant ceiling: the guard says so.
+bool is_refused_by_guard(const PgError& error) {
+    const char* constraint = error.data()->constraint_name;
+    return error.sqlstate() == ERRCODE_INSUFFICIENT_PRIVILEGE && constraint != nullptr &&
+           std::string_view(constraint) == kGrantCeiling;
+}
+
+// True for errors that are the record's fault: spec section 4. Not all types say 22... of a text that they do not take.
+bool rejects_record(const PgError& error, bool while_reading) {
+    if (is_refused_by_policy(error) || is_refused_by_guard(error)) {
+        return true;
+    }
+    if (while_reading) {
+        switch (ERRCODE_TO_CATEGORY(error.sqlstate())) {
+            case ERRCODE_TRANSACTION_ROLLBACK:
+            case ERRCODE_INSUFFICIENT_RESOURCES:
+            case ERRCODE_OPERATOR_INTERVENTION:
+            case ERRCODE_SYSTEM_ERROR:
+                return false;
+            default:
+                return true;
+        }
+    }
+    if (error.sqlstate() == ERRCODE_PROGRAM_LIMIT_EXCEEDED) {  // of a role set, or of an index
+        return true;
+    }
+    switch (ERRCODE_TO_CATEGORY(error.sqlstate())) {
+        case MAKE_SQLSTATE('2', '2', '0', '0', '0'):
+        case MAKE_SQLSTATE('2', '3', '0', '0', '0'):
+        case MAKE_SQLSTATE('4', '4', '0', '0', '0'):
+        case MAKE_SQLSTATE('P', '0', '0', '0', '0'):
+            return true;
+        default:
+            return false;
+    }
+}
+
+// Cannot be guessed, so that nobody else answers for the import.
+std::int64_t make_token() {
+    std::int64_t token = 0;
+    if (!pg_strong_random(&token, sizeof token)) {
+        throw ImportError(ERRCODE_INTERNAL_ERROR, "could not generate a random number");
+    }
+    return token;
+}
+
+struct RefusedCell {
+    std::string column;
+    std::string value;  // empty: none
+};
+
+// The cell of a record that the type of a column did not take.
+RefusedCell refused_cell(const Target& target, const TargetColumn& column, const Record& record, std::string_view text) {
+    if (&column == &target.user_name) {
+        return {"userName", std::string(text)};
+    }
+    if (&column != &target.roles) {
+        return {column.field, std::string(text)};
+    }
+    RefusedCell cell{record.replaces_roles || (record.add_roles.empty() && record.remove_roles.empty()) ? "roles"
+                     : record.add_roles.empty()                                                         ? "removeRoles"
+                                                                                                        : "addRoles",
+                     {}};
+    for (const auto codes : {record.replace_roles, record.add_roles.empty() ? record.remove_roles : record.add_roles}) {
+        for (const std::string_view code : codes) {
+            cell.value += (cell.value.empty() ? "" : ",") + std::string(code);
+        }
+    }
+    return cell;
+}
+
+std::string_view or_empty(const char* text) { return text == nullptr ? std::string_view() : std::string_view(text); }
+
+}  // namespace
+
+BatchApplier* BatchApplier::newest_ = nullptr;
+
+BatchApplier::BatchApplier(const Target& target, const HeaderMap& header, const RoleCatalogue& catalogue,
+                           std::int64_t records, ApplyState& state, MemoryContext context)
+    : target_(target),
+      catalogue_(catalogue),
+      columns_(make_columns(target, context)),
+      token_(make_token()),
+      statements_(token_, records, target, header, columns_, context),
+      state_(state),
+      batch_context_(call([&] { return AllocSetContextCreate(context, "batch", ALLOCSET_DEFAULT_SIZES); })),
+      older_(newest_) {
+    newest_ = this;
+}
+
+BatchApplier::~BatchApplier() { newest_ = older_; }
+
+BatchApplier& BatchApplier::find(std::int64_t token) {
+    for (BatchApplier* applier = newest_; applier != nullptr; applier = applier->older_) {
+        if (applier->token_ == token) {
+            return *applier;
+        }
+    }
+    throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "no import is running here");
+}
+
+void BatchApplier::apply(const Batch& batch, const GrantCeiling* ceiling) {
+    batch_ = &batch;
+    ceiling_ = ceiling;
+    changes_.clear();
+    call([&] { MemoryContextReset(batch_context_); });
+    ContextScope scope(batch_context_);
+    results_.assign(batch.size(), {});
+    if (!target_.one_by_one) {
+        apply_customers();
+        return;
+    }
+    std::vector<std::uint32_t> all(batch.size());
+    std::iota(all.begin(), all.end(), 0);
+    std::vector<Indexes> singles;
+    for (std::size_t index = 0; index < all.size(); ++index) {
+        singles.push_back(Indexes(all).subspan(index, 1));
+    }
+    apply_in_turn(singles);
+}
+
+void BatchApplier::apply_customers() {
+    const std::vector<std::vector<std::uint32_t>> rounds = make_rounds(batch_->records());
+    if (!rounds.empty()) {
+        apply_halving(rounds.front());
+        apply_in_turn(std::vector<Indexes>(rounds.begin() + 1, rounds.end()));
+    }
+}
+
+std::optional<Issue> BatchApplier::table_failure(std::uint32_t record) const {
+    const RecordResult& result = results_[record];
+    const bool has_failed = result.outcome == Outcome::rejected && !result.issues.front().sqlstate.empty() &&
+                            result.issues.front().code != IssueCode::not_permitted;
+    return has_failed ? std::optional(result.issues.front()) : std::nullopt;
+}
+
+bool BatchApplier::rejects(const PgError& error) const {
+    return rejects_record(error, statements_.refused_column() != nullptr);
+}
+
+void BatchApplier::forget_changes(std::size_t kept) { changes_.resize(kept); }
+
+void BatchApplier::apply_halving(Indexes records) {
+    const auto apply_all = [&] { apply_records(records); };
+    std::optional<PgError> error = try_apply(apply_all);
+    while (error && rejects(*error) && wants_another_try(*error)) {
+        error = try_apply(apply_all);
+    }
+    if (!error) {
+        return;
+    }
+    if (!rejects(*error)) {
+        throw PgError(*error);
+    }
+    if (records.size() == 1) {
+        reject(records.front(), *error);
+        return;
+    }
+    forget(*error);
+    apply_halving(records.first(records.size() / 2));
+    apply_halving(records.subspan(records.size() / 2));
+}
+
+void BatchApplier::apply_in_turn(std::span<const Indexes> sets) {
+    std::size_t window = kWindowSets;
+    while (!sets.empty()) {
+        const std::size_t size = std::min(window, sets.size());
+        std::size_t reached = 0;
+        std::optional<PgError> error = try_apply([&] {
+            for (reached = 0; reached < size; ++reached) {
+                apply_records(sets[reached]);
+            }
+        });
+        if (!error) {
+            sets = sets.subspan(size);
+            window = kWindowSets;
+            continue;
+        }
+        if (!rejects(*error)) {
+            throw PgError(*error);
+        }
+        if (wants_another_try(*error)) {
+            continue;
+        }
+        if (reached > 0) {
+            window = reached;  // what went well is applied again without the one that failed
+            forget(*error);
+            continue;
+        }
+        if (sets.front().size() == 1) {
+            reject(sets.front().front(), *error);
+        } else {
+            forget(*error);
+            apply_halving(sets.front());
+        }
+        sets = sets.subspan(1);
+        window = kWindowSets;
+    }
+}
+
+void BatchApplier::reject(std::uint32_t record, const PgError& error) {
+    const ErrorData* data = error.data();
+    const bool not_permitted = is_refused_by_policy(error);
+    const TargetColumn* refused = statements_.refused_column();
+    const RefusedCell cell = refused == nullptr ? RefusedCell{}
+                                                : refused_cell(target_, *refused, this->record(record), statements_.refused_text());
+    const IssueCode code = not_permitted                ? IssueCode::not_permitted
+                           : is_refused_by_guard(error) ? IssueCode::role_not_grantable
+                           : refused != nullptr         ? IssueCode::invalid_value
+                                                        : IssueCode::database_error;
+    Issue issue = make_issue(code, cell.column, cell.value,
+                             std::string(or_empty(data->message)), std::string(or_empty(data->hint)));
+    issue.has_value = !cell.value.empty();
+    issue.detail = or_empty(data->detail);
+    issue.sqlstate = unpack_sql_state(data->sqlerrcode);
+    for (const TargetColumn& column : target_.values) {
+        if (data->column_name != nullptr && column.name == data->column_name) {
+            issue.column = column.field;
+        }
+    }
+    forget(error);
+    results_[record].outcome = Outcome::rejected;
+    results_[record].issues = {std::move(issue)};
+}
+
+const ArrayType* BatchApplier::checked_roles(std::uint32_t index) {
+    const ArrayType* roles = merged_roles(index);
+    if (roles != nullptr) {
+        statements_.require_roles(roles);
+    }
+    return roles;
+}
+
+void BatchApplier::set_result(std::uint32_t record, Outcome outcome, std::vector<Issue> issues) {
+    results_[record].outcome = outcome;
+    results_[record].issues = std::move(issues);
+}
+
+void BatchApplier::refuse(std::uint32_t record) {
+    set_result(record, Outcome::rejected, {not_permitted_issue(this->record(record).user_name)});
+}
+
+std::optional<std::string_view> BatchApplier::kept_text(std::size_t column, const CustomerRow& row) {
+    const Value value = columns_[column].flat(row.values[column]);
+    if (value.is_null) {
+        return std::nullopt;
+    }
+    return keep(columns_[column].write(value.datum));
+}
+
+BatchApplier::RowBefore BatchApplier::keep_before(const CustomerRow& row) {
+    RowBefore before;
+    read_role_set(row.roles, before.roles);
+    for (std::string_view& code : before.roles) {
+        code = keep(code);
+    }
+    for (std::size_t column = 0; column < columns_.size(); ++column) {
+        before.values.push_back(kept_text(column, row));
+    }
+    return before;
+}
+
+const CustomerRow* BatchApplier::read_back_as_owner() {
+    const TableOwnerScope owner(target_);
+    return statements_.read_back();
+}
+
+void BatchApplier::refuse_new_name() {
+    call([] {
+        ereport(ERROR, (errcode(ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION),
+                        errmsg("a trigger of the customers table has changed the user name"),
+                        errhint("Write it in the file as the trigger writes it.")));
+    });
+    pg_unreachable();
+}
+
+void BatchApplier::require_names_kept(const std::vector<std::uint32_t>& written, const CustomerRow* after) {
+    const auto is_missing_in = [](const CustomerRow* rows) {
+        return [rows](std::uint32_t index) { return !rows[index].found; };
+    };
+    if (std::any_of(written.begin(), written.end(), is_missing_in(after)) &&
+        std::any_of(written.begin(), written.end(), is_missing_in(read_back_as_owner()))) {
+        refuse_new_name();
+    }
+}
+
+void BatchApplier::log_rewritten(Change& change, const RowBefore& before, const CustomerRow& after) {
+    Codes roles;
+    read_role_set(after.roles, roles);
+    change.added.clear();
+    change.removed.clear();
+    add_difference(roles, before.roles, change.added);
+    add_difference(before.roles, roles, change.removed);
+    for (std::string_view& code : change.added) {
+        code = keep(code);
+    }
+    change.fields.clear();
+    for (std::size_t column = 0; column < columns_.size(); ++column) {
+        FieldChange field{target_.values[column].field, before.values[column], kept_text(column, after)};
+        if (field.before != field.after) {
+            change.fields.push_back(field);
+        }
+    }
+}
+
+// Keeps a text until the next batch.
+std::string_view BatchApplier::keep(std::string_view text) {
+    if (text.empty()) {
+        return {};
+    }
+    char* copy = call([&] { return static_cast<char*>(MemoryContextAlloc(batch_context_, text.size())); });
+    std::memcpy(copy, text.data(), text.size());
+    return {copy, text.size()};
+}
+
+const ArrayType* BatchApplier::keep_roles(std::span<const std::string_view> codes) {
+    const Size size = text_array_size(codes);
+    require_role_set_size(size);
+    char* memory = call([&] { return static_cast<char*>(MemoryContextAlloc(batch_context_, size)); });
+    return write_text_array(memory, codes);
+}
+
+void read_role_set(const ArrayType* roles, std::vector<std::string_view>& codes) {
+    codes.clear();
+    if (roles != nullptr) {
+        require_role_set_size(VARSIZE(roles));
+        read_text_array(roles, codes);
+    }
+    if (!RoleSet::is_canonical(codes.data(), codes.size(), check_interrupts)) {
+        codes = RoleSet(std::move(codes), check_interrupts).codes();
+    }
+}
+
+void add_difference(std::span<const std::string_view> a, std::span<const std::string_view> b, std::vector<std::string_view>& to) {
+    std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(to));
+}
+
+}  // namespace customer_import::pg

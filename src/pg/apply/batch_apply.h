@@ -1,0 +1,169 @@
+// Step 5: applies a batch to the customers table, as the caller, so that his policies, the table's constraints and its
+// triggers decide. Here is in which order, in which subtransactions, and what happens on an error: a database error
+// rejects the record that caused it, found by halving; on tables where order matters, records are applied one by one.
+// What is done with the records is said by those who derive from it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/batch.h"
+#include "core/change_page.h"
+#include "core/grant_ceiling.h"
+#include "core/header_map.h"
+#include "core/issue.h"
+#include "core/role_catalogue.h"
+#include "pg/apply/batch_statements.h"
+#include "pg/server/guard.h"
+#include "pg/server/server.h"
+#include "pg/table/column_io.h"
+#include "pg/table/target.h"
+
+namespace customer_import::pg {
+
+// What became of one record of a batch.
+struct RecordResult {
+    Outcome outcome = Outcome::unchanged;
+    std::vector<Issue> issues;
+    // The customer's roles before and after, if they are watched; nullptr: there was no such customer. Those after are
+    // only set where they have changed.
+    const ArrayType* roles_before = nullptr;
+    const ArrayType* roles_after = nullptr;
+};
+
+// What is learnt from batch to batch. Outlives the applier where an import takes several transactions.
+struct ApplyState {
+    bool expect_new = false;     // Create Only: all customers were new lately, so they are not searched for
+    bool unless_exists = false;  // a create has met a customer that the search did not show
+};
+
+class BatchApplier {
+public:
+    virtual ~BatchApplier();
+    BatchApplier(const BatchApplier&) = delete;
+    BatchApplier& operator=(const BatchApplier&) = delete;
+
+    // Applies the records; `ceiling` is that of the operator who acts, nullptr for administrators. Afterwards results()[n]
+    // tells about record n, and changes() what was done, until the next call; the batch must live as long. Errors that
+    // reject no record propagate as PgError.
+    virtual void apply(const Batch& batch, const GrantCeiling* ceiling);
+
+    const std::vector<RecordResult>& results() const { return results_; }
+
+    // The issue of a record that has failed in the table: by an error of the database other than a policy's.
+    std::optional<Issue> table_failure(std::uint32_t record) const;
+
+    // Has the results hold the roles of customers.
+    void watch_roles() { watches_roles_ = true; }
+    std::vector<Change>& changes() { return changes_; }
+
+    // Returns the applier whose statements run with this token. Throws ImportError (55000) when there is none.
+    static BatchApplier& find(std::int64_t token);
+
+    // What the statements call for each customer that they find: whether his row is to be written. Called again with
+    // the newest version of the row when another session has changed it meanwhile; the last call counts.
+    virtual bool decide(std::uint32_t index, const CustomerRow& customer) = 0;
+
+    // The roles that the last decide() of this index came to; nullptr: they stay as they are.
+    virtual const ArrayType* merged_roles(std::uint32_t index) const = 0;
+
+    // The same on their way into the row. Raises an error if the type of the column does not take them.
+    const ArrayType* checked_roles(std::uint32_t index);
+
+protected:
+    using Indexes = std::span<const std::uint32_t>;
+    using Codes = std::vector<std::string_view>;
+
+    // All arguments must outlive the object. `records` is how many there will be at the most; `context` holds what
+    // lives longer than a batch. Needs an SPI connection.
+    BatchApplier(const Target& target, const HeaderMap& header, const RoleCatalogue& catalogue, std::int64_t records,
+                 ApplyState& state, MemoryContext context);
+
+    // Applies records of different customers, or a single one.
+    virtual void apply_records(Indexes records) = 0;
+
+    // Applies the batch on a table where only the order of each customer's records matters.
+    virtual void apply_customers();
+    // Applies records of different customers; a failure is narrowed down to the records that cause it.
+    void apply_halving(Indexes records);
+    // Applies sets of records of different customers one after another, each by its own statements. Those that go well
+    // share a subtransaction: many small ones would slow down the whole server, and a row that each of them locks collects
+    // all of their locks.
+    void apply_in_turn(std::span<const Indexes> sets);
+    // Runs `body` in a subtransaction of its own; on failure nothing of it remains, in changes_ neither.
+    template <typename Body>
+    std::optional<PgError> try_apply(Body&& body) {
+        const std::size_t changes = changes_.size();
+        std::optional<PgError> error = in_subtransaction(body);
+        if (error) {
+            forget_changes(changes);
+        }
+        return error;
+    }
+    // The changes behind the first `kept` ones were taken back.
+    virtual void forget_changes(std::size_t kept);
+    // True for errors that are a record's fault.
+    bool rejects(const PgError& error) const;
+
+    // Whether records that the error would reject are to be applied once more: the failure was ours. Frees the error then.
+    virtual bool wants_another_try(const PgError&) { return false; }
+
+    const Record& record(std::uint32_t number) const { return batch_->records()[number]; }
+    void set_result(std::uint32_t record, Outcome outcome, std::vector<Issue> issues = {});
+    void refuse(std::uint32_t record);
+
+    // Memory until the next batch.
+    std::string_view keep(std::string_view text);
+    const ArrayType* keep_roles(std::span<const std::string_view> codes);
+    std::optional<std::string_view> kept_text(std::size_t column, const CustomerRow& row);
+
+    // A customer before a statement that triggers may make another row of than it says.
+    struct RowBefore {
+        std::vector<std::string_view> roles;
+        std::vector<std::optional<std::string_view>> values;
+    };
+    RowBefore keep_before(const CustomerRow& row);
+    // The rows of the statement as the owner of the table sees them, hidden from the caller or not.
+    const CustomerRow* read_back_as_owner();
+    // Raises the error of the database that rejects a record whose customer a trigger has given another user name: the log
+    // would name somebody else, and no undo would find him.
+    [[noreturn]] static void refuse_new_name();
+    // Does so when `after` does not show one of the rows that were written, and the table does not have it.
+    void require_names_kept(const std::vector<std::uint32_t>& written, const CustomerRow* after);
+    // Makes the change say what has become of the row.
+    void log_rewritten(Change& change, const RowBefore& before, const CustomerRow& after);
+
+    const Target& target_;
+    const RoleCatalogue& catalogue_;
+    std::vector<ColumnIo> columns_;  // for each of target_.values
+    const std::int64_t token_;
+    BatchStatements statements_;
+    ApplyState& state_;
+    bool watches_roles_ = false;
+
+    // Of the batch that is applied.
+    MemoryContext batch_context_;
+    const Batch* batch_ = nullptr;
+    const GrantCeiling* ceiling_ = nullptr;
+    std::vector<RecordResult> results_;
+    std::vector<Change> changes_;
+
+private:
+    void reject(std::uint32_t record, const PgError& error);
+
+    static BatchApplier* newest_;
+    BatchApplier* const older_;  // of an import whose triggers import again
+};
+
+// Reads a roles column as a role set; NULL is the empty one. Errors: 54000 above the size of a role set.
+void read_role_set(const ArrayType* roles, std::vector<std::string_view>& codes);
+
+// Appends what is in `a` and not in `b`, both role sets.
+void add_difference(std::span<const std::string_view> a, std::span<const std::string_view> b,
+                    std::vector<std::string_view>& to);
+
+}  // namespace customer_import::pg

@@ -1,0 +1,323 @@
+// What becomes of a single record, given its customer as he is: the merge of roles and values, and the entry in the
+// change log. decide() runs inside of the server's executor.
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+
+#include "core/role_set.h"
+#include "core/text.h"
+#include "pg/apply/import_apply.h"
+#include "pg/server/text_array.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+std::vector<std::string_view> roles_of(const CustomerRow& row) {
+    std::vector<std::string_view> roles;
+    read_role_set(row.roles, roles);
+    return roles;
+}
+
+}  // namespace
+
+bool ImportApplier::same_version(const Attempt& attempt, const ItemPointerData& tid, TransactionId xmin) {
+    return attempt.xmin == xmin && std::memcmp(&attempt.tid, &tid, sizeof tid) == 0;
+}
+
+bool ImportApplier::decide_record(std::uint32_t index, const CustomerRow& customer) {
+    const Attempt& attempt = attempts_.at(index);
+    const Record& record = this->record(attempt);
+    Decision& decision = decisions_[index];
+    decision = Decision{};
+    decision.state = Decision::State::settled;
+    decision.tid = customer.tid;
+    decision.xmin = customer.xmin;
+    if (!knows(customer)) {
+        met_unknown_ = true;
+        return false;
+    }
+    if (attempt.miss == Attempt::Miss::unwritten && same_version(attempt, customer.tid, customer.xmin)) {
+        // Nobody else changed the row, and yet it was not written: a policy or a trigger did not let it.
+        refuse(attempt.record);
+        return false;
+    }
+    read_role_set(customer.roles, held_);
+    if (watches_roles_) {
+        results_[attempt.record].roles_before = keep_roles(held_);
+    }
+    lost_.clear();
+    std::vector<Issue> faults = take_lost_roles(record);
+    if (mode_ == ImportMode::create_only) {
+        const Outcome outcome = faults.empty() ? Outcome::skipped : Outcome::rejected;
+        if (faults.empty()) {
+            faults.push_back(already_exists_issue(record.user_name));
+        }
+        set_result(attempt, outcome, std::move(faults));
+        return false;
+    }
+    const bool roles_changed = decide_roles(record, decision);
+    if (roles_changed && ceiling_ != nullptr) {
+        add_breaches(ceiling_->check_change(record.user_name, held_, merged_, record.line), record, faults);
+    }
+    if (!faults.empty()) {
+        set_result(attempt, Outcome::rejected, std::move(faults));
+        return false;
+    }
+    const bool values_changed = decide_values(index, customer, decision.change);
+    if (!roles_changed && !values_changed) {
+        set_result(attempt, Outcome::unchanged);
+        return false;
+    }
+    decision.state = Decision::State::changed;
+    if (target_.rewritten) {
+        decision.before = keep_before(customer);
+    }
+    return true;
+}
+
+// Puts the held codes that the catalogue does not have and the record removes, or keeps in `roles`, into lost_, and those
+// that a retry leaves alone. Returns the faults of lost ones that the customer does not hold.
+std::vector<Issue> ImportApplier::take_lost_roles(const Record& record) {
+    std::vector<Issue> issues;
+    const char* column = record.replaces_roles ? "roles" : "removeRoles";
+    const auto take_held = [&](std::string_view code) {
+        check_interrupts();
+        const std::size_t before = lost_.size();
+        std::copy_if(held_.begin(), held_.end(), std::back_inserter(lost_),
+                     [&](std::string_view held) { return equal_ignoring_ascii_case(held, code); });
+        return lost_.size() > before;
+    };
+    for (std::string_view code : record.lost_roles) {
+        if (!take_held(code)) {
+            issues.push_back(unknown_role_issue(column, code, catalogue_.nearest(code, check_interrupts)));
+        }
+    }
+    for (std::string_view code : record.settled_roles) {
+        take_held(code);
+    }
+    return issues;
+}
+
+// Codes are the same whatever their case: one that the customer holds in another spelling than the catalogue's gives
+// way.
+void ImportApplier::take_respelled(std::span<const std::string_view> codes) {
+    for (std::string_view code : codes) {
+        check_interrupts();
+        for (std::string_view held : held_) {
+            if (held.size() == code.size() && held != code && equal_ignoring_ascii_case(held, code)) {
+                lost_.push_back(held);
+            }
+        }
+    }
+}
+
+// A customer who does not exist holds no code that the catalogue has lost.
+bool ImportApplier::refuse_lost_roles(const Attempt& attempt) {
+    held_.clear();
+    lost_.clear();
+    std::vector<Issue> faults = take_lost_roles(record(attempt));
+    if (faults.empty()) {
+        return false;
+    }
+    set_result(attempt, Outcome::rejected, std::move(faults));
+    return true;
+}
+
+// Merges held_ and the record's roles: remove, then add.
+bool ImportApplier::decide_roles(const Record& record, Decision& decision) {
+    merged_.clear();
+    kept_.clear();
+    std::span<const std::string_view> base = record.replaces_roles ? record.replace_roles : held_;
+    if (!record.replaces_roles) {
+        take_respelled(record.add_roles);
+        take_respelled(record.remove_roles);
+    }
+    if (!record.remove_roles.empty()) {
+        add_difference(base, record.remove_roles, kept_);
+        base = kept_;
+    }
+    if (!lost_.empty()) {
+        std::sort(lost_.begin(), lost_.end());
+        Codes rest;
+        if (record.replaces_roles) {
+            std::set_union(base.begin(), base.end(), lost_.begin(), lost_.end(), std::back_inserter(rest));
+        } else {
+            add_difference(base, lost_, rest);
+        }
+        kept_ = std::move(rest);
+        base = kept_;
+    }
+    std::set_union(base.begin(), base.end(), record.add_roles.begin(), record.add_roles.end(),
+                   std::back_inserter(merged_));
+    if (merged_ == held_) {
+        return false;
+    }
+    decision.roles = keep_roles(merged_);
+    add_difference(merged_, held_, decision.change.added);
+    add_difference(held_, merged_, decision.change.removed);
+    for (std::string_view& code : decision.change.removed) {
+        code = keep(code);
+    }
+    return true;
+}
+
+// Compares the cells with what the customer has.
+bool ImportApplier::decide_values(std::uint32_t index, const CustomerRow& customer, Change& change) {
+    const Record& record = this->record(attempts_[index]);
+    for (std::size_t cell = 0; cell < record.cells.size(); ++cell) {
+        const std::size_t column = statements_.cell_columns()[cell];
+        const Cell& source = record.cells[cell];
+        if (source.action == Cell::Action::keep) {
+            continue;
+        }
+        const ColumnIo& io = columns_[column];
+        const Value held = io.flat(customer.values[column]);
+        if (source.action == Cell::Action::clear ? held.is_null
+                                                 : io.holds(held, source.text, statements_.converted(index, cell))) {
+            continue;
+        }
+        FieldChange field;
+        field.field = target_.values[column].field;
+        if (!held.is_null) {
+            field.before = keep(io.write(held.datum));
+        }
+        if (source.action == Cell::Action::set) {
+            field.after = keep(io.write_cell(source.text, statements_.converted(index, cell)));
+        }
+        change.fields.push_back(field);
+    }
+    return !change.fields.empty();
+}
+
+// A trigger may change any column: the whole row is compared afterwards.
+// Leaves the roles of a customer who is created in merged_.
+void ImportApplier::merge_new_roles(const Record& record) {
+    merged_.clear();
+    kept_.clear();
+    add_difference(record.replace_roles, record.remove_roles, kept_);
+    std::set_union(kept_.begin(), kept_.end(), record.add_roles.begin(), record.add_roles.end(),
+                   std::back_inserter(merged_));
+}
+
+// A customer who may not be created, at all or by whoever acts.
+bool ImportApplier::refuse_new_customer(const Attempt& attempt) {
+    const Record& record = this->record(attempt);
+    held_.clear();
+    lost_.clear();
+    std::vector<Issue> faults = take_lost_roles(record);
+    if (ceiling_ != nullptr) {
+        merge_new_roles(record);
+        add_breaches(ceiling_->check_arrival(record.user_name, merged_, record.line), record, faults);
+    }
+    if (faults.empty()) {
+        return false;
+    }
+    set_result(attempt, Outcome::rejected, std::move(faults));
+    return true;
+}
+
+// `after` is the row as it is now; nullptr: as it was written.
+void ImportApplier::log_update(std::uint32_t index, const CustomerRow* after) {
+    Decision& decision = decisions_[index];
+    Change& change = decision.change;
+    change.line = record(attempts_[index]).line;
+    change.user_name = record(attempts_[index]).user_name;
+    if (after != nullptr) {
+        log_rewritten(change, decision.before, *after);
+    }
+    if (watches_roles_) {
+        results_[attempts_[index].record].roles_after = after != nullptr ? keep_roles(roles_of(*after)) : decision.roles;
+    }
+    changes_.push_back(std::move(change));
+}
+
+// `after` holds, of the row as it is now, all columns where rows may be rewritten, else those with a default; nullptr:
+// the row is as it was written.
+void ImportApplier::log_create(std::uint32_t index, const CustomerRow* after) {
+    const Record& record = this->record(attempts_[index]);
+    Change change;
+    change.line = record.line;
+    change.user_name = record.user_name;
+    change.created = true;
+    read_role_set(target_.rewritten && after != nullptr ? after->roles : decisions_[index].roles, change.added);
+    if (target_.rewritten && after != nullptr) {
+        for (std::string_view& code : change.added) {
+            code = keep(code);
+        }
+    }
+    for (std::size_t column = 0; after != nullptr && column < columns_.size(); ++column) {
+        if (target_.rewritten || statements_.has_default(column)) {
+            if (std::optional<std::string_view> text = kept_text(column, *after)) {
+                change.fields.push_back({target_.values[column].field, std::nullopt, text});
+            }
+        }
+    }
+    for (std::size_t cell = 0; cell < record.cells.size(); ++cell) {
+        const std::size_t column = statements_.cell_columns()[cell];
+        const bool logged = after != nullptr && (target_.rewritten || statements_.has_default(column));
+        if (!logged && record.cells[cell].action == Cell::Action::set) {
+            change.fields.push_back({target_.values[column].field, std::nullopt,
+                                     keep(columns_[column].write_cell(record.cells[cell].text,
+                                                                      statements_.converted(index, cell)))});
+        }
+    }
+    if (watches_roles_) {
+        results_[attempts_[index].record].roles_before = nullptr;
+        results_[attempts_[index].record].roles_after = keep_roles(change.added);
+    }
+    changes_.push_back(std::move(change));
+}
+
+void ImportApplier::add_breaches(const GrantCeiling::Breaches& breaches, const Record& record, std::vector<Issue>& faults) {
+    for (const GrantCeiling::Breach& breach : breaches) {
+        const std::string_view column = record.replaces_roles   ? "roles"
+                                        : breach.code_is_added ? "addRoles"
+                                                               : "removeRoles";
+        faults.push_back(role_not_grantable_issue(breach, column, record.user_name));
+    }
+}
+
+void ImportApplier::set_result(const Attempt& attempt, Outcome outcome, std::vector<Issue> issues) {
+    set_result(attempt.record, outcome, std::move(issues));
+}
+
+}  // namespace customer_import::pg
+
+namespace pg = customer_import::pg;
+
+// _decide(token bigint, index int4, same_customer boolean, place tid, version xid, roles text[], VARIADIC fields "any")
+// returns boolean. Only the statements above can call it: nobody else knows the token. Errors: 55000.
+CI_FUNCTION(ci_decide) {
+    return pg::entry([&] {
+        constexpr int kFirstValue = 6;
+        if (PG_ARGISNULL(2) || !PG_GETARG_BOOL(2)) {
+            return BoolGetDatum(false);
+        }
+        pg::BatchApplier& applier = pg::BatchApplier::find(PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0));
+        const int count = PG_NARGS() - kFirstValue;
+        auto values = static_cast<pg::Value*>(
+            pg::call([&] { return palloc(sizeof(pg::Value) * static_cast<Size>(Max(count, 1))); }));
+        for (int index = 0; index < count; ++index) {
+            values[index].is_null = PG_ARGISNULL(kFirstValue + index);
+            values[index].datum = values[index].is_null ? Datum{0} : PG_GETARG_DATUM(kFirstValue + index);
+        }
+        pg::CustomerRow customer{};
+        customer.found = true;
+        customer.tid = *reinterpret_cast<ItemPointer>(PG_GETARG_POINTER(3));
+        customer.xmin = PG_GETARG_TRANSACTIONID(4);
+        customer.roles = PG_ARGISNULL(5) ? nullptr : pg::detoast_array(PG_GETARG_DATUM(5));
+        customer.values = values;
+        return BoolGetDatum(applier.decide(static_cast<std::uint32_t>(PG_GETARG_INT32(1)), customer));
+    });
+}
+
+// _merged_roles(token bigint, index int4) returns text[]: what decide() came to; NULL: they stay. Errors: 55000.
+CI_FUNCTION(ci_merged_roles) {
+    return pg::entry([&] {
+        pg::BatchApplier& applier = pg::BatchApplier::find(PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0));
+        const ArrayType* roles = applier.checked_roles(static_cast<std::uint32_t>(PG_GETARG_INT32(1)));
+        fcinfo->isnull = roles == nullptr;
+        return PointerGetDatum(roles);
+    });
+}

@@ -1,0 +1,88 @@
+#include "pg/apply/customer_rows.h"
+
+#include <algorithm>
+
+namespace customer_import::pg {
+
+namespace {
+
+void start(DestReceiver*, int, TupleDesc) {}
+void finish(DestReceiver*) {}
+
+DestReceiver make_receiver(bool (*receive)(TupleTableSlot*, DestReceiver*)) {
+    DestReceiver receiver{};
+    receiver.receiveSlot = receive;
+    receiver.rStartup = start;
+    receiver.rShutdown = finish;
+    receiver.rDestroy = finish;
+    receiver.mydest = DestNone;  // nothing that SPI takes for its own
+    return receiver;
+}
+
+void check_index(std::int32_t index, std::int32_t count) {
+    if (index < 0 || index >= count) {
+        elog(ERROR, "row %d of a batch of %d", index, count);
+    }
+}
+
+}  // namespace
+
+CustomerRowReceiver::CustomerRowReceiver(const std::vector<ColumnIo>& columns)
+    : state_{make_receiver(receive), columns.data(), static_cast<int>(columns.size()), nullptr, nullptr, 0, 0} {}
+
+const CustomerRow* CustomerRowReceiver::expect(std::size_t count) {
+    state_.context = CurrentMemoryContext;
+    state_.count = static_cast<std::int32_t>(count);
+    state_.next = 0;
+    state_.rows = call([&] {
+        return static_cast<CustomerRow*>(
+            MemoryContextAllocExtended(CurrentMemoryContext, std::max<Size>(count, 1) * sizeof(CustomerRow),
+                                       MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    });
+    return state_.rows;
+}
+
+// Called by the executor: server code only, nothing with a destructor.
+bool CustomerRowReceiver::receive(TupleTableSlot* slot, DestReceiver* self) {
+    auto state = reinterpret_cast<State*>(self);
+    slot_getallattrs(slot);
+    const Datum* values = slot->tts_values;
+    const bool* nulls = slot->tts_isnull;
+    const std::int32_t index = nulls[0] ? state->next : DatumGetInt32(values[0]);
+    state->next = index + 1;
+    check_index(index, state->count);
+    CustomerRow* row = &state->rows[index];
+    MemoryContext before = MemoryContextSwitchTo(state->context);
+    row->found = true;
+    if (!nulls[1]) {  // else a row that was just created: nobody asks for its version
+        row->tid = *reinterpret_cast<ItemPointer>(DatumGetPointer(values[1]));
+        row->xmin = DatumGetTransactionId(values[2]);
+    }
+    row->roles = nulls[3] ? nullptr : DatumGetArrayTypePCopy(values[3]);
+    auto kept = static_cast<Value*>(palloc(sizeof(Value) * static_cast<Size>(std::max(state->column_count, 1))));
+    for (int column = 0; column < state->column_count; ++column) {
+        kept[column].is_null = nulls[4 + column];
+        kept[column].datum = nulls[4 + column] ? Datum{0} : state->columns[column].copy(values[4 + column]);
+    }
+    row->values = kept;
+    MemoryContextSwitchTo(before);
+    return true;
+}
+
+RowMarker::RowMarker() : state_{make_receiver(receive), nullptr, 0} {}
+
+void RowMarker::expect(char* marks, std::size_t count) {
+    state_.marks = marks;
+    state_.count = static_cast<std::int32_t>(count);
+}
+
+bool RowMarker::receive(TupleTableSlot* slot, DestReceiver* self) {
+    auto state = reinterpret_cast<State*>(self);
+    bool is_null;
+    const std::int32_t index = DatumGetInt32(slot_getattr(slot, 1, &is_null));
+    check_index(index, state->count);
+    state->marks[index] = 1;
+    return true;
+}
+
+}  // namespace customer_import::pg

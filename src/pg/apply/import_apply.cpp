@@ -1,0 +1,243 @@
+#include "pg/apply/import_apply.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace customer_import::pg {
+
+namespace {
+
+constexpr int kMaxAttempts = 10;       // against writers that keep changing the same customer
+constexpr std::size_t kAllNew = 100;   // so many new customers in a row promise more of them
+
+}  // namespace
+
+// A create that met an existing customer: one that was not searched for, that another session has just made, or that
+// policies keep from being updated; of the first and the last the row that was to be created may have broken another rule
+// before. From now on, to the end of the batch at least, customers are searched for before a create; and when that was done,
+// creates leave existing customers alone.
+bool ImportApplier::wants_another_try(const PgError& error) {
+    may_expect_new_ = false;
+    state_.expect_new = false;
+    if (state_.unless_exists ||
+        (has_searched_ && error.sqlstate() != ERRCODE_UNIQUE_VIOLATION && !target_.has_policies)) {
+        return false;
+    }
+    state_.unless_exists = has_searched_;
+    forget(error);
+    return true;
+}
+
+// Searches, decides and writes, again for customers that others changed in between.
+void ImportApplier::apply_records(Indexes records) {
+    std::vector<Attempt> todo(records.size());
+    for (std::size_t index = 0; index < records.size(); ++index) {
+        todo[index].record = records[index];
+    }
+    for (int attempts = 0; !todo.empty(); ++attempts) {
+        if (attempts == kMaxAttempts) {
+            throw ImportError(ERRCODE_T_R_SERIALIZATION_FAILURE,
+                              "could not apply a record because its customer keeps changing", {},
+                              "Import the file again.");
+        }
+        check_interrupts();
+        start_attempt(std::move(todo));
+        todo.clear();
+        has_searched_ = mode_ != ImportMode::create_only || !state_.expect_new;
+        if (mode_ != ImportMode::create_only) {
+            statements_.fill();
+            statements_.update();
+            todo = finish_updates();
+        } else if (!state_.expect_new) {
+            statements_.fill();
+            statements_.look();
+        }
+        if (mode_ != ImportMode::update_only) {
+            create_missing(todo);
+        } else {
+            settle_missing(todo);
+        }
+    }
+}
+
+void ImportApplier::start_attempt(std::vector<Attempt> attempts) {
+    attempts_ = std::move(attempts);
+    decisions_.clear();
+    decisions_.resize(attempts_.size());
+    statements_.clear();
+    for (const Attempt& attempt : attempts_) {
+        statements_.add(record(attempt), nullptr);
+    }
+}
+
+// Returns those whose row was to be written and was not: another session has changed or deleted it meanwhile.
+std::vector<ImportApplier::Attempt> ImportApplier::finish_updates() {
+    std::vector<Attempt> again;
+    std::vector<std::uint32_t> updated;
+    for (std::uint32_t index = 0; index < attempts_.size(); ++index) {
+        const Decision& decision = decisions_[index];
+        if (decision.state != Decision::State::changed) {
+            continue;
+        }
+        if (statements_.written()[index] != 0) {
+            updated.push_back(index);
+        } else {
+            again.push_back({attempts_[index].record, Attempt::Miss::unwritten, decision.tid, decision.xmin});
+        }
+    }
+    const CustomerRow* after = target_.rewritten && !updated.empty() ? statements_.read_back() : nullptr;
+    if (after != nullptr) {
+        require_names_kept(updated, after);
+    }
+    for (std::uint32_t index : updated) {
+        log_update(index, after != nullptr && after[index].found ? &after[index] : nullptr);
+        set_result(attempts_[index], Outcome::updated);
+    }
+    return again;
+}
+
+// Creates the customers that were not found.
+void ImportApplier::create_missing(std::vector<Attempt>& again) {
+    std::vector<Attempt> missing;
+    for (std::uint32_t index = 0; index < attempts_.size(); ++index) {
+        if (decisions_[index].state == Decision::State::not_found) {
+            missing.push_back(attempts_[index]);
+        }
+    }
+    if (state_.unless_exists) {
+        missing = look_again(std::move(missing), again);
+    }
+    const bool all_are_new = missing.size() == attempts_.size();
+    const auto first_refused = std::stable_partition(missing.begin(), missing.end(), [&](const Attempt& attempt) {
+        return !refuse_new_customer(attempt);
+    });
+    std::vector<Attempt> refused(first_refused, missing.end());
+    missing.erase(first_refused, missing.end());
+    if (state_.expect_new && !refused.empty()) {  // refused as new customers, but nobody has looked whether they are
+        state_.expect_new = false;
+        again = std::move(attempts_);
+        return;
+    }
+    state_.expect_new = mode_ == ImportMode::create_only && may_expect_new_ && !state_.unless_exists && all_are_new &&
+                        refused.empty() && (state_.expect_new || missing.size() >= kAllNew);
+    if (target_.has_policies && !state_.unless_exists) {
+        look_again(std::move(refused), again);
+    }
+    if (missing.empty()) {
+        return;
+    }
+    attempts_ = std::move(missing);
+    decisions_.clear();
+    decisions_.resize(attempts_.size());
+    statements_.clear();
+    for (std::uint32_t index = 0; index < attempts_.size(); ++index) {
+        merge_new_roles(record(attempts_[index]));
+        decisions_[index].roles = keep_roles(merged_);
+        statements_.add(record(attempts_[index]), decisions_[index].roles);
+    }
+    statements_.fill();
+    if (state_.unless_exists) {
+        create_unless_exists(again);
+    } else {
+        create();
+    }
+}
+
+void ImportApplier::create() {
+    const CustomerRow* after = nullptr;
+    const std::uint64_t created = statements_.insert(after);
+    if (created == 0 && attempts_.size() == 1) {  // a trigger did not let the row be written
+        refuse(attempts_.front().record);
+        return;
+    }
+    if (created != attempts_.size()) {  // nor some of these: as an error that is narrowed down to those
+        call([] {
+            ereport(ERROR, (errcode(ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION),
+                            errmsg("a trigger did not let all rows of a batch be written")));
+        });
+    }
+    if (target_.rewritten) {
+        std::vector<std::uint32_t> all(attempts_.size());
+        std::iota(all.begin(), all.end(), 0);
+        after = statements_.read_back();
+        require_names_kept(all, after);
+    }
+    for (std::uint32_t index = 0; index < attempts_.size(); ++index) {
+        log_create(index, after != nullptr && after[index].found ? &after[index] : nullptr);
+        set_result(attempts_[index], Outcome::created);
+    }
+}
+
+// The statement does not tell which customers it created: a search does. None of them could be seen before.
+void ImportApplier::create_unless_exists(std::vector<Attempt>& again) {
+    const auto is_new = [](const CustomerRow& row) {
+        return row.found && TransactionIdIsCurrentTransactionId(row.xmin);
+    };
+    const std::uint64_t inserted = statements_.insert_unless_exists();
+    const CustomerRow* after = statements_.read_back();
+    const CustomerRow* hidden = nullptr;
+    if (inserted > static_cast<std::uint64_t>(std::count_if(after, after + attempts_.size(), is_new))) {
+        hidden = read_back_as_owner();
+        if (inserted != static_cast<std::uint64_t>(std::count_if(hidden, hidden + attempts_.size(), is_new))) {
+            refuse_new_name();
+        }
+    }
+    for (std::uint32_t index = 0; index < attempts_.size(); ++index) {
+        const CustomerRow& row = !after[index].found && hidden != nullptr ? hidden[index] : after[index];
+        if (is_new(row)) {
+            log_create(index, &row);
+            set_result(attempts_[index], Outcome::created);
+        } else if (after[index].found) {
+            again.push_back({attempts_[index].record});
+        } else {
+            refuse(attempts_[index].record);
+        }
+    }
+}
+
+// Update Only: customers that were not found.
+void ImportApplier::settle_missing(std::vector<Attempt>& again) {
+    std::vector<Attempt> missing;
+    for (std::uint32_t index = 0; index < attempts_.size(); ++index) {
+        if (decisions_[index].state == Decision::State::not_found) {
+            missing.push_back(attempts_[index]);
+        }
+    }
+    if (target_.has_policies) {
+        missing = look_again(std::move(missing), again);
+    }
+    for (const Attempt& attempt : missing) {
+        if (!refuse_lost_roles(attempt)) {
+            set_result(attempt, Outcome::skipped, {not_found_issue(record(attempt).user_name)});
+        }
+    }
+}
+
+// Looks at customers whom the UPDATE did not come upon: another session may have created them meanwhile, or they can be
+// seen and a policy keeps them from being updated. Returns those who cannot be seen either.
+std::vector<ImportApplier::Attempt> ImportApplier::look_again(std::vector<Attempt> missing,
+                                                            std::vector<Attempt>& again) {
+    if (missing.empty()) {
+        return missing;
+    }
+    start_attempt(std::move(missing));
+    statements_.fill();
+    statements_.look();
+    std::vector<Attempt> unseen;
+    for (std::uint32_t index = 0; index < attempts_.size(); ++index) {
+        const Attempt& attempt = attempts_[index];
+        const Decision& decision = decisions_[index];
+        if (decision.state == Decision::State::not_found) {
+            unseen.push_back(attempt);
+        } else if (decision.state == Decision::State::changed) {
+            if (attempt.miss == Attempt::Miss::unfound && same_version(attempt, decision.tid, decision.xmin)) {
+                refuse(attempt.record);
+            } else {
+                again.push_back({attempt.record, Attempt::Miss::unfound, decision.tid, decision.xmin});
+            }
+        }
+    }
+    return unseen;
+}
+
+}  // namespace customer_import::pg

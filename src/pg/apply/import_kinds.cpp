@@ -1,0 +1,80 @@
+#include "pg/apply/import_kinds.h"
+
+#include "pg/apply/import_apply.h"
+#include "pg/apply/retry_apply.h"
+#include "pg/apply/undo_apply.h"
+#include "pg/history/reversal.h"
+#include "pg/input/file_check.h"
+#include "pg/input/undo_supply.h"
+#include "pg/server/statement.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+// Whether an import applied the records of each customer with the last line first, as the undo of an import does; the
+// undo of that one has to turn the order round again.
+bool runs_backwards(std::int64_t import_id) {
+    bool backwards = false;
+    OwnerScope owner;
+    for (std::optional<std::int64_t> next = import_id; next;) {
+        const std::vector<Row> rows =
+            query("SELECT source_import_id FROM customer_import.imports WHERE id = $1 AND mode = 'undo'", {parameter(*next)});
+        next = rows.empty() || !rows.front()[0] ? std::nullopt : std::optional(std::stoll(*rows.front()[0]));
+        backwards = backwards != next.has_value();
+    }
+    return backwards;
+}
+
+}  // namespace
+
+std::unique_ptr<InputSource> make_source(const ImportRequest& request, std::int64_t import_id) {
+    return request.kind == ImportKind::retry ? rejected_records_source(request.source_import_id, import_id) : nullptr;
+}
+
+std::int64_t stored_bytes(const ImportRequest& request) {
+    OwnerScope owner;
+    return std::stoll(*query(request.kind == ImportKind::undo
+                                 ? "SELECT COALESCE(sum(length(payload)), 0)::bigint"
+                                   "  FROM customer_import.import_change_pages WHERE import_id = $1"
+                                 : "SELECT COALESCE(sum(length(record)), 0)::bigint"
+                                   "  FROM customer_import.import_issues WHERE import_id = $1 AND retried_by IS NULL",
+                             {parameter(request.source_import_id)}).front()[0]);
+}
+
+std::unique_ptr<RecordSupply> make_supply(ImportRequest& request, InputSource* source, const Target& target,
+                                          RoleCatalogue& catalogue) {
+    if (request.kind != ImportKind::file) {
+        require_same_table(request.source_import_id, target.relation);
+    }
+    if (request.kind == ImportKind::undo) {
+        return std::make_unique<UndoSupply>(request.source_import_id, target, catalogue);
+    }
+    return std::make_unique<FileCheck>(request, *source, target, catalogue);
+}
+
+RecordOrder record_order(const ImportRequest& request, const Target& target) {
+    const bool backwards = request.kind == ImportKind::undo && !runs_backwards(request.source_import_id);
+    if (target.one_by_one) {
+        return backwards ? RecordOrder::by_line_backwards : RecordOrder::by_line;
+    }
+    return backwards ? RecordOrder::by_user_name_backwards : RecordOrder::by_user_name;
+}
+
+std::unique_ptr<BatchApplier> make_applier(const ImportRequest& request, std::int64_t import_id, const Target& target,
+                                           const HeaderMap& header, const RoleCatalogue& catalogue, std::int64_t records,
+                                           ApplyState& state, MemoryContext context) {
+    switch (request.kind) {
+        case ImportKind::undo:
+            return std::make_unique<UndoApplier>(request.source_import_id, import_id, target, header, catalogue, records,
+                                                 state, context);
+        case ImportKind::retry:
+            return std::make_unique<RetryApplier>(request.source_import_id, import_id, target, header, request.mode,
+                                                  catalogue, records, state, context);
+        case ImportKind::file:
+            break;
+    }
+    return std::make_unique<ImportApplier>(target, header, request.mode, catalogue, records, state, context);
+}
+
+}  // namespace customer_import::pg

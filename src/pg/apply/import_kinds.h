@@ -1,0 +1,34 @@
+// What distinguishes the kinds of import: where the records come from, in which order they are applied, and by what.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "core/record_codec.h"
+#include "pg/apply/batch_apply.h"
+#include "pg/input/import_request.h"
+#include "pg/input/input_source.h"
+#include "pg/input/record_supply.h"
+#include "pg/table/target.h"
+
+namespace customer_import::pg {
+
+// The bytes that an import reads where the caller gives none: the rejected records of another import, for a retry. Returns
+// nullptr for an undo. `import_id` is 0 while there is none. Needs an SPI connection.
+std::unique_ptr<InputSource> make_source(const ImportRequest& request, std::int64_t import_id);
+
+// How many bytes of the history an undo or a retry reads. Needs an SPI connection.
+std::int64_t stored_bytes(const ImportRequest& request);
+
+// `source` may be nullptr for an undo. The arguments must outlive the supply.
+std::unique_ptr<RecordSupply> make_supply(ImportRequest& request, InputSource* source, const Target& target,
+                                          RoleCatalogue& catalogue);
+
+RecordOrder record_order(const ImportRequest& request, const Target& target);
+
+// As the constructors of the appliers. The arguments must outlive the applier.
+std::unique_ptr<BatchApplier> make_applier(const ImportRequest& request, std::int64_t import_id, const Target& target,
+                                           const HeaderMap& header, const RoleCatalogue& catalogue, std::int64_t records,
+                                           ApplyState& state, MemoryContext context);
+
+}  // namespace customer_import::pg

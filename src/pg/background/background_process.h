@@ -1,0 +1,39 @@
+// What the processes of imports in the background have in common: how they are described to the server, wait and are woken.
+#pragma once
+
+#include <cstdint>
+
+#include "pg/server/guard.h"
+#include "pg/server/server.h"
+
+namespace customer_import::pg {
+
+// How many milliseconds a supervisor waits for a lock: what users hold must not hold up the imports of others.
+inline constexpr int kSupervisorLockTimeout = 100;
+
+// What a worker is told at its start: numbers only; all else it reads from the tables.
+struct WorkerArguments {
+    Oid database;
+    Oid role;
+    std::int64_t import_id;
+    int supervisor_pid;
+};
+static_assert(sizeof(WorkerArguments) <= BGW_EXTRALEN);
+
+// Describes a process of ours, to be registered. It is started again so many seconds after it has died, or never.
+BackgroundWorker make_worker(const char* type, const char* function, int restart_seconds);
+
+// Sets the latch of a process, if it is one of the server's.
+void wake_process(int pid);
+
+// Of a worker: names the supervisor that has started it, and has that look after the queue, for what was committed.
+void set_supervisor(int pid);
+void wake_supervisor();
+
+// Waits for so many milliseconds, or until somebody wakes the process.
+void wait_for_a_while(long milliseconds);
+
+// Waits for so many milliseconds.
+void wait_all_of(long milliseconds);
+
+}  // namespace customer_import::pg

@@ -1,0 +1,357 @@
+#include "pg/background/import_queue.h"
+
+#include "core/text.h"
+#include "pg/history/import_history.h"
+#include "pg/history/notification.h"
+#include "pg/history/report_store.h"
+#include "pg/history/reversal.h"
+#include "pg/server/database_origin.h"
+#include "pg/server/settings.h"
+#include "pg/server/statement.h"
+#include "pg/server/text_array.h"
+#include "pg/server/transactions.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+// What the lock tags stand on: object identifiers of our tables. No SQL command forms such a tag.
+Oid own_table(const char* name) {
+    return call([&] { return get_relname_relid(name, get_namespace_oid("customer_import", false)); });
+}
+
+LOCKTAG make_tag(const char* table, std::uint32_t number, std::uint16_t part) {
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, own_table(table), number, part);
+    // The method of advisory locks: a session lock of the other one would end with each transaction that is rolled back.
+    tag.locktag_lockmethodid = USER_LOCKMETHOD;
+    return tag;
+}
+
+LOCKTAG slice_tag(std::int64_t import_id, int slice) {
+    return make_tag("import_slices", static_cast<std::uint32_t>(import_id), static_cast<std::uint16_t>(slice));
+}
+
+constexpr Oid kSuspectsClass = 0x43494d50;  // of no database: any number that all versions agree on
+
+enum : std::uint32_t { kSupervisor = 0, kSubmission = 1 };
+LOCKTAG queue_tag(std::uint32_t which) { return make_tag("import_jobs", which, 0); }
+
+// Takes a session lock at once or not at all.
+bool try_session_lock(const LOCKTAG& tag, LOCKMODE mode) {
+    return call([&] {
+        const LockAcquireResult result = LockAcquire(&tag, mode, true, true);
+        if (result == LOCKACQUIRE_ALREADY_HELD) {
+            LockRelease(&tag, mode, true);
+            return false;
+        }
+        return result == LOCKACQUIRE_OK;
+    });
+}
+
+// The same until the end of the transaction; also when the session has it.
+bool try_transaction_lock(const LOCKTAG& tag, LOCKMODE mode = ExclusiveLock) {
+    return call([&] { return LockAcquire(&tag, mode, false, true) != LOCKACQUIRE_NOT_AVAIL; });
+}
+
+std::int64_t number(const std::optional<std::string>& text) { return std::stoll(text.value_or("0")); }
+
+Counts read_counts(const Row& row, std::size_t first) {
+    Counts counts;
+    counts.created = number(row[first]);
+    counts.updated = number(row[first + 1]);
+    counts.unchanged = number(row[first + 2]);
+    counts.skipped = number(row[first + 3]);
+    counts.rejected = number(row[first + 4]);
+    counts.deleted = number(row[first + 5]);
+    return counts;
+}
+
+// Adds up what the slices did and writes how the import has ended.
+void finish_job(std::int64_t import_id) {
+    Counts counts;
+    const std::optional<Stop> stop = requested_stop(import_id);
+    {
+        OwnerScope owner;
+        const std::vector<Row> rows =
+            query("SELECT i.records, sum(s.created), sum(s.updated), sum(s.unchanged), sum(s.skipped),"
+                  "       sum(s.rejected), sum(s.deleted)"
+                  "  FROM customer_import.imports AS i"
+                  "  LEFT JOIN customer_import.import_slices AS s ON s.import_id = i.id"
+                  " WHERE i.id = $1 GROUP BY i.id",
+                  {parameter(import_id)});
+        if (rows.empty()) {
+            return;  // somebody has deleted it by hand
+        }
+        const Row& row = rows.front();
+        counts = read_counts(row, 1);
+        counts.records = number(row[0]);
+        counts.unprocessed = counts.records - counts.sum();
+    }
+    const bool came_too_late =
+        stop && stop->state == "canceled" && counts.records > 0 && counts.unprocessed == 0;
+    const bool is_explained = has_issues(import_id);
+    if (!stop || came_too_late) {
+        finish_import(import_id, "completed", completed_message(import_id, counts, is_explained), counts);
+    } else {
+        finish_import(import_id, stop->state, stopped_message(import_id, stop->state, stop->reason, counts, is_explained), counts);
+    }
+}
+
+}  // namespace
+
+WorkerLock::WorkerLock(const LOCKTAG& tag) : tag_(tag), is_held_(try_session_lock(tag, ExclusiveLock)) {}
+
+WorkerLock::WorkerLock(std::int64_t import_id, int slice) : WorkerLock(slice_tag(import_id, slice)) {}
+
+WorkerLock WorkerLock::of_suspects() {
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, InvalidOid, kSuspectsClass, 0, 0);
+    tag.locktag_lockmethodid = USER_LOCKMETHOD;
+    return WorkerLock(tag);
+}
+
+WorkerLock::~WorkerLock() {
+    if (is_held_ && LockHeldByMe(&tag_, ExclusiveLock)) {
+        release([&] { LockRelease(&tag_, ExclusiveLock, true); });
+    }
+}
+
+bool WorkerLock::keep() {
+    if (!LockHeldByMe(&tag_, ExclusiveLock)) {
+        is_held_ = try_session_lock(tag_, ExclusiveLock);
+    }
+    return is_held_;
+}
+
+bool WorkerLock::keep_in_transaction() { return try_transaction_lock(tag_); }
+
+bool lock_out_workers(std::int64_t import_id) {
+    for (const int slice : open_slices(import_id)) {
+        if (!try_transaction_lock(slice_tag(import_id, slice), ShareLock)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool lock_supervisor() { return try_session_lock(queue_tag(kSupervisor), ExclusiveLock); }
+
+void unlock_supervisor() {
+    const LOCKTAG tag = queue_tag(kSupervisor);
+    call([&] { LockRelease(&tag, ExclusiveLock, true); });
+}
+
+void lock_submission() {
+    const LOCKTAG tag = queue_tag(kSubmission);
+    call([&] { LockAcquire(&tag, ShareLock, false, false); });
+}
+
+bool no_submission_under_way() {
+    return try_transaction_lock(queue_tag(kSubmission));
+}
+
+void enqueue(std::int64_t import_id, Oid role, bool acts, const std::string& settings) {
+    OwnerScope owner;
+    execute("INSERT INTO customer_import.import_jobs (import_id, role_oid, acts, origin, settings)"
+            " VALUES ($1, $2, $3, $4, $5::jsonb)",
+            {parameter(import_id), parameter_oid(role), parameter(acts), parameter(database_origin()),
+             parameter(std::string_view(settings))});
+    execute("INSERT INTO customer_import.import_slices (import_id, slice) VALUES ($1, 0)", {parameter(import_id)});
+}
+
+std::optional<Job> load_job(std::int64_t import_id) {
+    OwnerScope owner;
+    const std::vector<Row> rows = query_latest(
+        "SELECT i.state, i.operator, i.database_role, j.role_oid, j.acts, i.mode, i.options ->> 'reject_limit',"
+        "       i.delimiter, i.encoding, i.options ->> 'unknown_roles', j.settings, i.file_bytes, i.records, j.slices,"
+        "       j.stop_state, j.stop_reason,"
+        "       COALESCE((extract(epoch FROM i.started_at - '2000-01-01 UTC') * 1000000)::bigint, 0),"
+        "       COALESCE(i.source_import_id, 0), i.customers_table::oid"
+        "  FROM customer_import.imports AS i JOIN customer_import.import_jobs AS j ON j.import_id = i.id"
+        " WHERE i.id = $1 AND i.state IN ('queued', 'checking', 'running')",
+        {parameter(import_id)});
+    if (rows.empty()) {
+        return std::nullopt;
+    }
+    const Row& row = rows.front();
+    Job job;
+    job.id = import_id;
+    job.state = *row[0];
+    job.operator_name = *row[1];
+    job.role_name = *row[2];
+    job.role = static_cast<Oid>(number(row[3]));
+    job.acts = row[4] == "t";
+    job.request.kind = *row[5] == "undo" ? ImportKind::undo : *row[5] == "retry" ? ImportKind::retry : ImportKind::file;
+    job.request.source_import_id = number(row[17]);
+    job.request.mode = job.request.kind == ImportKind::file ? parse_import_mode(*row[5]).value()
+                                                            : original_mode(job.request.source_import_id);
+    if (row[6]) {
+        job.request.reject_limit = number(row[6]);
+    }
+    job.request.delimiter = row[7].value_or(",").front();
+    job.request.encoding = FileEncoding(*row[8]);
+    job.request.create_unknown_roles = row[9] == "create";
+    job.settings = *row[10];
+    job.file_bytes = number(row[11]);
+    job.records = number(row[12]);
+    job.slices = static_cast<int>(number(row[13]));
+    if (row[14]) {
+        job.stop = Stop{*row[14], row[15].value_or("")};
+    }
+    job.started_at = number(row[16]);
+    job.customers_table = static_cast<Oid>(number(row[18]));
+    for (const Row& code : query_latest("SELECT unnest(role_codes) FROM customer_import.import_jobs WHERE import_id = $1",
+                                        {parameter(import_id)})) {
+        job.role_codes.push_back(*code[0]);
+    }
+    return job;
+}
+
+namespace {
+
+std::vector<int> find_slices(std::int64_t import_id, const std::string& condition) {
+    OwnerScope owner;
+    std::vector<int> slices;
+    for (const Row& row : query_latest("SELECT slice FROM customer_import.import_slices"
+                                       " WHERE import_id = $1 AND NOT ended AND " + condition + " ORDER BY slice",
+                                       {parameter(import_id)})) {
+        slices.push_back(static_cast<int>(number(row[0])));
+    }
+    return slices;
+}
+
+}  // namespace
+
+std::vector<int> open_slices(std::int64_t import_id) { return find_slices(import_id, "true"); }
+
+std::vector<int> due_slices(std::int64_t import_id) {
+    return find_slices(import_id, "(next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp())");
+}
+
+int count_claims(std::int64_t import_id, int slice) {
+    OwnerScope owner;
+    const std::vector<Row> rows = query_latest(
+        "SELECT claims FROM customer_import.import_slices WHERE import_id = $1 AND slice = $2",
+        {parameter(import_id), parameter(std::int64_t{slice})});
+    return rows.empty() ? 0 : static_cast<int>(number(rows.front()[0]));
+}
+
+std::optional<Slice> claim_slice(std::int64_t import_id, int slice) {
+    OwnerScope owner;
+    const std::vector<Row> rows = query("UPDATE customer_import.import_slices SET fence = fence + 1, claims = claims + 1,"
+                                        "       next_attempt_at = NULL, wait_reason = NULL, blocked_by = NULL"
+                                        " WHERE import_id = $1 AND slice = $2 AND NOT ended"
+                                        " RETURNING fence, claims, records, position, pages",
+                                        {parameter(import_id), parameter(std::int64_t{slice})});
+    if (rows.empty()) {
+        return std::nullopt;
+    }
+    const Row& row = rows.front();
+    Slice claimed;
+    claimed.number = slice;
+    claimed.fence = static_cast<int>(number(row[0]));
+    claimed.claims = static_cast<int>(number(row[1]));
+    if (row[2]) {
+        claimed.records = number(row[2]);
+    }
+    claimed.position = number(row[3]);
+    claimed.pages = number(row[4]);
+    return claimed;
+}
+
+void start_job(Job& job) {
+    {
+        OwnerScope owner;
+        execute("UPDATE customer_import.imports SET state = 'checking', started_at = clock_timestamp() WHERE id = $1",
+                {parameter(job.id)});
+    }
+    job.started_at = GetCurrentTimestamp();
+    announce_import(job.id, "checking");
+}
+
+void record_check(const Job& job, const Counts& counts, const std::vector<std::int64_t>& valid,
+                  const std::vector<std::string>& role_codes) {
+    OwnerScope owner;
+    execute("UPDATE customer_import.imports SET state = 'running', records = $2 WHERE id = $1",
+            {parameter(job.id), parameter(counts.records)});
+    execute("UPDATE customer_import.import_jobs SET role_codes = $2, slices = $3, slice_hash = 'FNV-1a, 64 bits'"
+            " WHERE import_id = $1",
+            {parameter(job.id), text_array_parameter(role_codes), parameter(static_cast<std::int64_t>(valid.size()))});
+    for (std::size_t slice = 0; slice < valid.size(); ++slice) {
+        execute("INSERT INTO customer_import.import_slices (import_id, slice, records, rejected) VALUES ($1, $2, $3, $4)"
+                " ON CONFLICT (import_id, slice) DO UPDATE SET records = EXCLUDED.records, rejected = EXCLUDED.rejected",
+                {parameter(job.id), parameter(static_cast<std::int64_t>(slice)), parameter(valid[slice]),
+                 parameter(slice == 0 ? counts.rejected : std::int64_t{0})});
+    }
+}
+
+bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t records, std::int64_t pages,
+                   const Counts& counts) {
+    OwnerScope owner;
+    return execute("UPDATE customer_import.import_slices SET position = position + $4, pages = $5, claims = 0, waits = 0,"
+                   "       created = created + $6, updated = updated + $7, unchanged = unchanged + $8,"
+                   "       skipped = skipped + $9, rejected = rejected + $10, deleted = deleted + $11"
+                   " WHERE import_id = $1 AND slice = $2 AND fence = $3 AND NOT ended",
+                   {parameter(import_id), parameter(std::int64_t{slice.number}), parameter(std::int64_t{slice.fence}),
+                    parameter(records), parameter(pages), parameter(counts.created), parameter(counts.updated),
+                    parameter(counts.unchanged), parameter(counts.skipped), parameter(counts.rejected),
+                    parameter(counts.deleted)}) == 1;
+}
+
+void set_aside(std::int64_t import_id, const Slice& slice, const std::string& reason) {
+    limit_waits_of_transaction(0);  // who holds the row is the supervisor, for a moment
+    OwnerScope owner;
+    execute("UPDATE customer_import.import_slices SET claims = greatest(claims - 1, 0), waits = waits + 1, wait_reason = $4,"
+            "       next_attempt_at = clock_timestamp() + least(interval '1 second' * 2 ^ least(waits, 10), interval '1 minute')"
+            " WHERE import_id = $1 AND slice = $2 AND fence = $3 AND NOT ended",
+            {parameter(import_id), parameter(std::int64_t{slice.number}), parameter(std::int64_t{slice.fence}),
+             parameter(std::string_view(reason))});
+}
+
+std::int64_t rejected_so_far(std::int64_t import_id) {
+    OwnerScope owner;
+    return number(query("SELECT sum(rejected) FROM customer_import.import_slices WHERE import_id = $1",
+                        {parameter(import_id)}).front()[0]);
+}
+
+void request_stop(std::int64_t import_id, const Stop& stop) {
+    OwnerScope owner;
+    execute("UPDATE customer_import.import_jobs SET stop_state = $2, stop_reason = $3"
+            " WHERE import_id = $1 AND stop_state IS NULL",
+            {parameter(import_id), parameter(std::string_view(stop.state)), parameter(std::string_view(stop.reason))});
+}
+
+std::optional<Stop> requested_stop(std::int64_t import_id) {
+    OwnerScope owner;
+    const std::vector<Row> rows = query_latest(
+        "SELECT stop_state, stop_reason FROM customer_import.import_jobs WHERE import_id = $1 AND stop_state IS NOT NULL",
+        {parameter(import_id)});
+    return rows.empty() ? std::nullopt : std::optional(Stop{*rows.front()[0], rows.front()[1].value_or("")});
+}
+
+void end_slice(std::int64_t import_id, int slice) {
+    {
+        OwnerScope owner;
+        if (execute("UPDATE customer_import.import_slices SET ended = true"
+                    " WHERE import_id = $1 AND slice = $2 AND NOT ended",
+                    {parameter(import_id), parameter(std::int64_t{slice})}) == 0) {
+            return;
+        }
+        // Whoever ends a slice at the same time waits here, and then sees that ours has ended.
+        execute("SELECT FROM customer_import.imports WHERE id = $1 FOR UPDATE", {parameter(import_id)});
+    }
+    if (open_slices(import_id).empty()) {
+        finish_job(import_id);
+    }
+}
+
+void end_job(std::int64_t import_id) {
+    {
+        OwnerScope owner;
+        execute("UPDATE customer_import.import_slices SET ended = true WHERE import_id = $1", {parameter(import_id)});
+    }
+    finish_job(import_id);
+}
+
+}  // namespace customer_import::pg

@@ -1,0 +1,146 @@
+// The queue of imports in the background, as the tables hold it: what there is to do, who does it, how far it is. All
+// of it is read and written as the extension's owner, and changes in the same transaction as what it describes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/report.h"
+#include "pg/input/import_request.h"
+#include "pg/server/guard.h"
+#include "pg/server/server.h"
+
+namespace customer_import::pg {
+
+// How an import ends before its end.
+struct Stop {
+    std::string state;  // failed, denied or canceled
+    std::string reason;
+};
+
+// An import in the background that has not ended.
+struct Job {
+    std::int64_t id = 0;
+    std::string state;
+    std::string operator_name;
+    std::string role_name;
+    Oid role = InvalidOid;
+    bool acts = false;
+    ImportRequest request;
+    std::string settings;                 // JSON
+    std::int64_t file_bytes = 0;
+    std::int64_t records = 0;             // known after the check
+    int slices = 0;                       // 0: not claimed yet
+    std::vector<std::string> role_codes;  // those of the check; empty before
+    std::optional<Stop> stop;
+    TimestampTz started_at = 0;           // 0: not yet
+    Oid customers_table = InvalidOid;     // when it was submitted
+
+    // How long it has been running.
+    std::int64_t milliseconds() const {
+        return started_at == 0 ? 0 : (GetCurrentTimestamp() - started_at) / 1000;
+    }
+};
+
+struct Slice {
+    int number = 0;
+    int fence = 0;
+    int claims = 0;
+    std::optional<std::int64_t> records;
+    std::int64_t position = 0;
+    std::int64_t pages = 0;
+};
+
+// A lock of the session that only workers take: nobody else can form its tag. Held until the object is gone, whatever
+// becomes of transactions; the server drops it with the process.
+class WorkerLock {
+public:
+    // Takes the lock of a slice unless another process has it, or this one.
+    WorkerLock(std::int64_t import_id, int slice);
+    // Takes the lock of those whose slice has been claimed again and again: whatever kills the server is among them. There
+    // is one in the whole cluster, so that it kills nobody else.
+    static WorkerLock of_suspects();
+
+    WorkerLock(WorkerLock&& other) noexcept : tag_(other.tag_), is_held_(std::exchange(other.is_held_, false)) {}
+    ~WorkerLock();
+    WorkerLock& operator=(WorkerLock&&) = delete;
+    bool is_held() const { return is_held_; }
+
+    // Takes the lock again if it has been lost: code of users can give back all session locks. Returns false when another
+    // process has it by now.
+    bool keep();
+
+    // Holds the lock until the end of the transaction as well: that nobody can give back before. Returns false when another
+    // process has it.
+    bool keep_in_transaction();
+
+private:
+    explicit WorkerLock(const LOCKTAG& tag);
+
+    LOCKTAG tag_;
+    bool is_held_ = false;
+};
+
+// Keeps workers from all slices that have not ended, until the end of the transaction. Returns false when one has one of
+// them. The mode of the lock tells who locks them out from who works on them.
+bool lock_out_workers(std::int64_t import_id);
+
+// The lock of the one supervisor of a database, for the rest of the session. Returns false when another process has it.
+bool lock_supervisor();
+void unlock_supervisor();
+// Those who submit share a lock until their transaction ends; a supervisor that wants to end must get it alone.
+void lock_submission();
+bool no_submission_under_way();
+
+// Puts an import into the queue.
+void enqueue(std::int64_t import_id, Oid role, bool acts, const std::string& settings);
+
+// Returns an unfinished import of the queue; nothing when it has ended or is held.
+std::optional<Job> load_job(std::int64_t import_id);
+
+// The slices of an import that have not ended.
+std::vector<int> open_slices(std::int64_t import_id);
+// Those of them that were not set aside, or whose time has come.
+std::vector<int> due_slices(std::int64_t import_id);
+
+// So often a slice is claimed without getting on until its import is a suspect.
+inline constexpr int kSuspectClaims = 2;
+int count_claims(std::int64_t import_id, int slice);
+
+// Counts one more claim of a slice and returns it; nothing when it has ended meanwhile.
+std::optional<Slice> claim_slice(std::int64_t import_id, int slice);
+
+// The import is claimed for the first time.
+void start_job(Job& job);
+
+// The file was checked: freezes what the slices start from. `valid` holds the number of valid records of each slice; what
+// the check rejected is counted with the first one.
+void record_check(const Job& job, const Counts& counts, const std::vector<std::int64_t>& valid,
+                  const std::vector<std::string>& role_codes);
+
+// Records what one batch did. Returns false when another worker has taken over the slice: then nothing of the batch must
+// stay.
+bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t records, std::int64_t pages,
+                   const Counts& counts);
+
+// Sets a slice aside: nobody works on it for a while, the longer the more often it waited since it got on. That it was
+// claimed for nothing does not count. Does nothing for a slice that another worker has claimed since.
+void set_aside(std::int64_t import_id, const Slice& slice, const std::string& reason);
+
+// Records that were rejected so far, as far as that has been committed.
+std::int64_t rejected_so_far(std::int64_t import_id);
+
+// Asks all workers of an import to stop; the first reason stays.
+void request_stop(std::int64_t import_id, const Stop& stop);
+std::optional<Stop> requested_stop(std::int64_t import_id);
+
+// Ends a slice; with the last one the import, with its counts and message. What has ended stays as it is.
+void end_slice(std::int64_t import_id, int slice);
+
+// Ends an import that no worker has, whatever is left of it.
+void end_job(std::int64_t import_id);
+
+}  // namespace customer_import::pg

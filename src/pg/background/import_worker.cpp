@@ -1,0 +1,239 @@
+#include "pg/background/import_worker.h"
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "pg/background/background_process.h"
+#include "pg/background/import_queue.h"
+#include "pg/background/import_supervisor.h"
+#include "pg/background/job_run.h"
+#include "pg/history/retention.h"
+#include "pg/server/settings.h"
+#include "pg/server/statement.h"
+#include "pg/server/test_point.h"
+#include "pg/server/transactions.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+constexpr long kLauncherWait = 60000;
+constexpr long kLockedWait = 1000;
+constexpr int kMaxDatabases = 1000;
+
+// ---- starting processes -------------------------------------------------------------------------------------------
+
+// Raises nothing: also for a callback behind a commit. Returns false when there is no free slot.
+bool register_supervisor(Oid database) {
+    BackgroundWorker worker = make_worker("customer_import supervisor", "ci_supervisor_main", 1);
+    worker.bgw_main_arg = ObjectIdGetDatum(database);
+    return RegisterDynamicBackgroundWorker(&worker, nullptr);
+}
+
+// The pid of the supervisor of this database; 0: there is none.
+int find_supervisor() {
+    OwnerScope owner;
+    const std::vector<Row> rows = query(
+        "SELECT l.pid FROM pg_locks AS l WHERE l.locktype = 'object' AND l.granted AND l.objid = 0"
+        "   AND l.classid = 'customer_import.import_jobs'::regclass"
+        "   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())");
+    return rows.empty() ? 0 : std::stoi(*rows.front()[0]);
+}
+
+// What the current transaction wants at its commit.
+bool start_at_commit = false;
+int supervisor_to_wake = 0;
+
+void end_transaction(XactEvent event, void*) {
+    if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE) {
+        return;
+    }
+    if (start_at_commit && event == XACT_EVENT_COMMIT) {
+        if (supervisor_to_wake != 0) {
+            wake_process(supervisor_to_wake);
+        } else {
+            (void)register_supervisor(MyDatabaseId);  // without a slot the import waits for the next call
+        }
+    }
+    start_at_commit = false;
+}
+
+// ---- processes ----------------------------------------------------------------------------------------------------
+
+bool is_connected = false;
+
+// A process that could not connect, because its database is gone, is not to be started again for ever.
+void exit_for_good(int, Datum) {
+    if (!is_connected) {
+        proc_exit(0);
+    }
+}
+
+void connect(Oid database, Oid role) {
+    on_proc_exit(exit_for_good, 0);
+    pqsignal(SIGTERM, die);
+    pqsignal(SIGHUP, SignalHandlerForConfigReload);
+    BackgroundWorkerUnblockSignals();
+    BackgroundWorkerInitializeConnectionByOid(database, role, 0);
+    is_connected = true;
+}
+
+// What pg_stat_activity says of this process.
+void show_activity(const std::string& text) {
+    call([&] { pgstat_report_activity(STATE_RUNNING, text.c_str()); });
+}
+
+// Whether the extension is in this database.
+bool extension_exists(Transactions& transactions) {
+    bool exists = false;
+    if (std::optional<PgError> error = transactions.run([&] {
+            exists = lock_extension();
+        })) {
+        throw PgError(*error);
+    }
+    return exists;
+}
+
+void supervise() {
+    WorkerTransactions transactions;
+    transactions.set_lock_timeout(kSupervisorLockTimeout);
+    bool is_only_one = false;
+    while (!transactions.run_unless_locked([&] { is_only_one = lock_extension() && lock_supervisor(); })) {
+        wait_for_a_while(kLockedWait);
+    }
+    if (is_only_one) {
+        show_activity("customer_import: looks after the imports of this database");
+        supervise_queue();
+    }
+}
+
+void work(const WorkerArguments& arguments) {
+    set_supervisor(arguments.supervisor_pid);
+    show_activity("customer_import: import " + std::to_string(arguments.import_id));
+    WorkerTransactions transactions;
+    if (!extension_exists(transactions)) {
+        return;
+    }
+    run_job(transactions, arguments.import_id, workers_per_import);
+    // If the supervisor has gone, the imports of others must not wait for it.
+    if (std::optional<PgError> error = transactions.run([] { start_waiting(); })) {
+        throw PgError(*error);
+    }
+    wake_supervisor();
+}
+
+// The databases of the setting. Read as the server's own launchers do: a process without a database may not look names
+// up in an index.
+std::vector<Oid> find_databases() {
+    std::vector<Oid> found(kMaxDatabases, InvalidOid);
+    const int count = call([&] {
+        int number = 0;
+        List* names = NIL;
+        if (!SplitIdentifierString(pstrdup(preloaded_databases != nullptr ? preloaded_databases : ""), ',', &names)) {
+            ereport(WARNING, (errmsg("invalid list in customer_import.databases")));
+            return 0;
+        }
+        Relation databases = table_open(DatabaseRelationId, AccessShareLock);
+        TableScanDesc scan = table_beginscan_catalog(databases, 0, nullptr);
+        HeapTuple tuple;
+        while (number < kMaxDatabases && (tuple = heap_getnext(scan, ForwardScanDirection)) != nullptr) {
+            auto database = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
+            ListCell* name;
+            foreach (name, names) {
+                if (database->datallowconn && strcmp(static_cast<const char*>(lfirst(name)), NameStr(database->datname)) == 0) {
+                    found[static_cast<std::size_t>(number++)] = database->oid;
+                    break;
+                }
+            }
+        }
+        table_endscan(scan);
+        table_close(databases, AccessShareLock);
+        return number;
+    });
+    found.resize(static_cast<std::size_t>(count));
+    return found;
+}
+
+// Starts a supervisor in each database of the setting.
+void launch() {
+    std::vector<Oid> databases;
+    WorkerTransactions transactions;
+    if (std::optional<PgError> error = transactions.run([&] {
+            databases = find_databases();
+        })) {
+        throw PgError(*error);
+    }
+    for (Oid database : databases) {
+        (void)register_supervisor(database);
+    }
+}
+
+}  // namespace
+
+void watch_submissions() { RegisterXactCallback(end_transaction, nullptr); }
+
+void register_launcher() {
+    BackgroundWorker worker = make_worker("customer_import launcher", "ci_launcher_main", 10);
+    RegisterBackgroundWorker(&worker);
+}
+
+void start_after_commit() {
+    lock_submission();
+    supervisor_to_wake = find_supervisor();
+    start_at_commit = true;
+}
+
+void start_waiting() {
+    if (RecoveryInProgress() || XactReadOnly) {
+        return;
+    }
+    bool waits = false;
+    {
+        OwnerScope owner;
+        waits = !query("SELECT FROM customer_import.imports AS i JOIN customer_import.import_jobs AS j ON j.import_id = i.id"
+                       " WHERE i.finished_at IS NULL AND i.state IN ('queued', 'checking', 'running') LIMIT 1").empty();
+    }
+    // It is the supervisor that empties what is old: where all imports run in the foreground, nothing else starts one.
+    if ((waits || retention_is_due()) && find_supervisor() == 0) {
+        start_after_commit();
+    }
+}
+
+}  // namespace customer_import::pg
+
+namespace pg = customer_import::pg;
+
+extern "C" {
+PGDLLEXPORT void ci_supervisor_main(Datum database);
+PGDLLEXPORT void ci_worker_main(Datum argument);
+PGDLLEXPORT void ci_launcher_main(Datum argument);
+}
+
+void ci_supervisor_main(Datum database) {
+    pg::connect(DatumGetObjectId(database), InvalidOid);
+    pg::entry([] { pg::supervise(); });
+    proc_exit(0);
+}
+
+void ci_worker_main(Datum) {
+    pg::WorkerArguments arguments;
+    memcpy(&arguments, MyBgworkerEntry->bgw_extra, sizeof arguments);
+    pg::connect(arguments.database, arguments.role);
+    pg::entry([&] { pg::work(arguments); });
+    proc_exit(0);
+}
+
+// Lives as long as the server. It knows no database of its own, only the shared catalogs.
+void ci_launcher_main(Datum) {
+    pqsignal(SIGTERM, die);
+    pqsignal(SIGHUP, SignalHandlerForConfigReload);
+    BackgroundWorkerUnblockSignals();
+    BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
+    for (;;) {
+        pg::entry([] {
+            pg::launch();
+            pg::wait_for_a_while(pg::kLauncherWait);
+        });
+    }
+}

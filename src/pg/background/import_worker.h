@@ -1,0 +1,26 @@
+// The processes of imports in the background. A supervisor, one for a database while there is work, starts workers: one
+// for each slice, connected as the import's database role, so that nothing of a user ever runs with other rights than
+// his. The supervisor runs nothing but fixed statements on the extension's tables. Both are started when needed; with
+// the library preloaded a launcher starts supervisors by itself.
+#pragma once
+
+#include "pg/server/guard.h"
+#include "pg/server/server.h"
+
+namespace customer_import::pg {
+
+// Registers with the server what starts the supervisor after a commit. Called once, when the library is loaded.
+void watch_submissions();
+
+// Registers the launcher. Called when the library is preloaded.
+void register_launcher();
+
+// Has the supervisor look after the queue once the current transaction has committed: wakes it, or starts one. Needs an
+// SPI connection.
+void start_after_commit();
+
+// Starts what waits, if there is something and nobody looks after it: after a restart of the server. Called by functions
+// that import or cancel. Needs an SPI connection.
+void start_waiting();
+
+}  // namespace customer_import::pg

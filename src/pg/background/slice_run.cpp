@@ -1,0 +1,529 @@
+#include "pg/background/slice_run.h"
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "core/batch.h"
+#include "core/grant_ceiling.h"
+#include "core/slice_hash.h"
+#include "core/text.h"
+#include "pg/access/catalogue.h"
+#include "pg/access/identity.h"
+#include "pg/apply/import_kinds.h"
+#include "pg/apply/trial.h"
+#include "pg/background/background_process.h"
+#include "pg/background/import_queue.h"
+#include "pg/history/progress.h"
+#include "pg/history/report_store.h"
+#include "pg/history/reversal.h"
+#include "pg/input/created_codes.h"
+#include "pg/input/preparers.h"
+#include "pg/input/record_spool.h"
+#include "pg/server/settings.h"
+#include "pg/server/statement.h"
+#include "pg/server/test_point.h"
+#include "pg/table/target.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+constexpr int kMaxAttempts = 10;       // of a batch that meets deadlocks or serialization failures
+constexpr int kMaxClaims = 10;         // of a slice whose workers die before it gets on
+constexpr long kFirstDelay = 50;       // milliseconds before a batch is tried again; doubles each time
+constexpr std::int64_t kStopCheckRecords = 65536;
+constexpr std::int64_t kSmallFileBytes = 256 * 1024;  // one worker is done with it before another one has started
+
+// Thrown when the import is to stop; by whom it was asked for is in the queue or in here.
+class Stopped : public std::exception {
+public:
+    explicit Stopped(Stop stop) : stop_(std::move(stop)) {}
+    const Stop& stop() const { return stop_; }
+
+private:
+    Stop stop_;
+};
+
+// Thrown when the slice is another worker's by now.
+class TakenOver : public std::exception {};
+
+// Thrown when the slice is to be tried again later, and others are to have the worker's slot meanwhile.
+class SetAside : public std::exception {
+public:
+    explicit SetAside(std::string reason) : reason_(std::move(reason)) {}
+    const std::string& reason() const { return reason_; }
+
+private:
+    std::string reason_;
+};
+
+Stop too_late() { return {"failed", "it took longer than customer_import.import_timeout allows"}; }
+
+bool can_be_repeated(const PgError& error) {
+    return ERRCODE_TO_CATEGORY(error.sqlstate()) == ERRCODE_TRANSACTION_ROLLBACK;
+}
+
+std::string describe(const PgError& error) {
+    const ErrorData* data = error.data();
+    return std::string(error.what()) + " (SQLSTATE " + unpack_sql_state(data->sqlerrcode) + ")";
+}
+
+// Makes the transaction what the submitter's was: whom it acts as, and how texts are read. Until its end.
+void assume_submitter(const Job& job) {
+    if (job.acts) {
+        assume_operator(job.operator_name);
+    }
+    execute("SELECT pg_catalog.set_config(s.key, s.value, true) FROM pg_catalog.jsonb_each_text($1::pg_catalog.jsonb)"
+            " AS s",
+            {parameter(std::string_view(job.settings))});
+}
+
+Identity require_still_permitted() {
+    const Identity& identity = fresh_identity();
+    if (!identity.rights.has(Right::import_customers)) {
+        throw Stopped({"denied", lost_right_reason(identity)});
+    }
+    return identity;
+}
+
+class SliceRun {
+public:
+    SliceRun(Transactions& transactions, Job job, const Slice& slice, WorkerLock& lock,
+             std::optional<WorkerLock>& suspect, int slices, MemoryContext context)
+        : transactions_(transactions),
+          lock_(lock),
+          suspect_(suspect),
+          job_(std::move(job)),
+          slice_(slice),
+          slices_wanted_(slices),
+          context_(context),
+          transaction_context_(
+              call([&] { return AllocSetContextCreate(context, "transaction", ALLOCSET_DEFAULT_SIZES); })) {}
+
+    // Applies what is left of the slice, and ends it. Returns false when it was set aside.
+    bool run();
+
+private:
+    class Taker;
+
+    void apply_rest();
+    void set_aside(const std::string& reason);
+    void throw_stop_after_cancel();
+
+    template <typename Body>
+    void repeat(Body&& body);
+    void read_file();
+    void read_records(const Identity& identity);
+    std::optional<std::string> try_first_records(Trial& trial, const Identity& identity);
+    Target load_same_target() const;
+    void apply_batch(const Batch& batch);
+    void mark_retried(const std::vector<std::int64_t>& lines);
+    bool is_too_late() const { return import_timeout > 0 && job_.milliseconds() >= import_timeout; }
+    void check_stop();
+    bool keep_lock();
+    void stop(const Stop& stop);
+    bool is_last(std::int64_t position) const { return position >= slice_.records.value_or(0); }
+
+    Transactions& transactions_;
+    WorkerLock& lock_;
+    std::optional<WorkerLock>& suspect_;  // until the slice gets on
+    Job job_;
+    Slice slice_;
+    const int slices_wanted_;
+    const MemoryContext context_;
+    const MemoryContext transaction_context_;
+
+    std::unique_ptr<RoleCatalogue> catalogue_;  // of the check
+    std::unique_ptr<RecordSpool> spool_;
+    std::unique_ptr<RecordSupply> supply_;
+    std::unique_ptr<InputSource> source_;       // nullptr: an undo
+    std::optional<Target> target_;              // at the check; supply_ refers to it
+    ApplyState state_;
+    ProgressReport progress_;
+    bool has_ended_ = false;                    // the slice
+};
+
+// Takes the records of the whole file, and keeps those of the slice.
+class SliceRun::Taker final : public RecordTaker {
+public:
+    // Without an issue store and a trial the check was made before.
+    Taker(SliceRun& run, IssueStore* issues, Trial* trial)
+        : run_(run), issues_(issues), trial_(trial), valid_(static_cast<std::size_t>(run.job_.slices), 0) {}
+
+    void valid(const Record& record) override {
+        count();
+        if (trial_ != nullptr) {
+            trial_->add(record);
+        }
+        const int slice = slice_of(record.user_name, run_.job_.slices);
+        ++valid_[static_cast<std::size_t>(slice)];
+        if (slice == run_.slice_.number) {
+            run_.spool_->add(record);
+        }
+    }
+
+    void rejected(std::int64_t line, std::string_view, const std::vector<Issue>& issues, std::string_view raw) override {
+        count();
+        ++counts_.rejected;
+        if (issues_ != nullptr) {
+            issues_->add(line, Outcome::rejected, issues, raw);
+            if (run_.job_.request.kind == ImportKind::retry) {
+                rejected_.push_back(line);
+            }
+        }
+    }
+
+    const std::vector<std::int64_t>& rejected_lines() const { return rejected_; }
+
+    const Counts& counts() const { return counts_; }
+    const std::vector<std::int64_t>& valid_records() const { return valid_; }
+
+private:
+    void count() {
+        ++counts_.records;
+        run_.progress_.checked(counts_.records, run_.supply_->bytes());
+        if (counts_.records % kStopCheckRecords == 0) {
+            run_.check_stop();
+        }
+    }
+
+    SliceRun& run_;
+    IssueStore* issues_;
+    Trial* trial_;
+    std::vector<std::int64_t> valid_;
+    std::vector<std::int64_t> rejected_;  // of a retry
+    Counts counts_;
+};
+
+void SliceRun::check_stop() {
+    call([] {
+        if (!PostmasterIsAlive()) {  // a new server cannot start as long as somebody uses the shared memory
+            ereport(FATAL, (errcode(ERRCODE_ADMIN_SHUTDOWN), errmsg("the server has gone")));
+        }
+    });
+    if (std::optional<Stop> stop = requested_stop(job_.id)) {
+        throw Stopped(std::move(*stop));
+    }
+    if (is_too_late()) {
+        throw Stopped(too_late());
+    }
+}
+
+bool SliceRun::keep_lock() {
+    if (!lock_.keep()) {
+        throw TakenOver();
+    }
+    return true;
+}
+
+// Runs `body` in a transaction as the submitter; again, after a while, when others stood in its way.
+template <typename Body>
+void SliceRun::repeat(Body&& body) {
+    long delay = kFirstDelay;
+    for (int attempt = 1;; ++attempt) {
+        call([&] { MemoryContextReset(transaction_context_); });
+        ContextScope scope(transaction_context_);
+        std::optional<PgError> error = transactions_.run([&] {
+            if (!lock_.keep_in_transaction()) {
+                throw TakenOver();
+            }
+            assume_submitter(job_);
+            body();
+        });
+        if (!error) {
+            return;
+        }
+        if (const std::optional<std::string> reason = reason_to_wait(*error)) {
+            throw SetAside(*reason);
+        }
+        if (error->sqlstate() == ERRCODE_QUERY_CANCELED) {
+            throw_stop_after_cancel();
+        }
+        if (error->sqlstate() == ERRCODE_INSUFFICIENT_PRIVILEGE && transactions_.run([&] {
+                assume_submitter(job_);
+                require_still_permitted();
+            })) {
+            throw Stopped({"denied", "database role " + quoted(job_.role_name) + " does not exist any more"});
+        }
+        if (!can_be_repeated(*error) || attempt == kMaxAttempts) {
+            throw PgError(*error);
+        }
+        forget(*error);
+        wait_all_of(delay);
+        delay *= 2;
+    }
+}
+
+// What was canceled may have waited for a lock in vain: the supervisor ends such a wait when the import is to stop.
+void SliceRun::throw_stop_after_cancel() {
+    std::optional<Stop> stop;
+    if (std::optional<PgError> error = transactions_.run([&] { stop = requested_stop(job_.id); })) {
+        forget(*error);
+    }
+    if (stop) {
+        throw Stopped(std::move(*stop));
+    }
+}
+
+// Reads the file and keeps the records of the slice. The first one to do so records what the check found.
+void SliceRun::read_file() {
+    repeat([&] {
+        check_stop();
+        const Identity identity = require_still_permitted();
+        if (job_.request.create_unknown_roles && !identity.rights.has(Right::administer)) {
+            throw Stopped({"denied", "operator " + quoted(identity.name) + " may not add role codes any more"});
+        }
+        try {
+            read_records(identity);
+        } catch (...) {
+            spool_.reset();  // before the transaction takes its files away
+            throw;
+        }
+        test_point("check");
+    });
+    job_.state = "running";
+    progress_.running(job_.id, job_.records, 0);
+    wake_supervisor();
+    spool_->skip(slice_.position);
+}
+
+void SliceRun::read_records(const Identity& identity) {
+    const bool is_first = job_.state != "running";
+    target_ = load_same_target();
+    if (is_first) {
+        const bool is_split = !target_->one_by_one && job_.file_bytes >= kSmallFileBytes;
+        job_.slices = is_split ? slices_wanted_ : 1;
+    }
+    {
+        ContextScope scope(context_);
+        catalogue_ = is_first ? load_held_catalogue() : std::make_unique<RoleCatalogue>();
+        for (const std::string& code : job_.role_codes) {
+            catalogue_->add(code);
+        }
+        source_ = job_.request.kind == ImportKind::file ? stored_file_source(job_.id) : make_source(job_.request, job_.id);
+        spool_ = std::make_unique<RecordSpool>(record_order(job_.request, *target_));
+        supply_ = make_supply(job_.request, source_.get(), *target_, *catalogue_);
+    }
+    progress_.start(target_->relation);
+    std::optional<IssueStore> issues;
+    std::optional<Trial> trial;
+    if (is_first) {
+        trial.emplace(job_.request);
+        issues.emplace(transaction_context_, job_.request.encoding);
+        if (job_.request.create_unknown_roles) {
+            supply_->add_unknown_codes();
+        }
+    }
+    Taker taker(*this, issues ? &*issues : nullptr, trial ? &*trial : nullptr);
+    supply_->read(taker);
+    spool_->sort();
+    spool_->keep(context_);
+    const std::int64_t records = taker.valid_records()[static_cast<std::size_t>(slice_.number)];
+    if (!is_first) {
+        if (slice_.records != records) {
+            throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                              "the customers table was changed, and the file reads otherwise than at the check");
+        }
+        return;
+    }
+    const Counts& counts = taker.counts();
+    std::optional<std::string> failure;
+    if (job_.request.passes_reject_limit(counts.rejected)) {
+        failure = job_.request.reject_limit_reason();
+    } else {
+        add_codes_of_import(job_.id, job_.request, supply_->new_codes());
+        failure = try_first_records(*trial, identity);
+    }
+    issues->write(job_.id, true);
+    record_check(job_, counts, taker.valid_records(), catalogue_->codes());
+    mark_retried(taker.rejected_lines());
+    if (failure) {
+        request_stop(job_.id, {"failed", *failure});
+    }
+    job_.records = counts.records;
+    slice_.records = records;
+}
+
+std::optional<std::string> SliceRun::try_first_records(Trial& trial, const Identity& identity) {
+    const RecordCeiling ceiling(*catalogue_, identity, PreparedRecords(job_.request));
+    return trial.run(job_.id, *target_, supply_->header(), *catalogue_, ceiling.get(),
+                     transaction_context_);
+}
+
+// Another table may have been attached since the import was submitted: it is none of its business.
+Target SliceRun::load_same_target() const {
+    Target target = load_import_target();
+    if (target.relation != job_.customers_table) {
+        throw Stopped({"failed", "the customers table is another one than when it was submitted"});
+    }
+    const auto has = [&](const std::string& field) {
+        return std::any_of(target.values.begin(), target.values.end(),
+                           [&](const TargetColumn& column) { return column.field == field; });
+    };
+    for (const TargetColumn& column : target_ ? target_->values : std::vector<TargetColumn>()) {
+        if (!has(column.field)) {  // the records that were checked may have a cell for it
+            throw Stopped({"failed", "the customers table was attached anew, without the field " + quoted(column.field)});
+        }
+    }
+    return target;
+}
+
+// Records of a retry are tried once, whatever comes of it.
+void SliceRun::mark_retried(const std::vector<std::int64_t>& lines) {
+    if (job_.request.kind == ImportKind::retry) {
+        customer_import::pg::mark_retried(job_.request.source_import_id, job_.id, lines);
+    }
+}
+
+void SliceRun::apply_batch(const Batch& batch) {
+    const auto size = static_cast<std::int64_t>(batch.size());
+    std::int64_t pages = slice_.pages;
+    bool ends = false;
+    const ApplyState learnt = state_;
+    repeat([&] {
+        state_ = learnt;
+        check_stop();
+        const Identity identity = require_still_permitted();
+        test_point("batch_begin");
+        const Target target = load_same_target();
+        const std::unique_ptr<RoleCatalogue> current = load_held_catalogue();
+        const RecordCeiling ceiling(*current, identity, PreparedRecords(job_.request));
+        const bool is_undo = job_.request.kind == ImportKind::undo;
+        const std::unique_ptr<BatchApplier> applier =
+            make_applier(job_.request, job_.id, target, supply_->header(), is_undo ? *current : *catalogue_,
+                         slice_.records.value_or(0), state_, transaction_context_);
+        IssueStore issues(transaction_context_, job_.request.encoding);
+        ChangeLog log(transaction_context_, job_.id, slice_.number, slice_.pages);
+        const ConstraintsChecked constraints(target);
+        applier->apply(batch, ceiling.get());
+        Counts counts;
+        std::vector<std::int64_t> lines;
+        for (std::size_t index = 0; index < batch.size(); ++index) {
+            const RecordResult& result = applier->results()[index];
+            const Record& record = batch.records()[index];
+            counts.add(result.outcome);
+            lines.push_back(record.line);
+            if (!result.issues.empty()) {
+                issues.add(record.line, result.outcome, result.issues, is_undo ? "" : record.raw);
+            }
+        }
+        if (job_.request.create_unknown_roles) {
+            note_given_codes(job_.id, job_.request, applier->changes());
+        }
+        log.write(applier->changes());
+        issues.write(job_.id, false);
+        mark_retried(lines);
+        test_point("batch_applied");
+        pages = log.pages();
+        require_still_permitted();  // the batch may have waited for a long time
+        if (!advance_slice(job_.id, slice_, size, pages, counts)) {
+            throw TakenOver();
+        }
+        if (job_.request.reject_limit && job_.request.passes_reject_limit(rejected_so_far(job_.id))) {
+            request_stop(job_.id, {"failed", job_.request.reject_limit_reason()});
+        }
+        ends = is_last(slice_.position + size);
+        if (ends) {
+            end_slice(job_.id, slice_.number);
+        }
+        test_point("batch_end");
+    });
+    slice_.position += size;
+    slice_.pages = pages;
+    has_ended_ = ends;
+    suspect_.reset();
+    progress_.applied(slice_.position);
+    test_point("batch_committed");
+}
+
+void SliceRun::stop(const Stop& stop) {
+    transactions_.set_deadline(0);
+    if (has_ended_) {
+        return;
+    }
+    call([&] {
+        if (!transactions_.has_caller()) {
+            QueryCancelPending = false;  // it has said what it had to say
+        }
+        MemoryContextReset(transaction_context_);
+    });
+    ContextScope scope(transaction_context_);
+    if (std::optional<PgError> error = transactions_.run([&] {
+            request_stop(job_.id, stop);
+            end_slice(job_.id, slice_.number);
+        })) {
+        if (const std::optional<std::string> reason = reason_to_wait(*error)) {
+            throw SetAside(*reason);
+        }
+        throw PgError(*error);
+    }
+}
+
+void SliceRun::set_aside(const std::string& reason) {
+    transactions_.set_deadline(0);
+    ContextScope scope(transaction_context_);  // an error's record may be in it
+    if (std::optional<PgError> error =
+            transactions_.run([&] { customer_import::pg::set_aside(job_.id, slice_, reason); })) {
+        throw PgError(*error);
+    }
+}
+
+bool SliceRun::run() {
+    try {
+        apply_rest();
+    } catch (const SetAside& waits) {
+        set_aside(waits.reason());
+        return false;
+    }
+    return true;
+}
+
+void SliceRun::apply_rest() {
+    try {
+        if (slice_.claims > kMaxClaims) {
+            throw Stopped({"failed", std::to_string(kMaxClaims) + " workers in a row ended without getting on with it"});
+        }
+        if (import_timeout > 0) {
+            transactions_.set_deadline(TimestampTzPlusMilliseconds(job_.started_at, import_timeout));
+        }
+        read_file();
+        Batch batch;
+        while (!has_ended_ && keep_lock() && spool_->next(batch, static_cast<std::size_t>(batch_rows))) {
+            apply_batch(batch);
+        }
+        if (!has_ended_) {  // there was nothing in it
+            repeat([&] { end_slice(job_.id, slice_.number); });
+        }
+        transactions_.set_deadline(0);
+    } catch (const Stopped& stopped) {
+        stop(stopped.stop());
+    } catch (const TakenOver&) {
+        return;
+    } catch (const ImportError& error) {
+        stop({"failed", error.message() + (error.detail().empty() ? "" : ": " + error.detail())});
+    } catch (const PgError& error) {
+        const bool is_canceled = error.sqlstate() == ERRCODE_QUERY_CANCELED;
+        if (is_canceled && transactions_.has_caller()) {
+            set_aside("its CALL customer_import.run_imports() was canceled");
+            throw;  // the import stays open
+        }
+        stop(is_canceled && is_too_late() ? too_late() : Stop{"failed", describe(error)});
+    }
+}
+
+}  // namespace
+
+bool run_slice(Transactions& transactions, Job job, const Slice& slice, WorkerLock& lock, std::optional<WorkerLock>& suspect,
+               int slices, MemoryContext context) {
+    return SliceRun(transactions, std::move(job), slice, lock, suspect, slices, context).run();
+}
+
+std::optional<std::string> reason_to_wait(const PgError& error) {
+    if (error.sqlstate() == ERRCODE_LOCK_NOT_AVAILABLE) {
+        return "a lock that it needs was held too long";
+    }
+    return std::nullopt;
+}
+
+}  // namespace customer_import::pg

@@ -1,0 +1,24 @@
+// A slice of an import in the background: checks the file, applies the slice batch by batch, each batch in a transaction of
+// its own that also records what it did. So it can die at any moment and be taken up by another worker.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "pg/background/import_queue.h"
+#include "pg/server/guard.h"
+#include "pg/server/server.h"
+#include "pg/server/transactions.h"
+
+namespace customer_import::pg {
+
+// Applies what is left of a claimed slice, and ends it: with the last one the import. An import that nobody has begun yet is
+// split into at most `slices` slices. Returns false when the slice was set aside. `suspect` is released when it gets on.
+bool run_slice(Transactions& transactions, Job job, const Slice& slice, WorkerLock& lock, std::optional<WorkerLock>& suspect,
+               int slices, MemoryContext context);
+
+// Why to try again later, however often: nothing is wrong with the import, something is in its way. Nothing for any other
+// error.
+std::optional<std::string> reason_to_wait(const PgError& error);
+
+}  // namespace customer_import::pg

@@ -1,0 +1,278 @@
+// Looking for customers. What the policies of the table cannot use an index for is looked up as the table's owner, keys
+// alone; the rows themselves are read by these keys as the caller, so that he gets what his policies show him.
+#include <set>
+#include <span>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "core/customer_search.h"
+#include "core/pace.h"
+#include "core/text.h"
+#include "core/user_name.h"
+#include "pg/access/access.h"
+#include "pg/access/catalogue.h"
+#include "pg/server/arguments.h"
+#include "pg/server/statement.h"
+#include "pg/server/text_array.h"
+#include "pg/table/search_indexes.h"
+#include "pg/table/target.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+constexpr std::int32_t kMaxRows = 1000;
+constexpr std::size_t kMaxKeys = 10000;
+constexpr long kRowsAtOnce = 64;  // a row may have megabytes
+
+// Behind every user name that begins with what stands before it: two of the last character there is.
+constexpr std::string_view kLast = "\xf4\x8f\xbf\xbf\xf4\x8f\xbf\xbf";
+
+// Has statements planned to use an index where there is one, for as long as it lives. Only for our own lookups.
+class IndexPreferred {
+public:
+    IndexPreferred() {
+        settings_.set("enable_seqscan", "off");
+        settings_.set("jit", "off");
+    }
+
+private:
+    SettingsScope settings_;
+};
+
+// A customer who matches, in the order in which they are returned.
+struct Found {
+    SearchRank rank;
+    std::string user_name;
+    Row row;
+
+    friend bool operator<(const Found& a, const Found& b) {
+        return std::tie(a.rank, a.user_name) < std::tie(b.rank, b.user_name);
+    }
+};
+
+class CustomerSearch {
+public:
+    CustomerSearch(std::string_view query, std::int32_t max_rows)
+        : target_(load_target(AccessShareLock)), max_rows_(static_cast<std::size_t>(max_rows)), query_(trim(query)) {
+        fold_user_name(query, folded_);
+    }
+
+    // Looks where the best ones are first, and no further than there is need.
+    void run() {
+        if (folded_.find_first_of("\r\n") != std::string::npos) {
+            return;  // they separate the texts that are searched
+        }
+        look_at("WHERE " + target_.user_name.name + " OPERATOR(pg_catalog.=) $1", {parameter(std::string_view(key()))});
+        if (is_sorted_by_bytes() || folded_.empty()) {
+            look_at_beginnings();
+        }
+        if (found_.size() == max_rows_ || folded_.empty()) {
+            return;
+        }
+        if (has_trigram(folded_)) {
+            const std::vector<std::string> keys = find_keys();
+            if (keys.size() <= kMaxKeys) {
+                look_at("WHERE " + target_.user_name.name + " OPERATOR(pg_catalog.=) ANY ($1)",
+                        {text_array_parameter(keys)});
+                return;
+            }
+        }
+        // More than anybody reads, or nothing that an index could find: one pass over what he sees, to the first
+        // matches.
+        look_at("WHERE " + matches() + " LIMIT " + std::to_string(kMaxKeys), {parameter(std::string_view(pattern()))});
+    }
+
+    const std::set<Found>& found() const { return found_; }
+
+private:
+    // A table of ours holds folded names only.
+    const std::string& key() const { return target_.fold_user_names ? folded_ : query_; }
+    std::string pattern() const { return like_pattern(folded_); }
+    std::string matches() const { return search_text_sql(target_) + " OPERATOR(pg_catalog.~~) $1"; }
+    bool is_sorted_by_bytes() const {
+        return target_.fold_user_names && target_.user_name.collation == C_COLLATION_OID;
+    }
+
+    // User names that begin with the query, in order: policies let their comparison operators through to the index.
+    void look_at_beginnings() {
+        const std::string& name = target_.user_name.name;
+        const std::string order = " ORDER BY " + name + " LIMIT " + std::to_string(max_rows_);
+        if (folded_.empty()) {
+            look_at(order, {});
+            return;
+        }
+        const std::string end = folded_ + std::string(kLast);
+        look_at("WHERE " + name + " OPERATOR(pg_catalog.>=) $1 AND " + name + " OPERATOR(pg_catalog.<) $2" + order,
+                {parameter(std::string_view(folded_)), parameter(std::string_view(end))});
+    }
+
+    // The user names of all that match, hidden ones too; at most one more than kMaxKeys.
+    std::vector<std::string> find_keys() const {
+        const std::string statement = "SELECT " + target_.user_name.name + " FROM " + target_.name + " WHERE " + matches() +
+                                      " LIMIT " + std::to_string(kMaxKeys + 1);
+        TableOwnerScope owner(target_);
+        IndexPreferred index;
+        std::vector<std::string> keys;
+        for (const Row& row : customer_import::pg::query(statement, {parameter(std::string_view(pattern()))})) {
+            if (row[0]) {
+                keys.push_back(*row[0]);
+            }
+        }
+        return keys;
+    }
+
+    // Reads customers as the caller, and keeps the best.
+    void look_at(const std::string& condition, std::initializer_list<Parameter> parameters) {
+        std::string columns = "(" + target_.user_name.name + ")::pg_catalog.text";
+        for (const char* field : {"email", "firstName", "lastName", "company"}) {
+            columns += ", " + searched_column_sql(target_, field);
+        }
+        Cursor customers("SELECT " + columns + " FROM " + target_.name + " " + condition, parameters,
+                         Cursor::Snapshot::calling);
+        for (customers.fetch(kRowsAtOnce); customers.count() > 0; customers.fetch(kRowsAtOnce)) {
+            for (Row& row : customers.texts()) {
+                keep(std::move(row));
+            }
+        }
+    }
+
+    void keep(Row row) {
+        const auto view = [&](std::size_t column) {
+            return row[column] ? std::string_view(*row[column]) : std::string_view();
+        };
+        const std::optional<SearchRank> rank = search_rank(folded_, {view(0), view(1), view(2), view(3), view(4)});
+        if (!rank || !row[0]) {
+            return;
+        }
+        found_.insert({*rank, *row[0], std::move(row)});
+        if (found_.size() > max_rows_) {
+            found_.erase(std::prev(found_.end()));
+        }
+    }
+
+    const Target target_;
+    const std::size_t max_rows_;
+    const std::string query_;
+    std::string folded_;
+    std::set<Found> found_;
+};
+
+void search_customers(std::string_view query, std::int32_t max_rows, ReturnSetInfo* result) {
+    require_right(Right::view_customers, "search customers");
+    if (max_rows < 1 || max_rows > kMaxRows) {
+        throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE,
+                          "max_rows must be between 1 and " + std::to_string(kMaxRows));
+    }
+    SpiConnection spi;
+    CustomerSearch search(query, max_rows);
+    search.run();
+    for (const Found& found : search.found()) {
+        Datum values[5] = {};
+        bool nulls[5];
+        for (std::size_t column = 0; column < 5; ++column) {
+            nulls[column] = !found.row[column];
+            values[column] = nulls[column] ? Datum{0} : text_datum(*found.row[column]);
+        }
+        call([&] { tuplestore_putvalues(result->setResult, result->setDesc, values, nulls); });
+    }
+}
+
+// The codes that customers are looked for by: in the catalogue's spelling, and in lower case what it does not have, for
+// customers may still hold it in any spelling.
+struct WantedCodes {
+    std::vector<std::string> known, lost;
+};
+
+WantedCodes spell_codes(std::span<const std::string_view> codes) {
+    const RoleCatalogue& catalogue = cached_catalogue();
+    WantedCodes wanted;
+    Pace pace(check_interrupts);
+    for (const std::string_view code : codes) {
+        pace.step(8 * code.size());
+        const std::string_view spelling = catalogue.find(code);
+        if (!spelling.empty()) {
+            wanted.known.emplace_back(spelling);
+        } else if (!code.empty()) {
+            wanted.lost.push_back(ascii_lower(code));
+        }
+    }
+    return wanted;
+}
+
+void return_holders(const Target& target, const std::vector<std::string>& keys, ReturnSetInfo* result) {
+    const std::string& name = target.user_name.name;
+    Cursor customers("SELECT (" + name + ")::pg_catalog.text, (" + target.roles.name + ")::pg_catalog.text[] FROM " +
+                         target.name + " WHERE " + name + " OPERATOR(pg_catalog.=) ANY ($1) ORDER BY 1",
+                     {text_array_parameter(keys)}, Cursor::Snapshot::calling);
+    for (customers.fetch(kRowsAtOnce); customers.count() > 0; customers.fetch(kRowsAtOnce)) {
+        call([&] {
+            for (std::uint64_t index = 0; index < customers.count(); ++index) {
+                Datum values[2];
+                bool nulls[2];
+                heap_deform_tuple(customers.row(index), customers.columns(), values, nulls);
+                tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+            }
+        });
+    }
+}
+
+void customers_with_roles(const WantedCodes& codes, ReturnSetInfo* result) {
+    require_right(Right::view_customers, "search customers");
+    SpiConnection spi;
+    const Target target = load_target(AccessShareLock);
+    return_holders(target, {}, result);  // whoever may not read the table learns so before anything is looked up
+    const std::string statement = "SELECT " + target.user_name.name + " FROM " + target.name + " WHERE " +
+                                  target.roles.name + " OPERATOR(pg_catalog.@>) $1 AND ARRAY(SELECT pg_catalog.lower("
+                                  "held COLLATE pg_catalog.\"C\") FROM pg_catalog.unnest(" + target.roles.name + ") AS held)"
+                                  " OPERATOR(pg_catalog.@>) $2";
+    std::optional<Cursor> holders;
+    for (std::vector<std::string> keys;; keys.clear()) {
+        {
+            TableOwnerScope owner(target);
+            if (!holders) {
+                IndexPreferred index;
+                holders.emplace(statement, std::initializer_list<Parameter>{text_array_parameter(codes.known),
+                                                                         text_array_parameter(codes.lost)},
+                                Cursor::Snapshot::calling);
+            }
+            holders->fetch(kMaxKeys);
+            for (const Row& row : holders->count() > 0 ? holders->texts() : std::vector<Row>()) {
+                if (row[0]) {
+                    keys.push_back(*row[0]);
+                }
+            }
+            if (holders->count() == 0) {
+                return;
+            }
+        }
+        return_holders(target, keys, result);
+    }
+}
+
+}  // namespace
+
+}  // namespace customer_import::pg
+
+namespace pg = customer_import::pg;
+
+// search_customers(query text, max_rows integer): the customers who match best. Errors: 42501, 22023 for max_rows, 54000, 55000
+// when there is no customers table.
+CI_PUBLIC_FUNCTION(ci_search_customers) {
+    return pg::entry([&] {
+        pg::call([&] { InitMaterializedSRF(fcinfo, 0); });
+        const std::string_view query = pg::text_argument(fcinfo, 0, "the query");
+        pg::search_customers(query, PG_GETARG_INT32(1), (ReturnSetInfo*)fcinfo->resultinfo);
+        return Datum{0};
+    });
+}
+
+// customers_with_roles(codes text[]): the customers who hold all of these codes. Errors: 22004, 42501, 54000, 55000.
+CI_PUBLIC_FUNCTION(ci_customers_with_roles) {
+    return pg::entry([&] {
+        pg::call([&] { InitMaterializedSRF(fcinfo, 0); });
+        pg::customers_with_roles(pg::spell_codes(pg::given_codes(fcinfo, 0)), (ReturnSetInfo*)fcinfo->resultinfo);
+        return Datum{0};
+    });
+}

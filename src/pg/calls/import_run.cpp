@@ -1,0 +1,311 @@
+#include "pg/calls/import_run.h"
+
+#include <exception>
+#include <memory>
+
+#include "core/batch.h"
+#include "core/grant_ceiling.h"
+#include "core/text.h"
+#include "pg/access/access.h"
+#include "pg/access/catalogue.h"
+#include "pg/access/identity.h"
+#include "pg/apply/import_kinds.h"
+#include "pg/apply/trial.h"
+#include "pg/background/import_worker.h"
+#include "pg/history/import_history.h"
+#include "pg/history/progress.h"
+#include "pg/history/report_store.h"
+#include "pg/history/reversal.h"
+#include "pg/input/created_codes.h"
+#include "pg/input/preparers.h"
+#include "pg/input/record_spool.h"
+#include "pg/server/settings.h"
+#include "pg/server/statement.h"
+#include "pg/table/target.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+// Thrown when an import is given up: everything that it applied must be taken back.
+class ImportFailed : public std::exception {
+public:
+    explicit ImportFailed(std::string reason, const char* state = "failed")
+        : state_(state), reason_(std::move(reason)) {}
+    const char* state() const { return state_; }
+    const std::string& reason() const { return reason_; }
+    const char* what() const noexcept override { return reason_.c_str(); }
+
+private:
+    const char* state_;
+    std::string reason_;
+};
+
+class ImportRun final : private RecordTaker {
+public:
+    ImportRun(ImportRequest& request, InputSource* source, RecordWatcher* watcher, MemoryContext context)
+        : operator_(current_identity().name),
+          request_(request),
+          watcher_(watcher),
+          context_(context),
+          target_(load_import_target()),
+          catalogue_(load_held_catalogue()),
+          own_source_(make_source(request, 0)),
+          supply_(make_supply(request, own_source_ ? own_source_.get() : source, target_, *catalogue_)),
+          issues_(context, request.encoding),
+          trial_(request),
+          spool_(record_order(request, target_)) {}
+
+    // Returns the import that the same operator has made with the same request id, if any.
+    std::optional<ImportResult> find_earlier() const { return find_earlier_import(operator_, request_); }
+
+    // Reads the file to its end and keeps its records; applies nothing. Throws ImportError when it is refused.
+    void check();
+
+    void apply();
+
+    ImportResult finish();
+
+private:
+    void valid(const Record& record) override;
+    void rejected(std::int64_t line, std::string_view user_name, const std::vector<Issue>& issues,
+                  std::string_view raw) override;
+
+    bool record_import();
+    void try_first_records();
+    void apply_records();
+    void count(const Record& record, const RecordResult& result);
+    bool failed() const { return result_.state != "completed"; }
+    void give_up(const std::string& state, const std::string& reason);
+
+    const std::string operator_;
+    ImportRequest& request_;
+    RecordWatcher* const watcher_;
+    const MemoryContext context_;
+    const Target target_;
+    const std::unique_ptr<RoleCatalogue> catalogue_;
+    const std::unique_ptr<InputSource> own_source_;
+    const std::unique_ptr<RecordSupply> supply_;
+    IssueStore issues_;
+    Trial trial_;
+    RecordSpool spool_;
+    ProgressReport progress_;
+
+    std::int64_t records_ = 0;  // of the whole file, known after the check
+    Counts counts_;
+    ImportResult result_{.state = "completed"};
+};
+
+void ImportRun::valid(const Record& record) {
+    ++records_;
+    trial_.add(record);
+    spool_.add(record);
+    if (watcher_ != nullptr) {
+        watcher_->see(record.line, record.user_name, nullptr);
+    }
+    progress_.checked(records_, supply_->bytes());
+}
+
+void ImportRun::rejected(std::int64_t line, std::string_view user_name, const std::vector<Issue>& issues,
+                         std::string_view raw) {
+    ++records_;
+    counts_.add(Outcome::rejected);
+    issues_.add(line, Outcome::rejected, issues, raw);
+    if (watcher_ != nullptr) {
+        const RecordResult result{Outcome::rejected, issues};
+        watcher_->see(line, user_name, &result);
+    }
+}
+
+void ImportRun::check() {
+    progress_.start(target_.relation);
+    if (request_.create_unknown_roles) {  // which codes to create is known only after the whole file
+        supply_->add_unknown_codes();
+    }
+    supply_->read(*this);
+    spool_.sort();
+    if (request_.kind == ImportKind::file) {
+        result_.warnings = supply_->header().warnings();
+    }
+}
+
+// Writes the import's row. Returns false when the same request has come in on another connection meanwhile.
+bool ImportRun::record_import() {
+    const std::optional<std::int64_t> id =
+        insert_import({operator_, current_role_name(), "running", supply_->bytes()}, request_, *supply_);
+    result_.import_id = id.value_or(0);
+    return id.has_value();
+}
+
+// The right that every batch needs; an import that has lost it in the middle ends.
+Identity require_still() {
+    const Identity& identity = fresh_identity();
+    if (!identity.rights.has(Right::import_customers)) {
+        throw ImportFailed(lost_right_reason(identity), "denied");
+    }
+    return identity;
+}
+
+void ImportRun::try_first_records() {
+    const Identity identity = require_still();
+    const RecordCeiling ceiling(*catalogue_, identity, PreparedRecords(request_));
+    if (std::optional<std::string> reason = trial_.run(result_.import_id, target_, supply_->header(), *catalogue_,
+                                                       ceiling.get(), context_)) {
+        throw ImportFailed(*reason);
+    }
+}
+
+void ImportRun::apply_records() {
+    ApplyState state;
+    const std::unique_ptr<BatchApplier> applier = make_applier(request_, result_.import_id, target_, supply_->header(),
+                                                               *catalogue_, records_, state, context_);
+    if (watcher_ != nullptr) {
+        applier->watch_roles();
+    }
+    ChangeLog log(context_, result_.import_id);
+    const PreparedRecords prepared(request_);
+    std::optional<PgError> error = in_subtransaction([&] {
+        add_codes_of_import(result_.import_id, request_, supply_->new_codes());
+        try_first_records();
+        Batch batch;
+        while (spool_.next(batch, static_cast<std::size_t>(batch_rows))) {
+            const Identity identity = require_still();
+            const RecordCeiling ceiling(*catalogue_, identity, prepared);
+            applier->apply(batch, ceiling.get());
+            for (std::size_t index = 0; index < batch.size(); ++index) {
+                count(batch.records()[index], applier->results()[index]);
+            }
+            if (!request_.is_dry_run) {
+                if (request_.create_unknown_roles) {
+                    note_given_codes(result_.import_id, request_, applier->changes());
+                }
+                log.write(applier->changes());
+            }
+            progress_.applied(counts_.sum());
+            check_interrupts();
+        }
+        require_still();  // the last batch may have waited for a long time
+    });
+    if (error) {
+        if (error->sqlstate() == ERRCODE_INSUFFICIENT_PRIVILEGE) {
+            require_still();
+        }
+        throw PgError(*error);
+    }
+}
+
+void ImportRun::count(const Record& record, const RecordResult& result) {
+    counts_.add(result.outcome);
+    if (watcher_ != nullptr) {
+        watcher_->see(record.line, record.user_name, &result);
+    }
+    if (!result.issues.empty()) {
+        issues_.add(record.line, result.outcome, result.issues, request_.kind == ImportKind::undo ? "" : record.raw);
+    }
+    if (result.outcome == Outcome::rejected && request_.passes_reject_limit(counts_.rejected)) {
+        throw ImportFailed(request_.reject_limit_reason());
+    }
+}
+
+void ImportRun::apply() {
+    if (!request_.is_dry_run && !record_import()) {
+        result_ = require_earlier_import(operator_, request_);
+        counts_ = result_.counts;
+        return;
+    }
+    progress_.running(result_.import_id, records_, counts_.sum());
+    if (request_.passes_reject_limit(counts_.rejected)) {
+        give_up("failed", request_.reject_limit_reason());
+        return;
+    }
+    const ConstraintsChecked constraints(target_);
+    try {
+        apply_records();
+    } catch (const ImportFailed& failure) {
+        result_.state = failure.state();
+        result_.message = failure.reason();
+    }
+    constraints.defer();
+    if (failed()) {
+        give_up(result_.state, result_.message);
+    }
+}
+
+// Nothing was applied, or it was taken back: only what was rejected is known.
+void ImportRun::give_up(const std::string& state, const std::string& reason) {
+    result_.state = state;
+    counts_ = Counts{.records = records_,
+                     .rejected = counts_.rejected,
+                     .unprocessed = records_ - counts_.rejected};
+    result_.message = request_.is_dry_run ? dry_run_message(counts_, reason)
+                                          : failed_message(result_.import_id, state, reason, counts_.rejected > 0);
+    if (watcher_ != nullptr) {
+        watcher_->taken_back();
+    }
+}
+
+ImportResult ImportRun::finish() {
+    if (result_.is_earlier) {
+        return result_;
+    }
+    result_.counts = counts_;
+    if (request_.is_dry_run) {
+        if (!failed()) {
+            result_.message = dry_run_message(counts_, {});
+        }
+        return result_;
+    }
+    issues_.write(result_.import_id, failed());
+    if (!failed()) {
+        result_.message = completed_message(result_.import_id, counts_, has_issues(result_.import_id));
+    }
+    if (request_.kind == ImportKind::retry && !failed()) {
+        mark_all_retried(request_.source_import_id, result_.import_id);
+    }
+    result_.message = finish_import(result_.import_id, result_.state, result_.message, counts_);
+    return result_;
+}
+
+}  // namespace
+
+void require_import_rights(const ImportRequest& request) {
+    require_right(Right::import_customers, "import customers");
+    if (request.create_unknown_roles) {
+        require_right(Right::administer, "add role codes by unknown_roles => 'create'");
+    }
+}
+
+ImportResult run_import(ImportRequest& request, InputSource* source, RecordWatcher* watcher) {
+    (void)lock_extension();
+    require_import_rights(request);
+    SpiConnection spi;
+    if (!request.is_dry_run) {
+        start_waiting();
+    }
+    MemoryContext context =
+        call([] { return AllocSetContextCreate(CurrentMemoryContext, "customer_import", ALLOCSET_DEFAULT_SIZES); });
+    ImportResult result;
+    const auto run_it = [&] {
+        ImportRun run(request, source, watcher, context);
+        if (std::optional<ImportResult> earlier = run.find_earlier()) {
+            result = std::move(*earlier);
+        } else {
+            run.check();
+            run.apply();
+            result = run.finish();
+        }
+    };
+    {
+        ContextScope scope(context);
+        if (!request.is_dry_run) {
+            run_it();
+        } else {
+            roll_back(run_it);
+        }
+    }
+    // After an error the context stays, for the error's record may be in it; it goes with the caller's.
+    call([&] { MemoryContextDelete(context); });
+    return result;
+}
+
+}  // namespace customer_import::pg

@@ -1,0 +1,296 @@
+#include "pg/calls/import_submit.h"
+
+#include <memory>
+
+#include "core/text.h"
+#include "pg/access/access.h"
+#include "pg/access/catalogue.h"
+#include "pg/access/identity.h"
+#include "pg/apply/import_kinds.h"
+#include "pg/background/import_queue.h"
+#include "pg/background/import_worker.h"
+#include "pg/background/job_run.h"
+#include "pg/calls/import_run.h"
+#include "pg/history/import_history.h"
+#include "pg/history/notification.h"
+#include "pg/history/outbox.h"
+#include "pg/history/retention.h"
+#include "pg/server/arguments.h"
+#include "pg/server/database_origin.h"
+#include "pg/server/settings.h"
+#include "pg/server/statement.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+struct QueueUse {
+    std::int64_t imports = 0;
+    std::int64_t bytes = 0;
+};
+
+QueueUse measure_queue(const std::string& operator_name) {
+    OwnerScope owner;
+    const Row row = query("SELECT count(*), COALESCE(sum(file_bytes), 0)::bigint FROM customer_import.imports"
+                          " WHERE operator = $1 AND state IN ('queued', 'checking', 'running', 'held')"
+                          "   AND finished_at IS NULL",
+                          {parameter(std::string_view(operator_name))}).front();
+    return {std::stoll(*row[0]), std::stoll(*row[1])};
+}
+
+[[noreturn]] void refuse_queueing(const std::string& what, const char* setting) {
+    throw ImportError(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, what,
+                      std::string("The limit is the setting ") + setting + ".",
+                      "Wait until some of them have ended, or cancel one: see customer_import.import_status.");
+}
+
+// What the worker reads texts by, as the caller has it.
+std::string caller_settings() {
+    return *query("SELECT pg_catalog.jsonb_object_agg(s.name, pg_catalog.current_setting(s.name))"
+                  "  FROM pg_catalog.unnest('{DateStyle,IntervalStyle,TimeZone,search_path}'::pg_catalog.text[]) AS s (name)")
+                .front()[0];
+}
+
+}  // namespace
+
+ImportResult submit_import(ImportRequest& request, InputSource* source) {
+    require_import_rights(request);
+    SpiConnection spi;
+    const Identity identity = current_identity();
+    start_waiting();
+    if (std::optional<ImportResult> earlier = find_earlier_import(identity.name, request)) {
+        return *earlier;
+    }
+    const Target target = load_import_target(AccessShareLock);
+    const std::unique_ptr<RoleCatalogue> catalogue = load_catalogue();
+    const std::unique_ptr<InputSource> own_source = make_source(request, 0);
+    const std::unique_ptr<RecordSupply> supply =
+        make_supply(request, own_source ? own_source.get() : source, target, *catalogue);
+    supply->read_header();
+    const QueueUse use = measure_queue(identity.name);
+    if (use.imports >= max_queued_imports) {
+        refuse_queueing("operator " + quoted(identity.name) + " has " + std::to_string(use.imports) +
+                            " unfinished imports",
+                        "customer_import.max_queued_imports");
+    }
+    const std::string settings = caller_settings();
+    const std::optional<std::int64_t> id =
+        insert_import({identity.name, current_role_name(), "queued", 0}, request, *supply);
+    if (!id) {
+        return require_earlier_import(identity.name, request);
+    }
+    std::int64_t bytes = 0;
+    if (source != nullptr) {
+        store_file(*id, *source);
+        bytes = source->bytes();
+    } else {
+        bytes = stored_bytes(request);
+    }
+    if (use.bytes + bytes > std::int64_t{max_queued_megabytes} * 1024 * 1024) {
+        refuse_queueing("the unfinished imports of operator " + quoted(identity.name) + " are too large",
+                        "customer_import.max_queued_bytes");
+    }
+    enqueue(*id, GetUserId(), identity.is_acted, settings);
+    ImportResult result;
+    result.import_id = *id;
+    result.state = "queued";
+    result.message = queued_message(*id);
+    if (request.kind == ImportKind::file) {
+        result.warnings = supply->header().warnings();
+    }
+    {
+        OwnerScope owner;
+        execute("UPDATE customer_import.imports SET file_bytes = $2, message = $3 WHERE id = $1",
+                {parameter(*id), parameter(bytes), parameter(std::string_view(result.message))});
+    }
+    announce_import(*id, result.state);
+    start_after_commit();
+    return result;
+}
+
+namespace {
+
+struct OpenImport {
+    std::string operator_name;
+    bool is_background = false;
+    bool has_ended = false;
+};
+
+// Locks the row of an import that the caller may see. Errors: 42704.
+OpenImport lock_import(std::int64_t import_id, const Identity& identity) {
+    OwnerScope owner;
+    const std::vector<Row> rows = query(
+        "SELECT i.operator, j.import_id IS NOT NULL, i.finished_at IS NOT NULL"
+        "  FROM customer_import.imports AS i LEFT JOIN customer_import.import_jobs AS j ON j.import_id = i.id"
+        " WHERE i.id = $1 AND (i.operator = $2 OR $3) FOR UPDATE OF i",
+        {parameter(import_id), parameter(std::string_view(identity.name)), parameter(identity.rights.has(Right::administer))});
+    if (rows.empty()) {
+        throw ImportError(ERRCODE_UNDEFINED_OBJECT, "import " + std::to_string(import_id) + " does not exist");
+    }
+    const Row& row = rows.front();
+    return {*row[0], row[1] == "t", row[2] == "t"};
+}
+
+// Errors: 55000 for an import that some session runs in the foreground.
+void refuse_foreground(std::int64_t import_id) {
+    CatalogPath path;
+    const std::vector<Row> rows = query("SELECT pid FROM customer_import._running_imports() WHERE import_id = $1"
+                                        " AND pid <> pg_backend_pid() LIMIT 1",
+                                        {parameter(import_id)});
+    if (!rows.empty()) {
+        throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                          "import " + std::to_string(import_id) + " runs in the foreground of another session", {},
+                          "Cancel its statement with SELECT pg_cancel_backend(" + *rows.front()[0] + ").");
+    }
+}
+
+std::string cancel_import(std::int64_t import_id) {
+    require_right(Right::import_customers, "cancel imports");
+    SpiConnection spi;
+    const Identity identity = current_identity();
+    std::string exists;
+    {
+        OwnerScope owner;
+        if (query("SELECT FROM customer_import.imports WHERE id = $1", {parameter(import_id)}).empty()) {
+            exists = "no";
+        }
+    }
+    if (!exists.empty()) {
+        refuse_foreground(import_id);
+    }
+    const OpenImport import = lock_import(import_id, identity);
+    if (import.has_ended || !import.is_background) {
+        throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                          "import " + std::to_string(import_id) + " has ended already", {},
+                          "See SELECT * FROM customer_import.import_status WHERE id = " + std::to_string(import_id) + ".");
+    }
+    const std::string by = identity.name == import.operator_name ? "" : "by " + identity.name;
+    request_stop(import_id, {"canceled", by});
+    if (lock_out_workers(import_id)) {  // nobody works on it
+        end_job(import_id);
+        return "Import " + std::to_string(import_id) + " is canceled.";
+    }
+    start_after_commit();  // the supervisor ends a wait for a lock
+    return "Import " + std::to_string(import_id) + " stops after its batch. Follow it: SELECT * FROM "
+           "customer_import.import_status WHERE id = " + std::to_string(import_id);
+}
+
+// The unfinished imports of the current role, oldest first.
+std::vector<std::int64_t> own_imports() {
+    const Oid role = GetUserId();
+    OwnerScope owner;
+    std::vector<std::int64_t> ids;
+    for (const Row& row : query_latest(
+             "SELECT i.id FROM customer_import.imports AS i JOIN customer_import.import_jobs AS j ON j.import_id = i.id"
+             " WHERE j.role_oid = $1 AND j.origin = $2 AND i.state IN ('queued', 'checking', 'running') ORDER BY i.id",
+             {parameter_oid(role), parameter(database_origin())})) {
+        ids.push_back(std::stoll(*row[0]));
+    }
+    return ids;
+}
+
+void run_imports(FunctionCallInfo fcinfo) {
+    auto context = (CallContext*)fcinfo->context;
+    if (context == nullptr || !IsA(context, CallContext) || context->atomic) {
+        throw ImportError(ERRCODE_ACTIVE_SQL_TRANSACTION,
+                          "customer_import.run_imports() cannot run inside a transaction block", {},
+                          "CALL it outside of BEGIN … COMMIT; it commits after each batch.");
+    }
+    call([] { PreventCommandDuringRecovery("customer_import.run_imports()"); });
+    ProcedureTransactions transactions;
+    std::vector<std::int64_t> ids;
+    if (std::optional<PgError> error = transactions.run([&] { ids = own_imports(); })) {
+        throw PgError(*error);
+    }
+    for (std::int64_t id : ids) {
+        if (!run_job(transactions, id, 1)) {
+            call([&] {
+                ereport(NOTICE, (errmsg("import %lld waits for a lock", static_cast<long long>(id)),
+                                 errhint("Call customer_import.run_imports() again later.")));
+            });
+        }
+    }
+}
+
+std::int64_t release_restored() {
+    require_superuser("release restored imports");
+    SpiConnection spi;
+    std::uint64_t released = 0;
+    {
+        OwnerScope owner;
+        const Parameter origin = parameter(database_origin());
+        // Also those that no supervisor has marked as held yet.
+        released = execute("UPDATE customer_import.imports AS i"
+                           "   SET state = CASE WHEN i.started_at IS NULL THEN 'queued' WHEN j.slices = 0 THEN 'checking'"
+                           "                    ELSE 'running' END,"
+                           "       message = 'Import ' || i.id || ' goes on.'"
+                           "  FROM customer_import.import_jobs AS j"
+                           " WHERE j.import_id = i.id AND j.origin <> $1 AND i.finished_at IS NULL",
+                           {origin});
+        execute("UPDATE customer_import.import_jobs AS j SET origin = $1,"
+                "       role_oid = COALESCE((SELECT r.oid FROM pg_roles AS r WHERE r.rolname = i.database_role), 0)"
+                "  FROM customer_import.imports AS i WHERE i.id = j.import_id AND j.origin <> $1",
+                {origin});
+    }
+    release_messages();
+    if (released > 0) {
+        start_after_commit();
+    }
+    return static_cast<std::int64_t>(released);
+}
+
+bool is_restored(std::int64_t import_id) {
+    {
+        CatalogPath path;
+        if (query("SELECT FROM customer_import.imports WHERE id = $1", {parameter(import_id)}).empty()) {
+            return false;
+        }
+    }
+    OwnerScope owner;
+    return !query("SELECT FROM customer_import.imports AS i JOIN customer_import.import_jobs AS j ON j.import_id = i.id"
+                  " WHERE i.id = $1 AND i.finished_at IS NULL AND j.origin <> $2",
+                  {parameter(import_id), parameter(database_origin())}).empty();
+}
+
+}  // namespace
+
+}  // namespace customer_import::pg
+
+namespace pg = customer_import::pg;
+
+// cancel_import(import_id bigint) returns text. Errors: 42501, 42704, 55000 when it has ended or runs in the foreground.
+CI_PUBLIC_FUNCTION(ci_cancel_import) {
+    return pg::entry([&] { return pg::text_datum(pg::cancel_import(PG_GETARG_INT64(0))); });
+}
+
+// run_imports(): a procedure. Errors: 25001 inside a transaction block.
+CI_FUNCTION(ci_run_imports) {
+    return pg::entry([&] {
+        pg::run_imports(fcinfo);
+        return Datum{0};
+    });
+}
+
+// release_restored() returns bigint. Errors: 42501.
+CI_FUNCTION(ci_release_restored) {
+    return pg::entry([&] { return Int64GetDatum(pg::release_restored()); });
+}
+
+// _is_restored(import_id bigint) returns boolean: whether an unfinished import that the caller sees is of another database.
+CI_FUNCTION(ci_is_restored) {
+    return pg::entry([&] {
+        pg::SpiConnection spi;
+        return BoolGetDatum(pg::is_restored(PG_GETARG_INT64(0)));
+    });
+}
+
+// purge_imports(older_than interval) returns bigint. Errors: 42501.
+CI_PUBLIC_FUNCTION(ci_purge_imports) {
+    return pg::entry([&] {
+        pg::require_right(customer_import::Right::administer, "purge imports");
+        pg::SpiConnection spi;
+        const std::string older_than = pg::call(
+            [&]() -> const char* { return DatumGetCString(DirectFunctionCall1(interval_out, PG_GETARG_DATUM(0))); });
+        return Int64GetDatum(pg::purge_imports(older_than));
+    });
+}

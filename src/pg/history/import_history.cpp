@@ -1,0 +1,103 @@
+#include "pg/history/import_history.h"
+
+#include "pg/history/notification.h"
+#include "pg/history/outbox.h"
+#include "pg/history/undo_states.h"
+#include "pg/input/created_codes.h"
+#include "pg/server/statement.h"
+
+namespace customer_import::pg {
+
+std::optional<std::int64_t> insert_import(const NewImport& import, const ImportRequest& request,
+                                          const RecordSupply& supply) {
+    const std::string header = request.encoding.encode(supply.raw_header());
+    const Parameter limit = request.reject_limit ? parameter(*request.reject_limit) : Parameter{INT8OID, 0, true};
+    const char delimiter = supply.delimiter();
+    const bool is_file = request.kind == ImportKind::file;
+    const std::vector<std::string> none;
+    const Parameter source = is_file ? Parameter{INT8OID, 0, true} : parameter(request.source_import_id);
+    OwnerScope owner;
+    std::vector<Row> rows = query(
+        "INSERT INTO customer_import.imports (operator, database_role, mode, file_name, file_bytes, options, state,"
+        "       warnings, header, delimiter, encoding, request_id, source_import_id, started_at, customers_table,"
+        "       columns)"
+        " VALUES ($1, $2, $3, $4, $5, pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
+        "       'reject_limit', $6, 'unknown_roles', $7, 'send_report', $8)), $9, $10, $11, $12, $13, $14, $15,"
+        "       CASE WHEN $9 OPERATOR(pg_catalog.<>) 'queued' THEN pg_catalog.clock_timestamp() END,"
+        "       (SELECT t.relation FROM customer_import.customers_table AS t),"
+        // The changes of an undo name the fields as the import did that it takes back.
+        "       (SELECT pg_catalog.jsonb_object_agg(c.field, c.column_name) FROM customer_import.customers_table_columns AS c)"
+        "       || COALESCE((SELECT s.columns FROM customer_import.imports AS s"
+        "                     WHERE s.id OPERATOR(pg_catalog.=) $15 AND $3 OPERATOR(pg_catalog.=) 'undo'), '{}'))"
+        " ON CONFLICT (operator, request_id) DO NOTHING RETURNING id",
+        {parameter(std::string_view(import.operator_name)), parameter(std::string_view(import.role_name)),
+         parameter(request.mode_name()), optional_parameter(request.file_name), parameter(import.bytes),
+         limit, parameter(std::string_view(request.create_unknown_roles ? "create" : "reject")),
+         parameter(request.send_report), parameter(std::string_view(import.state)),
+         text_array_parameter(is_file ? supply.header().warnings() : none), bytes_parameter(header), parameter(std::string_view(&delimiter, 1)),
+         parameter(request.encoding.name()), optional_parameter(request.request_id), source});
+    return rows.empty() ? std::nullopt : std::optional(std::stoll(*rows.front()[0]));
+}
+
+std::optional<ImportResult> find_earlier_import(const std::string& operator_name, const ImportRequest& request) {
+    if (!request.request_id) {
+        return std::nullopt;
+    }
+    OwnerScope owner;
+    const std::vector<Row> rows =
+        query("SELECT id, state, message, records, created, updated, unchanged, skipped, rejected, deleted,"
+              "       unprocessed FROM customer_import.imports"
+              " WHERE operator OPERATOR(pg_catalog.=) $1 AND request_id OPERATOR(pg_catalog.=) $2",
+              {parameter(std::string_view(operator_name)), optional_parameter(request.request_id)});
+    if (rows.empty()) {
+        return std::nullopt;
+    }
+    const Row& row = rows.front();
+    ImportResult earlier;
+    auto number = [&](std::size_t column) { return std::stoll(row[column].value_or("0")); };
+    earlier.import_id = number(0);
+    earlier.state = *row[1];
+    earlier.message = row[2].value_or("");
+    std::size_t column = 3;
+    for (std::int64_t* count :
+         {&earlier.counts.records, &earlier.counts.created, &earlier.counts.updated, &earlier.counts.unchanged,
+          &earlier.counts.skipped, &earlier.counts.rejected, &earlier.counts.deleted, &earlier.counts.unprocessed}) {
+        *count = number(column++);
+    }
+    for (const Row& warning : query("SELECT unnest(warnings) FROM customer_import.imports WHERE id = $1",
+                                    {parameter(earlier.import_id)})) {
+        earlier.warnings.push_back(*warning[0]);
+    }
+    earlier.is_earlier = true;
+    return earlier;
+}
+
+ImportResult require_earlier_import(const std::string& operator_name, const ImportRequest& request) {
+    if (std::optional<ImportResult> earlier = find_earlier_import(operator_name, request)) {
+        return *std::move(earlier);
+    }
+    throw ImportError(ERRCODE_T_R_SERIALIZATION_FAILURE,
+                      "the import with the same request_id has just been purged", {}, "Import the file once more.");
+}
+
+std::string finish_import(std::int64_t import_id, const std::string& state, const std::string& text,
+                          const Counts& counts) {
+    const std::string message = with_remark(text, queue_report(import_id));
+    {
+        OwnerScope owner;
+        execute("UPDATE customer_import.imports SET state = $2, message = $3, records = $4, created = $5, updated = $6,"
+                "       unchanged = $7, skipped = $8, rejected = $9, unprocessed = $10, deleted = $11,"
+                "       finished_at = pg_catalog.clock_timestamp()"
+                " WHERE id OPERATOR(pg_catalog.=) $1",
+                {parameter(import_id), parameter(std::string_view(state)), parameter(std::string_view(message)),
+                 parameter(counts.records), parameter(counts.created), parameter(counts.updated),
+                 parameter(counts.unchanged), parameter(counts.skipped), parameter(counts.rejected),
+                 parameter(counts.unprocessed), parameter(counts.deleted)});
+    }
+    settle_undo(import_id);
+    remove_unused_codes(import_id);
+    announce_import(import_id, state);
+    return message;
+}
+
+}  // namespace customer_import::pg

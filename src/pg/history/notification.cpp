@@ -1,0 +1,35 @@
+#include "pg/history/notification.h"
+
+#include <string>
+
+#include "pg/server/statement.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+// A queue that is full fails the COMMIT of whoever notifies: an import must not depend on a session that listens and never
+// ends its transaction. What is left out nobody needs, for who listens also looks from time to time.
+void notify(const char* channel, const std::string& payload) {
+    OwnerScope owner;
+    const std::uint64_t sent =
+        execute("SELECT pg_notify($1, $2) WHERE pg_notification_queue_usage() <= 0.9",
+                {parameter(std::string_view(channel)), parameter(std::string_view(payload))});
+    if (sent == 0) {
+        call([&] {
+            ereport(LOG, (errmsg("notification \"%s\" is left out: the notification queue is nearly full", channel),
+                          errhint("A session that listens does not end its transaction.")));
+        });
+    }
+}
+
+}  // namespace
+
+void announce_import(std::int64_t import_id, std::string_view state) {
+    notify("customer_import",
+           R"({"import_id": )" + std::to_string(import_id) + R"(, "state": ")" + std::string(state) + R"("})");
+}
+
+void announce_message(std::int64_t message_id) { notify("customer_import_email", std::to_string(message_id)); }
+
+}  // namespace customer_import::pg

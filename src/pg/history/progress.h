@@ -1,0 +1,42 @@
+// Shows other sessions how far this one is, by the server's own progress reporting: it needs no shared memory of ours and
+// shows what is not committed yet.
+#pragma once
+
+#include <cstdint>
+
+#include "pg/server/guard.h"
+#include "pg/server/server.h"
+
+namespace customer_import::pg {
+
+// The report of this session, from start() to its end. The server drops it when a (sub)transaction fails; the next
+// figures bring it back. Raises nothing after start().
+class ProgressReport {
+public:
+    ProgressReport() = default;
+    ~ProgressReport();
+    ProgressReport(const ProgressReport&) = delete;
+    ProgressReport& operator=(const ProgressReport&) = delete;
+
+    void start(Oid relation);
+
+    // While the file is checked. To be called for each record; shows some of them.
+    void checked(std::int64_t records, std::int64_t bytes);
+
+    // From now on records are applied: `done` of `records`.
+    void running(std::int64_t import_id, std::int64_t records, std::int64_t done);
+    void applied(std::int64_t done);
+
+private:
+    void publish();
+
+    Oid relation_ = InvalidOid;
+    std::int64_t started_at_ = 0;
+    std::int64_t import_id_ = 0;
+    bool is_check_ = true;
+    std::int64_t records_ = 0;
+    std::int64_t done_ = 0;
+    std::int64_t bytes_ = 0;
+};
+
+}  // namespace customer_import::pg

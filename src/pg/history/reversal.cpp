@@ -1,0 +1,65 @@
+#include "pg/history/reversal.h"
+
+#include <optional>
+
+#include "pg/server/statement.h"
+
+namespace customer_import::pg {
+
+std::string import_name(std::int64_t id) { return "import " + std::to_string(id); }
+
+void refuse_other_table(std::int64_t import_id) {
+    throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                      import_name(import_id) + " went into another customers table than today's", {},
+                      "Attach the table that it went into; see customers_table in customer_import.imports.");
+}
+
+void require_same_table(std::int64_t import_id, Oid table) {
+    OwnerScope owner;
+    if (query("SELECT FROM customer_import.imports WHERE id = $1 AND customers_table = $2",
+              {parameter(import_id), parameter_oid(table)}).empty()) {
+        refuse_other_table(import_id);
+    }
+}
+
+ImportMode original_mode(std::int64_t import_id) {
+    OwnerScope owner;
+    for (std::int64_t next = import_id;;) {
+        const std::vector<Row> rows = query("SELECT mode, source_import_id FROM customer_import.imports WHERE id = $1",
+                                            {parameter(next)});
+        if (rows.empty()) {
+            throw ImportError(ERRCODE_UNDEFINED_OBJECT, import_name(next) + " does not exist");
+        }
+        if (const std::optional<ImportMode> mode = parse_import_mode(*rows.front()[0])) {
+            return *mode;
+        }
+        if (!rows.front()[1] || *rows.front()[0] != "retry") {
+            return ImportMode::create_and_update;  // an undo has none
+        }
+        next = std::stoll(*rows.front()[1]);
+    }
+}
+
+void mark_retried(std::int64_t source_import_id, std::int64_t retry_import_id, const std::vector<std::int64_t>& lines) {
+    if (lines.empty()) {
+        return;
+    }
+    std::vector<std::string> list;
+    for (const std::int64_t line : lines) {
+        list.push_back(std::to_string(line));
+    }
+    OwnerScope owner;
+    execute("UPDATE customer_import.import_issues SET retried_by = $2"
+            " WHERE import_id = $1 AND line = ANY ($3::bigint[]) AND outcome = 'rejected'",
+            {parameter(source_import_id), parameter(retry_import_id), text_array_parameter(list)});
+}
+
+void mark_all_retried(std::int64_t source_import_id, std::int64_t retry_import_id) {
+    OwnerScope owner;
+    execute("UPDATE customer_import.import_issues SET retried_by = $2"
+            " WHERE import_id = $1 AND outcome = 'rejected' AND retried_by IS NULL",
+            {parameter(source_import_id), parameter(retry_import_id)});
+}
+
+}  // namespace customer_import::pg
+

@@ -1,0 +1,36 @@
+// The role codes that imports add to the catalogue (unknown_roles => 'create'). A code knows the import that added it, until
+// somebody adds or alters it by hand; and it goes again when that import has given it to nobody, or was undone.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/change_page.h"
+#include "pg/input/import_request.h"
+#include "pg/server/guard.h"
+
+namespace customer_import::pg {
+
+// Adds the codes of an import that the catalogue lacks; those of an undo that brings something back belong to the import
+// that it brings back. `import_id` is 0 in a dry run. As the extension's owner. Needs an SPI connection.
+void add_codes_of_import(std::int64_t import_id, const ImportRequest& request, const std::vector<std::string>& codes);
+
+// Notes which of its codes an import has given to customers: they stay. For an import that may add codes. Needs an SPI
+// connection.
+void note_given_codes(std::int64_t import_id, const ImportRequest& request, const std::vector<Change>& changes);
+
+// The codes that the undo of an undo needs back: those that were taken away when the import was undone which it brings back.
+// Nothing for every other undo. Needs an SPI connection.
+std::vector<std::string> codes_to_bring_back(std::int64_t source_import_id);
+
+// Whether the file that an import, or the one that it retries, has read was to add codes. Needs an SPI connection.
+bool original_creates_codes(std::int64_t import_id);
+
+// An import has ended: takes codes away which imports have added, which no customer holds, and which no open import was checked
+// against. Of an ordinary import those that it has not given; after an undo also those of imports that are undone. Waits for
+// nobody: what somebody might be giving at the moment stays until another import ends. Sees all customers. Needs an SPI
+// connection.
+void remove_unused_codes(std::int64_t import_id);
+
+}  // namespace customer_import::pg

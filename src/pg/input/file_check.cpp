@@ -1,0 +1,141 @@
+#include "pg/input/file_check.h"
+
+#include "core/csv_reader.h"
+#include "core/row_validator.h"
+#include "pg/access/identity.h"
+#include "pg/input/preparers.h"
+
+namespace customer_import::pg {
+
+// Validates records and passes them on.
+class FileCheck::Sink final : public RecordSink {
+public:
+    // Without a taker records are only counted; with `header_only` they are passed over.
+    Sink(FileCheck& check, RecordTaker* taker, bool header_only = false)
+        : check_(check), taker_(taker), header_only_(header_only) {}
+
+    Status header(const CsvRecord& record) override {
+        auto header = HeaderMap::create(record.fields, check_.fields_);
+        if (auto* refusal = std::get_if<Refusal>(&header)) {
+            return std::move(*refusal);
+        }
+        check_.header_ = std::get<HeaderMap>(std::move(header));
+        check_.raw_header_ = record.raw;
+        ValidatorOptions options;
+        options.fold_user_names = check_.target_.fold_user_names;
+        options.check_interrupts = check_interrupts;
+        options.collect_unknown_codes = check_.request_.create_unknown_roles;
+        if (!check_.request_.encoding.is_utf8()) {
+            const FileEncoding& encoding = check_.request_.encoding;
+            options.encoding = encoding.name();
+            options.describe_invalid = [&encoding](std::string_view text, std::size_t offset) {
+                return encoding.describe_invalid(text, offset);
+            };
+        }
+        validator_.emplace(*check_.header_, check_.catalogue_, options);
+        if (options.collect_unknown_codes && check_.request_.kind == ImportKind::retry) {
+            preparers_ = PreparedRecords(check_.request_).read(current_identity().name);
+            options.collect_unknown_codes = false;
+            limited_.emplace(*check_.header_, check_.catalogue_, options);
+        }
+        return {};
+    }
+
+    Status record(const CsvRecord& read) override {
+        check_interrupts();
+        if (header_only_) {
+            return {};
+        }
+        CsvRecord record = read;
+        record.line = check_.source_.line_of_next_record(read.line);
+        RowValidator& validator = validator_of(record.line);
+        if (Status refusal = validator.validate(record, batch_, issues_)) {
+            return refusal;
+        }
+        rejected_ += issues_.empty() ? 0 : 1;
+        if (taker_ != nullptr) {
+            if (issues_.empty()) {
+                taker_->valid(batch_.records().back());
+            } else {
+                taker_->rejected(record.line, validator.user_name(), issues_, record.raw);
+            }
+        }
+        if (batch_.size() >= kForgetRecords) {
+            batch_.clear();
+        }
+        return {};
+    }
+
+    bool is_header_only() const { return header_only_; }
+    bool has_header() const { return validator_.has_value(); }
+    const std::vector<std::string>& unknown_codes() const { return validator_->unknown_codes(); }
+    std::int64_t rejected() const { return rejected_; }
+
+private:
+    static constexpr std::size_t kForgetRecords = 1000;
+
+    // What a record of a retry may do is what both its preparer and who retries it may do.
+    RowValidator& validator_of(std::int64_t line) {
+        const Preparer* preparer = limited_ ? preparers_.find(line) : nullptr;
+        return preparer != nullptr && preparer->is_limited ? *limited_ : *validator_;
+    }
+
+    FileCheck& check_;
+    RecordTaker* const taker_;
+    const bool header_only_;
+    Batch batch_;
+    std::vector<Issue> issues_;
+    std::optional<RowValidator> validator_;
+    std::optional<RowValidator> limited_;  // of a retry: for those who may not add codes
+    Preparers preparers_;
+    std::int64_t rejected_ = 0;
+};
+
+FileCheck::FileCheck(ImportRequest& request, InputSource& source, const Target& target, RoleCatalogue& catalogue)
+    : request_(request), source_(source), target_(target), catalogue_(catalogue), fields_(target.fields()) {}
+
+void FileCheck::run(Sink& sink) {
+    source_.rewind();
+    request_.encoding.reset();
+    CsvReader reader({request_.delimiter}, sink);
+    auto refuse = [](const Status& status) {
+        if (status) {
+            throw ImportError(*status);
+        }
+    };
+    for (std::string_view chunk = source_.next(); !chunk.empty(); chunk = source_.next()) {
+        check_interrupts();
+        refuse(reader.feed(request_.encoding.decode(chunk, false)));
+        if (sink.is_header_only() && sink.has_header()) {
+            break;
+        }
+    }
+    if (!sink.is_header_only() || !sink.has_header()) {
+        refuse(reader.feed(request_.encoding.decode({}, true)));
+        refuse(reader.finish());
+    }
+    delimiter_ = reader.delimiter();
+}
+
+void FileCheck::read_header() {
+    Sink sink(*this, nullptr, true);
+    run(sink);
+}
+
+void FileCheck::add_unknown_codes() {
+    Sink sink(*this, nullptr);
+    run(sink);
+    if (!request_.passes_reject_limit(sink.rejected())) {
+        new_codes_ = sink.unknown_codes();
+    }
+    for (const std::string& code : new_codes_) {
+        catalogue_.add(code);
+    }
+}
+
+void FileCheck::read(RecordTaker& taker) {
+    Sink sink(*this, &taker);
+    run(sink);
+}
+
+}  // namespace customer_import::pg

@@ -1,0 +1,73 @@
+#include "pg/input/import_arguments.h"
+
+#include <cstring>
+
+#include "core/text.h"
+#include "pg/server/arguments.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+std::optional<std::string> text_at(FunctionCallInfo fcinfo, int place) {
+    return place > 0 ? optional_text(fcinfo, place) : std::nullopt;
+}
+
+[[noreturn]] void refuse_argument(std::string message, std::string hint = {}) {
+    throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, std::move(message), {}, std::move(hint));
+}
+
+ImportMode read_mode(FunctionCallInfo fcinfo) {
+    const std::string text = given_text(fcinfo, 1);
+    std::optional<ImportMode> mode = parse_import_mode(text);
+    if (!mode) {
+        refuse_argument("invalid import mode " + quoted(text),
+                        "Use 'Create & Update', 'Create Only' or 'Update Only'.");
+    }
+    return *mode;
+}
+
+}  // namespace
+
+ImportRequest read_request(FunctionCallInfo fcinfo, const ArgumentPlaces& places, bool is_text) {
+    ImportRequest request;
+    request.mode = read_mode(fcinfo);
+    request.file_name = text_at(fcinfo, places.file_name);
+    if (places.reject_limit > 0 && !PG_ARGISNULL(places.reject_limit)) {
+        request.reject_limit = PG_GETARG_INT64(places.reject_limit);
+        if (*request.reject_limit < 0) {
+            refuse_argument("the reject limit is negative", "Give 0 to fail at the first rejected record.");
+        }
+    }
+    if (std::optional<std::string> delimiter = text_at(fcinfo, places.delimiter)) {
+        if (delimiter->size() != 1 || std::strchr(",;\t|", delimiter->front()) == nullptr) {
+            refuse_argument("invalid delimiter " + quoted(*delimiter),
+                            "Use a comma, a semicolon, a tab or \"|\".");
+        }
+        request.delimiter = delimiter->front();
+    }
+    if (std::optional<std::string> encoding = text_at(fcinfo, places.encoding)) {
+        if (is_text) {
+            refuse_argument("an encoding cannot be given for a file passed as text",
+                            "Text has the encoding of the database already. Pass the file as bytea or large object.");
+        }
+        request.encoding = FileEncoding(*encoding);
+    }
+    const std::string unknown_roles = text_at(fcinfo, places.unknown_roles).value_or("reject");
+    if (unknown_roles != "reject" && unknown_roles != "create") {
+        refuse_argument("invalid value " + quoted(unknown_roles) + " of unknown_roles",
+                        "Use 'reject' or 'create'.");
+    }
+    request.create_unknown_roles = unknown_roles == "create";
+    request.is_dry_run = places.dry_run > 0 && PG_GETARG_BOOL(places.dry_run);
+    request.send_report = places.send_report == 0 || PG_GETARG_BOOL(places.send_report);
+    if (!request.is_dry_run) {  // it leaves nothing that could be found again
+        request.request_id = text_at(fcinfo, places.request_id);
+        if (request.request_id && request.request_id->empty()) {
+            refuse_argument("the request id is empty", "Give one for each request, or leave it out.");
+        }
+    }
+    return request;
+}
+
+}  // namespace customer_import::pg

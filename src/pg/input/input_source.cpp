@@ -1,0 +1,299 @@
+#include "pg/input/input_source.h"
+
+#include <algorithm>
+#include <deque>
+
+#include "core/byte_escape.h"
+#include "core/text.h"
+#include "pg/server/statement.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+constexpr std::size_t kChunkBytes = 64 * 1024;
+constexpr std::int32_t kBigChunkBytes = 1024 * 1024;
+
+class MemorySource final : public InputSource {
+public:
+    explicit MemorySource(std::string_view bytes) : all_(bytes) {}
+    std::string_view next() override {
+        std::string_view chunk = all_.substr(static_cast<std::size_t>(bytes_), kChunkBytes);
+        bytes_ += static_cast<std::int64_t>(chunk.size());
+        return chunk;
+    }
+    void rewind() override { bytes_ = 0; }
+
+private:
+    std::string_view all_;
+};
+
+// Hands out what comes in big chunks in small pieces.
+class ChunkedSource : public InputSource {
+public:
+    std::string_view next() final {
+        if (taken_ >= chunk_.size()) {
+            read_chunk(chunk_, chunks_++);
+            taken_ = 0;
+        }
+        std::string_view piece = std::string_view(chunk_).substr(taken_, kChunkBytes);
+        taken_ += piece.size();
+        bytes_ += static_cast<std::int64_t>(piece.size());
+        return piece;
+    }
+
+    void rewind() final {
+        bytes_ = 0;
+        chunk_.clear();
+        chunks_ = 0;
+        taken_ = 0;
+    }
+
+private:
+    // Reads chunk `number`, from 0, which follows the first bytes_ bytes; nothing at the end.
+    virtual void read_chunk(std::string& chunk, std::int64_t number) = 0;
+
+    std::string chunk_;
+    std::int64_t chunks_ = 0;  // that were read
+    std::size_t taken_ = 0;
+};
+
+class LargeObjectSource final : public ChunkedSource {
+public:
+    explicit LargeObjectSource(Oid large_object) : large_object_(large_object) {}
+
+private:
+    void read_chunk(std::string& chunk, std::int64_t) override {
+        auto data = call([&] {
+            return DatumGetByteaPP(OidFunctionCall3(F_LO_GET_OID_INT8_INT4, ObjectIdGetDatum(large_object_),
+                                                    Int64GetDatum(bytes_), Int32GetDatum(kBigChunkBytes)));
+        });
+        chunk.assign(VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data));
+        call([&] { pfree(data); });
+    }
+
+    Oid large_object_;
+};
+
+class StoredFileSource final : public ChunkedSource {
+public:
+    explicit StoredFileSource(std::int64_t import_id) : import_id_(import_id) {}
+
+private:
+    void read_chunk(std::string& chunk, std::int64_t number) override {
+        OwnerScope owner;
+        chunk = query_bytes("SELECT bytes FROM customer_import.import_files WHERE import_id = $1 AND chunk = $2",
+                            {parameter(import_id_), parameter(number)})
+                    .value_or("");
+    }
+
+    std::int64_t import_id_;
+};
+
+// The rejected records of an import, line by line.
+class RejectedRecordsSource final : public InputSource {
+public:
+    RejectedRecordsSource(std::int64_t import_id, std::int64_t retry_id) : import_id_(import_id), retry_id_(retry_id) {}
+
+    std::string_view next() override {
+        OwnerScope owner;
+        if (!has_header_) {
+            has_header_ = true;
+            chunk_ = query_bytes("SELECT header || '\n'::bytea FROM customer_import.imports WHERE id = $1",
+                                 {parameter(import_id_)})
+                         .value_or("");
+        } else {
+            read_records();
+        }
+        bytes_ += static_cast<std::int64_t>(chunk_.size());
+        return chunk_;
+    }
+
+    void rewind() override {
+        has_header_ = false;
+        last_line_ = 0;
+        lines_.clear();
+        bytes_ = 0;
+    }
+
+    std::int64_t line_of_next_record(std::int64_t line) override {
+        if (lines_.empty()) {
+            throw ImportError(ERRCODE_INTERNAL_ERROR, "a rejected record is read as more than one");
+        }
+        line = lines_.front();
+        lines_.pop_front();
+        return line;
+    }
+
+private:
+    void read_records() {
+        // Of records that are large no more than there is room for, but one.
+        const std::vector<Row> rows = query(
+            "SELECT line, encode(record, 'hex') FROM ("
+            "    SELECT line, record, sum(octet_length(record)) OVER (ORDER BY line) AS bytes FROM ("
+            "        SELECT line, COALESCE(amended_record, record) AS record FROM customer_import.import_issues"
+            "         WHERE import_id = $1 AND line > $2 AND issue_number = 1 AND outcome = 'rejected' AND record IS NOT NULL"
+            "           AND (retried_by IS NULL OR retried_by = $3)"
+            "         ORDER BY line LIMIT 1000) AS r) AS s"
+            " WHERE bytes - octet_length(record) < $4 ORDER BY line",
+            {parameter(import_id_), parameter(last_line_), parameter(retry_id_), parameter(std::int64_t{kBigChunkBytes})});
+        chunk_.clear();
+        for (const Row& row : rows) {
+            check_interrupts();
+            last_line_ = std::stoll(*row[0]);
+            lines_.push_back(last_line_);
+            chunk_ += from_hex(*row[1]);
+            chunk_ += '\n';
+        }
+    }
+
+    const std::int64_t import_id_, retry_id_;
+    bool has_header_ = false;
+    std::int64_t last_line_ = 0;
+    std::deque<std::int64_t> lines_;
+    std::string chunk_;
+};
+
+constexpr std::size_t kConvertedBytes = 4096;
+
+// Converts valid bytes up to the first that is not, at most kConvertedBytes, and returns how many. The result is
+// appended to `out`.
+std::size_t convert(Oid procedure, int from, int to, std::string_view bytes, std::string& out) {
+    bytes = bytes.substr(0, kConvertedBytes);
+    if (bytes.empty()) {
+        return 0;
+    }
+    char converted[kConvertedBytes * MAX_CONVERSION_GROWTH + 1];
+    int used = call([&] {
+        return pg_do_encoding_conversion_buf(
+            procedure, from, to, reinterpret_cast<unsigned char*>(const_cast<char*>(bytes.data())),
+            static_cast<int>(bytes.size()), reinterpret_cast<unsigned char*>(converted), sizeof converted, true);
+    });
+    out += converted;
+    return static_cast<std::size_t>(used);
+}
+
+}  // namespace
+
+std::unique_ptr<InputSource> memory_source(std::string_view bytes) { return std::make_unique<MemorySource>(bytes); }
+
+std::unique_ptr<InputSource> large_object_source(Oid large_object) {
+    return std::make_unique<LargeObjectSource>(large_object);
+}
+
+std::unique_ptr<InputSource> stored_file_source(std::int64_t import_id) {
+    return std::make_unique<StoredFileSource>(import_id);
+}
+
+std::unique_ptr<InputSource> rejected_records_source(std::int64_t import_id, std::int64_t retry_id) {
+    return std::make_unique<RejectedRecordsSource>(import_id, retry_id);
+}
+
+void store_file(std::int64_t import_id, InputSource& source) {
+    source.rewind();
+    std::string chunk;
+    std::int64_t number = 0;
+    auto store = [&](std::string_view bytes) {
+        OwnerScope owner;
+        const Parameter data = bytes_parameter(bytes);
+        execute("INSERT INTO customer_import.import_files (import_id, chunk, bytes) VALUES ($1, $2, $3)",
+                {parameter(import_id), parameter(number), data});
+        call([&] { pfree(DatumGetPointer(data.value)); });
+        ++number;
+    };
+    for (std::string_view piece = source.next(); !piece.empty(); piece = source.next()) {
+        check_interrupts();
+        chunk += piece;
+        while (chunk.size() >= kBigChunkBytes) {
+            store(std::string_view(chunk).substr(0, kBigChunkBytes));
+            chunk.erase(0, kBigChunkBytes);
+        }
+    }
+    if (!chunk.empty()) {
+        store(chunk);
+    }
+}
+
+FileEncoding::FileEncoding() = default;
+
+FileEncoding::FileEncoding(const std::string& name) {
+    encoding_ = pg_char_to_encoding(name.c_str());
+    if (encoding_ < 0) {
+        throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, "invalid encoding name " + quoted(name));
+    }
+    name_ = pg_encoding_to_char(encoding_);
+    if (encoding_ == PG_UTF8) {
+        return;
+    }
+    to_utf8_ = call([&] { return FindDefaultConversionProc(encoding_, PG_UTF8); });
+    from_utf8_ = call([&] { return FindDefaultConversionProc(PG_UTF8, encoding_); });
+    if (!OidIsValid(to_utf8_) || !OidIsValid(from_utf8_)) {
+        throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE,
+                          "encoding \"" + name_ + "\" cannot be converted to UTF8");
+    }
+}
+
+std::string_view FileEncoding::decode(std::string_view bytes, bool last) {
+    if (is_utf8()) {
+        return bytes;
+    }
+    rest_.append(bytes);
+    decoded_.clear();
+    std::string_view left = rest_;
+    while (!left.empty()) {
+        check_interrupts();
+        const std::size_t used = convert(to_utf8_, encoding_, PG_UTF8, left, decoded_);
+        if (used > 0) {
+            left.remove_prefix(used);
+            continue;
+        }
+        bool incomplete = left.front() != '\0' && !last &&
+                          static_cast<std::size_t>(pg_encoding_mblen(encoding_, left.data())) > left.size();
+        if (incomplete) {
+            break;
+        }
+        append_byte_escape(decoded_, static_cast<unsigned char>(left.front()));
+        left.remove_prefix(1);
+    }
+    rest_.erase(0, rest_.size() - left.size());
+    return decoded_;
+}
+
+std::string FileEncoding::describe_invalid(std::string_view record, std::size_t offset) const {
+    const std::string bytes = encode(record);
+    const std::size_t begin = encode(record.substr(0, offset)).size();
+    const auto length = static_cast<std::size_t>(pg_encoding_mblen(encoding_, bytes.c_str() + begin));
+    return describe_bytes(std::string_view(bytes).substr(begin, length));
+}
+
+std::string FileEncoding::encode(std::string_view text) const {
+    if (is_utf8()) {
+        return std::string(text);
+    }
+    std::string bytes;
+    while (!text.empty()) {
+        check_interrupts();
+        std::string_view window = text.substr(0, kConvertedBytes);
+        window = window.substr(0, window.find('\0'));
+        const std::size_t valid = std::min(find_invalid_utf8(window), window.size());
+        const std::size_t used = convert(from_utf8_, PG_UTF8, encoding_, text.substr(0, valid), bytes);
+        text.remove_prefix(used);
+        if (used > 0) {
+            continue;
+        }
+        const int byte = read_byte_escape(text);
+        if (byte >= 0) {
+            bytes.push_back(static_cast<char>(byte));
+            text.remove_prefix(kByteEscapeBytes);
+        } else if (valid > 0) {  // a character that the encoding does not have
+            bytes.push_back('?');
+            text.remove_prefix(static_cast<std::size_t>(pg_encoding_mblen(PG_UTF8, text.data())));
+        } else {
+            bytes.push_back(text.front());
+            text.remove_prefix(1);
+        }
+    }
+    return bytes;
+}
+
+}  // namespace customer_import::pg

@@ -1,0 +1,51 @@
+// Between validation and apply: all validated records of a file, sorted in the order in which they are applied. Uses a
+// fixed amount of memory and temporary files beyond that.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "core/batch.h"
+#include "core/record_codec.h"
+#include "pg/server/guard.h"
+#include "pg/server/server.h"
+
+namespace customer_import::pg {
+
+class RecordSpool {
+public:
+    static constexpr std::size_t kMaxBatchBytes = 8 * 1024 * 1024;
+
+    // Belongs to the current (sub)transaction, also when it spills to disk later.
+    explicit RecordSpool(RecordOrder order);
+    ~RecordSpool();
+    RecordSpool(const RecordSpool&) = delete;
+    RecordSpool& operator=(const RecordSpool&) = delete;
+
+    void add(const Record& record);
+
+    // Ends the adding.
+    void sort();
+
+    // Lets what was sorted outlive the transaction. `context` must live as long as the object.
+    void keep(MemoryContext context);
+
+    // Passes over the next records.
+    void skip(std::int64_t records);
+
+    // Fills `batch` with the next records: `rows` of them, or fewer when they take more than kMaxBatchBytes. Returns false at
+    // the end.
+    bool next(Batch& batch, std::size_t rows);
+
+private:
+    std::string_view next_record();
+
+    RecordOrder order_;
+    Tuplesortstate* sort_;             // nullptr: kept_ has taken over
+    Tuplestorestate* kept_ = nullptr;
+    TupleTableSlot* slot_ = nullptr;   // of kept_
+    void* current_ = nullptr;          // of sort_: the record that was handed out last
+    std::string encoded_;
+};
+
+}  // namespace customer_import::pg

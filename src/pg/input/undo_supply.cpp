@@ -1,0 +1,125 @@
+#include "pg/input/undo_supply.h"
+
+#include "pg/input/created_codes.h"
+#include "pg/input/stored_changes.h"
+#include "pg/server/statement.h"
+#include "pg/server/text_array.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+constexpr long kPagesAtOnce = 64;  // half a megabyte
+
+Cursor open_pages(std::int64_t import_id) {
+    OwnerScope owner;
+    return Cursor("SELECT payload, changes FROM customer_import.import_change_pages WHERE import_id = $1 ORDER BY page",
+                  {parameter(import_id)}, Cursor::Snapshot::latest);
+}
+
+}  // namespace
+
+UndoSupply::UndoSupply(std::int64_t source_import_id, const Target& target, RoleCatalogue& catalogue)
+    : source_import_id_(source_import_id), catalogue_(catalogue), fields_(target.fields()), field_names_(todays_fields(source_import_id)) {}
+
+void UndoSupply::Written::add(const Change& change) {
+    roles = roles || !change.added.empty() || !change.removed.empty();
+    deletions = deletions || change.deleted;
+    for (const FieldChange& field : change.fields) {
+        fields.emplace(field.field, true);
+    }
+}
+
+void UndoSupply::add_unknown_codes() {
+    new_codes_ = codes_to_bring_back(source_import_id_);
+    for (const std::string& code : new_codes_) {
+        catalogue_.add(code);
+    }
+}
+
+void UndoSupply::read(RecordTaker& taker) {
+    Written written;
+    bytes_ = 0;
+    Cursor pages = open_pages(source_import_id_);
+    const auto fetch = [&] {
+        OwnerScope owner;
+        pages.fetch(kPagesAtOnce);
+    };
+    for (fetch(); pages.count() > 0; fetch()) {
+        for (std::uint64_t index = 0; index < pages.count(); ++index) {
+            std::int64_t changes = 0;
+            const varlena* page = call([&] {
+                bool is_null;
+                changes = DatumGetInt32(SPI_getbinval(pages.row(index), pages.columns(), 2, &is_null));
+                return PG_DETOAST_DATUM_PACKED(SPI_getbinval(pages.row(index), pages.columns(), 1, &is_null));
+            });
+            read_page(varlena_view(page), changes, written, taker);
+        }
+    }
+    find_columns(written);
+}
+
+void UndoSupply::read_page(std::string_view page, std::int64_t count, Written& written, RecordTaker& taker) {
+    bytes_ += static_cast<std::int64_t>(page.size());
+    StoredChanges changes(page, count);
+    ChangePageWriter writer;
+    Change change;
+    while (changes.next(change)) {
+        written.add(change);
+        writer.add(change);
+        const std::string raw = writer.take();
+        Record record;
+        record.line = change.line;
+        record.user_name = change.user_name;
+        record.raw = raw;
+        taker.valid(record);
+    }
+}
+
+// The columns that are written at all: triggers may look at those alone. Who comes back after a deletion gets all.
+void UndoSupply::find_columns(const Written& written) {
+    TextMap<bool> fields;
+    for (const auto& [field, is_written] : written.fields) {
+        const auto today = field_names_.find(field);
+        fields.emplace(today == field_names_.end() ? field : today->second, is_written);
+    }
+    std::vector<std::string_view> header = {"userName"};
+    for (const Field& field : fields_) {
+        const bool is_value =
+            field.kind == FieldKind::text || field.kind == FieldKind::boolean || field.kind == FieldKind::other;
+        if (is_value && (written.deletions || fields.find(field.name) != fields.end())) {
+            header.push_back(field.name);
+        }
+    }
+    if (written.roles || written.deletions || header.size() == 1) {
+        header.push_back("roles");
+    }
+    auto map = HeaderMap::create(header, fields_);
+    if (const auto* refusal = std::get_if<Refusal>(&map)) {
+        throw ImportError(*refusal);
+    }
+    header_ = std::get<HeaderMap>(std::move(map));
+}
+
+TextMap<std::string> todays_fields(std::int64_t import_id) {
+    OwnerScope owner;
+    TextMap<std::string> fields;
+    for (const Row& row : query("SELECT w.key, c.field FROM customer_import.imports AS i"
+                                " CROSS JOIN jsonb_each_text(i.columns) AS w"
+                                "  LEFT JOIN customer_import.customers_table_columns AS c ON c.column_name = w.value"
+                                " WHERE i.id = $1",
+                                {parameter(import_id)})) {
+        fields.emplace(*row[0], row[1].value_or(""));
+    }
+    return fields;
+}
+
+Change undo_change(const Record& record) {
+    // The views of a change live as long as its page, the lists of names as the change.
+    StoredChanges changes(record.raw, 1);
+    Change change;
+    changes.next(change);
+    return change;
+}
+
+}  // namespace customer_import::pg

@@ -1,0 +1,52 @@
+#include "pg/server/cache_watch.h"
+
+namespace customer_import::pg {
+
+void CacheWatch::start() {
+    call([&] {
+        if (!is_registered_) {
+            CacheRegisterRelcacheCallback(relation_changed, PointerGetDatum(this));
+            for (const int cache : system_caches_) {
+                if (cache >= 0) {
+                    CacheRegisterSyscacheCallback(cache, system_cache_changed, PointerGetDatum(this));
+                }
+            }
+            is_registered_ = true;
+        }
+        const Oid schema = get_namespace_oid("customer_import", false);
+        for (int index = 0; index < kTables && names_[index] != nullptr; ++index) {
+            relations_[index] = get_relname_relid(names_[index], schema);
+        }
+    });
+    is_current_ = true;  // before anything is read: a change that arrives meanwhile unsets it
+}
+
+void CacheWatch::relation_changed(Datum self, Oid relation) {
+    auto watch = reinterpret_cast<CacheWatch*>(DatumGetPointer(self));
+    if (relation == InvalidOid ||
+        std::find(watch->relations_, watch->relations_ + kTables, relation) != watch->relations_ + kTables) {
+        watch->forget();
+    }
+}
+
+void CacheWatch::system_cache_changed(Datum self, int, uint32) {
+    reinterpret_cast<CacheWatch*>(DatumGetPointer(self))->forget();
+}
+
+}  // namespace customer_import::pg
+
+namespace pg = customer_import::pg;
+
+// Statement trigger on a table that backends keep in memory: makes all of them read it again.
+CI_FUNCTION(ci_announce_change) {
+    return pg::entry([&] {
+        pg::call([&] {
+            if (!CALLED_AS_TRIGGER(fcinfo)) {
+                ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                                errmsg("must be called as a trigger")));
+            }
+            CacheInvalidateRelcache(((TriggerData*)fcinfo->context)->tg_relation);
+        });
+        return PointerGetDatum(nullptr);
+    });
+}

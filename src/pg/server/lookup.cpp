@@ -1,0 +1,38 @@
+#include "pg/server/lookup.h"
+
+namespace customer_import::pg {
+
+const char* quoted_schema(Oid schema) {
+    const char* name = get_namespace_name(schema);
+    if (name == nullptr) {
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_SCHEMA), errmsg("schema with OID %u does not exist", schema),
+                        errdetail("It has just been dropped.")));
+    }
+    return quote_identifier(name);
+}
+
+const char* quoted_role(Oid role) {
+    const char* name = GetUserNameFromId(role, true);
+    if (name == nullptr) {
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("role with OID %u does not exist", role),
+                        errdetail("It has just been dropped.")));
+    }
+    return quote_identifier(name);
+}
+
+bool relation_exists(Oid relation) { return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation)); }
+
+RelationFacts relation_facts(Oid relation) {
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+    if (!HeapTupleIsValid(tuple)) {
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", relation),
+                        errdetail("It has just been dropped.")));
+    }
+    auto form = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
+    RelationFacts facts{form->relowner, form->relnamespace, nullptr, quoted_schema(form->relnamespace)};
+    facts.name = psprintf("%s.%s", facts.schema_name, quote_identifier(NameStr(form->relname)));
+    ReleaseSysCache(tuple);
+    return facts;
+}
+
+}  // namespace customer_import::pg

@@ -1,0 +1,30 @@
+// What the catalogs say of a thing by its OID. Whatever it is, it may have been dropped since its OID was read: then these
+// raise an error with a SQLSTATE, or return nothing, and never hand on a null pointer. Plain server code: to be called
+// through call().
+#pragma once
+
+#include "pg/server/server.h"
+
+namespace customer_import::pg {
+
+// A relation as GRANT and a statement need it.
+struct RelationFacts {
+    Oid owner;
+    Oid schema;
+    const char* name;         // quoted for SQL, with its schema
+    const char* schema_name;  // quoted for SQL
+};
+
+// Errors: 42P01 when the relation has been dropped, 3F000 when its schema has.
+RelationFacts relation_facts(Oid relation);
+
+// Whether the relation is still there.
+bool relation_exists(Oid relation);
+
+// The name of a schema, quoted for SQL. Errors: 3F000 when it has been dropped.
+const char* quoted_schema(Oid schema);
+
+// The name of a role, quoted for SQL. Errors: 42704 when it has been dropped.
+const char* quoted_role(Oid role);
+
+}  // namespace customer_import::pg

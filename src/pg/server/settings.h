@@ -1,0 +1,33 @@
+// The settings of the extension.
+#pragma once
+
+#include "pg/server/server.h"
+
+namespace customer_import::pg {
+
+inline constexpr int kDefaultBatchRows = 10000;
+
+// customer_import.batch_rows: number of records in a batch.
+extern int batch_rows;
+
+// Of imports in the background.
+inline constexpr int kDefaultWorkersPerImport = 2;
+inline constexpr int kDefaultMaxRunningImports = 2;
+inline constexpr int kDefaultMaxQueuedImports = 20;
+inline constexpr int kDefaultMaxQueuedMegabytes = 4096;
+inline constexpr int kDefaultLockTimeout = 5000;
+inline constexpr double kDefaultRetentionSeconds = 90 * 24 * 60 * 60;
+
+extern int workers_per_import;
+extern int max_running_imports;
+extern int max_queued_imports;    // of one operator
+extern int max_queued_megabytes;  // of one operator
+extern int import_timeout;        // milliseconds; 0: none
+extern int lock_timeout;          // milliseconds; 0: none
+extern double retention_seconds;  // 0: for ever
+extern char* preloaded_databases; // where the launcher looks for work
+
+// Makes the settings known to the server. Called once, when the library is loaded.
+void define_settings();
+
+}  // namespace customer_import::pg

@@ -1,0 +1,54 @@
+// What happens at a point is said by the setting customer_import.test_point: "NAME", "NAME:kill" or "NAME:error", and the
+// point is passed "NAME:kill:3" times before.
+#include "pg/server/test_point.h"
+
+#ifdef CUSTOMER_IMPORT_TEST_POINTS
+
+#include <csignal>
+#include <cstdlib>
+#include <string_view>
+
+#include <unistd.h>
+
+#include "pg/server/guard.h"
+#include "pg/server/server.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+char* wanted_point = nullptr;
+int passed = 0;
+
+std::string_view take_part(std::string_view& text) {
+    const std::size_t colon = text.find(':');
+    const std::string_view part = text.substr(0, colon);
+    text = colon == std::string_view::npos ? std::string_view() : text.substr(colon + 1);
+    return part;
+}
+
+}  // namespace
+
+void define_test_points() {
+    DefineCustomStringVariable("customer_import.test_point", "Where a test stops the process.", nullptr, &wanted_point,
+                               "", PGC_SUSET, 0, nullptr, nullptr, nullptr);
+}
+
+void test_point(const char* name) {
+    std::string_view rest = wanted_point;
+    if (take_part(rest) != name) {
+        return;
+    }
+    const std::string_view action = take_part(rest);
+    if (++passed <= std::atoi(rest.empty() ? "0" : rest.data())) {
+        return;
+    }
+    if (action == "kill") {
+        kill(getpid(), SIGKILL);
+    }
+    call([&] { ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("test point \"%s\"", name))); });
+}
+
+}  // namespace customer_import::pg
+
+#endif

@@ -1,0 +1,368 @@
+// Makes a table of an application the customers table. Everything is checked before anything is changed, and all that
+// is added is written down, so that detach can take away exactly that.
+#include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/header_map.h"
+#include "core/role_set.h"
+#include "core/text.h"
+#include "pg/access/access.h"
+#include "pg/access/catalogue.h"
+#include "pg/server/arguments.h"
+#include "pg/server/guard.h"
+#include "pg/server/statement.h"
+#include "pg/table/customer_export.h"
+#include "pg/table/customers_table.h"
+#include "pg/table/privileges.h"
+#include "pg/table/table_shape.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+constexpr std::size_t kMaxColumns = 90;      // the engine hands them to a function of at most 100 arguments
+constexpr std::size_t kMaxHeaderBytes = 63;  // they name the columns of customer_export
+constexpr std::size_t kMaxListed = 10;
+
+struct AttachRequest {
+    Oid relation;
+    std::string user_name;
+    std::string roles;
+    Parameter columns;
+    bool ignore_case;
+    bool row_security;
+    bool own_row_triggers;
+};
+
+// A column that a header names.
+struct MappedColumn {
+    std::string header;
+    std::string column;
+    AttrNumber number = 0;
+};
+
+// The first few of a list, and how many more there are.
+std::string list_some(const std::vector<std::string>& items) {
+    std::string list;
+    for (std::size_t index = 0; index < std::min(items.size(), kMaxListed); ++index) {
+        list += (index == 0 ? "" : ", ") + quoted(items[index]);
+    }
+    return items.size() > kMaxListed ? list + " and " + std::to_string(items.size() - kMaxListed) + " more" : list;
+}
+
+class Attachment {
+public:
+    explicit Attachment(const AttachRequest& request) : request_(request) {}
+
+    void run() {
+        lock();
+        find_kind_faults(request_.relation, faults_);
+        find_location_faults(request_.relation, faults_);
+        refuse_faults();
+        find_trigger_faults(request_.relation, faults_);
+        find_user_name_faults(request_.relation, request_.user_name, faults_);
+        find_roles_faults(request_.relation, request_.roles, faults_);
+        read_columns();
+        refuse_faults();
+        read_codes();
+        check_user_names();
+        refuse_faults();
+        change();
+    }
+
+private:
+    struct RowSecurity {
+        bool enabled;
+        bool forced;
+    };
+
+    void add_fault(std::string text, std::string hint = {}, int sqlstate = ERRCODE_INVALID_PARAMETER_VALUE) {
+        faults_.push_back({sqlstate, std::move(text), std::move(hint)});
+    }
+
+    void refuse_faults() const {
+        if (!faults_.empty()) {
+            refuse_for(faults_, "cannot attach table " + table_);
+        }
+    }
+
+    // In the mode of the strongest change that will follow: to ask for more later would risk a deadlock.
+    void lock();
+    void read_columns();
+    MappedColumn read_column(const std::string& header, const Row& entry);
+    void check_header(const MappedColumn& column, std::map<std::string, std::string>& taken);
+    void read_codes();
+    void check_user_names() const;
+    void change();
+    void enter();
+    void warn_of_missing_defaults() const;
+
+    const AttachRequest& request_;
+    std::string table_;  // quoted for SQL
+    Oid owner_ = InvalidOid;
+    RowSecurity before_{};
+    std::vector<MappedColumn> columns_;
+    std::vector<std::string> codes_;
+    std::vector<Fault> faults_;
+};
+
+void Attachment::lock() {
+    lock_tree(request_.relation,
+              request_.row_security || request_.ignore_case ? AccessExclusiveLock : ShareRowExclusiveLock);
+    const CatalogPath path;
+    const std::vector<Row> rows =
+        query("SELECT format('%I.%I', n.nspname, c.relname), c.relrowsecurity, c.relforcerowsecurity, c.relowner"
+              "  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = $1",
+              {parameter_oid(request_.relation)});
+    if (rows.empty()) {
+        throw ImportError(ERRCODE_UNDEFINED_TABLE, "the table has just been dropped");
+    }
+    table_ = *rows.front()[0];
+    before_ = {rows.front()[1] == "t", rows.front()[2] == "t"};
+    owner_ = static_cast<Oid>(std::stoul(*rows.front()[3]));
+}
+
+// The columns in the order of the table, whatever that of the argument.
+void Attachment::read_columns() {
+    const CatalogPath path;
+    if (query("SELECT jsonb_typeof($1)", {request_.columns}).front()[0] != "object") {
+        add_fault("\"columns\" is no JSON object.", "Give header and column name: '{\"email\": \"email_address\"}'.");
+        return;
+    }
+    std::map<std::string, std::string> taken;
+    for (const Field& field : standard_fields()) {
+        if (field.kind != FieldKind::text && field.kind != FieldKind::boolean) {
+            taken.emplace(header_key(field.name), field.name);
+            for (const std::string& alias : field.aliases) {
+                taken.emplace(header_key(alias), field.name);
+            }
+        }
+    }
+    for (const Row& entry :
+         query("SELECT key, value #>> '{}', jsonb_typeof(value) FROM jsonb_each($1)", {request_.columns})) {
+        columns_.push_back(read_column(*entry[0], entry));
+        check_header(columns_.back(), taken);
+    }
+    std::sort(columns_.begin(), columns_.end(), [](const MappedColumn& a, const MappedColumn& b) {
+        return std::pair(a.number, std::string_view(a.header)) < std::pair(b.number, std::string_view(b.header));
+    });
+    for (std::size_t first = 0, end = 0; first < columns_.size(); first = end) {
+        std::vector<std::string> headers;
+        while (end < columns_.size() && columns_[end].number == columns_[first].number) {
+            headers.push_back(columns_[end++].header);
+        }
+        if (columns_[first].number != 0 && headers.size() > 1) {
+            add_fault("Column " + quoted(columns_[first].column) + " stands under " + std::to_string(headers.size()) +
+                      " headers: " + list_some(headers) + ".");
+        }
+    }
+    if (columns_.size() > kMaxColumns) {
+        add_fault("There are " + std::to_string(columns_.size()) + " columns; " + std::to_string(kMaxColumns) +
+                      " are the most.",
+                  {}, ERRCODE_TOO_MANY_COLUMNS);
+    }
+}
+
+MappedColumn Attachment::read_column(const std::string& header, const Row& entry) {
+    MappedColumn result{header, entry[1].value_or(""), 0};
+    const std::string under = " for header " + quoted(header);
+    if (entry[2] != "string") {
+        add_fault("What stands" + under + " is no text.", "Give the name of a column.");
+        return result;
+    }
+    const ColumnShape shape = read_column_shape(request_.relation, result.column);
+    result.number = shape.number;
+    const std::string column = "Column " + quoted(result.column) + under;
+    if (shape.number == 0) {
+        add_fault(column + " does not exist.", {}, ERRCODE_UNDEFINED_COLUMN);
+    } else if (result.column == request_.user_name || result.column == request_.roles) {
+        add_fault(column + " is that of the user names or the roles.", "Files name it by headers of its own.");
+    } else if (shape.is_generated || shape.is_identity) {
+        add_fault(column + (shape.is_generated ? " is generated" : " is an identity column") +
+                      ": the server makes its values.",
+                  "Leave it out.");
+    }
+    return result;
+}
+
+// `taken`: by header_key(), the headers that there are.
+void Attachment::check_header(const MappedColumn& column, std::map<std::string, std::string>& taken) {
+    const std::string& header = column.header;
+    const std::string name = "Header " + quoted(header);
+    const std::string key = header_key(header);
+    if (key.empty()) {
+        add_fault(name + " has no letter or digit.");
+    } else if (header.starts_with('_')) {
+        add_fault(name + " begins with \"_\": such columns of a file are ignored.");
+    } else if (trim(header) != header) {
+        add_fault(name + " begins or ends with a blank.");
+    } else if (header.size() > kMaxHeaderBytes) {
+        add_fault(name + " is longer than " + std::to_string(kMaxHeaderBytes) + " bytes.");
+    } else if (std::any_of(header.begin(), header.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; })) {
+        add_fault(name + " has a control character.");
+    } else if (const auto [entry, is_new] = taken.emplace(key, header); !is_new) {
+        add_fault(name + " is the same as " + quoted(entry->second) + " to a file.",
+                  "Case, blanks, \"_\" and \"-\" do not count in a header.");
+    }
+}
+
+// The codes that customers hold go into the catalogue: each must be one, and there must be no other spelling of it.
+void Attachment::read_codes() {
+    {
+        const LookupScope owner(owner_);
+        for (Row& row : query("SELECT DISTINCT c.code COLLATE \"C\" FROM " + table_ + " AS t, unnest(t." +
+                              quote_name(request_.roles) + ") AS c (code) WHERE c.code <> '' ORDER BY 1")) {
+            codes_.push_back(*std::move(row[0]));
+        }
+    }
+    std::vector<std::string> invalid;
+    std::vector<std::string> clashing;
+    const std::unique_ptr<RoleCatalogue> catalogue = load_catalogue();
+    for (const std::string& code : codes_) {
+        if (!is_role_code(code)) {
+            invalid.push_back(code);
+        } else if (!catalogue->add(code) && catalogue->find(code) != code) {
+            clashing.push_back(code);
+        }
+    }
+    const std::string roles = quote_name(request_.roles);
+    if (!invalid.empty()) {
+        add_fault("Customers hold what is no role code: " + list_some(invalid) + ".",
+                  "A role code has 1 to 63 letters, digits or characters of \"_.:-\". To change one: UPDATE " + table_ +
+                      " SET " + roles + " = array_replace(" + roles + ", 'old code', 'new_code').");
+    }
+    if (!clashing.empty()) {
+        std::string list;
+        for (std::size_t index = 0; index < std::min(clashing.size(), kMaxListed); ++index) {
+            list += (index == 0 ? "" : ", ") + quoted(clashing[index]) + " and " +
+                    quoted(catalogue->find(clashing[index]));
+        }
+        add_fault("Role codes differ only in case (" + std::to_string(clashing.size()) + "): " + list + ".",
+                  "Use one spelling: UPDATE " + table_ + " SET " + roles + " = array_replace(" + roles + ", " +
+                      "'" + clashing.front() + "', '" + std::string(catalogue->find(clashing.front())) + "').");
+    }
+}
+
+void Attachment::check_user_names() const {
+    if (!request_.ignore_case) {
+        return;
+    }
+    const std::string column = quote_name(request_.user_name);
+    const std::string fault = " FROM " + table_ + " WHERE NOT customer_import.is_user_name(" + column + ")";
+    std::vector<std::string> names;
+    std::string count;
+    {
+        const LookupScope owner(owner_);
+        for (const Row& row : query("SELECT " + column + "::text COLLATE \"C\"" + fault + " ORDER BY 1 LIMIT 10")) {
+            names.push_back(*row[0]);
+        }
+        if (names.empty()) {
+            return;
+        }
+        count = *query("SELECT count(*)" + fault).front()[0];
+    }
+    throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE,
+                      "cannot attach table " + table_ + " with ignore_case: not all user names are folded",
+                      "Not folded: " + count + ", the first of them: " + list_some(names) + ".",
+                      "Fold them, and make one customer of those that then are the same: UPDATE " + table_ + " SET " +
+                          column + " = customer_import.fold_user_name(" + column +
+                          "); or attach without ignore_case.")
+        .with_private_detail();
+}
+
+void Attachment::change() {
+    add_role_codes(codes_, false);
+    if (request_.row_security) {
+        add_policies(table_);
+    }
+    if (request_.ignore_case) {
+        execute("ALTER TABLE " + table_ + " ADD CONSTRAINT " + kUserNameCheck +
+                " CHECK (customer_import.is_user_name(" + quote_name(request_.user_name) + "))");
+    }
+    add_guard(table_, call([&] {
+                  return psprintf("%s, %s, 'attached'", quote_literal_cstr(request_.roles.c_str()),
+                                  quote_literal_cstr(request_.user_name.c_str()));
+              }));
+    enter();
+    create_export_view(request_.relation);
+    refresh_all_privileges();
+    warn_of_missing_defaults();
+}
+
+// Many applications fill their columns themselves and leave the table without defaults: then imports only update.
+void Attachment::warn_of_missing_defaults() const {
+    std::vector<std::string> mapped{request_.user_name, request_.roles};
+    for (const MappedColumn& column : columns_) {
+        mapped.push_back(column.column);
+    }
+    const CatalogPath path;
+    std::vector<std::string> missing;
+    for (Row& row : query("SELECT a.attname FROM pg_catalog.pg_attribute AS a"
+                          " WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull"
+                          "   AND NOT a.atthasdef AND a.attidentity = '' AND a.attname::pg_catalog.text <> ALL ($2)"
+                          " ORDER BY a.attnum",
+                          {parameter_oid(request_.relation), text_array_parameter(mapped)})) {
+        missing.push_back(*std::move(row[0]));
+    }
+    if (missing.empty()) {
+        return;
+    }
+    const std::string list = list_some(missing);
+    call([&] {
+        ereport(WARNING, (errmsg("imports cannot create customers in table %s", table_.c_str()),
+                          errdetail("Columns that must not be NULL have neither a default nor a header: %s.", list.c_str()),
+                          errhint("For imports that create customers, give them a default.")));
+    });
+}
+
+void Attachment::enter() {
+    OwnerScope owner;
+    execute("INSERT INTO customer_import.customers_table"
+            " (relation, created, user_name, roles, fold_user_names, own_row_triggers, row_security, was_enabled,"
+            "  was_forced)"
+            " VALUES ($1::pg_catalog.regclass, false, $2, $3, $4, $5, $6, $7, $8)",
+            {parameter_oid(request_.relation), parameter(std::string_view(request_.user_name)),
+             parameter(std::string_view(request_.roles)), parameter(request_.ignore_case),
+             parameter(request_.own_row_triggers), parameter(request_.row_security), parameter(before_.enabled),
+             parameter(before_.forced)});
+    std::int64_t position = 0;
+    for (const MappedColumn& column : columns_) {
+        execute("INSERT INTO customer_import.customers_table_columns (position, field, column_name)"
+                " VALUES ($1::pg_catalog.int4, $2, $3)",
+                {parameter(++position), parameter(std::string_view(column.header)),
+                 parameter(std::string_view(column.column))});
+    }
+}
+
+Oid attach_customers_table(FunctionCallInfo fcinfo) {
+    require_right(Right::administer, "attach a customers table");
+    const AttachRequest request{PG_GETARG_OID(0),
+                                NameStr(*PG_GETARG_NAME(1)),
+                                NameStr(*PG_GETARG_NAME(2)),
+                                {JSONBOID, PG_GETARG_DATUM(3), false},
+                                PG_GETARG_BOOL(4),
+                                PG_GETARG_BOOL(5),
+                                PG_GETARG_BOOL(6)};
+    if (call([&] { return get_rel_name(request.relation) == nullptr; })) {
+        throw ImportError(ERRCODE_UNDEFINED_TABLE, "there is no table with OID " + std::to_string(request.relation));
+    }
+    require_owner(request.relation);
+    SpiConnection spi;
+    require_no_customers_table();
+    Attachment(request).run();
+    return request.relation;
+}
+
+}  // namespace
+
+}  // namespace customer_import::pg
+
+// attach_customers_table(target regclass, user_name name, roles name, columns jsonb, ignore_case boolean, row_security
+// boolean, own_row_triggers boolean) returns regclass. Errors: 42501; 55000 when there is a customers table, or when there
+// is no usable index; 22023, 42703, 42804, 42809 and 428C9 for a table that cannot be attached, all reasons in the detail.
+CI_PUBLIC_FUNCTION(ci_attach_customers_table) {
+    return customer_import::pg::entry(
+        [&] { return ObjectIdGetDatum(customer_import::pg::attach_customers_table(fcinfo)); });
+}

@@ -1,0 +1,16 @@
+// The view customer_export: all customers as a CSV file that imports back without changing anything.
+#pragma once
+
+#include "pg/server/guard.h"
+
+namespace customer_import::pg {
+
+// Makes the view customer_import.customer_export of the registered customers table, which is `table`. It belongs to the
+// extension's owner and is no part of the extension: so pg_dump saves it. It goes when the table is dropped. Needs an SPI
+// connection, and the register to be written. Who may read it is granted by refresh_all_privileges(), afterwards.
+void create_export_view(Oid table);
+
+// Drops the view. Needs an SPI connection.
+void drop_export_view();
+
+}  // namespace customer_import::pg

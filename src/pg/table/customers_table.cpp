@@ -1,0 +1,223 @@
+// Set-up of the customers table: creates one, or lets go of one, and keeps the register that load_target() reads.
+#include "pg/table/customers_table.h"
+
+#include <string>
+
+#include "pg/access/access.h"
+#include "pg/server/arguments.h"
+#include "pg/server/guard.h"
+#include "pg/server/lookup.h"
+#include "pg/server/statement.h"
+#include "pg/server/text_array.h"
+#include "pg/table/customer_export.h"
+#include "pg/table/privileges.h"
+#include "pg/table/removal_marks.h"
+#include "pg/table/search_indexes.h"
+#include "pg/table/table_shape.h"
+#include "pg/table/target.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+// Returns schema and table of a name as SQL writes it, quoted. Errors: 42602, 3F000.
+std::string creation_name(std::string_view name) {
+    const char* quoted = call([&]() -> const char* {
+        text* value = cstring_to_text_with_len(name.data(), static_cast<int>(name.size()));
+        RangeVar* range = makeRangeVarFromNameList(textToQualifiedNameList(value));
+        Oid schema = RangeVarGetCreationNamespace(range);
+        if (isAnyTempNamespace(schema)) {
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("the customers table cannot be a temporary table")));
+        }
+        if (schema == get_namespace_oid("customer_import", false)) {
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("the customers table cannot be in the schema of the extension"),
+                            errdetail("DROP EXTENSION drops that schema."),
+                            errhint("Name another schema: customer_import.create_customers_table('public.customers').")));
+        }
+        return static_cast<const char*>(psprintf("%s.%s", quoted_schema(schema), quote_identifier(range->relname)));
+    });
+    return quoted;
+}
+
+constexpr const char* kPolicies[] = {"customer_import_select", "customer_import_insert", "customer_import_update",
+                                     "customer_import_delete"};
+
+void forget_registered() {
+    forget_table_privileges();
+    OwnerScope owner;
+    execute("DELETE FROM customer_import.customers_table_columns");
+    execute("DELETE FROM customer_import.customers_table");
+    remove_old_marks();
+}
+
+// Two sessions that set up a table at the same time would fail.
+void lock_register() {
+    OwnerScope owner;
+    execute("LOCK TABLE customer_import.customers_table IN SHARE ROW EXCLUSIVE MODE");
+}
+
+bool is_registered() {
+    OwnerScope owner;
+    return !query("SELECT FROM customer_import.customers_table").empty();
+}
+
+void create_table(const std::string& name) {
+    execute("CREATE TABLE " + name +
+            " (user_name pg_catalog.text COLLATE pg_catalog.\"C\" PRIMARY KEY"
+            "      CONSTRAINT customer_import_user_name CHECK (customer_import.is_user_name(user_name)),"
+            "  email pg_catalog.text,"
+            "  first_name pg_catalog.text,"
+            "  last_name pg_catalog.text,"
+            "  phone pg_catalog.text,"
+            "  company pg_catalog.text,"
+            "  active pg_catalog.bool NOT NULL DEFAULT true,"
+            "  roles pg_catalog.text[] COLLATE pg_catalog.\"C\" NOT NULL DEFAULT '{}',"
+            "  created_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),"
+            "  updated_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now())"
+            " WITH (fillfactor = 85)");
+    execute("COMMENT ON TABLE " + name + " IS 'Customers and their role codes, written by customer_import.'");
+    execute("COMMENT ON COLUMN " + name + ".user_name IS 'Key; as customer_import.fold_user_name() gives it.'");
+    execute("COMMENT ON COLUMN " + name + ".roles IS 'Role set: codes of customer_import.role_codes, sorted, unique.'");
+    add_policies(name);
+    add_guard(name, "'roles', 'user_name'");
+}
+
+void register_created(const std::string& name) {
+    OwnerScope owner;
+    execute("INSERT INTO customer_import.customers_table"
+            " (relation, created, user_name, roles, fold_user_names, touched_column, row_security)"
+            " VALUES ($1::pg_catalog.regclass, true, 'user_name', 'roles', true, 'updated_at', true)",
+            {parameter(std::string_view(name))});
+    execute("INSERT INTO customer_import.customers_table_columns (position, field, column_name)"
+            " VALUES (1, 'email', 'email'), (2, 'firstName', 'first_name'), (3, 'lastName', 'last_name'),"
+            "        (4, 'phone', 'phone'), (5, 'company', 'company'), (6, 'active', 'active')");
+}
+
+Oid create_customers_table(std::string_view requested) {
+    require_right(Right::administer, "create the customers table");
+    SpiConnection spi;
+    require_no_customers_table();
+    const std::string name = creation_name(requested);
+    create_table(name);
+    register_created(name);
+    const std::string oid = *query("SELECT $1::pg_catalog.regclass::pg_catalog.oid",
+                                   {parameter(std::string_view(name))}).front()[0];
+    const auto relation = static_cast<Oid>(std::stoul(oid));
+    std::vector<Fault> faults;
+    find_location_faults(relation, faults);  // Citus may distribute whatever is created in a schema
+    if (!faults.empty()) {
+        refuse_for(faults, "cannot create table " + name);
+    }
+    create_export_view(relation);
+    refresh_all_privileges();
+    return relation;
+}
+
+// Takes away what create or attach have added, and nothing else.
+void clean_table(const RegisteredTable& table) {
+    drop_search_indexes(table);
+    if (table.row_security) {
+        for (const char* policy : kPolicies) {
+            execute("DROP POLICY IF EXISTS " + std::string(policy) + " ON " + table.name);
+        }
+        if (!table.was_forced) {
+            execute("ALTER TABLE " + table.name + " NO FORCE ROW LEVEL SECURITY");
+        }
+        if (!table.was_enabled) {
+            execute("ALTER TABLE " + table.name + " DISABLE ROW LEVEL SECURITY");
+        }
+    }
+    execute("DROP TRIGGER IF EXISTS \"" + std::string(kGuardTrigger) + "\" ON " + table.name);
+    if (table.fold_user_names) {
+        execute("ALTER TABLE " + table.name + " DROP CONSTRAINT IF EXISTS " + kUserNameCheck);
+    }
+    // Last: the caller may be able to name the table by what is revoked.
+    revoke_table_privileges(table);
+}
+
+void detach_customers_table() {
+    require_right(Right::administer, "detach the customers table");
+    SpiConnection spi;
+    lock_register();
+    if (const std::optional<RegisteredTable> table = find_registered_table()) {
+        require_owner(table->relation);
+        lock_tree(table->relation, AccessExclusiveLock);
+        clean_table(*table);
+    } else if (!is_registered()) {
+        throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "there is no customers table");
+    }
+    drop_export_view();
+    forget_registered();
+}
+
+}  // namespace
+
+void require_no_customers_table() {
+    lock_register();
+    if (const std::optional<RegisteredTable> existing = find_registered_table()) {
+        throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                          "there is a customers table already: " + existing->name, {},
+                          "Let go of it with SELECT customer_import.detach_customers_table().");
+    }
+    drop_export_view();
+    forget_registered();  // of a table that has been dropped
+}
+
+void add_policies(const std::string& table) {
+    execute("ALTER TABLE " + table + " ENABLE ROW LEVEL SECURITY");
+    execute("ALTER TABLE " + table + " FORCE ROW LEVEL SECURITY");
+    const std::string edit = "((SELECT customer_import.may_edit_customers()))";
+    execute("CREATE POLICY customer_import_select ON " + table +
+            " FOR SELECT USING ((SELECT customer_import.may_view_customers()))");
+    execute("CREATE POLICY customer_import_insert ON " + table + " FOR INSERT WITH CHECK " + edit);
+    execute("CREATE POLICY customer_import_update ON " + table + " FOR UPDATE USING " + edit + " WITH CHECK " + edit);
+    execute("CREATE POLICY customer_import_delete ON " + table + " FOR DELETE USING " + edit);
+}
+
+void add_guard(const std::string& table, const std::string& arguments) {
+    execute("CREATE TRIGGER \"" + std::string(kGuardTrigger) + "\" BEFORE INSERT OR UPDATE OR DELETE ON " + table +
+            " FOR EACH ROW EXECUTE FUNCTION customer_import._guard_customers(" + arguments + ")");
+}
+
+void require_owner(Oid relation) {
+    call([&] {
+        const char* name = get_rel_name(relation);
+        const char kind = get_rel_relkind(relation);
+        if (!pg_class_ownercheck(relation, GetUserId())) {  // an error of its own if the table has just been dropped
+            aclcheck_error(ACLCHECK_NOT_OWNER, name != nullptr ? get_relkind_objtype(kind) : OBJECT_TABLE,
+                           name != nullptr ? name : "that has just been dropped");
+        }
+    });
+}
+
+void lock_tree(Oid relation, LOCKMODE lock) {
+    call([&] {
+        LockRelationOid(relation, lock);
+        if (!relation_exists(relation)) {
+            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("the table has just been dropped")));
+        }
+        find_all_inheritors(relation, lock, nullptr);
+    });
+}
+
+}  // namespace customer_import::pg
+
+namespace pg = customer_import::pg;
+
+// create_customers_table(name text) returns regclass. Errors: 42501, 42P07, 55000 when there is one already.
+CI_PUBLIC_FUNCTION(ci_create_customers_table) {
+    return pg::entry([&] {
+        std::string_view name = pg::text_argument(fcinfo, 0, "the name");
+        return ObjectIdGetDatum(pg::create_customers_table(name));
+    });
+}
+
+// detach_customers_table() returns void. Errors: 42501, 55000 when there is none.
+CI_FUNCTION(ci_detach_customers_table) {
+    return pg::entry([&] {
+        pg::detach_customers_table();
+        return Datum{0};
+    });
+}

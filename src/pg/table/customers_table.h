@@ -1,0 +1,27 @@
+// What create_customers_table() and attach_customers_table() have in common: the guard, the policies, the register.
+#pragma once
+
+#include <string>
+
+#include "pg/server/guard.h"
+#include "pg/server/server.h"
+
+namespace customer_import::pg {
+
+// Waits for whoever registers or lets go of a table in another session. Raises 55000 when there is a customers table;
+// what is left of one that was dropped is forgotten. Needs an SPI connection, as all below.
+void require_no_customers_table();
+
+// Names of what the extension adds to a table; names of tables are quoted for SQL. All run as the caller.
+inline constexpr const char* kUserNameCheck = "customer_import_user_name";
+void add_policies(const std::string& table);
+// `arguments`: the trigger's, as SQL.
+void add_guard(const std::string& table, const std::string& arguments);
+
+// Raises 42501 unless the caller owns the relation.
+void require_owner(Oid relation);
+
+// Locks a table and all that inherits from it.
+void lock_tree(Oid relation, LOCKMODE lock);
+
+}  // namespace customer_import::pg

@@ -1,0 +1,401 @@
+#include "pg/table/table_shape.h"
+
+#include "core/text.h"
+#include "pg/server/statement.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+constexpr std::size_t kMaxListedFaults = 20;
+
+constexpr const char* kUserNameHint =
+    "Name the column by which customers log in: a text or varchar, unique by itself.";
+
+void add_fault(std::vector<Fault>& faults, int sqlstate, std::string text, std::string hint = {}) {
+    faults.push_back({sqlstate, std::move(text), std::move(hint)});
+}
+
+std::string alter_type(const std::string& column, const char* type) {
+    return "ALTER TABLE … ALTER COLUMN " + quote_name(column) +
+           " TYPE " + type + ".";
+}
+
+// What an application finds missing once it is attached stands in the same words as what attach refuses.
+void add_missing_column(std::vector<Fault>& faults, const std::string& column) {
+    add_fault(faults, ERRCODE_UNDEFINED_COLUMN, "Column " + quoted(column) + " does not exist.");
+}
+
+void add_generated_column(std::vector<Fault>& faults, const std::string& column) {
+    add_fault(faults, ERRCODE_GENERATED_ALWAYS,
+              "Column " + quoted(column) + " is generated: an import cannot write it.");
+}
+
+void find_user_name_type_faults(const std::string& column, const ColumnShape& shape, std::vector<Fault>& faults) {
+    const std::string name = "Column " + quoted(column);
+    const std::string_view type = shape.type_name;
+    if (shape.base_type == TEXTOID || shape.base_type == VARCHAROID) {
+        if (!shape.is_deterministic) {
+            add_fault(faults, ERRCODE_INDETERMINATE_COLLATION,
+                      name + " has a nondeterministic collation: names that differ would be one customer.",
+                      alter_type(column, "text COLLATE \"C\""));
+        }
+        return;
+    }
+    std::string reason = ": customers are found by a text.";
+    std::string hint = kUserNameHint;
+    if (shape.base_type == BPCHAROID) {
+        reason = ", which pads names with blanks.";
+        hint = alter_type(column, "text");
+    } else if (shape.base_type == NAMEOID) {
+        reason = ", which cuts names off at 63 bytes.";
+        hint = alter_type(column, "text");
+    } else if (type == "citext" || type.ends_with(".citext")) {
+        reason = ", which compares names by rules of its own, not those of an import.";
+        hint = "Fold the names with customer_import.fold_user_name() and attach with ignore_case => true, after " +
+               alter_type(column, "text");
+    }
+    add_fault(faults, ERRCODE_DATATYPE_MISMATCH, name + " is of type " + std::string(type) + reason, std::move(hint));
+}
+
+// All unique indexes that have to do with the column, the usable ones first, and why one of the others is none.
+std::vector<Row> find_unique_indexes(Oid relation, AttrNumber column) {
+    const CatalogPath path;
+    return query(
+        "SELECT CASE WHEN NOT k.alone AND i.indexprs IS NOT NULL THEN 'is on an expression'"
+        "            WHEN NOT k.alone THEN 'has several columns'"
+        "            WHEN i.indpred IS NOT NULL THEN 'is partial: it covers only some of the rows'"
+        "            WHEN NOT i.indimmediate THEN 'is deferrable'"
+        "            WHEN NOT (i.indisvalid AND i.indisready AND i.indislive) THEN 'is not valid'"
+        "            WHEN i.indcollation[0] <> a.attcollation THEN 'has another collation than the column' END,"
+        "       c.relname"
+        "  FROM pg_index AS i"
+        "  JOIN pg_class AS c ON c.oid = i.indexrelid"
+        "  JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = $2::int2"
+        " CROSS JOIN LATERAL (SELECT i.indnkeyatts = 1 AND i.indkey[0] = a.attnum AS alone) AS k"
+        " WHERE i.indrelid = $1 AND i.indisunique"
+        "   AND (a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])"
+        "        OR EXISTS (SELECT FROM pg_depend AS d"
+        "                    WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid"
+        "                      AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid"
+        "                      AND d.refobjsubid = a.attnum AND i.indexprs IS NOT NULL))"
+        " ORDER BY 1 NULLS FIRST, 2",
+        {parameter_oid(relation), parameter(static_cast<std::int64_t>(column))});
+}
+
+bool is_partitioned(Oid relation) {
+    return call([&] { return get_rel_relkind(relation) == RELKIND_PARTITIONED_TABLE; });
+}
+
+void find_index_faults(Oid relation, const std::string& column, AttrNumber number, std::vector<Fault>& faults) {
+    const std::vector<Row> indexes = find_unique_indexes(relation, number);
+    if (!indexes.empty() && !indexes.front()[0]) {
+        for (const Row& index : indexes) {
+            if (index[0] == "is deferrable") {  // INSERT … ON CONFLICT takes none when it finds this one
+                add_fault(faults, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                          "Unique index " + quoted(*index[1]) + " on column " + quoted(column) +
+                              " is deferrable, beside another that is not.",
+                          "Drop the deferrable one.");
+            }
+        }
+        return;
+    }
+    std::string text = "Column " + quoted(column) + " has no unique index of its own";
+    for (std::size_t index = 0; index < indexes.size(); ++index) {
+        text += (index == 0 ? ": " : ", ") + quoted(*indexes[index][1]) + " " + *indexes[index][0];
+    }
+    const std::string create = "CREATE UNIQUE INDEX ON … (" +
+                               quote_name(column) + ").";
+    add_fault(faults, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, text + ".",
+              is_partitioned(relation)
+                  ? "A partitioned table can have one only if it is partitioned by that column alone: then " + create
+                  : create);
+}
+
+struct KindFacts {
+    char kind;
+    char persistence;
+    bool is_partition;
+    bool is_system;
+    bool has_children;
+    bool has_rules;
+};
+
+KindFacts read_kind(Oid relation_id) {
+    return call([&] {
+        Relation relation = relation_open(relation_id, NoLock);
+        const Oid schema = RelationGetNamespace(relation);
+        KindFacts facts{relation->rd_rel->relkind,
+                        relation->rd_rel->relpersistence,
+                        relation->rd_rel->relispartition,
+                        IsSystemRelation(relation) || schema == get_namespace_oid("customer_import", false) ||
+                            schema == get_namespace_oid("information_schema", true),
+                        relation->rd_rel->relkind == RELKIND_RELATION && has_subclass(relation_id) &&
+                            list_length(find_inheritance_children(relation_id, NoLock)) > 0,
+                        relation->rd_rules != nullptr && relation->rd_rel->relkind != RELKIND_VIEW};
+        relation_close(relation, NoLock);
+        return facts;
+    });
+}
+
+const char* kind_name(char kind) {
+    switch (kind) {
+        case RELKIND_VIEW:
+            return "a view";
+        case RELKIND_MATVIEW:
+            return "a materialized view";
+        case RELKIND_FOREIGN_TABLE:
+            return "a foreign table";
+        case RELKIND_SEQUENCE:
+            return "a sequence";
+        case RELKIND_INDEX:
+        case RELKIND_PARTITIONED_INDEX:
+            return "an index";
+        case RELKIND_COMPOSITE_TYPE:
+            return "a composite type";
+        default:
+            return "of a kind that holds no rows of its own";
+    }
+}
+
+}  // namespace
+
+void refuse_for(const std::vector<Fault>& faults, const std::string& message) {
+    std::string detail;
+    std::string hint;
+    std::size_t listed = 0;
+    for (const Fault& fault : faults) {
+        if (++listed > kMaxListedFaults) {
+            detail += "\nAnd " + std::to_string(faults.size() - kMaxListedFaults) + " more.";
+            break;
+        }
+        detail += (detail.empty() ? "" : "\n") + fault.text;
+        if (!fault.hint.empty() && hint.find(fault.hint) == std::string::npos) {
+            hint += (hint.empty() ? "" : "\n") + fault.hint;
+        }
+    }
+    throw ImportError(faults.front().sqlstate, message, std::move(detail), std::move(hint));
+}
+
+ColumnShape read_column_shape(Oid relation_id, const std::string& column) {
+    return call([&]() -> ColumnShape {
+        ColumnShape shape;
+        const AttrNumber number = get_attnum(relation_id, column.c_str());
+        if (number <= 0) {
+            return shape;
+        }
+        Relation relation = relation_open(relation_id, NoLock);
+        const Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), number - 1);
+        shape.number = number;
+        shape.type = attribute->atttypid;
+        shape.base_type = getBaseType(attribute->atttypid);
+        shape.type_name = format_type_extended(attribute->atttypid, attribute->atttypmod, FORMAT_TYPE_TYPEMOD_GIVEN);
+        shape.collation = attribute->attcollation;
+        shape.is_deterministic =
+            !OidIsValid(attribute->attcollation) || get_collation_isdeterministic(attribute->attcollation);
+        shape.is_generated = attribute->attgenerated != '\0';
+        shape.is_identity = attribute->attidentity != '\0';
+        relation_close(relation, NoLock);
+        return shape;
+    });
+}
+
+void find_kind_faults(Oid relation, std::vector<Fault>& faults) {
+    const KindFacts facts = read_kind(relation);
+    if (facts.kind != RELKIND_RELATION && facts.kind != RELKIND_PARTITIONED_TABLE) {
+        add_fault(faults, ERRCODE_WRONG_OBJECT_TYPE, "It is " + std::string(kind_name(facts.kind)) + ", not a table.",
+                  "Attach the table behind it.");
+        return;
+    }
+    if (facts.is_system) {
+        add_fault(faults, ERRCODE_WRONG_OBJECT_TYPE, "It is a table of the server or of this extension.");
+    }
+    if (facts.persistence == RELPERSISTENCE_TEMP) {
+        add_fault(faults, ERRCODE_WRONG_OBJECT_TYPE, "It is a temporary table: other sessions do not have it.");
+    }
+    if (facts.is_partition) {
+        add_fault(faults, ERRCODE_WRONG_OBJECT_TYPE, "It is a partition of another table.",
+                  "Attach the partitioned table.");
+    }
+    if (facts.has_children) {
+        add_fault(faults, ERRCODE_WRONG_OBJECT_TYPE,
+                  "Other tables inherit from it: a name that is unique here may stand there again.",
+                  "Let them inherit no more (ALTER TABLE … NO INHERIT), or use partitions.");
+    }
+    if (facts.has_rules) {
+        add_fault(faults, ERRCODE_WRONG_OBJECT_TYPE, "It has rewrite rules, which change the statements of an import.",
+                  "Use triggers instead of rules.");
+    }
+}
+
+namespace {
+
+// The relation $1 and all that inherits from it, partitions above all.
+constexpr const char* kTree =
+    "WITH RECURSIVE tree (relid) AS (SELECT $1 UNION SELECT i.inhrelid FROM pg_inherits AS i"
+    "                                                  JOIN tree AS t ON i.inhparent = t.relid) ";
+
+// Whether Citus, which keeps its register in pg_catalog, is there and has distributed the table or a part of it.
+bool is_distributed(Oid relation) {
+    return OidIsValid(call([] { return get_relname_relid("pg_dist_partition", get_namespace_oid("pg_catalog", false)); })) &&
+           !query(std::string(kTree) +
+                      "SELECT FROM pg_dist_partition AS d JOIN tree AS t ON t.relid = d.logicalrelid LIMIT 1",
+                  {parameter_oid(relation)})
+                .empty();
+}
+
+}  // namespace
+
+void find_location_faults(Oid relation, std::vector<Fault>& faults) {
+    OwnerScope owner;
+    std::vector<Row> foreign;
+    if (call([&] { return has_subclass(relation); })) {
+        foreign = query(std::string(kTree) + "SELECT c.relname FROM tree AS t JOIN pg_class AS c ON c.oid = t.relid"
+                                             " WHERE c.relkind = 'f' AND c.oid <> $1 ORDER BY 1",
+                        {parameter_oid(relation)});
+    }
+    for (const Row& part : foreign) {
+        add_fault(faults, ERRCODE_WRONG_OBJECT_TYPE,
+                  "Its part " + quoted(*part[0]) + " is a foreign table: the rows there are not in this server.",
+                  "Take foreign tables out of it: ALTER TABLE … DETACH PARTITION …, or NO INHERIT ….");
+    }
+    if (is_distributed(relation)) {
+        add_fault(faults, ERRCODE_WRONG_OBJECT_TYPE,
+                  "It is distributed by Citus: its rows are in shards, where the guard trigger knows no operator.",
+                  "Use a table that is not distributed.");
+    }
+}
+
+void find_trigger_faults(Oid relation, std::vector<Fault>& faults) {
+    OwnerScope owner;
+    for (const Row& row :
+         query(std::string(kTree) +
+                   "SELECT DISTINCT t.tgname, format('%I', t.tgname)"
+                   "  FROM pg_trigger AS t JOIN tree ON tree.relid = t.tgrelid"
+                   " CROSS JOIN (SELECT 'customer_import._guard_customers()'::regprocedure AS function) AS guard"
+                   " WHERE (t.tgtype & $2::int2) = $3::int2 AND (t.tgtype & $4::int2) <> 0"
+                   "   AND t.tgenabled IN ('O', 'A') AND t.tgfoid <> guard.function"
+                   "   AND t.tgname > COALESCE((SELECT min(g.tgname::text COLLATE \"C\") FROM pg_trigger AS g"
+                   "                             WHERE g.tgrelid = t.tgrelid AND g.tgfoid = guard.function), $5)::name"
+                   " ORDER BY 1",
+               {parameter_oid(relation), parameter(std::int64_t{TRIGGER_TYPE_LEVEL_MASK | TRIGGER_TYPE_TIMING_MASK}),
+                parameter(std::int64_t{TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE}),
+                parameter(std::int64_t{TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE}),
+                parameter(std::string_view(kGuardTrigger))})) {
+        add_fault(faults, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                  "Trigger " + quoted(*row[0]) +
+                      " fires after the guard trigger: what it makes of a row would be stored unchecked.",
+                  "Give it a name that sorts before \"" + std::string(kGuardTrigger) + "\": ALTER TRIGGER " + *row[1] +
+                      " ON … RENAME TO ….");
+    }
+}
+
+void require_guarded(Oid relation) {
+    std::vector<Fault> faults;
+    find_location_faults(relation, faults);
+    find_trigger_faults(relation, faults);
+    if (!faults.empty()) {
+        faults.front().sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+        refuse_for(faults, "cannot import into the customers table");
+    }
+}
+
+void find_user_name_faults(Oid relation, const std::string& column, std::vector<Fault>& faults) {
+    const ColumnShape shape = read_column_shape(relation, column);
+    if (shape.number == 0) {
+        add_missing_column(faults, column);
+        return;
+    }
+    const std::size_t before = faults.size();
+    if (shape.is_generated) {
+        add_generated_column(faults, column);
+    }
+    find_user_name_type_faults(column, shape, faults);
+    if (faults.size() == before) {
+        find_index_faults(relation, column, shape.number, faults);
+    }
+}
+
+void find_roles_faults(Oid relation, const std::string& column, std::vector<Fault>& faults) {
+    const ColumnShape shape = read_column_shape(relation, column);
+    if (shape.number == 0) {
+        add_missing_column(faults, column);
+        return;
+    }
+    if (shape.is_generated) {
+        add_generated_column(faults, column);
+    }
+    if (shape.base_type == TEXTARRAYOID) {
+        return;
+    }
+    const Oid element = get_element_type(shape.base_type);
+    const bool is_like_text =
+        OidIsValid(element) && call([&] { return TypeCategory(element) == TYPCATEGORY_STRING; });
+    add_fault(faults, ERRCODE_DATATYPE_MISMATCH,
+              "Column " + quoted(column) + " is of type " + shape.type_name + ": role codes are stored as text[].",
+              is_like_text ? alter_type(column, "text[]")
+                           : "ALTER TABLE … ADD COLUMN role_codes text[], and keep it in step with " + quoted(column) +
+                                 " by a trigger.");
+}
+
+bool has_key(Oid relation_id, const std::string& column) {
+    return call([&] {
+        Relation relation = relation_open(relation_id, NoLock);
+        const AttrNumber number = get_attnum(relation_id, column.c_str());
+        bool found = false;
+        ListCell* cell;
+        List* indexes = RelationGetIndexList(relation);
+        foreach (cell, indexes) {
+            HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
+            if (!HeapTupleIsValid(tuple)) {
+                continue;
+            }
+            auto index = reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple));
+            found = found || (index->indisunique && index->indimmediate && index->indisvalid && index->indnkeyatts == 1 &&
+                              index->indkey.values[0] == number && heap_attisnull(tuple, Anum_pg_index_indpred, nullptr));
+            ReleaseSysCache(tuple);
+        }
+        list_free(indexes);
+        relation_close(relation, NoLock);
+        return found;
+    });
+}
+
+namespace {
+
+void find_value_faults(Oid relation, const std::string& column, std::vector<Fault>& faults) {
+    const ColumnShape shape = read_column_shape(relation, column);
+    if (shape.is_generated) {
+        add_generated_column(faults, column);
+    } else if (shape.is_identity) {
+        add_fault(faults, ERRCODE_GENERATED_ALWAYS,
+                  "Column " + quoted(column) + " is an identity column: the server makes its values.");
+    }
+}
+
+void require_unchanged(std::vector<Fault>& faults) {
+    if (!faults.empty()) {
+        faults.front().sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+        refuse_for(faults, "the customers table has changed since it was created or attached");
+    }
+}
+
+}  // namespace
+
+void require_writable(Oid relation, const std::vector<std::string>& columns) {
+    std::vector<Fault> faults;
+    for (const std::string& column : columns) {
+        find_value_faults(relation, column, faults);
+    }
+    require_unchanged(faults);
+}
+
+void require_shape(Oid relation, const std::string& user_name, const std::string& roles) {
+    std::vector<Fault> faults;
+    find_kind_faults(relation, faults);
+    find_user_name_faults(relation, user_name, faults);
+    find_roles_faults(relation, roles, faults);
+    require_unchanged(faults);
+}
+
+}  // namespace customer_import::pg

@@ -1,0 +1,385 @@
+#include "pg/table/target.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "pg/server/lookup.h"
+#include "pg/server/statement.h"
+#include "pg/table/table_shape.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+Oid to_oid(const std::optional<std::string>& text) {
+    return static_cast<Oid>(std::strtoul(text->c_str(), nullptr, 10));
+}
+
+// What the relation cache knows of a column, as plain data.
+struct ColumnFacts {
+    const char* name;
+    Oid type;
+    Oid base_type;
+    const char* type_name;
+    std::int32_t type_modifier;
+    Oid collation;
+    bool nullable_text;
+    const char* default_sql;  // nullptr: none
+};
+
+// A domain, or one below it, may forbid NULL.
+bool domain_forbids_null(Oid type) {
+    while (get_typtype(type) == TYPTYPE_DOMAIN) {
+        HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+        if (!HeapTupleIsValid(tuple)) {
+            return false;  // what is missing says the column itself
+        }
+        auto form = reinterpret_cast<Form_pg_type>(GETSTRUCT(tuple));
+        const bool forbids = form->typnotnull;
+        type = form->typbasetype;
+        ReleaseSysCache(tuple);
+        if (forbids) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Returns the text of the default of a column's type: a domain may have one. nullptr: none.
+const char* read_type_default(Oid type) {
+    HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+    bool is_null = true;
+    Datum expression = 0;
+    if (HeapTupleIsValid(tuple)) {
+        expression = SysCacheGetAttr(TYPEOID, tuple, Anum_pg_type_typdefaultbin, &is_null);
+        expression = is_null ? 0 : PointerGetDatum(PG_DETOAST_DATUM_COPY(expression));
+        ReleaseSysCache(tuple);
+    }
+    return is_null ? nullptr
+                   : TextDatumGetCString(DirectFunctionCall2(pg_get_expr, expression, ObjectIdGetDatum(InvalidOid)));
+}
+
+// Returns the text of a column's default, as the caller's search_path reads it.
+const char* read_default(Relation relation, AttrNumber number) {
+    const TupleConstr* constraints = RelationGetDescr(relation)->constr;
+    for (int index = 0; constraints != nullptr && index < constraints->num_defval; ++index) {
+        if (constraints->defval[index].adnum == number) {
+            Datum expression = CStringGetTextDatum(constraints->defval[index].adbin);
+            return TextDatumGetCString(
+                DirectFunctionCall2(pg_get_expr, expression, ObjectIdGetDatum(RelationGetRelid(relation))));
+        }
+    }
+    return read_type_default(TupleDescAttr(RelationGetDescr(relation), number - 1)->atttypid);
+}
+
+ColumnFacts read_column(Oid relation_id, const char* name) {
+    Relation relation = table_open(relation_id, NoLock);
+    AttrNumber number = get_attnum(relation_id, name);
+    if (number <= 0) {
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("column \"%s\" of the customers table does not exist", name),
+                 errdetail("It was there when the table was created or attached."),
+                 errhint("Give the column its name back.")));
+    }
+    Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), number - 1);
+    char category;
+    bool preferred;
+    get_type_category_preferred(attribute->atttypid, &category, &preferred);
+    const Oid base = getBaseType(attribute->atttypid);
+    ColumnFacts facts = {pstrdup(quote_identifier(name)),
+                         attribute->atttypid,
+                         base,
+                         format_type_extended(base, -1, FORMAT_TYPE_FORCE_QUALIFY),
+                         attribute->atttypmod,
+                         attribute->attcollation,
+                         category == TYPCATEGORY_STRING && !attribute->attnotnull &&
+                             !domain_forbids_null(attribute->atttypid),
+                         attribute->attgenerated == '\0' ? read_default(relation, number) : nullptr};
+    table_close(relation, NoLock);
+    return facts;
+}
+
+TargetColumn load_column(Oid relation, const std::string& column, const std::string& field) {
+    const ColumnFacts facts = call([&] { return read_column(relation, column.c_str()); });
+    TargetColumn result;
+    result.field = field;
+    result.name = facts.name;
+    result.type = facts.type;
+    result.base_type = facts.base_type;
+    result.type_name = facts.type_name;
+    result.type_modifier = facts.type_modifier;
+    result.collation = facts.collation;
+    result.clearable = facts.nullable_text;
+    result.default_sql = facts.default_sql != nullptr ? facts.default_sql : "";
+    result.kind = facts.type == TEXTOID   ? FieldKind::text
+                  : facts.type == BOOLOID ? FieldKind::boolean
+                                          : FieldKind::other;
+    return result;
+}
+
+bool query_flag(const std::string& text, Oid relation) {
+    return query(text, {parameter_oid(relation)}).front().front() == "t";
+}
+
+// A relation with its partitions, as $1.
+constexpr const char* kTree = "(SELECT $1 UNION SELECT relid FROM pg_catalog.pg_partition_tree($1))";
+
+// Columns that are no other row's in a new row, if an import does not name them: numbered by the server, or with a volatile
+// default; without a default they are NULL, unless a trigger fills them. No order of records makes a difference to a key
+// with such a column.
+std::vector<std::string> find_fresh_columns(const Target& target, bool triggers) {
+    struct Names {
+        const char** names;
+        int count;
+    };
+    const Names found = call([&] {
+        Relation relation = table_open(target.relation, NoLock);
+        TupleDesc columns = RelationGetDescr(relation);
+        Names fresh = {static_cast<const char**>(palloc(sizeof(char*) * static_cast<Size>(columns->natts))), 0};
+        for (int index = 0; index < columns->natts; ++index) {
+            Form_pg_attribute column = TupleDescAttr(columns, index);
+            if (column->attisdropped || column->attgenerated != '\0') {
+                continue;
+            }
+            Node* value = column->attidentity != '\0' ? nullptr : build_column_default(relation, column->attnum);
+            const bool is_fresh = column->attidentity != '\0' ||
+                                  (value == nullptr ? !triggers : contain_volatile_functions(value));
+            if (is_fresh) {
+                fresh.names[fresh.count++] = pstrdup(NameStr(column->attname));
+            }
+        }
+        table_close(relation, NoLock);
+        return fresh;
+    });
+    return {found.names, found.names + found.count};
+}
+
+// Whether anything but NOT NULL, our own policies, which look at no row, and our own indexes looks at columns that imports
+// write. What looks at other columns alone finds the same in each version.
+bool watches_written_columns(const Target& target) {
+    std::vector<std::string> written = {target.roles.name};
+    bool has_domain = target.roles.type != target.roles.base_type;
+    for (const TargetColumn& column : target.values) {
+        written.push_back(column.name);
+        has_domain = has_domain || column.type != column.base_type;
+    }
+    if (!target.touched_column.empty()) {
+        written.push_back(target.touched_column);
+    }
+    const std::string tree = kTree;
+    return has_domain ||
+           *query("SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint c"
+                  "  WHERE c.conrelid IN " + tree + " AND c.contype <> 'n'"
+                  "    AND (c.conkey IS NULL OR 0 = ANY (c.conkey) OR EXISTS ("
+                  "         SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)"
+                  "            AND pg_catalog.quote_ident(a.attname) = ANY ($2))))"
+                  " OR EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
+                  "  WHERE i.indrelid IN " + tree + " AND c.relname <> 'customer_import_search_text'"
+                  "    AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL))"
+                  " OR EXISTS (SELECT FROM pg_catalog.pg_policy p WHERE p.polrelid = $1"
+                  "    AND NOT (p.polname IN ('customer_import_select', 'customer_import_insert', 'customer_import_update',"
+                  "                           'customer_import_delete')"
+                  "             AND pg_catalog.concat(p.polqual, p.polwithcheck) !~ '{VAR '))",
+                  {parameter_oid(target.relation), text_array_parameter(written)}).front().front() == "t";
+}
+
+void load_rules(Target& target, bool own_row_triggers) {
+    const std::string tree = kTree;
+    const bool rules = query_flag("SELECT EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class IN " + tree + ")",
+                                  target.relation);
+    const bool triggers =
+        query_flag("SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t"
+                   "  WHERE t.tgrelid IN " + tree + " AND NOT t.tgisinternal AND t.tgenabled <> 'D'"
+                   "    AND t.tgfoid <> 'customer_import._guard_customers()'::pg_catalog.regprocedure)",
+                   target.relation);
+    const bool generated = query_flag(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute a"
+        "  WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> '')",
+        target.relation);
+    const bool second_key = *query(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_index i"
+        "  WHERE i.indrelid IN " + tree + " AND (i.indisunique OR i.indisexclusion)"
+        "    AND NOT (i.indisunique AND i.indnkeyatts = 1 AND i.indexprs IS NULL AND i.indkey[0] ="
+        "             (SELECT a.attnum FROM pg_catalog.pg_attribute a"
+        "               WHERE a.attrelid = i.indrelid AND a.attname ="
+        "                     (SELECT user_name FROM customer_import.customers_table)))"
+        "    AND NOT (i.indisunique AND NOT i.indnullsnotdistinct AND EXISTS ("
+        "             SELECT FROM pg_catalog.pg_attribute a"
+        "              WHERE a.attrelid = i.indrelid"
+        "                AND a.attnum = ANY ((i.indkey::pg_catalog.int2[])[0:i.indnkeyatts - 1])"
+        "                AND a.attname::pg_catalog.text = ANY ($2)"
+        "                AND a.attname NOT IN (SELECT column_name FROM customer_import.customers_table_columns"
+        "                                      UNION ALL SELECT roles FROM customer_import.customers_table"
+        "                                      UNION ALL SELECT user_name FROM customer_import.customers_table))))",
+        {parameter_oid(target.relation), text_array_parameter(find_fresh_columns(target, triggers))}).front().front() == "t";
+    const bool self_reference = query_flag(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint c"
+        "  WHERE c.contype = 'f' AND c.conrelid = $1 AND c.confrelid = $1)",
+        target.relation);
+    target.one_by_one = rules || (triggers && !own_row_triggers) || second_key || self_reference;
+    target.rewritten = rules || triggers || generated;
+    target.shows_versions = target.one_by_one || target.rewritten || watches_written_columns(target);
+
+    std::vector<Row> constraints = query(
+        "SELECT pg_catalog.string_agg(DISTINCT pg_catalog.format('%I.%I', n.nspname, c.conname), ', '),"
+        "       pg_catalog.string_agg(DISTINCT pg_catalog.format('%I.%I', n.nspname, c.conname), ', ')"
+        "           FILTER (WHERE c.condeferred)"
+        "  FROM pg_catalog.pg_constraint c"
+        "  JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace"
+        " WHERE c.condeferrable AND (c.conrelid IN " + tree + " OR c.confrelid = $1)",
+        {parameter_oid(target.relation)});
+    target.deferrable_constraints = constraints.front()[0].value_or("");
+    target.initially_deferred_constraints = constraints.front()[1].value_or("");
+}
+
+Oid table_owner(Oid table) {
+    return call([&] { return relation_facts(table).owner; });
+}
+
+}  // namespace
+
+ConstraintsChecked::ConstraintsChecked(const Target& target) : target_(target) {
+    if (!target_.deferrable_constraints.empty()) {
+        execute("SET CONSTRAINTS " + target_.deferrable_constraints + " IMMEDIATE");
+    }
+}
+
+void ConstraintsChecked::defer() const {
+    if (!target_.initially_deferred_constraints.empty()) {
+        execute("SET CONSTRAINTS " + target_.initially_deferred_constraints + " DEFERRED");
+    }
+}
+
+// An attached table may have a column of its own by the name of an alias.
+std::vector<std::string> Target::unused_aliases(const Field& standard) const {
+    std::vector<std::string> aliases;
+    for (const std::string& alias : standard.aliases) {
+        const bool is_used = std::any_of(values.begin(), values.end(), [&](const TargetColumn& column) {
+            return header_key(column.field) == header_key(alias);
+        });
+        if (!is_used) {
+            aliases.push_back(alias);
+        }
+    }
+    return aliases;
+}
+
+std::vector<Field> Target::fields() const {
+    std::vector<Field> result;
+    for (const Field& field : standard_fields()) {
+        if (field.kind == FieldKind::text || field.kind == FieldKind::boolean || field.kind == FieldKind::other) {
+            continue;
+        }
+        result.push_back(field);
+    }
+    for (const TargetColumn& column : values) {
+        Field field{column.field, {}, column.kind, column.clearable};
+        for (const Field& standard : standard_fields()) {
+            if (standard.name == column.field) {
+                field.aliases = unused_aliases(standard);
+            }
+        }
+        result.push_back(field);
+    }
+    return result;
+}
+
+std::optional<RegisteredTable> find_registered_table() {
+    OwnerScope owner;
+    std::vector<Row> rows = query(
+        "SELECT c.relation::oid, format('%I.%I', n.nspname, t.relname), c.created, c.fold_user_names,"
+        "       c.own_row_triggers, c.row_security, c.was_enabled, c.was_forced"
+        "  FROM customer_import.customers_table c"
+        "  JOIN pg_class t ON t.oid = c.relation"
+        "  JOIN pg_namespace n ON n.oid = t.relnamespace"
+        " WHERE EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.oid"
+        "                  AND g.tgfoid = 'customer_import._guard_customers()'::regprocedure)");
+    if (rows.empty()) {
+        return std::nullopt;
+    }
+    const Row& row = rows.front();
+    return RegisteredTable{to_oid(row[0]),  *row[1],         row[2] == "t", row[3] == "t",
+                           row[4] == "t", row[5] == "t", row[6] == "t", row[7] == "t"};
+}
+
+std::optional<RegisteredTable> lock_registered_table(LOCKMODE lock) {
+    for (;;) {
+        const std::uint64_t changes = SharedInvalidMessageCounter;
+        const std::optional<RegisteredTable> table = find_registered_table();
+        if (!table) {
+            return std::nullopt;
+        }
+        call([&] { LockRelationOid(table->relation, lock); });
+        if (SharedInvalidMessageCounter == changes) {
+            return table;  // no catalog has changed meanwhile
+        }
+        const std::optional<RegisteredTable> same = find_registered_table();
+        if (same && same->relation == table->relation) {
+            // An old snapshot of the transaction still sees a table that has been dropped.
+            return call([&] { return relation_exists(table->relation); }) ? same : std::nullopt;
+        }
+        call([&] { UnlockRelationOid(table->relation, lock); });
+    }
+}
+
+std::vector<Field> registered_fields() {
+    Target target;
+    OwnerScope owner;
+    for (const Row& row : query("SELECT field FROM customer_import.customers_table_columns ORDER BY position")) {
+        target.values.emplace_back().field = *row[0];
+    }
+    return target.values.empty() ? standard_fields() : target.fields();
+}
+
+TableOwnerScope::TableOwnerScope(const Target& target) : lookup_(table_owner(target.relation)) {}
+
+Target load_target(LOCKMODE lock) {
+    const std::optional<RegisteredTable> table = lock_registered_table(lock);
+    if (!table) {
+        throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "there is no customers table", {},
+                          "Create it with SELECT customer_import.create_customers_table(), or attach yours with "
+                          "customer_import.attach_customers_table().");
+    }
+    Row facts;
+    std::vector<Row> columns;
+    {
+        OwnerScope owner;
+        facts = query("SELECT user_name, roles, touched_column FROM customer_import.customers_table").front();
+        columns = query("SELECT field, column_name FROM customer_import.customers_table_columns ORDER BY position");
+    }
+    Target target;
+    target.relation = table->relation;
+    target.name = table->name;
+    target.fold_user_names = table->fold_user_names;
+    target.has_policies = call([&] { return check_enable_rls(target.relation, InvalidOid, true) == RLS_ENABLED; });
+
+    target.user_name = load_column(target.relation, *facts[0], "");
+    target.roles = load_column(target.relation, *facts[1], "");
+    if (facts[2]) {
+        target.touched_column = load_column(target.relation, *facts[2], "").name;
+    }
+    std::vector<std::string> written;
+    for (const Row& column : columns) {
+        written.push_back(*column[1]);
+    }
+    require_writable(target.relation, written);
+    for (const Row& column : columns) {
+        target.values.push_back(load_column(target.relation, *column[1], *column[0]));
+    }
+    OwnerScope owner;
+    // Whose table the extension has made may change it; but without its key each record would read all of it.
+    if (!table->created || !has_key(target.relation, *facts[0])) {
+        require_shape(target.relation, *facts[0], *facts[1]);
+    }
+    load_rules(target, table->own_row_triggers);
+    return target;
+}
+
+Target load_import_target(LOCKMODE lock) {
+    Target target = load_target(lock);
+    require_guarded(target.relation);
+    return target;
+}
+
+}  // namespace customer_import::pg
