@@ -151,7 +151,7 @@ void BatchApplier::apply(const Batch& batch, const GrantCeiling* ceiling) {
     apply_in_turn(singles);
 }
 
-void BatchApplier::apply_customers() {
+void BatchApplier::apply_rounds() {
     const std::vector<std::vector<std::uint32_t>> rounds = make_rounds(batch_->records());
     if (!rounds.empty()) {
         apply_halving(rounds.front());
@@ -302,6 +302,13 @@ void BatchApplier::refuse_new_name() {
         ereport(ERROR, (errcode(ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION),
                         errmsg("a trigger of the customers table has changed the user name"),
                         errhint("Write it in the file as the trigger writes it.")));
+    });
+    pg_unreachable();
+}
+
+void BatchApplier::refuse_unwritten() {
+    call([] {
+        ereport(ERROR, (errcode(ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION), errmsg("a customer was not written")));
     });
     pg_unreachable();
 }

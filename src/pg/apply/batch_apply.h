@@ -86,8 +86,10 @@ protected:
     // Applies records of different customers, or a single one.
     virtual void apply_records(Indexes records) = 0;
 
-    // Applies the batch on a table where only the order of each customer's records matters.
-    virtual void apply_customers();
+    // Applies several records of each of these customers, and writes each customer once: what its records, one after
+    // another, leave of its row. Adds to `left` the records that are for apply_records(), from one on to the customer's last.
+    virtual void write_once(std::span<const Indexes> customers, std::vector<Indexes>& left) = 0;
+
     // Applies records of different customers; a failure is narrowed down to the records that cause it.
     void apply_halving(Indexes records);
     // Applies sets of records of different customers one after another, each by its own statements. Those that go well
@@ -132,6 +134,8 @@ protected:
     // Raises the error of the database that rejects a record whose customer a trigger has given another user name: the log
     // would name somebody else, and no undo would find him.
     [[noreturn]] static void refuse_new_name();
+    // Does the same for a customer that was to be written once for several records, and was not: they are applied one by one.
+    [[noreturn]] static void refuse_unwritten();
     // Does so when `after` does not show one of the rows that were written, and the table does not have it.
     void require_names_kept(const std::vector<std::uint32_t>& written, const CustomerRow* after);
     // Makes the change say what has become of the row.
@@ -153,6 +157,10 @@ protected:
     std::vector<Change> changes_;
 
 private:
+    // Apply the batch on a table where only the order of each customer's records matters.
+    void apply_customers();
+    void apply_rounds();
+    void apply_at_once(std::span<const Indexes> customers, std::vector<Indexes>& left);
     void reject(std::uint32_t record, const PgError& error);
 
     static BatchApplier* newest_;

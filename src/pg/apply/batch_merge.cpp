@@ -9,29 +9,11 @@
 
 namespace customer_import::pg {
 
-bool ImportApplier::decide(std::uint32_t index, const CustomerRow& customer) {
-    switch (stage_) {
-        case Stage::looking:
-            return sum_up(index, customer);
-        case Stage::writing: {
-            const Sum& sum = sums_[written_sums_.at(index)];
-            return sum.xmin == customer.xmin && std::memcmp(&sum.tid, &customer.tid, sizeof sum.tid) == 0;
-        }
-        case Stage::record_by_record:
-            break;
-    }
-    return decide_record(index, customer);
-}
-
-const ArrayType* ImportApplier::merged_roles(std::uint32_t index) const {
-    return stage_ == Stage::writing ? sums_[written_sums_.at(index)].roles : decisions_.at(index).roles;
-}
-
 // Applies the records of customers who stand in the batch once; of the others the first ones, then all the rest at once.
 // What that could not settle goes on in the same way.
-void ImportApplier::apply_customers() {
+void BatchApplier::apply_customers() {
     if (target_.shows_versions) {
-        BatchApplier::apply_customers();
+        apply_rounds();
         return;
     }
     const std::vector<std::vector<std::uint32_t>> customers = group_by_user(batch_->records());
@@ -60,10 +42,9 @@ void ImportApplier::apply_customers() {
 
 // Writes each customer once, and adds what is left of his records to `left`. When that fails, it is narrowed down to the
 // customers that cause it, and theirs are applied record by record.
-void ImportApplier::apply_at_once(std::span<const Indexes> customers, std::vector<Indexes>& left) {
+void BatchApplier::apply_at_once(std::span<const Indexes> customers, std::vector<Indexes>& left) {
     const std::size_t known = left.size();
     std::optional<PgError> error = try_apply([&] { write_once(customers, left); });
-    stage_ = Stage::record_by_record;
     if (!error) {
         return;
     }
@@ -82,6 +63,24 @@ void ImportApplier::apply_at_once(std::span<const Indexes> customers, std::vecto
         one_by_one.push_back(customers.front().subspan(index, 1));
     }
     apply_in_turn(one_by_one);
+}
+
+bool ImportApplier::decide(std::uint32_t index, const CustomerRow& customer) {
+    switch (stage_) {
+        case Stage::looking:
+            return sum_up(index, customer);
+        case Stage::writing: {
+            const Sum& sum = sums_[written_sums_.at(index)];
+            return sum.xmin == customer.xmin && std::memcmp(&sum.tid, &customer.tid, sizeof sum.tid) == 0;
+        }
+        case Stage::record_by_record:
+            break;
+    }
+    return decide_record(index, customer);
+}
+
+const ArrayType* ImportApplier::merged_roles(std::uint32_t index) const {
+    return stage_ == Stage::writing ? sums_[written_sums_.at(index)].roles : decisions_.at(index).roles;
 }
 
 void ImportApplier::write_once(std::span<const Indexes> customers, std::vector<Indexes>& left) {

@@ -30,6 +30,7 @@ bool ImportApplier::wants_another_try(const PgError& error) {
 
 // Searches, decides and writes, again for customers that others changed in between.
 void ImportApplier::apply_records(Indexes records) {
+    stage_ = Stage::record_by_record;
     std::vector<Attempt> todo(records.size());
     for (std::size_t index = 0; index < records.size(); ++index) {
         todo[index].record = records[index];

@@ -76,9 +76,7 @@ private:
     // What decide() is asked for.
     enum class Stage : std::uint8_t { record_by_record, looking, writing };
 
-    void apply_customers() override;
-    void apply_at_once(std::span<const Indexes> customers, std::vector<Indexes>& left);
-    void write_once(std::span<const Indexes> customers, std::vector<Indexes>& left);
+    void write_once(std::span<const Indexes> customers, std::vector<Indexes>& left) override;
     void look_at(std::span<const Indexes> customers);
     bool sum_up(std::uint32_t row, const CustomerRow& customer);
     bool brings_back(std::uint32_t index, const CustomerRow& customer) const;

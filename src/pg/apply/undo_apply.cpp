@@ -236,6 +236,100 @@ void UndoApplier::take_back(const std::vector<std::uint32_t>& records) {
     settle_unlocked(unlocked);
 }
 
+// Locks each customer once. What a record takes back is in the histories when the next one is planned.
+void UndoApplier::write_once(std::span<const Indexes> customers, std::vector<Indexes>& left) {
+    check_interrupts();
+    std::vector<std::uint32_t> firsts;
+    for (const Indexes records : customers) {
+        firsts.push_back(records.front());
+    }
+    const CustomerRow* rows = lock(firsts, false);
+    read_newer_histories(rows, firsts.size());
+    std::vector<Plan> plans;
+    for (std::size_t index = 0; index < customers.size(); ++index) {
+        Indexes records = customers[index];
+        if (rows[index].found) {
+            Plan plan = plan_all(records, rows[index]);
+            if (plan.changes) {
+                plans.push_back(std::move(plan));
+            }
+        }
+        if (!records.empty()) {
+            left.push_back(records);
+        }
+    }
+    if (plans.empty()) {
+        return;
+    }
+    plans_ = std::move(plans);
+    fill_statement(plans_);
+    statements_.update();
+    const std::vector<char>& written = statements_.written();
+    if (std::any_of(written.begin(), written.begin() + static_cast<std::ptrdiff_t>(plans_.size()),
+                    [](char is_written) { return is_written == 0; })) {
+        refuse_unwritten();
+    }
+}
+
+// Plans a customer's records one after another, each by what the ones before leave of the row, and returns what they come to.
+// Leaves in `records` those that are to be applied by themselves.
+UndoApplier::Plan UndoApplier::plan_all(Indexes& records, const CustomerRow& locked) {
+    ContextScope scope(batch_context_);
+    Plan sum = new_plan(records.front());
+    sum.tid = locked.tid;
+    sum.xmin = locked.xmin;
+    std::vector<Value> values(locked.values, locked.values + columns_.size());
+    CustomerRow now = locked;
+    now.values = values.data();
+    for (; !records.empty(); records = records.subspan(1)) {
+        check_interrupts();
+        const Change& change = change_of(records.front());
+        if (change.created || change.deleted) {
+            break;
+        }
+        Plan plan = new_plan(records.front());
+        if (!plan_update(plan, now)) {
+            continue;
+        }
+        if (sum.changes && brings_back(plan, locked)) {
+            break;
+        }
+        if (plan.roles != nullptr) {
+            now.roles = sum.roles = plan.roles;
+        }
+        for (std::size_t cell = 0; cell < plan.cells.size(); ++cell) {
+            const Cell& source = plan.cells[cell];
+            if (source.action == Cell::Action::keep) {
+                continue;
+            }
+            const std::size_t column = statements_.cell_columns()[cell];
+            sum.cells[cell] = source;
+            values[column] = source.action == Cell::Action::clear
+                                 ? Value{}
+                                 : statements_.read(target_.values[column], source.text,
+                                                    [&] { return columns_[column].read_written(source.text); });
+        }
+        sum.changes = true;
+        changes_.push_back(std::move(plan.change));
+        set_result(plan.record, Outcome::updated, std::move(plan.issues));
+    }
+    return sum;
+}
+
+// Whether a change writes a value that the row has, as it is stored: a statement for both would leave it as it is, where two
+// would write it anew, perhaps in another form that the type calls equal.
+bool UndoApplier::brings_back(const Plan& plan, const CustomerRow& locked) {
+    for (std::size_t cell = 0; cell < plan.cells.size(); ++cell) {
+        const Cell& source = plan.cells[cell];
+        const std::size_t column = statements_.cell_columns()[cell];
+        if (source.action == Cell::Action::set && !columns_[column].equality_sql().empty() &&
+            holds_written(column, columns_[column].flat(locked.values[column]), source.text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // ---- customers whom the source has created ----
 
 void UndoApplier::remove_created(const std::vector<std::uint32_t>& records) {

@@ -19,6 +19,7 @@ class Import:
         self.unprocessed = 0
         self.creates_codes, self.removed_codes = False, []    # removed: that it had added, and an undo took away
         self.retried = {}                                     # line -> by which import
+        self.amended = {}                                     # line -> by whom
 
     def rejected_lines(self):
         return sorted({i[0] for i in self.issues if i[1] == "rejected"})
@@ -144,6 +145,26 @@ class Importer:
 
         self.remove_ungiven(job, set(table.catalogue) - known)
 
+    def preparer(self, job, line):
+        """Whose record it is that a retry applies or an undo brings back."""
+        link = job.source
+        if job.mode == "undo":
+            brings_back = False
+            while link.mode == "undo":
+                link, brings_back = link.source, not brings_back
+            if not brings_back:
+                return job.actor
+            link = link.source if link.mode == "retry" else link
+        elif job.mode != "retry":
+            return job.actor
+        while line not in link.amended and link.mode == "retry":
+            link = link.source
+        return link.amended.get(line, link.actor)
+
+    def judged(self, job, line):
+        """By whose grant ceiling: the lower one of who calls and who has prepared the record."""
+        return "ann" if "ann" in (job.actor, self.preparer(job, line)) else job.actor
+
     def remove_ungiven(self, job, added):
         """Of the codes that the job has added to the catalogue, those that nobody has got or holds."""
         given = {code for event in job.events for code in event.added}
@@ -179,7 +200,7 @@ class Importer:
         roles = frozenset(roles)
         row = dict(before or DEFAULTS, roles=roles, **record.fields)
         if before is None or roles != held:
-            for code, is_added in table.breach(actor, record.name, held, roles, arrives=before is None):
+            for code, is_added in table.breach(self.judged(job, record.line), record.name, held, roles, arrives=before is None):
                 column = "roles" if record.replaces else "addRoles" if is_added else "removeRoles"
                 faults.append(("role_not_grantable", column, code) if code else ("role_not_grantable", "userName", record.name))
         if faults:

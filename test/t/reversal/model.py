@@ -75,6 +75,7 @@ class Model(Importer):
         if "extra" in cells:
             raise Error("22P04")
         job.records[line] = cells
+        job.amended[line] = actor
 
     def retry_rejects(self, number, actor, of):
         source = self.find(actor, of)
@@ -223,7 +224,7 @@ class Model(Importer):
                         roles.add(self.table.find_code(code))
                     else:
                         lost.append(("unknown_role", "roles", code))
-        if self.ceiling(job, event, self.table.breach(job.actor, event.name, row["roles"], roles), lost):
+        if self.ceiling(job, event, self.table.breach(self.judged(job, event.line), event.name, row["roles"], roles), lost):
             return
         values = {}
         for field, (before, after) in event.fields.items():
@@ -259,7 +260,7 @@ class Model(Importer):
             issues.append((code, column, value))
         if issues:
             self.settle(job, event.line, "skipped", issues)
-        elif not self.ceiling(job, event, self.table.breach(job.actor, name, row["roles"], frozenset(), departs=True)):
+        elif not self.ceiling(job, event, self.table.breach(self.judged(job, event.line), name, row["roles"], frozenset(), departs=True)):
             if self.table.is_referenced(name):
                 self.settle(job, event.line, "skipped", [("still_referenced", "userName", name)])
             elif not self.table.may_delete(job.actor, row):
@@ -278,6 +279,6 @@ class Model(Importer):
             self.settle(job, event.line, "skipped", [("changed_since", "userName", event.name)])
             return
         lost = [("unknown_role", "roles", c) for c in sorted(event.before["roles"]) if not self.table.find_code(c)]
-        breaches = self.table.breach(job.actor, event.name, frozenset(), event.before["roles"], arrives=True)
+        breaches = self.table.breach(self.judged(job, event.line), event.name, frozenset(), event.before["roles"], arrives=True)
         if not self.ceiling(job, event, breaches, lost):
             self.change(job, event, event.before, "created")
