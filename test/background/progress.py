@@ -210,7 +210,8 @@ def test_long_history(report):
     with fresh() as admin, Session("regress_ann") as ann:
         admin.rows("INSERT INTO customer_import.imports (operator, database_role, mode, state, finished_at, records, created)"
                    " SELECT 'regress_ann', 'regress_ann', 'create_only', 'completed', now(), 10, 10 FROM generate_series(1, 10000);"
-                   "INSERT INTO customer_import.import_slices (import_id, slice, ended) SELECT id, 0, true FROM customer_import.imports")
+                   "INSERT INTO customer_import.import_slices (import_id, slice, ended) SELECT id, 0, true FROM customer_import.imports;"
+                   "DELETE FROM pg_statistic WHERE starelid IN ('customer_import.imports'::regclass, 'customer_import.import_slices'::regclass)")
         limit = float(ann.value("SHOW jit_above_cost"))
         for analyzed in (False, True):
             if analyzed:
