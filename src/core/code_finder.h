@@ -16,6 +16,7 @@ public:
 
     // Returns the code as it stands among them; of several spellings the first one in byte order. An empty view: it does not.
     std::string_view find(std::string_view code) const;
+    bool contains(std::string_view code) const { return !find(code).empty(); }
 
 private:
     std::span<const std::string_view> codes_;

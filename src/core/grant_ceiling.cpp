@@ -17,7 +17,7 @@ std::vector<std::string_view> find_beyond(GrantCeiling::Codes codes, GrantCeilin
     Pace pace(check);
     for (const std::string_view code : codes) {
         pace.step(8 * code.size());
-        if (held.find(code).empty()) beyond.push_back(code);
+        if (!held.contains(code)) beyond.push_back(code);
     }
     return beyond;
 }

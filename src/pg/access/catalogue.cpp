@@ -5,6 +5,7 @@
 #include "pg/access/access.h"
 #include "pg/server/arguments.h"
 #include "pg/server/cache_watch.h"
+#include "pg/server/lookup.h"
 #include "pg/server/statement.h"
 #include "pg/server/text_array.h"
 
@@ -37,7 +38,7 @@ std::unique_ptr<RoleCatalogue> load_catalogue() {
 }
 
 void hold_catalogue() {
-    call([] { LockRelationOid(get_relname_relid("role_codes", get_namespace_oid("customer_import", false)), RowShareLock); });
+    call([] { LockRelationOid(own_table("role_codes"), RowShareLock); });
 }
 
 std::unique_ptr<RoleCatalogue> load_held_catalogue() {

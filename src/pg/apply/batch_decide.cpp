@@ -1,7 +1,6 @@
 // What becomes of a single record, given its customer as he is: the merge of roles and values, and the entry in the
 // change log. decide() runs inside of the server's executor.
 #include <algorithm>
-#include <cstring>
 #include <iterator>
 
 #include "core/role_set.h"
@@ -21,23 +20,18 @@ std::vector<std::string_view> roles_of(const CustomerRow& row) {
 
 }  // namespace
 
-bool ImportApplier::same_version(const Attempt& attempt, const ItemPointerData& tid, TransactionId xmin) {
-    return attempt.xmin == xmin && std::memcmp(&attempt.tid, &tid, sizeof tid) == 0;
-}
-
 bool ImportApplier::decide_record(std::uint32_t index, const CustomerRow& customer) {
     const Attempt& attempt = attempts_.at(index);
     const Record& record = this->record(attempt);
     Decision& decision = decisions_[index];
     decision = Decision{};
     decision.state = Decision::State::settled;
-    decision.tid = customer.tid;
-    decision.xmin = customer.xmin;
+    decision.version = customer.version;
     if (!knows(customer)) {
         met_unknown_ = true;
         return false;
     }
-    if (attempt.miss == Attempt::Miss::unwritten && same_version(attempt, customer.tid, customer.xmin)) {
+    if (attempt.miss == Attempt::Miss::unwritten && attempt.version == customer.version) {
         // Nobody else changed the row, and yet it was not written: a policy or a trigger did not let it.
         refuse(attempt.record);
         return false;
@@ -304,8 +298,8 @@ CI_FUNCTION(ci_decide) {
         }
         pg::CustomerRow customer{};
         customer.found = true;
-        customer.tid = *reinterpret_cast<ItemPointer>(PG_GETARG_POINTER(3));
-        customer.xmin = PG_GETARG_TRANSACTIONID(4);
+        customer.version.tid = *reinterpret_cast<ItemPointer>(PG_GETARG_POINTER(3));
+        customer.version.xmin = PG_GETARG_TRANSACTIONID(4);
         customer.roles = PG_ARGISNULL(5) ? nullptr : pg::detoast_array(PG_GETARG_DATUM(5));
         customer.values = values;
         return BoolGetDatum(applier.decide(static_cast<std::uint32_t>(PG_GETARG_INT32(1)), customer));

@@ -2,7 +2,6 @@
 // his records are decided in memory, one after another, and what the last of them leaves is written at once. Outcomes,
 // issues and changes are those of the records. Else each version would be written, and searched by all that follow.
 #include <algorithm>
-#include <cstring>
 
 #include "pg/apply/import_apply.h"
 #include "pg/server/statement.h"
@@ -69,10 +68,8 @@ bool ImportApplier::decide(std::uint32_t index, const CustomerRow& customer) {
     switch (stage_) {
         case Stage::looking:
             return sum_up(index, customer);
-        case Stage::writing: {
-            const Sum& sum = sums_[written_sums_.at(index)];
-            return sum.xmin == customer.xmin && std::memcmp(&sum.tid, &customer.tid, sizeof sum.tid) == 0;
-        }
+        case Stage::writing:
+            return sums_[written_sums_.at(index)].version == customer.version;
         case Stage::record_by_record:
             break;
     }
@@ -139,8 +136,7 @@ bool ImportApplier::sum_up(std::uint32_t row, const CustomerRow& customer) {
     if (row != sum.first_row) {
         return false;  // decided with the first one
     }
-    sum.tid = customer.tid;
-    sum.xmin = customer.xmin;
+    sum.version = customer.version;
     sum.cells.assign(statements_.cell_columns().size(), {});
     std::vector<Value> values(customer.values, customer.values + columns_.size());
     CustomerRow now = customer;

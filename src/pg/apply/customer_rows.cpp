@@ -55,8 +55,8 @@ bool CustomerRowReceiver::receive(TupleTableSlot* slot, DestReceiver* self) {
     MemoryContext before = MemoryContextSwitchTo(state->context);
     row->found = true;
     if (!nulls[1]) {  // else a row that was just created: nobody asks for its version
-        row->tid = *reinterpret_cast<ItemPointer>(DatumGetPointer(values[1]));
-        row->xmin = DatumGetTransactionId(values[2]);
+        row->version.tid = *reinterpret_cast<ItemPointer>(DatumGetPointer(values[1]));
+        row->version.xmin = DatumGetTransactionId(values[2]);
     }
     row->roles = nulls[3] ? nullptr : DatumGetArrayTypePCopy(values[3]);
     auto kept = static_cast<Value*>(palloc(sizeof(Value) * static_cast<Size>(std::max(state->column_count, 1))));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "pg/server/server.h"
@@ -9,10 +10,19 @@
 
 namespace customer_import::pg {
 
-struct CustomerRow {
-    bool found;
+// Tells a row from what it was before somebody wrote it: where it is, and who has written it.
+struct RowVersion {
     ItemPointerData tid;
     TransactionId xmin;
+
+    bool operator==(const RowVersion& other) const {
+        return xmin == other.xmin && std::memcmp(&tid, &other.tid, sizeof tid) == 0;
+    }
+};
+
+struct CustomerRow {
+    bool found;
+    RowVersion version;
     const ArrayType* roles;  // nullptr: NULL
     const Value* values;     // one per value column of the target
 };

@@ -83,7 +83,7 @@ std::vector<ImportApplier::Attempt> ImportApplier::finish_updates() {
         if (statements_.written()[index] != 0) {
             updated.push_back(index);
         } else {
-            again.push_back({attempts_[index].record, Attempt::Miss::unwritten, decision.tid, decision.xmin});
+            again.push_back({attempts_[index].record, Attempt::Miss::unwritten, decision.version});
         }
     }
     const CustomerRow* after = target_.rewritten && !updated.empty() ? statements_.read_back() : nullptr;
@@ -172,7 +172,7 @@ void ImportApplier::create() {
 // The statement does not tell which customers it created: a search does. None of them could be seen before.
 void ImportApplier::create_unless_exists(std::vector<Attempt>& again) {
     const auto is_new = [](const CustomerRow& row) {
-        return row.found && TransactionIdIsCurrentTransactionId(row.xmin);
+        return row.found && TransactionIdIsCurrentTransactionId(row.version.xmin);
     };
     const std::uint64_t inserted = statements_.insert_unless_exists();
     const CustomerRow* after = statements_.read_back();
@@ -231,10 +231,10 @@ std::vector<ImportApplier::Attempt> ImportApplier::look_again(std::vector<Attemp
         if (decision.state == Decision::State::not_found) {
             unseen.push_back(attempt);
         } else if (decision.state == Decision::State::changed) {
-            if (attempt.miss == Attempt::Miss::unfound && same_version(attempt, decision.tid, decision.xmin)) {
+            if (attempt.miss == Attempt::Miss::unfound && attempt.version == decision.version) {
                 refuse(attempt.record);
             } else {
-                again.push_back({attempt.record, Attempt::Miss::unfound, decision.tid, decision.xmin});
+                again.push_back({attempt.record, Attempt::Miss::unfound, decision.version});
             }
         }
     }

@@ -46,16 +46,14 @@ private:
         };
         std::uint32_t record = 0;
         Miss miss = Miss::none;
-        ItemPointerData tid{};
-        TransactionId xmin = InvalidTransactionId;
+        RowVersion version{};
     };
 
     // What decide() came to.
     struct Decision {
         enum class State : std::uint8_t { not_found, settled, changed };
         State state = State::not_found;  // settled: its result is set
-        ItemPointerData tid{};
-        TransactionId xmin = InvalidTransactionId;
+        RowVersion version{};
         const ArrayType* roles = nullptr;
         Change change;
         RowBefore before;  // of a row that may be rewritten
@@ -67,8 +65,7 @@ private:
         std::size_t taken = 0;                // how many of them are settled with the sum
         bool changes = false;
         std::uint32_t written_as = 0;         // its row when it is written
-        ItemPointerData tid{};                // his row as it was looked at
-        TransactionId xmin = InvalidTransactionId;
+        RowVersion version{};                 // of the row, as it was looked at
         const ArrayType* roles = nullptr;     // nullptr: they stay
         std::vector<Cell> cells;
     };
@@ -96,7 +93,6 @@ private:
     void settle_missing(std::vector<Attempt>& again);
     std::vector<Attempt> look_again(std::vector<Attempt> missing, std::vector<Attempt>& again);
 
-    static bool same_version(const Attempt& attempt, const ItemPointerData& tid, TransactionId xmin);
     std::vector<Issue> take_lost_roles(const Record& record);
     void take_respelled(std::span<const std::string_view> codes);
     bool refuse_lost_roles(const Attempt& attempt);

@@ -1,3 +1,4 @@
+#include "core/code_finder.h"
 #include "pg/apply/retry_apply.h"
 
 #include <algorithm>
@@ -97,12 +98,11 @@ void RetryApplier::settle_superseded_codes(Record& record, const History& histor
         record.replace_roles = record.lost_roles = {};
         return;
     }
+    const CodeFinder settled(superseded, check_interrupts);
     const auto without_superseded = [&](std::span<const std::string_view> named) {
         std::vector<std::string_view> open;
-        std::copy_if(named.begin(), named.end(), std::back_inserter(open), [&](std::string_view code) {
-            return std::none_of(superseded.begin(), superseded.end(),
-                                [&](std::string_view other) { return equal_ignoring_ascii_case(other, code); });
-        });
+        std::copy_if(named.begin(), named.end(), std::back_inserter(open),
+                     [&](std::string_view code) { return !settled.contains(code); });
         return kept_.keep_codes(open);
     };
     record.replace_roles = without_superseded(record.replace_roles);

@@ -30,7 +30,7 @@ private:
         std::map<std::string, std::string> codes;  // that it speaks of, by their lower case
     };
 
-    bool knows(const CustomerRow& customer) const override { return moment_.has_seen(customer.xmin); }
+    bool knows(const CustomerRow& customer) const override { return moment_.has_seen(customer.version.xmin); }
     void apply_known(const Batch& batch, const GrantCeiling* ceiling);
     void read_histories(const Batch& batch);
     bool is_superseded(const History& history, const ChangeHistory::Key& key, std::int64_t line) const;

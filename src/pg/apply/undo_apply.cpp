@@ -1,7 +1,6 @@
 #include "pg/apply/undo_apply.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "pg/apply/references.h"
 #include "pg/history/change_reader.h"
@@ -52,7 +51,7 @@ void UndoApplier::read_histories() {
 // Another import may have changed a customer between the reading and the lock, and what it did counts.
 void UndoApplier::read_newer_histories(const CustomerRow* locked, std::size_t count) {
     if (std::any_of(locked, locked + count,
-                    [&](const CustomerRow& row) { return row.found && !moment_.has_seen(row.xmin); })) {
+                    [&](const CustomerRow& row) { return row.found && !moment_.has_seen(row.version.xmin); })) {
         read_histories();
     }
 }
@@ -98,8 +97,7 @@ bool UndoApplier::is_superseded(const Place& place, const Key& key) const {
 }
 
 bool UndoApplier::decide(std::uint32_t index, const CustomerRow& customer) {
-    const Plan& plan = plans_.at(index);
-    return plan.xmin == customer.xmin && std::memcmp(&plan.tid, &customer.tid, sizeof plan.tid) == 0;
+    return plans_.at(index).version == customer.version;
 }
 
 void UndoApplier::apply_records(Indexes records) {
@@ -149,8 +147,7 @@ std::vector<std::uint32_t> UndoApplier::plan_locked(const std::vector<std::uint3
             continue;
         }
         Plan plan = new_plan(records[index]);
-        plan.tid = rows[index].tid;
-        plan.xmin = rows[index].xmin;
+        plan.version = rows[index].version;
         if (plan_one(plan, index)) {
             plans_.push_back(std::move(plan));
         }
@@ -249,9 +246,8 @@ void UndoApplier::write_once(std::span<const Indexes> customers, std::vector<Ind
     for (std::size_t index = 0; index < customers.size(); ++index) {
         Indexes records = customers[index];
         if (rows[index].found) {
-            Plan plan = plan_all(records, rows[index]);
-            if (plan.changes) {
-                plans.push_back(std::move(plan));
+            if (std::optional<Plan> plan = plan_all(records, rows[index])) {
+                plans.push_back(std::move(*plan));
             }
         }
         if (!records.empty()) {
@@ -271,13 +267,11 @@ void UndoApplier::write_once(std::span<const Indexes> customers, std::vector<Ind
     }
 }
 
-// Plans a customer's records one after another, each by what the ones before leave of the row, and returns what they come to.
-// Leaves in `records` those that are to be applied by themselves.
-UndoApplier::Plan UndoApplier::plan_all(Indexes& records, const CustomerRow& locked) {
+// Plans a customer's records one after another, each by what the ones before leave of the row, and returns what they come to;
+// nothing where they change nothing. Leaves in `records` those that are to be applied by themselves.
+std::optional<UndoApplier::Plan> UndoApplier::plan_all(Indexes& records, const CustomerRow& locked) {
     ContextScope scope(batch_context_);
-    Plan sum = new_plan(records.front());
-    sum.tid = locked.tid;
-    sum.xmin = locked.xmin;
+    std::optional<Plan> sum;
     std::vector<Value> values(locked.values, locked.values + columns_.size());
     CustomerRow now = locked;
     now.values = values.data();
@@ -291,11 +285,15 @@ UndoApplier::Plan UndoApplier::plan_all(Indexes& records, const CustomerRow& loc
         if (!plan_update(plan, now)) {
             continue;
         }
-        if (sum.changes && brings_back(plan, locked)) {
+        if (sum && brings_back(plan, locked)) {
             break;
         }
+        if (!sum) {
+            sum = new_plan(plan.record);
+            sum->version = locked.version;
+        }
         if (plan.roles != nullptr) {
-            now.roles = sum.roles = plan.roles;
+            now.roles = sum->roles = plan.roles;
         }
         for (std::size_t cell = 0; cell < plan.cells.size(); ++cell) {
             const Cell& source = plan.cells[cell];
@@ -303,13 +301,12 @@ UndoApplier::Plan UndoApplier::plan_all(Indexes& records, const CustomerRow& loc
                 continue;
             }
             const std::size_t column = statements_.cell_columns()[cell];
-            sum.cells[cell] = source;
+            sum->cells[cell] = source;
             values[column] = source.action == Cell::Action::clear
                                  ? Value{}
                                  : statements_.read(target_.values[column], source.text,
                                                     [&] { return columns_[column].read_written(source.text); });
         }
-        sum.changes = true;
         changes_.push_back(std::move(plan.change));
         set_result(plan.record, Outcome::updated, std::move(plan.issues));
     }
@@ -388,13 +385,13 @@ void UndoApplier::create_again(const std::vector<std::uint32_t>& records) {
     const std::uint64_t inserted = statements_.insert_unless_exists();
     const CustomerRow* after = statements_.read_back();
     if (inserted > static_cast<std::uint64_t>(std::count_if(after, after + plans_.size(), [](const CustomerRow& row) {
-            return row.found && TransactionIdIsCurrentTransactionId(row.xmin);
+            return row.found && TransactionIdIsCurrentTransactionId(row.version.xmin);
         }))) {
         refuse_new_name();
     }
     for (std::size_t index = 0; index < plans_.size(); ++index) {
         Plan& plan = plans_[index];
-        if (!after[index].found || !TransactionIdIsCurrentTransactionId(after[index].xmin)) {
+        if (!after[index].found || !TransactionIdIsCurrentTransactionId(after[index].version.xmin)) {
             refuse(plan.record);
             continue;
         }

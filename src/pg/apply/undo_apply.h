@@ -31,11 +31,9 @@ private:
         std::uint32_t record = 0;
         const ArrayType* roles = nullptr;  // nullptr: they stay
         std::vector<Cell> cells;
-        bool changes = false;              // of several records
         Change change;                     // for the log
         std::vector<Issue> issues;         // about what stays
-        ItemPointerData tid{};             // the row that was locked
-        TransactionId xmin = InvalidTransactionId;
+        RowVersion version{};              // of the row that was locked
         RowBefore before;                  // of a row that may be rewritten
     };
 
@@ -47,7 +45,7 @@ private:
 
     void apply_records(Indexes records) override;
     void write_once(std::span<const Indexes> customers, std::vector<Indexes>& left) override;
-    Plan plan_all(Indexes& records, const CustomerRow& locked);
+    std::optional<Plan> plan_all(Indexes& records, const CustomerRow& locked);
     bool brings_back(const Plan& plan, const CustomerRow& locked);
     void read_histories();
     void read_newer_histories(const CustomerRow* locked, std::size_t count);

@@ -10,19 +10,13 @@ namespace {
 
 using Key = ChangeHistory::Key;
 
-// A code is the same whatever its case: the catalogue may have got another spelling of it since.
-bool contains(const std::vector<std::string_view>& codes, std::string_view code) {
-    return std::any_of(codes.begin(), codes.end(),
-                       [&](std::string_view other) { return equal_ignoring_ascii_case(other, code); });
-}
-
-// Appends the codes of `a` that are not in `b`, whatever their case.
+// Appends the codes of `a` that are not in `b`, whatever their case: the catalogue may have got another spelling since.
 void add_missing(const std::vector<std::string_view>& a, const std::vector<std::string_view>& b,
                  std::vector<std::string_view>& to) {
     const CodeFinder found(b, check_interrupts);
     for (const std::string_view code : a) {
         check_interrupts();
-        if (found.find(code).empty()) {
+        if (!found.contains(code)) {
             to.push_back(code);
         }
     }
@@ -68,9 +62,10 @@ bool UndoApplier::plan_roles(Plan& plan, const CustomerRow& row, const Place& pl
         }
         return true;
     };
+    const CodeFinder held(held_, check_interrupts), given(change.added, check_interrupts), taken(change.removed, check_interrupts);
     for (const std::string_view code : change.added) {
         check_interrupts();
-        if (contains(held_, code) && !contains(change.removed, code) && is_open(code)) {
+        if (held.contains(code) && !taken.contains(code) && is_open(code)) {
             merged_.erase(std::remove_if(merged_.begin(), merged_.end(),
                                          [&](std::string_view held) { return equal_ignoring_ascii_case(held, code); }),
                           merged_.end());
@@ -78,7 +73,7 @@ bool UndoApplier::plan_roles(Plan& plan, const CustomerRow& row, const Place& pl
     }
     for (const std::string_view code : change.removed) {
         check_interrupts();
-        if (contains(held_, code) || contains(change.added, code) || !is_open(code)) {
+        if (held.contains(code) || given.contains(code) || !is_open(code)) {
             continue;
         }
         const std::string_view spelling = catalogue_.find(code);

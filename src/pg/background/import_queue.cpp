@@ -6,6 +6,7 @@
 #include "pg/history/report_store.h"
 #include "pg/history/reversal.h"
 #include "pg/server/database_origin.h"
+#include "pg/server/lookup.h"
 #include "pg/server/settings.h"
 #include "pg/server/statement.h"
 #include "pg/server/text_array.h"
@@ -15,14 +16,11 @@ namespace customer_import::pg {
 
 namespace {
 
-// What the lock tags stand on: object identifiers of our tables. No SQL command forms such a tag.
-Oid own_table(const char* name) {
-    return call([&] { return get_relname_relid(name, get_namespace_oid("customer_import", false)); });
-}
-
+// It stands on the object identifier of a table of ours: no SQL command forms such a tag.
 LOCKTAG make_tag(const char* table, std::uint32_t number, std::uint16_t part) {
     LOCKTAG tag;
-    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, own_table(table), number, part);
+    const Oid object = call([&] { return own_table(table); });
+    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, object, number, part);
     // The method of advisory locks: a session lock of the other one would end with each transaction that is rolled back.
     tag.locktag_lockmethodid = USER_LOCKMETHOD;
     return tag;

@@ -5,6 +5,7 @@
 #include "pg/access/identity.h"
 #include "pg/input/stored_changes.h"
 #include "pg/server/guard.h"
+#include "pg/server/lookup.h"
 #include "pg/server/statement.h"
 #include "pg/server/text_array.h"
 
@@ -29,7 +30,7 @@ struct StoredPage {
 
 // Opens a table of the extension, which the statement that calls us has opened, too.
 Relation open_own_table(const char* name) {
-    const Oid table = get_relname_relid(name, get_namespace_oid("customer_import", false));
+    const Oid table = own_table(name);
     if (!OidIsValid(table)) {
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table \"customer_import.%s\" does not exist", name)));
     }

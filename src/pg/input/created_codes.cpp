@@ -5,6 +5,7 @@
 #include <set>
 #include <string_view>
 
+#include "pg/input/undo_chain.h"
 #include "pg/server/lookup.h"
 #include "pg/server/statement.h"
 #include "pg/table/target.h"
@@ -13,37 +14,13 @@ namespace customer_import::pg {
 
 namespace {
 
-Oid catalogue_table() {
-    return get_relname_relid("role_codes", get_namespace_oid("customer_import", false));
-}
-
 // Takes a lock on the catalogue until the end of the transaction, at once or not at all.
 bool try_lock_catalogue(LOCKMODE mode) {
-    return call([&] { return ConditionalLockRelationOid(catalogue_table(), mode); });
-}
-
-// Where a chain of undos begins, and whether an undo of `source` brings back what that one did.
-struct Root {
-    std::int64_t import_id = 0;
-    bool brings_back = false;
-};
-
-Root find_root(std::int64_t source_import_id) {
-    OwnerScope owner;
-    Root root{source_import_id, false};
-    for (;;) {
-        const std::vector<Row> rows = query("SELECT source_import_id FROM customer_import.imports WHERE id = $1 AND mode = 'undo'",
-                                            {parameter(root.import_id)});
-        if (rows.empty() || !rows.front()[0]) {
-            return root;
-        }
-        root = {std::stoll(*rows.front()[0]), !root.brings_back};
-        check_interrupts();
-    }
+    return call([&] { return ConditionalLockRelationOid(own_table("role_codes"), mode); });
 }
 
 std::int64_t creator_of(std::int64_t import_id, const ImportRequest& request) {
-    return request.kind == ImportKind::undo ? find_root(request.source_import_id).import_id : import_id;
+    return request.kind == ImportKind::undo ? find_undo_root(request.source_import_id).import_id : import_id;
 }
 
 // A code that may have to go.
@@ -208,7 +185,7 @@ void note_given_codes(std::int64_t import_id, const ImportRequest& request, cons
 
 std::vector<std::string> codes_to_bring_back(std::int64_t source_import_id) {
     std::vector<std::string> codes;
-    const Root root = find_root(source_import_id);
+    const UndoRoot root = find_undo_root(source_import_id);
     if (root.brings_back) {
         OwnerScope owner;
         for (const Row& row : query("SELECT unnest(removed_role_codes) FROM customer_import.imports WHERE id = $1",

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/user_name.h"
+#include "pg/input/undo_chain.h"
 #include "pg/server/statement.h"
 
 namespace customer_import::pg {
@@ -37,23 +38,19 @@ PreparedRecords::PreparedRecords(const ImportRequest& request) {
     if (request.kind == ImportKind::file) {
         return;
     }
-    OwnerScope owner;
     std::int64_t import_id = request.source_import_id;
-    std::optional<Link> link = read_link(import_id);
-    bool brings_back = request.kind == ImportKind::retry;
-    if (!brings_back) {
-        while (link && link->mode == "undo" && link->source) {
-            brings_back = !brings_back;
-            import_id = *link->source;
-            link = read_link(import_id);
-        }
-        if (!brings_back) {
+    if (request.kind == ImportKind::undo) {
+        const UndoRoot root = find_undo_root(import_id);
+        if (!root.brings_back) {
             return;
         }
-        if (link && link->mode == "retry" && link->source) {  // its records stand in the import that it retried
-            import_id = *link->source;
-            link = read_link(import_id);
-        }
+        import_id = root.import_id;
+    }
+    OwnerScope owner;
+    std::optional<Link> link = read_link(import_id);
+    if (request.kind == ImportKind::undo && link && link->mode == "retry" && link->source) {
+        import_id = *link->source;  // the records of a retry stand in the import that it retried
+        link = read_link(import_id);
     }
     operator_.emplace();
     for (;;) {  // the newest one who amended a record counts

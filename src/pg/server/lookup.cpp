@@ -20,6 +20,8 @@ const char* quoted_role(Oid role) {
     return quote_identifier(name);
 }
 
+Oid own_table(const char* name) { return get_relname_relid(name, get_namespace_oid("customer_import", false)); }
+
 bool relation_exists(Oid relation) { return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation)); }
 
 RelationFacts relation_facts(Oid relation) {

@@ -1,3 +1,4 @@
+#include "pg/server/lookup.h"
 #include "pg/table/removal_marks.h"
 
 #include <string>
@@ -38,7 +39,7 @@ void prepare_insert() {
 
 // Whom the table of marks belongs to.
 Oid marks_owner() {
-    const Oid marks = get_relname_relid("removal_marks", get_namespace_oid("customer_import", false));
+    const Oid marks = own_table("removal_marks");
     HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(marks));
     if (!HeapTupleIsValid(tuple)) {
         elog(ERROR, "cache lookup failed for relation %u", marks);
