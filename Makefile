@@ -15,8 +15,8 @@ OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/core/*.cpp) $(wildcard src/pg/
 # The install script is joined from its parts in name order.
 JOINED_SCRIPT = customer_import--$(EXTVERSION).sql
 DATA_built = $(JOINED_SCRIPT)
-DATA = $(wildcard src/sql/upgrade/*.sql) scripts/import.psql
-DOCS = doc/customer_import.md doc/security.md
+DATA = $(wildcard src/sql/upgrade/*.sql) scripts/customer_import.psql
+DOCS = $(sort $(wildcard doc/*.md doc/*.png))
 EXTRA_CLEAN = $(JOINED_SCRIPT) $(OBJS:.o=.d) build
 
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
@@ -37,6 +37,9 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 # The bitcode compiler is older than our C++ and ignores PG_CXXFLAGS.
 override with_llvm = no
 include $(PGXS)
+
+# Our pages have names such as README.md: they get a folder of their own.
+docmoduledir = extension/customer_import
 
 -include $(OBJS:.o=.d)
 

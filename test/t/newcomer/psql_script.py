@@ -1,15 +1,15 @@
-"""scripts/import.psql."""
+"""scripts/customer_import.psql."""
 
 import tempfile
 from pathlib import Path
 
 from newcomer.harness import ROOT, Database, check, check_equal
 
-SCRIPT = ROOT / "scripts/import.psql"
+SCRIPT = ROOT / "scripts/customer_import.psql"
 
 
-def test_import_psql():
-    with Database("import_psql") as database, tempfile.TemporaryDirectory() as folder:
+def test_psql_script():
+    with Database("psql_script") as database, tempfile.TemporaryDirectory() as folder:
         database.psql("CREATE EXTENSION customer_import; SELECT customer_import.create_customers_table();"
                       "SELECT customer_import.add_role_codes('{buyer,approver}');")
 
