@@ -144,7 +144,7 @@ std::variant<HeaderMap, Refusal> HeaderMap::create(std::span<const std::string_v
         if (first) return named_twice(field.name, *first, column);
         first = column;
         map.columns_.back() = index;
-        if (field.kind == FieldKind::text || field.kind == FieldKind::boolean || field.kind == FieldKind::other) {
+        if (is_value(field.kind)) {
             map.value_fields_.push_back(index);
         }
     }

@@ -13,6 +13,22 @@ namespace customer_import {
 
 enum class FieldKind { user_name, add_roles, remove_roles, roles, text, boolean, other };
 
+// Whether a field of this kind is a column of the customers table that a file may set: neither the user name nor roles.
+constexpr bool is_value(FieldKind kind) {
+    switch (kind) {
+    case FieldKind::text:
+    case FieldKind::boolean:
+    case FieldKind::other:
+        return true;
+    case FieldKind::user_name:
+    case FieldKind::add_roles:
+    case FieldKind::remove_roles:
+    case FieldKind::roles:
+        return false;
+    }
+    return false;
+}
+
 // A field that a header may name. `other` is a column of any other type: its cell is passed on as text.
 struct Field {
     std::string name;                  // as the contract spells it, e.g. addRoles

@@ -116,6 +116,7 @@ BatchApplier::BatchApplier(const Target& target, const HeaderMap& header, const 
       statements_(token_, records, target, header, columns_, context),
       state_(state),
       batch_context_(call([&] { return AllocSetContextCreate(context, "batch", ALLOCSET_DEFAULT_SIZES); })),
+      memory_(batch_context_, columns_),
       older_(newest_) {
     newest_ = this;
 }
@@ -272,26 +273,6 @@ void BatchApplier::refuse(std::uint32_t record) {
     set_result(record, Outcome::rejected, {not_permitted_issue(this->record(record).user_name)});
 }
 
-std::optional<std::string_view> BatchApplier::kept_text(std::size_t column, const CustomerRow& row) {
-    const Value value = columns_[column].flat(row.values[column]);
-    if (value.is_null) {
-        return std::nullopt;
-    }
-    return keep(columns_[column].write(value.datum));
-}
-
-BatchApplier::RowBefore BatchApplier::keep_before(const CustomerRow& row) {
-    RowBefore before;
-    read_role_set(row.roles, before.roles);
-    for (std::string_view& code : before.roles) {
-        code = keep(code);
-    }
-    for (std::size_t column = 0; column < columns_.size(); ++column) {
-        before.values.push_back(kept_text(column, row));
-    }
-    return before;
-}
-
 const CustomerRow* BatchApplier::read_back_as_owner() {
     const TableOwnerScope owner(target_);
     return statements_.read_back();
@@ -331,11 +312,11 @@ void BatchApplier::log_rewritten(Change& change, const RowBefore& before, const 
     add_difference(roles, before.roles, change.added);
     add_difference(before.roles, roles, change.removed);
     for (std::string_view& code : change.added) {
-        code = keep(code);
+        code = memory_.keep(code);
     }
     change.fields.clear();
     for (std::size_t column = 0; column < columns_.size(); ++column) {
-        FieldChange field{target_.values[column].field, before.values[column], kept_text(column, after)};
+        FieldChange field{target_.values[column].field, before.values[column], memory_.kept_text(column, after)};
         if (field.before != field.after) {
             change.fields.push_back(field);
         }
@@ -343,35 +324,4 @@ void BatchApplier::log_rewritten(Change& change, const RowBefore& before, const 
 }
 
 // Keeps a text until the next batch.
-std::string_view BatchApplier::keep(std::string_view text) {
-    if (text.empty()) {
-        return {};
-    }
-    char* copy = call([&] { return static_cast<char*>(MemoryContextAlloc(batch_context_, text.size())); });
-    std::memcpy(copy, text.data(), text.size());
-    return {copy, text.size()};
-}
-
-const ArrayType* BatchApplier::keep_roles(std::span<const std::string_view> codes) {
-    const Size size = text_array_size(codes);
-    require_role_set_size(size);
-    char* memory = call([&] { return static_cast<char*>(MemoryContextAlloc(batch_context_, size)); });
-    return write_text_array(memory, codes);
-}
-
-void read_role_set(const ArrayType* roles, std::vector<std::string_view>& codes) {
-    codes.clear();
-    if (roles != nullptr) {
-        require_role_set_size(VARSIZE(roles));
-        read_text_array(roles, codes);
-    }
-    if (!RoleSet::is_canonical(codes.data(), codes.size(), check_interrupts)) {
-        codes = RoleSet(std::move(codes), check_interrupts).codes();
-    }
-}
-
-void add_difference(std::span<const std::string_view> a, std::span<const std::string_view> b, std::vector<std::string_view>& to) {
-    std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(to));
-}
-
 }  // namespace customer_import::pg

@@ -17,6 +17,7 @@
 #include "core/header_map.h"
 #include "core/issue.h"
 #include "core/role_catalogue.h"
+#include "pg/apply/batch_memory.h"
 #include "pg/apply/batch_statements.h"
 #include "pg/server/guard.h"
 #include "pg/server/server.h"
@@ -118,17 +119,6 @@ protected:
     void set_result(std::uint32_t record, Outcome outcome, std::vector<Issue> issues = {});
     void refuse(std::uint32_t record);
 
-    // Memory until the next batch.
-    std::string_view keep(std::string_view text);
-    const ArrayType* keep_roles(std::span<const std::string_view> codes);
-    std::optional<std::string_view> kept_text(std::size_t column, const CustomerRow& row);
-
-    // A customer before a statement that triggers may make another row of than it says.
-    struct RowBefore {
-        std::vector<std::string_view> roles;
-        std::vector<std::optional<std::string_view>> values;
-    };
-    RowBefore keep_before(const CustomerRow& row);
     // The rows of the statement as the owner of the table sees them, hidden from the caller or not.
     const CustomerRow* read_back_as_owner();
     // Raises the error of the database that rejects a record whose customer a trigger has given another user name: the log
@@ -151,6 +141,7 @@ protected:
 
     // Of the batch that is applied.
     MemoryContext batch_context_;
+    BatchMemory memory_;
     const Batch* batch_ = nullptr;
     const GrantCeiling* ceiling_ = nullptr;
     std::vector<RecordResult> results_;
@@ -166,12 +157,5 @@ private:
     static BatchApplier* newest_;
     BatchApplier* const older_;  // of an import whose triggers import again
 };
-
-// Reads a roles column as a role set; NULL is the empty one. Errors: 54000 above the size of a role set.
-void read_role_set(const ArrayType* roles, std::vector<std::string_view>& codes);
-
-// Appends what is in `a` and not in `b`, both role sets.
-void add_difference(std::span<const std::string_view> a, std::span<const std::string_view> b,
-                    std::vector<std::string_view>& to);
 
 }  // namespace customer_import::pg

@@ -38,11 +38,11 @@ bool ImportApplier::decide_record(std::uint32_t index, const CustomerRow& custom
     }
     read_role_set(customer.roles, held_);
     if (watches_roles_) {
-        results_[attempt.record].roles_before = keep_roles(held_);
+        results_[attempt.record].roles_before = memory_.keep_roles(held_);
     }
     lost_.clear();
     std::vector<Issue> faults = take_lost_roles(record);
-    if (mode_ == ImportMode::create_only) {
+    if (!updates(mode_)) {
         const Outcome outcome = faults.empty() ? Outcome::skipped : Outcome::rejected;
         if (faults.empty()) {
             faults.push_back(already_exists_issue(record.user_name));
@@ -65,7 +65,7 @@ bool ImportApplier::decide_record(std::uint32_t index, const CustomerRow& custom
     }
     decision.state = Decision::State::changed;
     if (target_.rewritten) {
-        decision.before = keep_before(customer);
+        decision.before = memory_.keep_before(customer);
     }
     return true;
 }
@@ -147,11 +147,11 @@ bool ImportApplier::decide_roles(const Record& record, Decision& decision) {
     if (merged_ == held_) {
         return false;
     }
-    decision.roles = keep_roles(merged_);
+    decision.roles = memory_.keep_roles(merged_);
     add_difference(merged_, held_, decision.change.added);
     add_difference(held_, merged_, decision.change.removed);
     for (std::string_view& code : decision.change.removed) {
-        code = keep(code);
+        code = memory_.keep(code);
     }
     return true;
 }
@@ -174,10 +174,10 @@ bool ImportApplier::decide_values(std::uint32_t index, const CustomerRow& custom
         FieldChange field;
         field.field = target_.values[column].field;
         if (!held.is_null) {
-            field.before = keep(io.write(held.datum));
+            field.before = memory_.keep(io.write(held.datum));
         }
         if (source.action == Cell::Action::set) {
-            field.after = keep(io.write_cell(source.text, statements_.converted(index, cell)));
+            field.after = memory_.keep(io.write_cell(source.text, statements_.converted(index, cell)));
         }
         change.fields.push_back(field);
     }
@@ -221,7 +221,7 @@ void ImportApplier::log_update(std::uint32_t index, const CustomerRow* after) {
         log_rewritten(change, decision.before, *after);
     }
     if (watches_roles_) {
-        results_[attempts_[index].record].roles_after = after != nullptr ? keep_roles(roles_of(*after)) : decision.roles;
+        results_[attempts_[index].record].roles_after = after != nullptr ? memory_.keep_roles(roles_of(*after)) : decision.roles;
     }
     changes_.push_back(std::move(change));
 }
@@ -237,12 +237,12 @@ void ImportApplier::log_create(std::uint32_t index, const CustomerRow* after) {
     read_role_set(target_.rewritten && after != nullptr ? after->roles : decisions_[index].roles, change.added);
     if (target_.rewritten && after != nullptr) {
         for (std::string_view& code : change.added) {
-            code = keep(code);
+            code = memory_.keep(code);
         }
     }
     for (std::size_t column = 0; after != nullptr && column < columns_.size(); ++column) {
         if (target_.rewritten || statements_.has_default(column)) {
-            if (std::optional<std::string_view> text = kept_text(column, *after)) {
+            if (std::optional<std::string_view> text = memory_.kept_text(column, *after)) {
                 change.fields.push_back({target_.values[column].field, std::nullopt, text});
             }
         }
@@ -252,13 +252,13 @@ void ImportApplier::log_create(std::uint32_t index, const CustomerRow* after) {
         const bool logged = after != nullptr && (target_.rewritten || statements_.has_default(column));
         if (!logged && record.cells[cell].action == Cell::Action::set) {
             change.fields.push_back({target_.values[column].field, std::nullopt,
-                                     keep(columns_[column].write_cell(record.cells[cell].text,
+                                     memory_.keep(columns_[column].write_cell(record.cells[cell].text,
                                                                       statements_.converted(index, cell)))});
         }
     }
     if (watches_roles_) {
         results_[attempts_[index].record].roles_before = nullptr;
-        results_[attempts_[index].record].roles_after = keep_roles(change.added);
+        results_[attempts_[index].record].roles_after = memory_.keep_roles(change.added);
     }
     changes_.push_back(std::move(change));
 }

@@ -44,8 +44,8 @@ void ImportApplier::apply_records(Indexes records) {
         check_interrupts();
         start_attempt(std::move(todo));
         todo.clear();
-        has_searched_ = mode_ != ImportMode::create_only || !state_.expect_new;
-        if (mode_ != ImportMode::create_only) {
+        has_searched_ = updates(mode_) || !state_.expect_new;
+        if (updates(mode_)) {
             statements_.fill();
             statements_.update();
             todo = finish_updates();
@@ -53,7 +53,7 @@ void ImportApplier::apply_records(Indexes records) {
             statements_.fill();
             statements_.look();
         }
-        if (mode_ != ImportMode::update_only) {
+        if (creates(mode_)) {
             create_missing(todo);
         } else {
             settle_missing(todo);
@@ -119,7 +119,7 @@ void ImportApplier::create_missing(std::vector<Attempt>& again) {
         again = std::move(attempts_);
         return;
     }
-    state_.expect_new = mode_ == ImportMode::create_only && may_expect_new_ && !state_.unless_exists && all_are_new &&
+    state_.expect_new = !updates(mode_) && may_expect_new_ && !state_.unless_exists && all_are_new &&
                         refused.empty() && (state_.expect_new || missing.size() >= kAllNew);
     if (target_.has_policies && !state_.unless_exists) {
         look_again(std::move(refused), again);
@@ -133,7 +133,7 @@ void ImportApplier::create_missing(std::vector<Attempt>& again) {
     statements_.clear();
     for (std::uint32_t index = 0; index < attempts_.size(); ++index) {
         merge_new_roles(record(attempts_[index]));
-        decisions_[index].roles = keep_roles(merged_);
+        decisions_[index].roles = memory_.keep_roles(merged_);
         statements_.add(record(attempts_[index]), decisions_[index].roles);
     }
     statements_.fill();

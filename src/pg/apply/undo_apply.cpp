@@ -1,9 +1,9 @@
 #include "pg/apply/undo_apply.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "pg/apply/references.h"
-#include "pg/history/change_reader.h"
 #include "pg/input/undo_supply.h"
 #include "pg/server/statement.h"
 
@@ -15,11 +15,8 @@ UndoApplier::UndoApplier(std::int64_t source_import_id, std::int64_t undo_import
                          const HeaderMap& header, const RoleCatalogue& catalogue, std::int64_t records, ApplyState& state,
                          MemoryContext context)
     : BatchApplier(target, header, catalogue, records, state, context),
-      source_import_id_(source_import_id),
-      undo_import_id_(undo_import_id),
-      field_names_(todays_fields(source_import_id)),
-      source_began_(import_began(source_import_id).value_or(0)),
-      no_cells_(statements_.cell_columns().size()) {
+      histories_(source_import_id, undo_import_id),
+      planner_(target, columns_, catalogue, statements_, memory_, todays_fields(source_import_id)) {
     statements_.take_written_cells();
 }
 
@@ -29,71 +26,34 @@ void UndoApplier::apply(const Batch& batch, const GrantCeiling* ceiling) {
         sources_.push_back(undo_change(record));
     }
     batch_ = &batch;
-    read_histories();
+    histories_.read(batch, batch_context_);
+    planner_.set_ceiling(ceiling);
     BatchApplier::apply(batch, ceiling);
 }
 
-// Reads what the source and those after it did to the customers of the batch.
-void UndoApplier::read_histories() {
-    histories_.clear();
-    in_histories_ = 0;
-    moment_.take();
-    ContextScope scope(batch_context_);
-    read_changes(*batch_, source_began_, [&](const LoggedChange& logged) {
-        auto place = histories_.find(logged.change.user_name);
-        if (place == histories_.end()) {
-            place = histories_.emplace(logged.change.user_name, ChangeHistory()).first;
-        }
-        place->second.add(logged.import_id, logged.source, logged.change.line, logged.change, logged.applied_at);
-    });
-}
-
-// Another import may have changed a customer between the reading and the lock, and what it did counts.
-void UndoApplier::read_newer_histories(const CustomerRow* locked, std::size_t count) {
-    if (std::any_of(locked, locked + count,
-                    [&](const CustomerRow& row) { return row.found && !moment_.has_seen(row.version.xmin); })) {
-        read_histories();
-    }
-}
-
-// What this batch has taken back is not in the log yet. It matters where a customer has several records.
-void UndoApplier::add_to_histories() {
-    for (; in_histories_ < changes_.size(); ++in_histories_) {
-        const Change& change = changes_[in_histories_];
-        const auto found = histories_.find(change.user_name);
-        if (found != histories_.end()) {
-            found->second.add(undo_import_id_, source_import_id_, change.line, change, 0);
-        }
+void UndoApplier::read_newer_histories(std::span<const CustomerRow> locked) {
+    if (histories_.has_missed(locked)) {
+        histories_.read(*batch_, batch_context_);
     }
 }
 
 void UndoApplier::forget_changes(std::size_t kept) {
-    while (in_histories_ > kept) {
-        const auto found = histories_.find(changes_[--in_histories_].user_name);
-        if (found != histories_.end()) {
-            found->second.remove_last();
-        }
-    }
+    histories_.forget(changes_, kept);
     BatchApplier::forget_changes(kept);
 }
 
-// Finds the source's change in the history of its customer.
-UndoApplier::Place UndoApplier::find_place(std::uint32_t number) {
-    add_to_histories();
-    const Record& record = this->record(number);
-    const auto history = histories_.find(record.user_name);
-    const std::optional<std::size_t> entry =
-        history == histories_.end() ? std::nullopt : history->second.find(source_import_id_, record.line);
-    if (!entry) {
-        throw ImportError(ERRCODE_DATA_CORRUPTED, "a change is missing in the change log");
-    }
-    return {&history->second, *entry};
+// The record as the planner takes it, after all that the batch has changed so far.
+UndoRecord UndoApplier::undo_record(std::uint32_t number) {
+    histories_.add(changes_);
+    return {number, sources_[number], histories_.find(record(number).user_name, record(number).line)};
 }
 
-bool UndoApplier::counts(const Place& place, const Key& key) const { return place.history->counts(place.entry, key); }
-
-bool UndoApplier::is_superseded(const Place& place, const Key& key) const {
-    return place.history->is_superseded_after(key, place.entry);
+// Gives a record whose plan writes nothing its result. Returns whether it did.
+bool UndoApplier::settle(UndoPlan& plan) {
+    if (plan.outcome) {
+        set_result(plan.record, *plan.outcome, std::move(plan.issues));
+    }
+    return plan.outcome.has_value();
 }
 
 bool UndoApplier::decide(std::uint32_t index, const CustomerRow& customer) {
@@ -104,7 +64,7 @@ void UndoApplier::apply_records(Indexes records) {
     check_interrupts();
     std::vector<std::uint32_t> updates, creations, deletions;
     for (const std::uint32_t record : records) {
-        const Change& change = change_of(record);
+        const Change& change = sources_[record];
         (change.created ? creations : change.deleted ? deletions : updates).push_back(record);
     }
     if (!updates.empty()) {
@@ -124,21 +84,12 @@ const CustomerRow* UndoApplier::lock(const std::vector<std::uint32_t>& records, 
     return statements_.lock(to_delete);
 }
 
-UndoApplier::Plan UndoApplier::new_plan(std::uint32_t record) const {
-    Plan plan;
-    plan.record = record;
-    plan.cells = no_cells_;
-    plan.change.line = this->record(record).line;
-    plan.change.user_name = this->record(record).user_name;
-    return plan;
-}
-
-// Has `plan_one(plan, n)` say what to do with the customer of the n-th record, false when its result is known already.
-// Leaves the plans in plans_, and returns the records whose customers could not be locked.
+// Has `plan_one(index)` plan each record whose customer is locked. Leaves the plans that write in plans_, and returns the
+// records whose customers could not be locked.
 template <typename PlanOne>
 std::vector<std::uint32_t> UndoApplier::plan_locked(const std::vector<std::uint32_t>& records, const CustomerRow* rows,
                                                     PlanOne&& plan_one) {
-    read_newer_histories(rows, records.size());
+    read_newer_histories({rows, records.size()});
     std::vector<std::uint32_t> unlocked;
     plans_.clear();
     for (std::size_t index = 0; index < records.size(); ++index) {
@@ -146,9 +97,8 @@ std::vector<std::uint32_t> UndoApplier::plan_locked(const std::vector<std::uint3
             unlocked.push_back(records[index]);
             continue;
         }
-        Plan plan = new_plan(records[index]);
-        plan.version = rows[index].version;
-        if (plan_one(plan, index)) {
+        UndoPlan plan = plan_one(index);
+        if (!settle(plan)) {
             plans_.push_back(std::move(plan));
         }
     }
@@ -165,9 +115,9 @@ void UndoApplier::settle_unlocked(const std::vector<std::uint32_t>& records) {
     for (std::size_t index = 0; index < records.size(); ++index) {
         if (seen[index].found) {
             refuse(records[index]);
-        } else if (change_of(records[index]).created &&
-                   !counts(find_place(records[index]), Key::existence())) {
-            set_result(records[index], Outcome::unchanged);  // an undo before has deleted him
+        } else if (sources_[records[index]].created &&
+                   !undo_record(records[index]).place.counts(Key::existence())) {
+            set_result(records[index], Outcome::unchanged);  // an undo before has deleted it
         } else {
             set_result(records[index], Outcome::skipped, {not_found_issue(record(records[index]).user_name)});
         }
@@ -180,13 +130,13 @@ void UndoApplier::fill_with_customers(const std::vector<std::uint32_t>& records)
     statements_.clear();
     for (std::size_t index = 0; index < records.size(); ++index) {
         rows_[index].user_name = record(records[index]).user_name;
-        rows_[index].cells = no_cells_;
+        rows_[index].cells = planner_.no_cells();
         statements_.add(rows_[index], nullptr);
     }
     statements_.fill();
 }
 
-void UndoApplier::fill_statement(const std::vector<Plan>& plans) {
+void UndoApplier::fill_statement(const std::vector<UndoPlan>& plans) {
     rows_.assign(plans.size(), {});
     statements_.clear();
     for (std::size_t index = 0; index < plans.size(); ++index) {
@@ -197,12 +147,12 @@ void UndoApplier::fill_statement(const std::vector<Plan>& plans) {
     statements_.fill();
 }
 
-// ---- customers whom the source has updated ----
+// ---- customers that the source has updated ----
 
 void UndoApplier::take_back(const std::vector<std::uint32_t>& records) {
     const CustomerRow* rows = lock(records, false);
     const auto unlocked = plan_locked(
-        records, rows, [&](Plan& plan, std::size_t index) { return plan_update(plan, rows[index]); });
+        records, rows, [&](std::size_t index) { return planner_.plan_update(undo_record(records[index]), rows[index]); });
     if (!plans_.empty()) {
         fill_statement(plans_);
         statements_.update();
@@ -218,7 +168,7 @@ void UndoApplier::take_back(const std::vector<std::uint32_t>& records) {
             require_names_kept(updated, after);
         }
         for (std::size_t index = 0; index < plans_.size(); ++index) {
-            Plan& plan = plans_[index];
+            UndoPlan& plan = plans_[index];
             if (written[index] == 0) {  // a policy or a trigger did not let it
                 refuse(plan.record);
                 continue;
@@ -241,12 +191,12 @@ void UndoApplier::write_once(std::span<const Indexes> customers, std::vector<Ind
         firsts.push_back(records.front());
     }
     const CustomerRow* rows = lock(firsts, false);
-    read_newer_histories(rows, firsts.size());
-    std::vector<Plan> plans;
+    read_newer_histories({rows, firsts.size()});
+    std::vector<UndoPlan> plans;
     for (std::size_t index = 0; index < customers.size(); ++index) {
         Indexes records = customers[index];
         if (rows[index].found) {
-            if (std::optional<Plan> plan = plan_all(records, rows[index])) {
+            if (std::optional<UndoPlan> plan = plan_all(records, rows[index])) {
                 plans.push_back(std::move(*plan));
             }
         }
@@ -269,28 +219,27 @@ void UndoApplier::write_once(std::span<const Indexes> customers, std::vector<Ind
 
 // Plans a customer's records one after another, each by what the ones before leave of the row, and returns what they come to;
 // nothing where they change nothing. Leaves in `records` those that are to be applied by themselves.
-std::optional<UndoApplier::Plan> UndoApplier::plan_all(Indexes& records, const CustomerRow& locked) {
+std::optional<UndoPlan> UndoApplier::plan_all(Indexes& records, const CustomerRow& locked) {
     ContextScope scope(batch_context_);
-    std::optional<Plan> sum;
+    std::optional<UndoPlan> sum;
     std::vector<Value> values(locked.values, locked.values + columns_.size());
     CustomerRow now = locked;
     now.values = values.data();
     for (; !records.empty(); records = records.subspan(1)) {
         check_interrupts();
-        const Change& change = change_of(records.front());
+        const Change& change = sources_[records.front()];
         if (change.created || change.deleted) {
             break;
         }
-        Plan plan = new_plan(records.front());
-        if (!plan_update(plan, now)) {
+        UndoPlan plan = planner_.plan_update(undo_record(records.front()), now);
+        if (settle(plan)) {
             continue;
         }
-        if (sum && brings_back(plan, locked)) {
+        if (sum && planner_.brings_back(plan, locked)) {
             break;
         }
         if (!sum) {
-            sum = new_plan(plan.record);
-            sum->version = locked.version;
+            sum = planner_.start(plan.record, plan.change.line, plan.change.user_name, locked.version);
         }
         if (plan.roles != nullptr) {
             now.roles = sum->roles = plan.roles;
@@ -313,40 +262,24 @@ std::optional<UndoApplier::Plan> UndoApplier::plan_all(Indexes& records, const C
     return sum;
 }
 
-// Whether a change writes a value that the row has, as it is stored: a statement for both would leave it as it is, where two
-// would write it anew, perhaps in another form that the type calls equal.
-bool UndoApplier::brings_back(const Plan& plan, const CustomerRow& locked) {
-    for (std::size_t cell = 0; cell < plan.cells.size(); ++cell) {
-        const Cell& source = plan.cells[cell];
-        const std::size_t column = statements_.cell_columns()[cell];
-        if (source.action == Cell::Action::set && !columns_[column].equality_sql().empty() &&
-            holds_written(column, columns_[column].flat(locked.values[column]), source.text)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// ---- customers whom the source has created ----
+// ---- customers that the source has created ----
 
 void UndoApplier::remove_created(const std::vector<std::uint32_t>& records) {
     const CustomerRow* rows = lock(records, true);
     const std::vector<std::string> references = find_references(target_, statements_, records.size(), batch_context_);
-    const auto unlocked = plan_locked(records, rows, [&](Plan& plan, std::size_t index) {
-        if (!plan_removal(plan, rows[index])) {
-            return false;
+    const auto unlocked = plan_locked(records, rows, [&](std::size_t index) {
+        UndoPlan plan = planner_.plan_removal(undo_record(records[index]), rows[index]);
+        if (!plan.outcome && !references[index].empty()) {
+            plan.outcome = Outcome::skipped;
+            plan.issues = {still_referenced_issue(plan.change.user_name, references[index])};
         }
-        if (!references[index].empty()) {
-            set_result(plan.record, Outcome::skipped,
-                       {still_referenced_issue(plan.change.user_name, references[index])});
-        }
-        return references[index].empty();
+        return plan;
     });
     if (!plans_.empty()) {
         fill_statement(plans_);
         statements_.remove();
         for (std::size_t index = 0; index < plans_.size(); ++index) {
-            Plan& plan = plans_[index];
+            UndoPlan& plan = plans_[index];
             if (statements_.written()[index] == 0) {
                 refuse(plan.record);
                 continue;
@@ -358,7 +291,7 @@ void UndoApplier::remove_created(const std::vector<std::uint32_t>& records) {
     settle_unlocked(unlocked);
 }
 
-// ---- customers whom the source, itself an undo, has deleted ----
+// ---- customers that the source, itself an undo, has deleted ----
 
 void UndoApplier::create_again(const std::vector<std::uint32_t>& records) {
     fill_with_customers(records);
@@ -366,14 +299,14 @@ void UndoApplier::create_again(const std::vector<std::uint32_t>& records) {
     plans_.clear();
     for (std::size_t index = 0; index < records.size(); ++index) {
         const std::string_view user_name = record(records[index]).user_name;
-        if (!counts(find_place(records[index]), Key::existence())) {
-            set_result(records[index], Outcome::unchanged);  // an undo before has brought him back
+        if (!undo_record(records[index]).place.counts(Key::existence())) {
+            set_result(records[index], Outcome::unchanged);  // an undo before has brought it back
         } else if (seen[index].found) {
             set_result(records[index], Outcome::skipped,
                        {changed_since_issue("userName", user_name, "the customer was created anew since")});
         } else {
-            Plan plan = new_plan(records[index]);
-            if (plan_creation(plan)) {
+            UndoPlan plan = planner_.plan_creation(undo_record(records[index]));
+            if (!settle(plan)) {
                 plans_.push_back(std::move(plan));
             }
         }
@@ -390,7 +323,7 @@ void UndoApplier::create_again(const std::vector<std::uint32_t>& records) {
         refuse_new_name();
     }
     for (std::size_t index = 0; index < plans_.size(); ++index) {
-        Plan& plan = plans_[index];
+        UndoPlan& plan = plans_[index];
         if (!after[index].found || !TransactionIdIsCurrentTransactionId(after[index].version.xmin)) {
             refuse(plan.record);
             continue;
@@ -398,7 +331,7 @@ void UndoApplier::create_again(const std::vector<std::uint32_t>& records) {
         read_role_set(after[index].roles, plan.change.added);
         plan.change.fields.clear();
         for (std::size_t column = 0; column < columns_.size(); ++column) {
-            if (const auto text = kept_text(column, after[index])) {
+            if (const auto text = memory_.kept_text(column, after[index])) {
                 plan.change.fields.push_back({target_.values[column].field, std::nullopt, text});
             }
         }

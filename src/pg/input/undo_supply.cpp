@@ -85,9 +85,7 @@ void UndoSupply::find_columns(const Written& written) {
     }
     std::vector<std::string_view> header = {"userName"};
     for (const Field& field : fields_) {
-        const bool is_value =
-            field.kind == FieldKind::text || field.kind == FieldKind::boolean || field.kind == FieldKind::other;
-        if (is_value && (written.deletions || fields.find(field.name) != fields.end())) {
+        if (is_value(field.kind) && (written.deletions || fields.find(field.name) != fields.end())) {
             header.push_back(field.name);
         }
     }

@@ -268,10 +268,9 @@ std::vector<std::string> Target::unused_aliases(const Field& standard) const {
 std::vector<Field> Target::fields() const {
     std::vector<Field> result;
     for (const Field& field : standard_fields()) {
-        if (field.kind == FieldKind::text || field.kind == FieldKind::boolean || field.kind == FieldKind::other) {
-            continue;
+        if (!is_value(field.kind)) {
+            result.push_back(field);
         }
-        result.push_back(field);
     }
     for (const TargetColumn& column : values) {
         Field field{column.field, {}, column.kind, column.clearable};

@@ -1,8 +1,9 @@
-// What an undo takes back of a single change, given its customer as he is, and what it leaves, with the reason.
+#include "pg/apply/undo_planner.h"
+
 #include <algorithm>
+#include <utility>
 
 #include "core/code_finder.h"
-#include "pg/apply/undo_apply.h"
 
 namespace customer_import::pg {
 
@@ -24,39 +25,61 @@ void add_missing(const std::vector<std::string_view>& a, const std::vector<std::
 
 }  // namespace
 
-// Says what of a change can be taken back. Returns false when the result is known already.
-bool UndoApplier::plan_update(Plan& plan, const CustomerRow& row) {
-    const Place place = find_place(plan.record);
+UndoPlanner::UndoPlanner(const Target& target, const std::vector<ColumnIo>& columns, const RoleCatalogue& catalogue,
+                         BatchStatements& statements, BatchMemory& memory, TextMap<std::string> field_names)
+    : target_(target),
+      columns_(columns),
+      catalogue_(catalogue),
+      statements_(statements),
+      memory_(memory),
+      field_names_(std::move(field_names)),
+      no_cells_(statements.cell_columns().size()) {}
+
+UndoPlan UndoPlanner::start(std::uint32_t record, std::int64_t line, std::string_view user_name,
+                            const RowVersion& version) const {
+    UndoPlan plan;
+    plan.record = record;
+    plan.cells = no_cells_;
+    plan.change.line = line;
+    plan.change.user_name = user_name;
+    plan.version = version;
+    return plan;
+}
+
+UndoPlan UndoPlanner::start(const UndoRecord& record, const RowVersion& version) const {
+    return start(record.number, record.source.line, record.source.user_name, version);
+}
+
+UndoPlan UndoPlanner::plan_update(const UndoRecord& record, const CustomerRow& row) {
+    UndoPlan plan = start(record, row.version);
     std::vector<Issue> faults;
-    const bool roles_change = plan_roles(plan, row, place, faults);
+    const bool roles_change = plan_roles(plan, record, row, faults);
     GrantCeiling::Breaches breaches;
     if (roles_change && ceiling_ != nullptr) {
         breaches = ceiling_->check_change(plan.change.user_name, held_, merged_, plan.change.line);
     }
-    if (refuse(plan.record, breaches, std::move(faults))) {
-        return false;
+    if (reject(plan, breaches, std::move(faults))) {
+        return plan;
     }
-    const bool fields_change = plan_fields(plan, row, place);
+    const bool fields_change = plan_fields(plan, record, row);
     if (!roles_change && !fields_change) {
-        const Outcome outcome = plan.issues.empty() ? Outcome::unchanged : Outcome::skipped;
-        set_result(plan.record, outcome, std::move(plan.issues));
-        return false;
+        plan.outcome = plan.issues.empty() ? Outcome::unchanged : Outcome::skipped;
+    } else if (target_.rewritten) {
+        plan.before = memory_.keep_before(row);
     }
-    if (target_.rewritten) {
-        plan.before = keep_before(row);
-    }
-    return true;
+    return plan;
 }
 
-bool UndoApplier::plan_roles(Plan& plan, const CustomerRow& row, const Place& place, std::vector<Issue>& faults) {
-    const Change& change = change_of(plan.record);
+bool UndoPlanner::plan_roles(UndoPlan& plan, const UndoRecord& record, const CustomerRow& row,
+                             std::vector<Issue>& faults) {
+    const Change& change = record.source;
     read_role_set(row.roles, held_);
     merged_ = held_;
     const auto is_open = [&](std::string_view code) {
-        if (!counts(place, Key::role(code))) {
+        if (!record.place.counts(Key::role(code))) {
             return false;  // an undo before has taken it back
         }
-        if (is_superseded(place, Key::role(code))) {
+        if (record.place.is_superseded(Key::role(code))) {
             plan.issues.push_back(superseded_issue("roles", code));
             return false;
         }
@@ -87,16 +110,16 @@ bool UndoApplier::plan_roles(Plan& plan, const CustomerRow& row, const Place& pl
     if (merged_ == held_) {
         return false;
     }
-    plan.roles = keep_roles(merged_);
+    plan.roles = memory_.keep_roles(merged_);
     add_difference(merged_, held_, plan.change.added);
     add_difference(held_, merged_, plan.change.removed);
     return true;
 }
 
-bool UndoApplier::plan_fields(Plan& plan, const CustomerRow& row, const Place& place) {
+bool UndoPlanner::plan_fields(UndoPlan& plan, const UndoRecord& record, const CustomerRow& row) {
     bool changes = false;
-    for (const FieldChange& field : change_of(plan.record).fields) {
-        if (!counts(place, Key::field(field.field))) {
+    for (const FieldChange& field : record.source.fields) {
+        if (!record.place.counts(Key::field(field.field))) {
             continue;
         }
         const std::optional<std::size_t> column = find_column(field.field);
@@ -108,8 +131,8 @@ bool UndoApplier::plan_fields(Plan& plan, const CustomerRow& row, const Place& p
         if (holds_written(*column, held, field.before)) {
             continue;
         }
-        const std::optional<std::string_view> now = kept_text(*column, row);
-        if (is_superseded(place, Key::field(field.field))) {
+        const std::optional<std::string_view> now = memory_.kept_text(*column, row);
+        if (record.place.is_superseded(Key::field(field.field))) {
             plan.issues.push_back(superseded_issue(field.field, now.value_or("")));
             continue;
         }
@@ -127,23 +150,38 @@ bool UndoApplier::plan_fields(Plan& plan, const CustomerRow& row, const Place& p
     return changes;
 }
 
-// A customer goes only if he is just as he was created. Returns false when the result is known already.
-bool UndoApplier::plan_removal(Plan& plan, const CustomerRow& row) {
-    const Change& created = change_of(plan.record);
+// A customer is deleted only if it is just as it was created.
+UndoPlan UndoPlanner::plan_removal(const UndoRecord& record, const CustomerRow& row) {
+    UndoPlan plan = start(record, row.version);
     plan.change.deleted = true;
-    const Place place = find_place(plan.record);
-    if (!counts(place, Key::existence())) {  // an undo before has deleted him, and he has come back
-        set_result(plan.record, Outcome::skipped,
-                   {changed_since_issue("userName", plan.change.user_name, "the customer was created anew since the import")});
-        return false;
+    if (!record.place.counts(Key::existence())) {  // an undo before has deleted it, and it has come back
+        plan.outcome = Outcome::skipped;
+        plan.issues.push_back(
+            changed_since_issue("userName", plan.change.user_name, "the customer was created anew since the import"));
+        return plan;
     }
+    find_differences(plan, record, row);
+    if (!plan.issues.empty()) {
+        plan.outcome = Outcome::skipped;
+        return plan;
+    }
+    plan.change.removed = held_;
+    if (ceiling_ != nullptr) {
+        reject(plan, ceiling_->check_departure(plan.change.user_name, held_));
+    }
+    return plan;
+}
+
+// Compares the row with what the source created; notes each difference as an issue, and in the change what is deleted.
+void UndoPlanner::find_differences(UndoPlan& plan, const UndoRecord& record, const CustomerRow& row) {
+    const Change& created = record.source;
     read_role_set(row.roles, held_);
-    Codes different;
+    std::vector<std::string_view> different;
     add_missing(held_, created.added, different);
     add_missing(created.added, held_, different);
     for (const std::string_view code : different) {
         check_interrupts();
-        plan.issues.push_back(is_superseded(place, Key::role(code))
+        plan.issues.push_back(record.place.is_superseded(Key::role(code))
                                   ? superseded_issue("roles", code)
                                   : changed_since_issue("roles", code, "the customer's roles have been changed since the import"));
     }
@@ -156,10 +194,10 @@ bool UndoApplier::plan_removal(Plan& plan, const CustomerRow& row) {
     for (std::size_t column = 0; column < columns_.size(); ++column) {
         const std::string& field = target_.values[column].field;
         const std::optional<std::string_view> then = created_with[column];
-        const std::optional<std::string_view> now = kept_text(column, row);
+        const std::optional<std::string_view> now = memory_.kept_text(column, row);
         if (!holds_written(column, columns_[column].flat(row.values[column]), then)) {
             plan.issues.push_back(
-                is_superseded(place, Key::field(field))
+                record.place.is_superseded(Key::field(field))
                     ? superseded_issue(field, now.value_or(""))
                     : changed_since_issue(field, now.value_or(""), "the field has been changed since the import"));
         }
@@ -167,17 +205,11 @@ bool UndoApplier::plan_removal(Plan& plan, const CustomerRow& row) {
             plan.change.fields.push_back({field, now, std::nullopt});
         }
     }
-    if (!plan.issues.empty()) {
-        set_result(plan.record, Outcome::skipped, std::move(plan.issues));
-        return false;
-    }
-    plan.change.removed = held_;
-    return ceiling_ == nullptr ||
-           !refuse(plan.record, ceiling_->check_departure(plan.change.user_name, held_));
 }
 
-bool UndoApplier::plan_creation(Plan& plan) {
-    const Change& deleted = change_of(plan.record);
+UndoPlan UndoPlanner::plan_creation(const UndoRecord& record) {
+    UndoPlan plan = start(record, {});
+    const Change& deleted = record.source;
     plan.change.created = true;
     for (Cell& cell : plan.cells) {
         cell.action = Cell::Action::clear;
@@ -193,10 +225,10 @@ bool UndoApplier::plan_creation(Plan& plan) {
     if (ceiling_ != nullptr) {
         breaches = ceiling_->check_arrival(plan.change.user_name, deleted.removed, plan.change.line);
     }
-    if (refuse(plan.record, breaches, std::move(faults))) {
-        return false;
+    if (reject(plan, breaches, std::move(faults))) {
+        return plan;
     }
-    plan.roles = keep_roles(deleted.removed);
+    plan.roles = memory_.keep_roles(deleted.removed);
     for (const FieldChange& field : deleted.fields) {
         const std::optional<std::size_t> column = find_column(field.field);
         if (column && field.before) {
@@ -205,22 +237,35 @@ bool UndoApplier::plan_creation(Plan& plan) {
             cell.text = *field.before;
         }
     }
-    return true;
+    return plan;
 }
 
-// Rejects the record if anything is wrong with it.
-bool UndoApplier::refuse(std::uint32_t number, const GrantCeiling::Breaches& breaches, std::vector<Issue> faults) {
+// Has the record be rejected if anything is wrong with it.
+bool UndoPlanner::reject(UndoPlan& plan, const GrantCeiling::Breaches& breaches, std::vector<Issue> faults) {
     for (const GrantCeiling::Breach& breach : breaches) {
-        faults.push_back(role_not_grantable_issue(breach, "roles", record(number).user_name));
+        faults.push_back(role_not_grantable_issue(breach, "roles", plan.change.user_name));
     }
     if (faults.empty()) {
         return false;
     }
-    set_result(number, Outcome::rejected, std::move(faults));
+    plan.outcome = Outcome::rejected;
+    plan.issues = std::move(faults);
     return true;
 }
 
-std::optional<std::size_t> UndoApplier::find_column(std::string_view field) const {
+bool UndoPlanner::brings_back(const UndoPlan& plan, const CustomerRow& row) {
+    for (std::size_t cell = 0; cell < plan.cells.size(); ++cell) {
+        const Cell& source = plan.cells[cell];
+        const std::size_t column = statements_.cell_columns()[cell];
+        if (source.action == Cell::Action::set && !columns_[column].equality_sql().empty() &&
+            holds_written(column, columns_[column].flat(row.values[column]), source.text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+std::optional<std::size_t> UndoPlanner::find_column(std::string_view field) const {
     const auto today = field_names_.find(field);
     const std::string_view name = today == field_names_.end() ? field : std::string_view(today->second);
     for (std::size_t column = 0; column < target_.values.size(); ++column) {
@@ -232,12 +277,12 @@ std::optional<std::size_t> UndoApplier::find_column(std::string_view field) cons
 }
 
 // The column may have got another type since the text was written: then it is read by that one.
-bool UndoApplier::holds_written(std::size_t column, const Value& held, const std::optional<std::string_view>& text) {
+bool UndoPlanner::holds_written(std::size_t column, const Value& held, const std::optional<std::string_view>& text) {
     return statements_.read(target_.values[column], text.value_or(""),
                             [&] { return columns_[column].holds_written(held, text); });
 }
 
-std::optional<std::size_t> UndoApplier::find_cell(std::size_t column) const {
+std::optional<std::size_t> UndoPlanner::find_cell(std::size_t column) const {
     const std::vector<std::size_t>& cells = statements_.cell_columns();
     const auto found = std::find(cells.begin(), cells.end(), column);
     return found == cells.end() ? std::nullopt : std::optional(static_cast<std::size_t>(found - cells.begin()));
