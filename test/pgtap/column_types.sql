@@ -1,5 +1,5 @@
 -- Columns of an attached table that are not as they were when it was attached, and types that refuse what a record has for a key.
--- "A mapped column may get another type", "whether or not the customer exists" (doc/customer_import.md).
+-- "A mapped column may get another type", "whether or not the customer exists" (doc/customers_table.md).
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = error;

@@ -1,0 +1,152 @@
+"""The reference in doc/ names all there is, as it is: functions with their signatures, settings, SQLSTATEs, issue codes.
+
+Each list is made from the server's catalogs or from the source, and compared with the pages in both directions.
+"""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from newcomer.harness import ROOT, Database, check, check_equal
+from newcomer.pages import CONTENTS, DOC, PAGES
+
+SECTION = re.compile(r"^### (\w+)\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
+SIGNATURE = re.compile(r"^```sql signature\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXAMPLE = re.compile(r"^```sql\n.*?^```\n+```text\n", re.MULTILINE | re.DOTALL)
+
+# What the server raises because the extension asks it to.
+RAISED_FOR_US = {"RequireTransactionBlock": "25P01"}
+
+
+def one_line(signature):
+    text = re.sub(r"\s+", " ", signature).strip()
+    return text.replace("( ", "(").replace(" )", ")")
+
+
+def signatures_of_server(database):
+    """The signatures of all public functions, as the pages write them."""
+    signatures = {}
+    for row in database.query(
+            "SELECT concat_ws('|', proname, prokind, pg_get_function_result(oid), pg_get_function_arguments(oid))"
+            " FROM pg_proc WHERE pronamespace = 'customer_import'::regnamespace AND proname !~ '^_'").splitlines():
+        name, kind, result, arguments = (row if row.count("|") > 2 else row.replace("|p|", "|p||")).split("|", 3)
+        arguments = re.sub(r"::[a-z ]+(\[\])?", "", arguments).replace("timestamp with time zone", "timestamptz")
+        given, _, returned = arguments.partition("OUT ")
+        columns = returned.replace("OUT ", "")
+        shape = "TABLE" if result.startswith("SETOF ") else "ROW"
+        result = result.replace("timestamp with time zone", "timestamptz")
+        returns = "" if kind == "p" else f" RETURNS {shape} ({columns})" if columns else f" RETURNS {result}"
+        call = "CALL " if kind == "p" else ""
+        signatures.setdefault(name, set()).add(f"{call}{name}({given.removesuffix(', ')}){returns}")
+    return signatures
+
+
+def signatures_of_section(name, text):
+    """The signatures under a heading; `csv text | bytea` stands for two functions."""
+    found = set()
+    for block in SIGNATURE.findall(text):
+        for signature in re.split(rf"^(?=(?:CALL )?{name}\()", block, flags=re.MULTILINE):
+            if signature.strip():
+                alternatives = re.search(r"\w+(?: \| \w+)+", signature)
+                for one in alternatives[0].split(" | ") if alternatives else [""]:
+                    found.add(one_line(signature.replace(alternatives[0], one) if alternatives else signature))
+    return found
+
+
+def test_functions():
+    sections = {}
+    for page in PAGES:
+        for name, text in SECTION.findall(page.read_text("utf-8")):
+            sections.setdefault(name, []).append((page.name, text))
+    contents = CONTENTS.read_text("utf-8")
+    with Database("reference") as database:
+        database.query("CREATE EXTENSION customer_import")
+        of_server = signatures_of_server(database)
+        granted = database.query("SELECT string_agg(DISTINCT substring(object FROM '(\\w+)\\('), ' ')"
+                                 " FROM customer_import.operator_privileges WHERE object LIKE '%(%'")
+    check(len(of_server) > 50, "the server has public functions", len(of_server))
+    check({name for name in granted.split() if not name.startswith("_")} <= set(of_server), "what is granted is public, or begins with _")
+    documented = set()
+    for name, found in sections.items():
+        for page, text in found:
+            if SIGNATURE.search(text):
+                documented.add(name)
+                check(len(found) == 1, f"{name} has one heading", [page for page, _ in found])
+                check_equal("\n".join(sorted(signatures_of_section(name, text))), "\n".join(sorted(of_server.get(name, []))),
+                            f"doc/{page}: the signature of {name} is that of the server")
+                check(EXAMPLE.search(text), f"doc/{page}: {name} has an example with its output")
+                check(f"[{name}]({page}#{name})" in contents, f"doc/README.md leads to {name}")
+    check_equal("\n".join(sorted(documented)), "\n".join(sorted(of_server)), "each public function has its heading")
+
+
+def test_views():
+    with Database("reference") as database:
+        database.query("CREATE EXTENSION customer_import")
+        relations = database.query("SELECT relname FROM pg_class WHERE relnamespace = 'customer_import'::regnamespace"
+                                   " AND relkind IN ('r', 'v') ORDER BY relname").split()
+    text = (DOC / "internals.md").read_text("utf-8")
+    missing = [relation for relation in relations if f"`{relation}`" not in text]
+    check(relations and not missing, "doc/internals.md says where each table and view is described", missing)
+
+
+def test_settings():
+    page = (DOC / "settings.md").read_text("utf-8")
+    of_page = re.findall(r"^\| `(customer_import\.\w+)` \| (\S*) *\|", page, re.MULTILINE)
+    with Database("settings") as database:
+        of_server = database.query("LOAD 'customer_import'; SELECT name || ' ' || current_setting(name) FROM pg_settings"
+                                   " WHERE name LIKE 'customer\\_import.%'")
+    check_equal("\n".join(sorted(f"{name} {default}" for name, default in of_page)),
+                "\n".join(sorted(line if line.count(" ") else f"{line} " for line in of_server.splitlines())),
+                "doc/settings.md has each setting with its default")
+
+
+def server_sqlstates():
+    """The SQLSTATE of each ERRCODE_ name."""
+    config = os.environ.get("PG_CONFIG", "pg_config")
+    folder = subprocess.run([config, "--includedir-server"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    header = Path(folder, "utils/errcodes.h").read_text("utf-8")
+    return {name: "".join(re.findall("'(.)'", letters))
+            for name, letters in re.findall(r"#define ERRCODE_(\w+) MAKE_SQLSTATE\((.*?)\)", header)}
+
+
+def raised_sqlstates(known):
+    """What the source raises: all names of SQLSTATEs but those that it compares an error with."""
+    raised = set()
+    for path in [*(ROOT / "src").rglob("*.cpp"), *(ROOT / "src").rglob("*.h")]:
+        text = path.read_text("utf-8")
+        for comparison, name in re.findall(r"((?:[!=]=|\bcase)\s*)?\bERRCODE_(\w+)", text):
+            if not comparison and name != "TO_CATEGORY":
+                raised.add(known[name])
+    for path in (ROOT / "src/sql").rglob("*.sql"):
+        raised |= {known[name.upper()] for name in re.findall(r"ERRCODE = '(\w+)'", path.read_text("utf-8"))}
+    return raised
+
+
+def table_under(heading, page):
+    """The first cells of the table under a heading."""
+    section = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)[1]
+    return re.findall(r"^\| `(\w+)` \|.*\|.*\|$", section, re.MULTILINE)
+
+
+def test_sqlstates():
+    page = (DOC / "errors.md").read_text("utf-8")
+    known = server_sqlstates()
+    of_page = table_under("SQLSTATEs", page)
+    check_equal("\n".join(of_page), "\n".join(sorted(raised_sqlstates(known))),
+                "doc/errors.md has each SQLSTATE that the extension raises, in order")
+    source = "\n".join(path.read_text("utf-8") for path in (ROOT / "src/pg").rglob("*.cpp"))
+    check_equal(" ".join(table_under("Errors of the server", page)),
+                " ".join(state for function, state in RAISED_FOR_US.items() if f"{function}(" in source),
+                "doc/errors.md has each SQLSTATE that the server raises for the extension")
+    for path in PAGES:
+        named = {word for word in re.findall(r"\b[0-9A-Z]{5}\b", path.read_text("utf-8")) if word in known.values()}
+        missing = sorted(state for state in named if f"`{state}`" not in page)
+        check(not missing, f"the SQLSTATEs of doc/{path.name} are in doc/errors.md", missing)
+
+
+def test_issue_codes():
+    source = (ROOT / "src/core/issue.cpp").read_text("utf-8")
+    codes = re.findall(r'case IssueCode::\w+: return "(\w+)";', source)
+    check_equal("\n".join(sorted(table_under("Issue codes", (DOC / "errors.md").read_text("utf-8")))), "\n".join(sorted(codes)),
+                "doc/errors.md has each issue code")
