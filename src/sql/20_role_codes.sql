@@ -17,6 +17,8 @@ COMMENT ON COLUMN customer_import.role_codes.created_by_import IS
     'The import that has added it; NULL when it was added or altered by hand, or the import was purged.';
 COMMENT ON COLUMN customer_import.role_codes.is_provisional IS
     'It goes when an import ends, unless somebody holds it then: the import that has added it has given it to nobody so far.';
+COMMENT ON COLUMN customer_import.role_codes.name IS 'Its name, for people.';
+COMMENT ON COLUMN customer_import.role_codes.description IS 'What it is for, for people.';
 
 INSERT INTO customer_import.role_codes (code, name, privileged) VALUES
     ('administrator', 'Administrator', true),

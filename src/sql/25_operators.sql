@@ -1,4 +1,4 @@
--- Who works with customers, and what he may do.
+-- Who works with customers, and what they may do.
 
 CREATE TABLE customer_import.operators (
     name text COLLATE "C" PRIMARY KEY,
@@ -9,17 +9,19 @@ CREATE TABLE customer_import.operators (
     user_name text COLLATE "C",
     active boolean NOT NULL DEFAULT true
 );
-COMMENT ON TABLE customer_import.operators IS 'Who works with customers: each sees himself, administrators see all.';
+COMMENT ON TABLE customer_import.operators IS 'Who works with customers: operators see themselves, administrators see all.';
 CREATE INDEX operators_role_key ON customer_import.operators (role_key);
 COMMENT ON COLUMN customer_import.operators.database_role IS
     'A database role is this operator, the one that had its name; otherwise it works through a gateway.';
 COMMENT ON COLUMN customer_import.operators.role_key IS
     'That role in this database, also when it has been renamed; after a restore the name counts, once.';
-COMMENT ON COLUMN customer_import.operators.email IS 'Where his reports go.';
+COMMENT ON COLUMN customer_import.operators.email IS 'Where reports go.';
 COMMENT ON COLUMN customer_import.operators.roles IS
     'Out of administrator, superuser, customerView, customerEdit, importView, importEdit.';
 COMMENT ON COLUMN customer_import.operators.user_name IS
-    'Which customer he is himself; NULL: the one whose user name equals his name or e-mail.';
+    'Which customer the operator is; NULL: the one whose user name equals its name or e-mail.';
+COMMENT ON COLUMN customer_import.operators.name IS 'The operator, as history and current_operator() name it.';
+COMMENT ON COLUMN customer_import.operators.active IS 'False: it has no right.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.operators', '');
 
 CREATE TABLE customer_import.gateways (
@@ -32,6 +34,7 @@ COMMENT ON COLUMN customer_import.gateways.name IS 'What the role was called whe
 COMMENT ON COLUMN customer_import.gateways.role_key IS
     'The role in this database, also when it has been renamed; after a restore the name counts, once.';
 COMMENT ON TABLE customer_import.gateways IS 'Database roles of applications that act as operators.';
+COMMENT ON COLUMN customer_import.gateways.may_act_as_admin IS 'It may act as operators that are administrators, too.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.gateways', '');
 
 CREATE TRIGGER operators_changed
@@ -63,9 +66,11 @@ CREATE TABLE customer_import.operator_privileges (
     PRIMARY KEY (object, privilege)
 );
 COMMENT ON TABLE customer_import.operator_privileges IS
-    'Which database privilege an operator is granted with which of his rights.';
+    'Which database privilege an operator is granted with which right.';
 COMMENT ON COLUMN customer_import.operator_privileges.needs IS
     'One of these rights is enough. operator: each has it; gateway: for roles that act as operators; mailer: for those that send messages.';
+COMMENT ON COLUMN customer_import.operator_privileges.object IS 'A table, view, function or procedure, or the customers table.';
+COMMENT ON COLUMN customer_import.operator_privileges.privilege IS 'What is granted on it: SELECT, EXECUTE and so on.';
 
 CREATE TABLE customer_import.granted_privileges (
     role text COLLATE "C" NOT NULL,
@@ -85,6 +90,9 @@ COMMENT ON COLUMN customer_import.granted_privileges.schema_name IS
     'Which schema was opened for the customers table.';
 COMMENT ON COLUMN customer_import.granted_privileges.schema_key IS
     'That schema in this database, also when it has been renamed; after a restore its name counts.';
+COMMENT ON COLUMN customer_import.granted_privileges.object IS
+    'A table, view, function, procedure, sequence or schema, or the customers table.';
+COMMENT ON COLUMN customer_import.granted_privileges.privilege IS 'What was granted on it: SELECT, EXECUTE and so on.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.granted_privileges', '');
 CREATE TRIGGER granted_privileges_bound BEFORE INSERT ON customer_import.granted_privileges
     FOR EACH ROW EXECUTE FUNCTION customer_import._bind_role('role');

@@ -22,6 +22,11 @@ COMMENT ON COLUMN customer_import.customers_table.row_security IS
     'The extension has switched on its row-level security and made policies.';
 COMMENT ON COLUMN customer_import.customers_table.was_enabled IS 'It had row-level security before.';
 COMMENT ON COLUMN customer_import.customers_table.was_forced IS 'It had it for its owner, too.';
+COMMENT ON COLUMN customer_import.customers_table.singleton IS 'Always true: the table has one row at most.';
+COMMENT ON COLUMN customer_import.customers_table.relation IS 'The customers table.';
+COMMENT ON COLUMN customer_import.customers_table.user_name IS 'The column by which customers are found.';
+COMMENT ON COLUMN customer_import.customers_table.roles IS 'The column that holds the role set.';
+COMMENT ON COLUMN customer_import.customers_table.fold_user_names IS 'User names are stored as fold_user_name() gives them.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.customers_table', '');
 
 CREATE TABLE customer_import.customers_table_columns (
@@ -31,6 +36,9 @@ CREATE TABLE customer_import.customers_table_columns (
 );
 COMMENT ON TABLE customer_import.customers_table_columns IS
     'Columns of the customers table that a CSV file may name, beside the user name and the roles.';
+COMMENT ON COLUMN customer_import.customers_table_columns.position IS 'The order of the columns in exports and templates.';
+COMMENT ON COLUMN customer_import.customers_table_columns.field IS 'The header in a CSV file.';
+COMMENT ON COLUMN customer_import.customers_table_columns.column_name IS 'The column of the customers table.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.customers_table_columns', '');
 ALTER TABLE customer_import.customers_table_columns ENABLE ROW LEVEL SECURITY;
 ALTER TABLE customer_import.customers_table_columns FORCE ROW LEVEL SECURITY;

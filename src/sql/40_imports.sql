@@ -50,7 +50,7 @@ COMMENT ON COLUMN customer_import.imports.customers_table IS 'The customers tabl
 COMMENT ON COLUMN customer_import.imports.columns IS
     'The columns that its fields were then: by them an undo finds a field that has got another header.';
 COMMENT ON COLUMN customer_import.imports.removed_role_codes IS
-    'Role codes that it has added and that went when nobody held them any more: the undo of its undo adds them again.';
+    'Role codes that it has added and that were removed when nobody held them any more: the undo of its undo adds them again.';
 COMMENT ON COLUMN customer_import.imports.created IS 'Customers that the import created.';
 COMMENT ON COLUMN customer_import.imports.updated IS 'Records that changed an existing customer.';
 COMMENT ON COLUMN customer_import.imports.unchanged IS 'Records whose customer had everything already.';
@@ -68,8 +68,23 @@ COMMENT ON COLUMN customer_import.imports.message_before_undo IS 'Its own messag
 COMMENT ON COLUMN customer_import.imports.deleted IS 'Customers that an undo deleted.';
 COMMENT ON COLUMN customer_import.imports.header IS 'The header record of the file, as it came.';
 COMMENT ON COLUMN customer_import.imports.emptied_at IS
-    'When its file, records and values were thrown away: setting customer_import.retention.';
+    'When its file, records and values were removed: setting customer_import.retention.';
 COMMENT ON COLUMN customer_import.imports.request_id IS 'The same id of the same operator returns the first import.';
+COMMENT ON COLUMN customer_import.imports.id IS 'The number of the import.';
+COMMENT ON COLUMN customer_import.imports.operator IS 'Who imported: an operator, or the role of a superuser.';
+COMMENT ON COLUMN customer_import.imports.database_role IS 'The role through which the operator came.';
+COMMENT ON COLUMN customer_import.imports.file_name IS 'What the call named the file.';
+COMMENT ON COLUMN customer_import.imports.file_bytes IS 'The size of the file in bytes.';
+COMMENT ON COLUMN customer_import.imports.options IS 'The options reject_limit, unknown_roles and send_report of the call.';
+COMMENT ON COLUMN customer_import.imports.state IS
+    'queued, checking, running, completed, failed, denied, canceled, undone or held.';
+COMMENT ON COLUMN customer_import.imports.message IS 'The state for people, with what to do next.';
+COMMENT ON COLUMN customer_import.imports.warnings IS 'What was ignored in the header.';
+COMMENT ON COLUMN customer_import.imports.delimiter IS 'What separates the columns of the file.';
+COMMENT ON COLUMN customer_import.imports.encoding IS 'The encoding of the file.';
+COMMENT ON COLUMN customer_import.imports.submitted_at IS 'When import_customers() was called.';
+COMMENT ON COLUMN customer_import.imports.started_at IS 'When the import began.';
+COMMENT ON COLUMN customer_import.imports.finished_at IS 'When it ended; NULL: it has not.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.imports', '');
 SELECT pg_catalog.pg_extension_config_dump('customer_import.imports_id_seq', '');
 
@@ -98,6 +113,17 @@ COMMENT ON COLUMN customer_import.import_issues.record IS
     'The rejected record as it came, on its first issue only.';
 COMMENT ON COLUMN customer_import.import_issues.retried_by IS 'The import that has tried the record again.';
 COMMENT ON COLUMN customer_import.import_issues.amended_record IS 'What amend_record() made of it, in the encoding of the file.';
+COMMENT ON COLUMN customer_import.import_issues.import_id IS 'The import.';
+COMMENT ON COLUMN customer_import.import_issues.outcome IS
+    'rejected, or skipped; of an undo or a retry also for a part of a record.';
+COMMENT ON COLUMN customer_import.import_issues.code IS 'What is wrong: one of the issue codes.';
+COMMENT ON COLUMN customer_import.import_issues.column_name IS 'The column of the file, by its standard name.';
+COMMENT ON COLUMN customer_import.import_issues.value IS 'What is wrong in it; at most 1,000 bytes.';
+COMMENT ON COLUMN customer_import.import_issues.message IS 'What is wrong, in one line.';
+COMMENT ON COLUMN customer_import.import_issues.detail IS 'More facts, for errors of the server.';
+COMMENT ON COLUMN customer_import.import_issues.hint IS 'What to do.';
+COMMENT ON COLUMN customer_import.import_issues.sqlstate IS 'The SQLSTATE, for errors of the server.';
+COMMENT ON COLUMN customer_import.import_issues.amended_by IS 'Who called amend_record() last.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.import_issues', '');
 
 CREATE TABLE customer_import.import_change_pages (
@@ -113,9 +139,15 @@ CREATE TABLE customer_import.import_change_pages (
 -- A page is packed to fit one heap page: compressing it costs more than it saves.
 ALTER TABLE customer_import.import_change_pages ALTER COLUMN payload SET STORAGE EXTERNAL;
 COMMENT ON COLUMN customer_import.import_change_pages.applied_at IS
-    'When the batch was applied. Who changes a customer holds his row until the end: so these times tell the order of changes.';
+    'When the batch was applied. Whoever changes a customer locks its row until the end: so these times tell the order of changes.';
 COMMENT ON TABLE customer_import.import_change_pages IS
     'What imports did to each customer, packed; read it as import_changes.';
+COMMENT ON COLUMN customer_import.import_change_pages.import_id IS 'The import.';
+COMMENT ON COLUMN customer_import.import_change_pages.page IS 'Counts the pages of an import.';
+COMMENT ON COLUMN customer_import.import_change_pages.first_user_name IS 'The first user name on the page, in byte order.';
+COMMENT ON COLUMN customer_import.import_change_pages.last_user_name IS 'The last one.';
+COMMENT ON COLUMN customer_import.import_change_pages.changes IS 'How many changes are on the page.';
+COMMENT ON COLUMN customer_import.import_change_pages.payload IS 'The changes, packed.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.import_change_pages', '');
 
 -- By it the pages that may speak of a customer are found, among those of all imports.
@@ -147,6 +179,16 @@ CREATE VIEW customer_import.import_changes WITH (security_invoker = true) AS
      CROSS JOIN LATERAL customer_import._read_change_page(p.import_id, p.page) AS c;
 COMMENT ON VIEW customer_import.import_changes IS
     'What imports did to each customer: roles added and removed, fields before and after.';
+COMMENT ON COLUMN customer_import.import_changes.import_id IS 'The import.';
+COMMENT ON COLUMN customer_import.import_changes.line IS 'Line of the file on which the record begins.';
+COMMENT ON COLUMN customer_import.import_changes.user_name IS 'The customer.';
+COMMENT ON COLUMN customer_import.import_changes.created IS 'The record created the customer.';
+COMMENT ON COLUMN customer_import.import_changes.added IS 'Role codes that it added.';
+COMMENT ON COLUMN customer_import.import_changes.removed IS 'Role codes that it removed.';
+COMMENT ON COLUMN customer_import.import_changes.before IS
+    'The fields that it changed, as they were; NULL for a created customer.';
+COMMENT ON COLUMN customer_import.import_changes.after IS
+    'The same fields, as it left them; NULL for a customer that an undo deleted.';
 
 -- Called by the statements of an import only: nobody else knows its token.
 CREATE FUNCTION customer_import._decide(
@@ -178,6 +220,9 @@ COMMENT ON TABLE customer_import.removal_marks IS
 COMMENT ON COLUMN customer_import.removal_marks.codes IS 'The codes; NULL: no customer had this name any more.';
 COMMENT ON COLUMN customer_import.removal_marks.database_role IS
     'Who has done it; emptied after customer_import.retention.';
+COMMENT ON COLUMN customer_import.removal_marks.customers_table IS 'The customers table.';
+COMMENT ON COLUMN customer_import.removal_marks.user_name IS 'The customer.';
+COMMENT ON COLUMN customer_import.removal_marks.marked_at IS 'When it was done.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.removal_marks', '');
 
 -- Everybody sees his own imports, administrators see all. The writer is the extension's owner, a superuser.

@@ -8,6 +8,9 @@ CREATE TABLE customer_import.import_files (
 );
 ALTER TABLE customer_import.import_files ALTER COLUMN bytes SET STORAGE EXTERNAL;
 COMMENT ON TABLE customer_import.import_files IS 'The files of imports in the background, in chunks of 1 MiB.';
+COMMENT ON COLUMN customer_import.import_files.import_id IS 'The import.';
+COMMENT ON COLUMN customer_import.import_files.chunk IS 'Counts the chunks of a file.';
+COMMENT ON COLUMN customer_import.import_files.bytes IS 'The chunk, in the encoding of the file.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.import_files', '');
 
 CREATE TABLE customer_import.import_jobs (
@@ -30,6 +33,10 @@ COMMENT ON COLUMN customer_import.import_jobs.slices IS 'Into how many slices th
 COMMENT ON COLUMN customer_import.import_jobs.slice_hash IS 'The hash of the user name that decides about the slice.';
 COMMENT ON COLUMN customer_import.import_jobs.role_codes IS 'The role codes that the file was checked against.';
 COMMENT ON COLUMN customer_import.import_jobs.stop_state IS 'Set when the import is to end early: how, and why.';
+COMMENT ON COLUMN customer_import.import_jobs.import_id IS 'The import.';
+COMMENT ON COLUMN customer_import.import_jobs.settings IS
+    'Settings of the session that queued the import, which its workers take over.';
+COMMENT ON COLUMN customer_import.import_jobs.stop_reason IS 'Why, for people.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.import_jobs', '');
 
 CREATE TABLE customer_import.import_slices (
@@ -64,6 +71,14 @@ COMMENT ON COLUMN customer_import.import_slices.waits IS 'How often it was set a
 COMMENT ON COLUMN customer_import.import_slices.wait_reason IS 'Why it was set aside; NULL while somebody works on it.';
 COMMENT ON COLUMN customer_import.import_slices.next_attempt_at IS 'When it is tried again; NULL: at once.';
 COMMENT ON COLUMN customer_import.import_slices.blocked_by IS 'Who held the lock for which its worker was last seen to wait.';
+COMMENT ON COLUMN customer_import.import_slices.import_id IS 'The import.';
+COMMENT ON COLUMN customer_import.import_slices.slice IS 'Counts the slices of an import.';
+COMMENT ON COLUMN customer_import.import_slices.created IS 'Customers that it created so far.';
+COMMENT ON COLUMN customer_import.import_slices.updated IS 'Records that changed an existing customer so far.';
+COMMENT ON COLUMN customer_import.import_slices.unchanged IS 'Records whose customer had everything already, so far.';
+COMMENT ON COLUMN customer_import.import_slices.skipped IS 'Records that the mode passed over so far.';
+COMMENT ON COLUMN customer_import.import_slices.deleted IS 'Customers that an undo deleted so far.';
+COMMENT ON COLUMN customer_import.import_slices.ended IS 'Nothing is left to do in it.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.import_slices', '');
 
 -- Nobody sees the files and what is for the workers; how far an import is, whoever sees the import.
@@ -210,3 +225,25 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
              WHERE NOT EXISTS (SELECT FROM customer_import.imports AS i WHERE i.id = r.import_id)) AS p) AS c;
 COMMENT ON VIEW customer_import.import_status IS
     'Each import, and how far it is: also those that other sessions run in the foreground at this moment.';
+COMMENT ON COLUMN customer_import.import_status.id IS 'The number of the import.';
+COMMENT ON COLUMN customer_import.import_status.operator IS
+    'Who imports; NULL for an import of another session that is not committed.';
+COMMENT ON COLUMN customer_import.import_status.file_name IS 'What the call named the file.';
+COMMENT ON COLUMN customer_import.import_status.mode IS 'What was asked for.';
+COMMENT ON COLUMN customer_import.import_status.state IS
+    'queued, checking, running, completed, failed, denied, canceled, undone or held.';
+COMMENT ON COLUMN customer_import.import_status.message IS 'The state for people: what it waits for, and what to do.';
+COMMENT ON COLUMN customer_import.import_status.bar IS 'How much of it is done.';
+COMMENT ON COLUMN customer_import.import_status.records IS 'Records of the file, as far as they are counted.';
+COMMENT ON COLUMN customer_import.import_status.records_done IS 'Records that have an outcome.';
+COMMENT ON COLUMN customer_import.import_status.records_per_second IS 'Records done per second since it began.';
+COMMENT ON COLUMN customer_import.import_status.time_left IS 'How long it will take at that rate; NULL when that is not known.';
+COMMENT ON COLUMN customer_import.import_status.created IS 'Customers created so far.';
+COMMENT ON COLUMN customer_import.import_status.updated IS 'Records so far that changed an existing customer.';
+COMMENT ON COLUMN customer_import.import_status.unchanged IS 'Records so far whose customer had everything already.';
+COMMENT ON COLUMN customer_import.import_status.skipped IS 'Records so far that the mode passed over.';
+COMMENT ON COLUMN customer_import.import_status.rejected IS 'Records so far with a fault.';
+COMMENT ON COLUMN customer_import.import_status.deleted IS 'Customers that an undo deleted so far.';
+COMMENT ON COLUMN customer_import.import_status.submitted_at IS 'When import_customers() was called.';
+COMMENT ON COLUMN customer_import.import_status.started_at IS 'When the import began.';
+COMMENT ON COLUMN customer_import.import_status.finished_at IS 'When it ended; NULL: it has not.';

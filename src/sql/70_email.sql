@@ -23,6 +23,15 @@ COMMENT ON COLUMN customer_import.email_outbox.message IS 'The bytes of the mess
 COMMENT ON COLUMN customer_import.email_outbox.fence IS 'Counts the claims; only the newest one reports back.';
 COMMENT ON COLUMN customer_import.email_outbox.lease_until IS 'Until then the message belongs to whoever claimed it.';
 COMMENT ON COLUMN customer_import.email_outbox.origin IS 'The database that it was made in: it is sent from no other.';
+COMMENT ON COLUMN customer_import.email_outbox.id IS 'The number of the message.';
+COMMENT ON COLUMN customer_import.email_outbox.import_id IS 'The import that it reports.';
+COMMENT ON COLUMN customer_import.email_outbox.operator IS 'Whose import it is.';
+COMMENT ON COLUMN customer_import.email_outbox.state IS 'queued, sending, sent, failed or held.';
+COMMENT ON COLUMN customer_import.email_outbox.attempts IS 'How often it was tried to send it.';
+COMMENT ON COLUMN customer_import.email_outbox.next_attempt_at IS 'When it is due.';
+COMMENT ON COLUMN customer_import.email_outbox.last_error IS 'Why the last attempt failed.';
+COMMENT ON COLUMN customer_import.email_outbox.created_at IS 'When the import ended.';
+COMMENT ON COLUMN customer_import.email_outbox.sent_at IS 'When a mail server took it.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.email_outbox', '');
 SELECT pg_catalog.pg_extension_config_dump('customer_import.email_outbox_id_seq', '');
 
@@ -93,3 +102,9 @@ CREATE VIEW customer_import.mailer_status WITH (security_invoker = true) AS
       FROM customer_import.email_outbox AS o
      GROUP BY o.state;
 COMMENT ON VIEW customer_import.mailer_status IS 'How many messages are queued, sent and failed, and the last error of each.';
+COMMENT ON COLUMN customer_import.mailer_status.state IS 'A state of messages: queued, sending, sent, failed or held.';
+COMMENT ON COLUMN customer_import.mailer_status.messages IS 'How many messages are in it.';
+COMMENT ON COLUMN customer_import.mailer_status.oldest IS 'When the oldest of them was made.';
+COMMENT ON COLUMN customer_import.mailer_status.next_attempt_at IS 'When the next of them is due.';
+COMMENT ON COLUMN customer_import.mailer_status.last_sent_at IS 'When the last of them was sent.';
+COMMENT ON COLUMN customer_import.mailer_status.last_error IS 'The error of the newest of them that has one.';

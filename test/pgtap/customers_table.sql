@@ -1,6 +1,6 @@
 -- The table that create_customers_table() makes, and what detach_customers_table() and DROP EXTENSION leave of it.
 BEGIN;
-SELECT plan(56);
+SELECT plan(57);
 
 CREATE ROLE regress_owner SUPERUSER;
 GRANT ALL ON SCHEMA public TO regress_owner;
@@ -28,6 +28,8 @@ SELECT col_default_is('public', 'customers', 'active'::name, 'true', 'customers 
 SELECT col_default_is('public', 'customers', 'roles'::name, '{}', 'customers have no roles');
 SELECT is((SELECT attcollation FROM pg_attribute WHERE attrelid = 'public.customers'::regclass AND attname = 'user_name'), 'pg_catalog."C"'::regcollation::oid, 'user names are sorted by byte');
 SELECT isnt(obj_description('public.customers'::regclass, 'pg_class'), NULL, 'it has a comment');
+SELECT is_empty($$SELECT attname FROM pg_attribute WHERE attrelid = 'customer_import.customer_export'::regclass AND attnum > 0
+                     AND col_description(attrelid, attnum) IS NULL$$, 'every column of customer_export has a comment');
 
 -- The guard
 SELECT triggers_are('public', 'customers', ARRAY['~customer_import_guard'::name]);

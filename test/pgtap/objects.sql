@@ -1,6 +1,6 @@
 -- Every object of the extension: whose it is, what is said about it, what a dump takes along.
 BEGIN;
-SELECT plan(47);
+SELECT plan(48);
 
 CREATE TEMPORARY VIEW members AS
     SELECT d.classid, d.objid, pg_describe_object(d.classid, d.objid, 0) AS name
@@ -36,6 +36,9 @@ SELECT is_empty($$SELECT name FROM members WHERE classid = 'pg_proc'::regclass A
                 'every function has a comment');
 SELECT is_empty($$SELECT relname FROM relations WHERE relkind <> 'S' AND obj_description(oid, 'pg_class') IS NULL$$,
                 'every table and view has a comment');
+SELECT is_empty($$SELECT attrelid::regclass, attname FROM pg_attribute JOIN relations ON relations.oid = attrelid
+                   WHERE relkind <> 'S' AND attnum > 0 AND NOT attisdropped AND col_description(attrelid, attnum) IS NULL$$,
+                'every column of a table and a view has a comment');
 SELECT is_empty($$SELECT name FROM members WHERE classid = 'pg_operator'::regclass AND obj_description(objid, 'pg_operator') IS NULL$$,
                 'every operator has a comment');
 SELECT isnt(obj_description('customer_import.role_set_agg(text[])'::regprocedure, 'pg_proc'), NULL, 'the aggregate has a comment');

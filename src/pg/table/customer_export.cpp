@@ -167,6 +167,10 @@ std::string column_name(const std::string& field) {
     return quote_name(field);
 }
 
+void comment_on_column(const std::string& column, const std::string& comment) {
+    execute("COMMENT ON COLUMN customer_import.customer_export." + column + " IS '" + comment + "'");
+}
+
 // Has the view dropped with the table, as a sequence is with its column: else it would stand in the way of DROP EXTENSION.
 void go_with(Oid table) {
     call([&] {
@@ -185,13 +189,20 @@ void create_export_view(Oid table) {
     drop_export_view();
     OwnerScope owner;
     std::string columns = "\"userName\" text COLLATE \"C\", roles text";
+    std::vector<std::string> values;
     for (const Row& row : query("SELECT field FROM customer_import.customers_table_columns ORDER BY position")) {
-        columns += ", " + column_name(*row[0]) + " text";
+        values.push_back(column_name(*row[0]));
+        columns += ", " + values.back() + " text";
     }
     execute("CREATE VIEW customer_import.customer_export WITH (security_invoker = true) AS"
             " SELECT * FROM customer_import._export_customers() AS c (" + columns + ")");
     execute("COMMENT ON VIEW customer_import.customer_export IS"
             " 'All customers as a CSV file that import_customers() reads back without changing anything.'");
+    comment_on_column("\"userName\"", "The user name, as a cell of a CSV file.");
+    comment_on_column("roles", "The role codes, separated by commas.");
+    for (const std::string& value : values) {
+        comment_on_column(value, "The value of the column that customers_table_columns names, as a cell of a CSV file.");
+    }
     go_with(table);
 }
 
