@@ -26,7 +26,7 @@ GROUP BY outcome, reason ORDER BY outcome, line;
 SELECT user_name, roles, active FROM customers
 WHERE user_name ~ '^user0(0001|2581|3066|6137|7914)@' ORDER BY user_name;
 
--- What the import did to them. user06137 had all his roles already; user00001 stands in the file twice.
+-- What the import did to them. user06137 had all these roles already; user00001 appears in the file twice.
 SELECT line, user_name, added, removed, after FROM customer_import.import_changes
 WHERE import_id = 1 AND user_name ~ '^user0(0001|2581|3066|6137|7914)@' ORDER BY line;
 

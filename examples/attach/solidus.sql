@@ -37,7 +37,7 @@ ALTER TABLE spree_users ADD COLUMN role_codes text[] NOT NULL DEFAULT '{}';
 UPDATE spree_users AS u SET role_codes = ARRAY(
     SELECT r.name FROM spree_role_users AS ru JOIN spree_roles AS r ON r.id = ru.role_id WHERE ru.user_id = u.id);
 
--- One customer, whatever the case of his address: Devise asks for addresses in lower case, and so they must be stored.
+-- One customer, whatever the case of its address: Devise asks for addresses in lower case, and so they must be stored.
 CREATE EXTENSION customer_import;
 \set ON_ERROR_STOP off
 SELECT customer_import.attach_customers_table('spree_users', 'email', 'role_codes', ignore_case => true);

@@ -18,7 +18,7 @@ COMMENT ON FUNCTION customer_import.parse_role_set(text) IS
 CREATE FUNCTION customer_import.is_role_code(code text) RETURNS boolean
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ci_is_role_code';
 COMMENT ON FUNCTION customer_import.is_role_code(text) IS
-    'True for a role code that the catalogue may hold: 1 to 63 of letters, digits and the characters _ . : - .';
+    'True for a role code that the catalog may hold: 1 to 63 of letters, digits and the characters _ . : - .';
 
 CREATE FUNCTION customer_import.role_set_union(a text[], b text[]) RETURNS text[]
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ci_role_set_union';

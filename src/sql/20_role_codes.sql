@@ -1,4 +1,4 @@
--- The catalogue of role codes.
+-- The catalog of role codes.
 
 CREATE TABLE customer_import.role_codes (
     code text COLLATE "C" PRIMARY KEY CHECK (customer_import.is_role_code(code)),
@@ -41,7 +41,7 @@ CREATE TRIGGER role_codes_changed
 CREATE FUNCTION customer_import.add_role_codes(codes text[], privileged boolean DEFAULT false) RETURNS bigint
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_add_role_codes';
 COMMENT ON FUNCTION customer_import.add_role_codes(text[], boolean) IS
-    'Adds role codes to the catalogue; those that exist (ignoring case) stay as they are, and no undo takes them away. Returns how many are new.';
+    'Adds role codes to the catalog; those that exist (ignoring case) stay as they are, and no undo takes them away. Returns how many are new.';
 
 CREATE FUNCTION customer_import.alter_role_code(
     code text, name text DEFAULT NULL, description text DEFAULT NULL, privileged boolean DEFAULT NULL
@@ -53,4 +53,4 @@ COMMENT ON FUNCTION customer_import.alter_role_code(text, text, text, boolean) I
 CREATE FUNCTION customer_import.remove_role_codes(codes text[]) RETURNS bigint
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_remove_role_codes';
 COMMENT ON FUNCTION customer_import.remove_role_codes(text[]) IS
-    'Removes role codes from the catalogue; customers keep what they hold. Returns how many there were.';
+    'Removes role codes from the catalog; customers keep what they hold. Returns how many there were.';

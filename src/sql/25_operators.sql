@@ -106,7 +106,7 @@ CREATE FUNCTION customer_import.add_operator(
 ) RETURNS void
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_add_operator';
 COMMENT ON FUNCTION customer_import.add_operator(text, text, text[], boolean, text) IS
-    'Adds an operator, and grants the database role of his name what he needs, if there is one.';
+    'Adds an operator, and grants the database role of its name what it needs, if there is one.';
 
 CREATE FUNCTION customer_import.alter_operator(
     name text, email text DEFAULT NULL, roles text[] DEFAULT NULL, active boolean DEFAULT NULL,
@@ -119,7 +119,7 @@ COMMENT ON FUNCTION customer_import.alter_operator(text, text, text[], boolean, 
 CREATE FUNCTION customer_import.remove_operator(name text) RETURNS void
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_remove_operator';
 COMMENT ON FUNCTION customer_import.remove_operator(text) IS
-    'Removes an operator and revokes what was granted for him. His imports stay.';
+    'Removes an operator and revokes what its role was granted. Its imports stay.';
 
 CREATE FUNCTION customer_import.grant_gateway(name text, may_act_as_admin boolean DEFAULT NULL) RETURNS void
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_grant_gateway';

@@ -1,4 +1,4 @@
--- The customers table: the table itself belongs to the user, what is known about it stands here.
+-- The customers table: the table itself belongs to the user, what is known about it is here.
 
 CREATE TABLE customer_import.customers_table (
     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
@@ -48,7 +48,7 @@ CREATE POLICY operators ON customer_import.customers_table_columns FOR SELECT
 CREATE FUNCTION customer_import._guard_customers() RETURNS trigger
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_guard_customers';
 COMMENT ON FUNCTION customer_import._guard_customers() IS
-    'Keeps the roles of the customers table canonical and in the catalogue, and what operators do below the grant ceiling.';
+    'Keeps the roles of the customers table canonical and in the catalog, and what operators do below the grant ceiling.';
 
 CREATE FUNCTION customer_import.create_customers_table(name text DEFAULT 'public.customers') RETURNS regclass
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_create_customers_table';

@@ -225,7 +225,7 @@ COMMENT ON COLUMN customer_import.removal_marks.user_name IS 'The customer.';
 COMMENT ON COLUMN customer_import.removal_marks.marked_at IS 'When it was done.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.removal_marks', '');
 
--- Everybody sees his own imports, administrators see all. The writer is the extension's owner, a superuser.
+-- Operators see their own imports, administrators see all. The writer is the extension's owner, a superuser.
 ALTER TABLE customer_import.imports ENABLE ROW LEVEL SECURITY;
 ALTER TABLE customer_import.imports FORCE ROW LEVEL SECURITY;
 CREATE POLICY own_or_admin ON customer_import.imports FOR SELECT

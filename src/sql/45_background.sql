@@ -105,7 +105,7 @@ COMMENT ON PROCEDURE customer_import.run_imports() IS
 CREATE FUNCTION customer_import.release_restored() RETURNS bigint
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_release_restored';
 COMMENT ON FUNCTION customer_import.release_restored() IS
-    'Lets imports go on that were restored into another database. Only for superusers. Returns how many.';
+    'Lets imports that were restored into another database continue. Only for superusers. Returns how many.';
 
 CREATE FUNCTION customer_import.purge_imports(older_than interval) RETURNS bigint
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_purge_imports';

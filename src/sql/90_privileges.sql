@@ -1,4 +1,4 @@
--- Nothing is PUBLIC but what only computes, or tells a caller about himself.
+-- Nothing is PUBLIC but what only computes, or tells callers about themselves.
 
 REVOKE ALL ON ALL TABLES IN SCHEMA customer_import FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA customer_import FROM PUBLIC;
