@@ -71,5 +71,6 @@ uninstall: uninstall-doc
 .PHONY: uninstall-doc
 uninstall-doc:
 	rm -f $(addprefix '$(DESTDIR)$(docdir)/$(docmoduledir)'/,$(notdir $(DOCS)))
+	-rmdir '$(DESTDIR)$(docdir)/$(docmoduledir)'
 
 endif

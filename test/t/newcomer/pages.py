@@ -71,10 +71,14 @@ def test_links():
         check(page == CONTENTS or f"]({page.name})" in contents, f"doc/README.md leads to {page.name}")
 
 
+def make(folder, target):
+    return run(["make", "-s", target, f"DESTDIR={folder}", f"PG_CONFIG={os.environ.get('PG_CONFIG', 'pg_config')}"], cwd=ROOT)
+
+
 def test_installed():
-    """Installs into a folder: what is installed has names of ours, and its links lead to what is installed."""
+    """Installs into a folder: what is installed has names of ours, its links lead to what is installed, and it goes again."""
     with tempfile.TemporaryDirectory() as folder:
-        result = run(["make", "-s", "install", f"DESTDIR={folder}", f"PG_CONFIG={os.environ.get('PG_CONFIG', 'pg_config')}"], cwd=ROOT)
+        result = make(folder, "install")
         check(result.returncode == 0, "make install installs into DESTDIR", result.stdout)
         installed = [path for path in Path(folder).resolve().rglob("*") if path.is_file()]
         own = re.compile(r"/customer_import(/[^/]+|[.-][^/]+)$")
@@ -84,6 +88,9 @@ def test_installed():
         check_equal("\n".join(sorted(path.name for path in pages)), "\n".join(page.name for page in PAGES), "all pages are installed")
         for path in sorted(pages):
             check_links(path, path.parent, f"{path.name}, as installed,")
+        result = make(folder, "uninstall")
+        left = [str(path) for path in Path(folder).rglob("*customer_import*")]
+        check(result.returncode == 0 and not left, "make uninstall leaves nothing", result.stdout, "\n".join(left))
 
 
 def test_lines():

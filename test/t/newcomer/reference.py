@@ -11,7 +11,7 @@ from pathlib import Path
 from newcomer.harness import ROOT, Database, check, check_equal
 from newcomer.pages import CONTENTS, DOC, PAGES
 
-SECTION = re.compile(r"^### (\w+)\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
+SECTION = re.compile(r"^## (\w+)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 SIGNATURE = re.compile(r"^```sql signature\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXAMPLE = re.compile(r"^```sql\n.*?^```\n+```text\n", re.MULTILINE | re.DOTALL)
 
