@@ -54,7 +54,7 @@ void define_settings() {
                              nullptr, &retention_seconds, kDefaultRetentionSeconds, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S,
                              check_retention, nullptr, nullptr);
     DefineCustomStringVariable("customer_import.databases",
-                               "Databases in which the preloaded launcher goes on with imports, separated by commas.",
+                               "Databases in which the preloaded launcher resumes imports, separated by commas.",
                                nullptr, &preloaded_databases, "", PGC_SIGHUP, GUC_LIST_INPUT, nullptr, nullptr, nullptr);
 }
 
