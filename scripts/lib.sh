@@ -132,10 +132,10 @@ build_and_install() {
         as_root make -C "$root_dir" install PG_CONFIG="$PG_CONFIG"
 }
 
-# Builds the mailer as the caller, and prints nothing; it stands in build/mailer then.
-build_mailer() {
-    cmake -S "$root_dir" -B "$root_dir/build/mailer" -DCMAKE_BUILD_TYPE=Release &&
-        cmake --build "$root_dir/build/mailer" --target customer-import-mailer --parallel "$(nproc)"
+# Builds the named targets of CMakeLists.txt as the caller, into build/cmake.
+build_targets() {
+    cmake -S "$root_dir" -B "$root_dir/build/cmake" -DCMAKE_BUILD_TYPE=Release &&
+        cmake --build "$root_dir/build/cmake" --target "$@" --parallel "$(nproc)"
 }
 
 # Runs a command with its output in a file, and shows the end of that file only if the command fails. The functions
@@ -192,39 +192,40 @@ stop_cluster() {
 
 # ---- suites --------------------------------------------------------------------------------------------------------
 
-# Makes everything ready for suites; the server's log goes to the given file at the end.
+# Installs and builds what suites need.
 prepare_check() {
-    cluster_log_copy=$1
-    install_packages "${check_packages[@]}" && build_and_install &&
-        start_cluster fsync=off synchronous_commit=off full_page_writes=off
+    install_packages "${check_packages[@]}" && build_and_install && build_targets customer-import-mailer unit_tests
 }
 
-command_pid=
+command_pids=()
 
-# Runs a command in the background, where Ctrl-C can end the waiting, for at most so many seconds (0: no limit).
-run_limited() {
-    local seconds=$1 status=0
-    shift
-    timeout --kill-after=30 "$seconds" env --default-signal=INT,QUIT "$@" </dev/null &
-    command_pid=$!
-    wait "$command_pid" || status=$?
-    command_pid=
-    return "$status"
+# Starts a suite in the background, where Ctrl-C can end the waiting, against a throwaway cluster of its own; for at most so
+# many seconds (0: no limit). Its process is the last of command_pids. The server's log is kept in LOG.
+# Arguments: SECONDS LOG COMMAND...
+start_limited() {
+    local seconds=$1 log=$2
+    shift 2
+    timeout --kill-after=30 "$seconds" env --default-signal=INT,QUIT "$root_dir/test/cluster" -l "$log" -c fsync=off \
+        -c synchronous_commit=off -c full_page_writes=off "$@" </dev/null &
+    command_pids+=("$!")
 }
 
-stop_command() {
-    [[ -n $command_pid ]] || return 0
-    if kill "$command_pid" 2>/dev/null; then
-        wait "$command_pid" || true
-    fi
-    command_pid=
+stop_commands() {
+    local pid
+    for pid in "${command_pids[@]}"; do
+        kill "$pid" 2>/dev/null || true
+    done
+    for pid in "${command_pids[@]}"; do
+        wait "$pid" || true
+    done
+    command_pids=()
 }
 
 # ---- the end -------------------------------------------------------------------------------------------------------
 
 clean_up() {
     trap '' INT TERM HUP
-    stop_command
+    stop_commands
     stop_cluster
     allow_main_cluster
     allow_services

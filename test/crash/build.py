@@ -15,7 +15,7 @@ def files_of(folder, names):
     for name in names:
         top = folder / name
         for path in [top] if top.is_file() else sorted(top.rglob("*")):
-            if path.is_file() and path.suffix not in (".o", ".so", ".bc"):
+            if path.is_file() and path.suffix not in (".o", ".d", ".so", ".bc", ".gch"):
                 yield path.relative_to(folder)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness import DATABASE, MAILER, ROOT, wait_until
 
-BUILD = ROOT / "build" / "mailer"
+BUILD = ROOT / "build" / "cmake"
 PROGRAM = BUILD / "customer-import-mailer"
 SENDER = "reports@example.com"
 CONNINFO = f"dbname={DATABASE} user={MAILER}"

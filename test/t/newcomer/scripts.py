@@ -34,7 +34,10 @@ def test_check_script():
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(ROOT / "scripts", Path(folder, "scripts"))
         Path(folder, "Makefile").write_text("all:\ninstall:\n")
+        Path(folder, "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.25)\nproject(none NONE)\n"
+                                                  "add_custom_target(customer-import-mailer)\nadd_custom_target(unit_tests)\n")
         Path(folder, "test").mkdir()
+        shutil.copy(ROOT / "test/cluster", Path(folder, "test"))
         for name, (_, command, _) in suites.items():
             Path(folder, name).write_text(f"#!/bin/bash\n{command}\n")
             Path(folder, name).chmod(0o755)
@@ -42,7 +45,7 @@ def test_check_script():
             f"{name} {least} ./{name}\n" for name, (least, _, _) in suites.items()))
 
         def check_script(*names):
-            return run([Path(folder, "scripts/check"), *names], env={**os.environ, "CHECK_TIMEOUT": "2"})
+            return run([Path(folder, "scripts/check"), *names], env={**os.environ, "CHECK_TIMEOUT": "15"})
 
         result = check_script()
         last = result.stdout.splitlines()[-1]
