@@ -12,6 +12,7 @@ DOC = ROOT / "doc"
 CONTENTS = DOC / "README.md"
 PAGES = sorted(DOC.glob("*.md"))
 LONGEST = 120
+FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
 def run_page(blocks):
@@ -43,7 +44,7 @@ def accept():
 
 def anchors(path):
     """The anchors that GitHub gives to the headings of a page."""
-    text = re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    text = FENCED.sub("", path.read_text("utf-8"))
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
             for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
 

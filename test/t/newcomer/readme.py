@@ -1,4 +1,4 @@
-"""README.md, run from top to bottom in one database; the example on top in a database of its own, set up like the first import."""
+"""README.md, run from top to bottom in one database; the example on top in one of its own, set up like the first import."""
 
 import tempfile
 

@@ -3,13 +3,14 @@
 Each list is made from the server's catalogs or from the source, and compared with the pages in both directions.
 """
 
+import functools
 import os
 import re
 import subprocess
 from pathlib import Path
 
 from newcomer.harness import ROOT, Database, check, check_equal
-from newcomer.pages import CONTENTS, DOC, PAGES
+from newcomer.pages import CONTENTS, DOC, FENCED, PAGES
 
 SECTION = re.compile(r"^## (\w+)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 SIGNATURE = re.compile(r"^```sql signature\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -18,19 +19,36 @@ EXAMPLE = re.compile(r"^```sql\n.*?^```\n+```text\n", re.MULTILINE | re.DOTALL)
 # What the server raises because the extension asks it to.
 RAISED_FOR_US = {"RequireTransactionBlock": "25P01"}
 
+QUERIES = {
+    "functions": "SELECT concat_ws('|', proname, prokind, COALESCE(pg_get_function_result(oid), ''),"
+                 "       pg_get_function_arguments(oid))"
+                 " FROM pg_proc WHERE pronamespace = 'customer_import'::regnamespace AND proname !~ '^_'",
+    "granted": "SELECT DISTINCT substring(object FROM '(\\w+)\\(') FROM customer_import.operator_privileges WHERE object LIKE '%(%'",
+    "columns": "SELECT relname, string_agg(attname, ' ') FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid"
+               " WHERE relnamespace = 'customer_import'::regnamespace AND relkind IN ('r', 'v') AND attnum > 0 GROUP BY relname",
+    "settings": "LOAD 'customer_import'; SELECT name || ' ' || current_setting(name) FROM pg_settings"
+                " WHERE name LIKE 'customer\\_import.%'",
+}
+
+
+@functools.cache
+def of_server():
+    """The rows of all queries, from one database."""
+    with Database("reference") as database:
+        database.query("CREATE EXTENSION customer_import")
+        return {name: database.query(query).splitlines() for name, query in QUERIES.items()}
+
 
 def one_line(signature):
     text = re.sub(r"\s+", " ", signature).strip()
     return text.replace("( ", "(").replace(" )", ")")
 
 
-def signatures_of_server(database):
+def signatures_of_server():
     """The signatures of all public functions, as the pages write them."""
     signatures = {}
-    for row in database.query(
-            "SELECT concat_ws('|', proname, prokind, pg_get_function_result(oid), pg_get_function_arguments(oid))"
-            " FROM pg_proc WHERE pronamespace = 'customer_import'::regnamespace AND proname !~ '^_'").splitlines():
-        name, kind, result, arguments = (row if row.count("|") > 2 else row.replace("|p|", "|p||")).split("|", 3)
+    for row in of_server()["functions"]:
+        name, kind, result, arguments = row.split("|", 3)
         arguments = re.sub(r"::[a-z ]+(\[\])?", "", arguments).replace("timestamp with time zone", "timestamptz")
         given, _, returned = arguments.partition("OUT ")
         columns = returned.replace("OUT ", "")
@@ -60,44 +78,51 @@ def test_functions():
         for name, text in SECTION.findall(page.read_text("utf-8")):
             sections.setdefault(name, []).append((page.name, text))
     contents = CONTENTS.read_text("utf-8")
-    with Database("reference") as database:
-        database.query("CREATE EXTENSION customer_import")
-        of_server = signatures_of_server(database)
-        granted = database.query("SELECT string_agg(DISTINCT substring(object FROM '(\\w+)\\('), ' ')"
-                                 " FROM customer_import.operator_privileges WHERE object LIKE '%(%'")
-    check(len(of_server) > 50, "the server has public functions", len(of_server))
-    check({name for name in granted.split() if not name.startswith("_")} <= set(of_server), "what is granted is public, or begins with _")
+    functions = signatures_of_server()
+    check(len(functions) > 50, "the server has public functions", len(functions))
+    check({name for name in of_server()["granted"] if not name.startswith("_")} <= set(functions), "what is granted is public, or begins with _")
     documented = set()
     for name, found in sections.items():
         for page, text in found:
             if SIGNATURE.search(text):
                 documented.add(name)
                 check(len(found) == 1, f"{name} has one heading", [page for page, _ in found])
-                check_equal("\n".join(sorted(signatures_of_section(name, text))), "\n".join(sorted(of_server.get(name, []))),
+                check_equal("\n".join(sorted(signatures_of_section(name, text))), "\n".join(sorted(functions.get(name, []))),
                             f"doc/{page}: the signature of {name} is that of the server")
                 check(EXAMPLE.search(text), f"doc/{page}: {name} has an example with its output")
                 check(f"[{name}]({page}#{name})" in contents, f"doc/README.md leads to {name}")
-    check_equal("\n".join(sorted(documented)), "\n".join(sorted(of_server)), "each public function has its heading")
+    check_equal("\n".join(sorted(documented)), "\n".join(sorted(functions)), "each public function has its heading")
 
 
 def test_views():
-    with Database("reference") as database:
-        database.query("CREATE EXTENSION customer_import")
-        relations = database.query("SELECT relname FROM pg_class WHERE relnamespace = 'customer_import'::regnamespace"
-                                   " AND relkind IN ('r', 'v') ORDER BY relname").split()
+    relations = sorted(row.partition("|")[0] for row in of_server()["columns"])
     text = (DOC / "internals.md").read_text("utf-8")
     missing = [relation for relation in relations if f"`{relation}`" not in text]
     check(relations and not missing, "doc/internals.md says where each table and view is described", missing)
 
 
+def test_columns():
+    """Relations that have a heading of their own, or a section: each column is named there."""
+    customers_table = (DOC / "customers_table.md").read_text("utf-8")
+    sections = {"role_codes": re.search(r"^## Role codes\n(.*?)(?=^## )", customers_table, re.M | re.S)[1]}
+    for page in PAGES:
+        sections |= dict(re.findall(r"^##+ (\w+)\n(.*?)(?=^##|\Z)", page.read_text("utf-8"), re.M | re.S))
+    checked = 0
+    for relation, columns in (row.split("|") for row in of_server()["columns"]):
+        if relation in sections:
+            checked += 1
+            prose = FENCED.sub("", sections[relation])
+            named = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]+)`", prose))))
+            missing = [column for column in columns.split() if column not in named]
+            check(not missing, f"the reference names each column of {relation}", missing)
+    check(checked == 7, "it describes the relations that people read", checked)
+
+
 def test_settings():
     page = (DOC / "settings.md").read_text("utf-8")
     of_page = re.findall(r"^\| `(customer_import\.\w+)` \| (\S*) *\|", page, re.MULTILINE)
-    with Database("settings") as database:
-        of_server = database.query("LOAD 'customer_import'; SELECT name || ' ' || current_setting(name) FROM pg_settings"
-                                   " WHERE name LIKE 'customer\\_import.%'")
     check_equal("\n".join(sorted(f"{name} {default}" for name, default in of_page)),
-                "\n".join(sorted(line if line.count(" ") else f"{line} " for line in of_server.splitlines())),
+                "\n".join(sorted(line if line.count(" ") else f"{line} " for line in of_server()["settings"])),
                 "doc/settings.md has each setting with its default")
 
 
