@@ -112,6 +112,25 @@ def drop_during(report, watch, thing, processes):
         end_all(report, admin, f"{thing}, dropped while they import", processes)
 
 
+def drop_since(report, watch, thing, _):
+    """The drop is committed, and a transaction that meets it has a snapshot of the time before."""
+    watch.is_alive()
+    with copy(), Session() as dropper:
+        statements = {**MEANWHILE, **OLD_SNAPSHOT}
+        old = {name: Session(role) for name, (role, _) in statements.items()}
+        for session in old.values():
+            session.rows("SET client_min_messages = error; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class")
+        dropper.rows("SET client_min_messages = error; BEGIN")
+        dropper.rows(DROPS[thing] + "; COMMIT")
+        ends = {}
+        for name, session in old.items():
+            session.start(statements[name][1])
+            ends[name] = outcome(session)
+            session.close()
+        refuse_unclean(report, watch, thing, f"{thing}, dropped since their snapshot", ends)
+        report.line(watch.is_alive(), f"{thing}, dropped since their snapshot: the server has not died")
+
+
 def end_all(report, admin, what, processes=False):
     """Every import ends, and its processes too; to wait for those takes a second or two."""
     def left():
@@ -128,11 +147,11 @@ def end_all(report, admin, what, processes=False):
 
 
 # What a short run drops: each of these has brought down something once.
-SHORT = ("table", "table exchanged", "schema", "role", "extension")
+SHORT = ("table", "table exchanged", "schema", "role", "privileges", "extension")
 
 
 def run(report, watch, wanted, whole=False):
     for thing in wanted or (DROPS if whole else SHORT):
-        for case in (drop_before, drop_during):
+        for case in (drop_before, drop_during, drop_since):
             seconds = report.run(case, watch, thing, whole)
             report.note(f"{case.__name__} {thing}: {seconds:.1f} s")

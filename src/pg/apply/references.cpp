@@ -31,7 +31,7 @@ std::vector<ForeignKey> find_foreign_keys(const Target& target) {
     std::vector<ForeignKey> keys;
     std::string last;
     // Those of partitions that only repeat one of their parent are left out, on either side.
-    for (const Row& row : query(
+    for (const Row& row : query_latest(
              "SELECT c.oid, format('%I.%I', n.nspname, t.relname), t.relowner, t.relkind,"
              "       (SELECT m.attnum FROM pg_attribute AS m JOIN pg_attribute AS r ON r.attname = m.attname"
              "         WHERE m.attrelid = $1 AND r.attrelid = c.confrelid AND r.attnum = k.key), k.place,"

@@ -28,13 +28,13 @@ struct StoredPage {
     const varlena* payload;
 };
 
-// Opens a table of the extension, which the statement that calls us has opened, too.
+// Opens a table of the extension, which may be dropped while this waits for it.
 Relation open_own_table(const char* name) {
-    const Oid table = own_table(name);
-    if (!OidIsValid(table)) {
+    Relation table = try_relation_open(own_table(name), AccessShareLock);
+    if (table == nullptr) {
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table \"customer_import.%s\" does not exist", name)));
     }
-    return table_open(table, AccessShareLock);
+    return table;
 }
 
 // Finds the row whose primary key has these values, as the statement that calls us sees it, past its policies: some hundred

@@ -65,22 +65,24 @@ std::optional<std::set<std::string>> find_held(const std::vector<std::string>& c
     if (!table) {
         return std::set<std::string>();
     }
-    if (!call([&] {
-            return ConditionalLockRelationOid(table->relation, AccessShareLock) && relation_exists(table->relation);
-        })) {
+    if (!call([&] { return ConditionalLockRelationOid(table->relation, AccessShareLock); })) {
+        return std::nullopt;
+    }
+    const std::optional<RegisteredTable> same = find_registered_table();  // it may have been renamed before it was locked
+    if (!same || same->relation != table->relation) {
         return std::nullopt;
     }
     std::string column;
     {
         OwnerScope owner;
-        column = *query("SELECT pg_catalog.quote_ident(roles) FROM customer_import.customers_table").front()[0];
+        column = *query_latest("SELECT pg_catalog.quote_ident(roles) FROM customer_import.customers_table").front()[0];
     }
     Target target;
     target.relation = table->relation;
     const TableOwnerScope scope(target);
     std::set<std::string> held;
     for (const Row& row : query_latest(
-             "SELECT DISTINCT h.code FROM " + table->name + " AS t"
+             "SELECT DISTINCT h.code FROM " + same->name + " AS t"
              " CROSS JOIN LATERAL pg_catalog.unnest(t." + column + "::pg_catalog.text[]) AS h (code)"
              " WHERE t." + column + " OPERATOR(pg_catalog.&&) $1 AND h.code OPERATOR(pg_catalog.=) ANY ($1)",
              {text_array_parameter(codes)})) {

@@ -29,7 +29,8 @@ NullArgument describe_argument(Oid function, int index) {
         }
         HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
         if (!HeapTupleIsValid(tuple)) {
-            elog(ERROR, "cache lookup failed for function %u", function);
+            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION), errmsg("function with OID %u does not exist", function),
+                            errdetail("It has just been dropped.")));
         }
         char** names = nullptr;
         Oid* types = nullptr;

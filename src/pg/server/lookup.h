@@ -18,6 +18,9 @@ struct RelationFacts {
 // Errors: 42P01 when the relation has been dropped, 3F000 when its schema has.
 RelationFacts relation_facts(Oid relation);
 
+// Whom a relation belongs to. Errors: 42P01 when it has been dropped.
+Oid relation_owner(Oid relation);
+
 // A table of the extension, by its name there. InvalidOid when it is gone.
 Oid own_table(const char* name);
 

@@ -255,6 +255,18 @@ std::uint64_t execute(const std::string& text, std::initializer_list<Parameter> 
     return run_parameters(text, parameters);
 }
 
+void execute_ddl(const std::string& statement) {
+    try {
+        execute(statement);
+    } catch (const PgError& error) {
+        if (error.sqlstate() == ERRCODE_INTERNAL_ERROR) {
+            throw ImportError(ERRCODE_T_R_SERIALIZATION_FAILURE, "another session has changed the same object at the same time",
+                              std::string("The server says: ") + error.what() + ".", "Call the function once more.");
+        }
+        throw;
+    }
+}
+
 namespace {
 
 std::vector<Row> read_texts(const SPITupleTable* table, std::uint64_t count) {

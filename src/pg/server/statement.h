@@ -163,6 +163,11 @@ Parameter text_array_parameter(const std::vector<std::string>& texts);
 // Runs a statement once and returns the number of rows processed.
 std::uint64_t execute(const std::string& text, std::initializer_list<Parameter> parameters = {});
 
+// Runs a statement that changes the catalogs. GRANT, REVOKE and COMMENT lock no object, so that no lock of ours keeps those of
+// others away: when one of theirs and this statement change the same object at the same time, the server fails with an error
+// that it calls internal. Errors: 40001 then.
+void execute_ddl(const std::string& statement);
+
 // Runs a statement once and returns its rows as text.
 using Row = std::vector<std::optional<std::string>>;
 std::vector<Row> query(const std::string& text, std::initializer_list<Parameter> parameters = {});

@@ -109,11 +109,11 @@ private:
 };
 
 void Attachment::lock() {
-    lock_tree(request_.relation,
-              request_.row_security || request_.ignore_case ? AccessExclusiveLock : ShareRowExclusiveLock);
+    lock_owned_tree(request_.relation,
+                    request_.row_security || request_.ignore_case ? AccessExclusiveLock : ShareRowExclusiveLock);
     const CatalogPath path;
     const std::vector<Row> rows =
-        query("SELECT format('%I.%I', n.nspname, c.relname), c.relrowsecurity, c.relforcerowsecurity, c.relowner"
+        query_latest("SELECT format('%I.%I', n.nspname, c.relname), c.relrowsecurity, c.relforcerowsecurity, c.relowner"
               "  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = $1",
               {parameter_oid(request_.relation)});
     if (rows.empty()) {
@@ -212,8 +212,8 @@ void Attachment::check_header(const MappedColumn& column, std::map<std::string, 
 void Attachment::read_codes() {
     {
         const LookupScope owner(owner_);
-        for (Row& row : query("SELECT DISTINCT c.code COLLATE \"C\" FROM " + table_ + " AS t, unnest(t." +
-                              quote_name(request_.roles) + ") AS c (code) WHERE c.code <> '' ORDER BY 1")) {
+        for (Row& row : query_latest("SELECT DISTINCT c.code COLLATE \"C\" FROM " + table_ + " AS t, unnest(t." +
+                                     quote_name(request_.roles) + ") AS c (code) WHERE c.code <> '' ORDER BY 1")) {
             codes_.push_back(*std::move(row[0]));
         }
     }
@@ -255,13 +255,13 @@ void Attachment::check_user_names() const {
     std::string count;
     {
         const LookupScope owner(owner_);
-        for (const Row& row : query("SELECT " + column + "::text COLLATE \"C\"" + fault + " ORDER BY 1 LIMIT 10")) {
+        for (const Row& row : query_latest("SELECT " + column + "::text COLLATE \"C\"" + fault + " ORDER BY 1 LIMIT 10")) {
             names.push_back(*row[0]);
         }
         if (names.empty()) {
             return;
         }
-        count = *query("SELECT count(*)" + fault).front()[0];
+        count = *query_latest("SELECT count(*)" + fault).front()[0];
     }
     throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE,
                       "cannot attach table " + table_ + " with ignore_case: not all user names are folded",
@@ -278,8 +278,8 @@ void Attachment::change() {
         add_policies(table_);
     }
     if (request_.ignore_case) {
-        execute("ALTER TABLE " + table_ + " ADD CONSTRAINT " + kUserNameCheck +
-                " CHECK (customer_import.is_user_name(" + quote_name(request_.user_name) + "))");
+        execute_ddl("ALTER TABLE " + table_ + " ADD CONSTRAINT " + kUserNameCheck +
+                    " CHECK (customer_import.is_user_name(" + quote_name(request_.user_name) + "))");
     }
     add_guard(table_, call([&] {
                   return psprintf("%s, %s, 'attached'", quote_literal_cstr(request_.roles.c_str()),
@@ -299,7 +299,7 @@ void Attachment::warn_of_missing_defaults() const {
     }
     const CatalogPath path;
     std::vector<std::string> missing;
-    for (Row& row : query("SELECT a.attname FROM pg_catalog.pg_attribute AS a"
+    for (Row& row : query_latest("SELECT a.attname FROM pg_catalog.pg_attribute AS a"
                           " WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull"
                           "   AND NOT a.atthasdef AND a.attidentity = '' AND a.attname::pg_catalog.text <> ALL ($2)"
                           " ORDER BY a.attnum",

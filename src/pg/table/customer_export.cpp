@@ -168,7 +168,7 @@ std::string column_name(const std::string& field) {
 }
 
 void comment_on_column(const std::string& column, const std::string& comment) {
-    execute("COMMENT ON COLUMN customer_import.customer_export." + column + " IS '" + comment + "'");
+    execute_ddl("COMMENT ON COLUMN customer_import.customer_export." + column + " IS '" + comment + "'");
 }
 
 // Has the view dropped with the table, as a sequence is with its column: else it would stand in the way of DROP EXTENSION.
@@ -190,14 +190,14 @@ void create_export_view(Oid table) {
     OwnerScope owner;
     std::string columns = "\"userName\" text COLLATE \"C\", roles text";
     std::vector<std::string> values;
-    for (const Row& row : query("SELECT field FROM customer_import.customers_table_columns ORDER BY position")) {
+    for (const Row& row : query_latest("SELECT field FROM customer_import.customers_table_columns ORDER BY position")) {
         values.push_back(column_name(*row[0]));
         columns += ", " + values.back() + " text";
     }
-    execute("CREATE VIEW customer_import.customer_export WITH (security_invoker = true) AS"
-            " SELECT * FROM customer_import._export_customers() AS c (" + columns + ")");
-    execute("COMMENT ON VIEW customer_import.customer_export IS"
-            " 'All customers as a CSV file that import_customers() reads back without changing anything.'");
+    execute_ddl("CREATE VIEW customer_import.customer_export WITH (security_invoker = true) AS"
+                " SELECT * FROM customer_import._export_customers() AS c (" + columns + ")");
+    execute_ddl("COMMENT ON VIEW customer_import.customer_export IS"
+                " 'All customers as a CSV file that import_customers() reads back without changing anything.'");
     comment_on_column("\"userName\"", "The user name, as a cell of a CSV file.");
     comment_on_column("roles", "The role codes, separated by commas.");
     for (const std::string& value : values) {
@@ -206,10 +206,26 @@ void create_export_view(Oid table) {
     go_with(table);
 }
 
+namespace {
+
+// As the extension's owner.
+bool has_export_view() {
+    return !query_latest("SELECT WHERE to_regclass('customer_import.customer_export') IS NOT NULL").empty();
+}
+
+}  // namespace
+
+void lock_export_view() {
+    OwnerScope owner;
+    if (has_export_view()) {
+        execute("LOCK TABLE customer_import.customer_export IN ACCESS EXCLUSIVE MODE");
+    }
+}
+
 void drop_export_view() {
     OwnerScope owner;
-    if (!query("SELECT WHERE to_regclass('customer_import.customer_export') IS NOT NULL").empty()) {
-        execute("DROP VIEW IF EXISTS customer_import.customer_export");
+    if (has_export_view()) {
+        execute_ddl("DROP VIEW IF EXISTS customer_import.customer_export");
     }
 }
 

@@ -10,6 +10,10 @@ namespace customer_import::pg {
 // connection, and the register to be written. Who may read it is granted by refresh_all_privileges(), afterwards.
 void create_export_view(Oid table);
 
+// Waits for whoever reads the view, and keeps others from it: before the table is locked, as readers lock it afterwards. Needs an
+// SPI connection.
+void lock_export_view();
+
 // Drops the view. Needs an SPI connection.
 void drop_export_view();
 

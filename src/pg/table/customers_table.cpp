@@ -52,7 +52,8 @@ void forget_registered() {
     remove_old_marks();
 }
 
-// Two sessions that set up a table at the same time would fail.
+// Two sessions that set up a table at the same time would fail. Whoever changes what the customers table is locks in this order:
+// the register, customer_export, the table, the privileges. Who reads the view locks it before the table, too.
 void lock_register() {
     OwnerScope owner;
     execute("LOCK TABLE customer_import.customers_table IN SHARE ROW EXCLUSIVE MODE");
@@ -60,11 +61,11 @@ void lock_register() {
 
 bool is_registered() {
     OwnerScope owner;
-    return !query("SELECT FROM customer_import.customers_table").empty();
+    return !query_latest("SELECT FROM customer_import.customers_table").empty();
 }
 
 void create_table(const std::string& name) {
-    execute("CREATE TABLE " + name +
+    execute_ddl("CREATE TABLE " + name +
             " (user_name pg_catalog.text COLLATE pg_catalog.\"C\" PRIMARY KEY"
             "      CONSTRAINT customer_import_user_name CHECK (customer_import.is_user_name(user_name)),"
             "  email pg_catalog.text,"
@@ -77,9 +78,9 @@ void create_table(const std::string& name) {
             "  created_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),"
             "  updated_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now())"
             " WITH (fillfactor = 85)");
-    execute("COMMENT ON TABLE " + name + " IS 'Customers and their role codes, written by customer_import.'");
-    execute("COMMENT ON COLUMN " + name + ".user_name IS 'Key; as customer_import.fold_user_name() gives it.'");
-    execute("COMMENT ON COLUMN " + name + ".roles IS 'Role set: codes of customer_import.role_codes, sorted, unique.'");
+    execute_ddl("COMMENT ON TABLE " + name + " IS 'Customers and their role codes, written by customer_import.'");
+    execute_ddl("COMMENT ON COLUMN " + name + ".user_name IS 'Key; as customer_import.fold_user_name() gives it.'");
+    execute_ddl("COMMENT ON COLUMN " + name + ".roles IS 'Role set: codes of customer_import.role_codes, sorted, unique.'");
     add_policies(name);
     add_guard(name, "'roles', 'user_name'");
 }
@@ -102,7 +103,7 @@ Oid create_customers_table(std::string_view requested) {
     const std::string name = creation_name(requested);
     create_table(name);
     register_created(name);
-    const std::string oid = *query("SELECT $1::pg_catalog.regclass::pg_catalog.oid",
+    const std::string oid = *query_latest("SELECT $1::pg_catalog.regclass::pg_catalog.oid",
                                    {parameter(std::string_view(name))}).front()[0];
     const auto relation = static_cast<Oid>(std::stoul(oid));
     std::vector<Fault> faults;
@@ -120,18 +121,18 @@ void clean_table(const RegisteredTable& table) {
     drop_search_indexes(table);
     if (table.row_security) {
         for (const char* policy : kPolicies) {
-            execute("DROP POLICY IF EXISTS " + std::string(policy) + " ON " + table.name);
+            execute_ddl("DROP POLICY IF EXISTS " + std::string(policy) + " ON " + table.name);
         }
         if (!table.was_forced) {
-            execute("ALTER TABLE " + table.name + " NO FORCE ROW LEVEL SECURITY");
+            execute_ddl("ALTER TABLE " + table.name + " NO FORCE ROW LEVEL SECURITY");
         }
         if (!table.was_enabled) {
-            execute("ALTER TABLE " + table.name + " DISABLE ROW LEVEL SECURITY");
+            execute_ddl("ALTER TABLE " + table.name + " DISABLE ROW LEVEL SECURITY");
         }
     }
-    execute("DROP TRIGGER IF EXISTS \"" + std::string(kGuardTrigger) + "\" ON " + table.name);
+    execute_ddl("DROP TRIGGER IF EXISTS \"" + std::string(kGuardTrigger) + "\" ON " + table.name);
     if (table.fold_user_names) {
-        execute("ALTER TABLE " + table.name + " DROP CONSTRAINT IF EXISTS " + kUserNameCheck);
+        execute_ddl("ALTER TABLE " + table.name + " DROP CONSTRAINT IF EXISTS " + kUserNameCheck);
     }
     // Last: the caller may be able to name the table by what is revoked.
     revoke_table_privileges(table);
@@ -141,15 +142,23 @@ void detach_customers_table() {
     require_right(Right::administer, "detach the customers table");
     SpiConnection spi;
     lock_register();
-    if (const std::optional<RegisteredTable> table = find_registered_table()) {
-        require_owner(table->relation);
-        lock_tree(table->relation, AccessExclusiveLock);
-        clean_table(*table);
-    } else if (!is_registered()) {
+    std::optional<RegisteredTable> table = find_registered_table();
+    if (!table && !is_registered()) {
         throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "there is no customers table");
     }
-    drop_export_view();
+    if (table) {
+        require_owner(table->relation);
+    }
+    lock_export_view();
+    if (table) {
+        lock_owned_tree(table->relation, AccessExclusiveLock);
+        table = find_registered_table();  // it may have been renamed while this waited
+    }
+    if (table) {
+        clean_table(*table);
+    }
     forget_registered();
+    drop_export_view();
 }
 
 }  // namespace
@@ -161,23 +170,24 @@ void require_no_customers_table() {
                           "there is a customers table already: " + existing->name, {},
                           "Let go of it with SELECT customer_import.detach_customers_table().");
     }
-    drop_export_view();
+    lock_export_view();
     forget_registered();  // of a table that has been dropped
+    drop_export_view();
 }
 
 void add_policies(const std::string& table) {
-    execute("ALTER TABLE " + table + " ENABLE ROW LEVEL SECURITY");
-    execute("ALTER TABLE " + table + " FORCE ROW LEVEL SECURITY");
+    execute_ddl("ALTER TABLE " + table + " ENABLE ROW LEVEL SECURITY");
+    execute_ddl("ALTER TABLE " + table + " FORCE ROW LEVEL SECURITY");
     const std::string edit = "((SELECT customer_import.may_edit_customers()))";
-    execute("CREATE POLICY customer_import_select ON " + table +
+    execute_ddl("CREATE POLICY customer_import_select ON " + table +
             " FOR SELECT USING ((SELECT customer_import.may_view_customers()))");
-    execute("CREATE POLICY customer_import_insert ON " + table + " FOR INSERT WITH CHECK " + edit);
-    execute("CREATE POLICY customer_import_update ON " + table + " FOR UPDATE USING " + edit + " WITH CHECK " + edit);
-    execute("CREATE POLICY customer_import_delete ON " + table + " FOR DELETE USING " + edit);
+    execute_ddl("CREATE POLICY customer_import_insert ON " + table + " FOR INSERT WITH CHECK " + edit);
+    execute_ddl("CREATE POLICY customer_import_update ON " + table + " FOR UPDATE USING " + edit + " WITH CHECK " + edit);
+    execute_ddl("CREATE POLICY customer_import_delete ON " + table + " FOR DELETE USING " + edit);
 }
 
 void add_guard(const std::string& table, const std::string& arguments) {
-    execute("CREATE TRIGGER \"" + std::string(kGuardTrigger) + "\" BEFORE INSERT OR UPDATE OR DELETE ON " + table +
+    execute_ddl("CREATE TRIGGER \"" + std::string(kGuardTrigger) + "\" BEFORE INSERT OR UPDATE OR DELETE ON " + table +
             " FOR EACH ROW EXECUTE FUNCTION customer_import._guard_customers(" + arguments + ")");
 }
 
@@ -192,14 +202,16 @@ void require_owner(Oid relation) {
     });
 }
 
-void lock_tree(Oid relation, LOCKMODE lock) {
+void lock_owned_tree(Oid relation, LOCKMODE lock) {
+    require_owner(relation);
     call([&] {
         LockRelationOid(relation, lock);
         if (!relation_exists(relation)) {
             ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("the table has just been dropped")));
         }
-        find_all_inheritors(relation, lock, nullptr);
     });
+    require_owner(relation);  // it may have got another one meanwhile
+    call([&] { find_all_inheritors(relation, lock, nullptr); });
 }
 
 }  // namespace customer_import::pg

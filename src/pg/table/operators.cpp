@@ -93,7 +93,7 @@ void refuse_superuser_name(const std::string& name) {
 // Errors: 42710 if the role, which may have had another name, is another operator already.
 void refuse_taken(const std::string& name, const std::string& role_key) {
     OwnerScope owner;
-    const std::vector<Row> taken = query(
+    const std::vector<Row> taken = query_latest(
         "SELECT name FROM customer_import.operators WHERE database_role AND role_key = $1 AND name <> $2",
         {parameter(std::string_view(role_key)), parameter(std::string_view(name))});
     if (!taken.empty()) {
@@ -154,7 +154,7 @@ struct OperatorRole {
 
 OperatorRole find_operator_role(const std::string& name) {
     OwnerScope owner;
-    const std::vector<Row> rows = query(
+    const std::vector<Row> rows = query_latest(
         "SELECT CASE WHEN database_role THEN role_key ELSE '' END,"
         "       CASE WHEN database_role THEN customer_import._role_of(name, role_key) END"
         "  FROM customer_import.operators WHERE name = $1",

@@ -34,7 +34,7 @@ public:
     // Raises an error if the privilege is not as it should be after GRANT or REVOKE: the name has become another object's.
     void confirm(Oid object, Oid role, const std::string& privilege, bool grant) const {
         if (is_other_ &&
-            query("SELECT FROM pg_class AS c, aclexplode(c.relacl) AS a"
+            query_latest("SELECT FROM pg_class AS c, aclexplode(c.relacl) AS a"
                   " WHERE c.oid = $1 AND a.grantor = c.relowner AND a.grantee = $2 AND a.privilege_type = $3",
                   {parameter_oid(object), parameter_oid(role), parameter(std::string_view(privilege))}).empty() == grant) {
             refuse_renamed();
@@ -69,7 +69,7 @@ struct ColumnPrivilege {
 
 std::vector<ColumnPrivilege> find_column_privileges(const std::string& privilege, Oid role, Oid relation) {
     std::vector<ColumnPrivilege> found;
-    for (const Row& row : query(
+    for (const Row& row : query_latest(
              "SELECT quote_ident(c.attname), a.is_grantable FROM pg_attribute AS c, aclexplode(c.attacl) AS a"
              " WHERE c.attrelid = $1 AND NOT c.attisdropped AND a.grantee = $2 AND a.privilege_type = $3"
              " ORDER BY c.attnum",
@@ -88,16 +88,16 @@ void run_table_grant(const std::string& privilege, Oid role, bool grant, const R
     }
     const ObjectOwnerScope owner(facts.owner, facts.schema);
     if (grant) {
-        execute_grant("GRANT " + privilege + " ON TABLE " + table.name + " TO " + name);
+        execute_ddl("GRANT " + privilege + " ON TABLE " + table.name + " TO " + name);
         owner.confirm(table.relation, role, privilege, true);
         return;
     }
     // REVOKE takes the privilege on single columns, too: whoever granted those gets them back.
     const std::vector<ColumnPrivilege> columns = find_column_privileges(privilege, role, table.relation);
-    execute_grant("REVOKE " + privilege + " ON TABLE " + table.name + " FROM " + name);
+    execute_ddl("REVOKE " + privilege + " ON TABLE " + table.name + " FROM " + name);
     owner.confirm(table.relation, role, privilege, false);
     for (const ColumnPrivilege& column : columns) {
-        execute_grant("GRANT " + privilege + " (" + column.column + ") ON TABLE " + table.name + " TO " + name +
+        execute_ddl("GRANT " + privilege + " (" + column.column + ") ON TABLE " + table.name + " TO " + name +
                       (column.is_grantable ? " WITH GRANT OPTION" : ""));
     }
     owner.confirm(find_column_privileges(privilege, role, table.relation).size() == columns.size());
@@ -115,7 +115,7 @@ struct ColumnSequence {
 std::vector<ColumnSequence> find_column_sequences(const RegisteredTable& table) {
     OwnerScope owner;
     std::vector<ColumnSequence> found;
-    for (const Row& row : query(
+    for (const Row& row : query_latest(
              "SELECT DISTINCT s.oid, format('%I.%I', n.nspname, s.relname), a.attname, s.relowner = t.relowner,"
              "       s.relnamespace"
              "  FROM pg_class AS t"
@@ -143,7 +143,7 @@ void run_sequence_grant(const Privilege& privilege, Oid role, bool grant, const 
             role != table_owner) {
             const std::string name = role_sql(role);
             const ObjectOwnerScope owner(table_owner, sequence.schema);
-            execute_grant((grant ? "GRANT " : "REVOKE ") + privilege.name + " ON SEQUENCE " + sequence.name +
+            execute_ddl((grant ? "GRANT " : "REVOKE ") + privilege.name + " ON SEQUENCE " + sequence.name +
                     (grant ? " TO " : " FROM ") + name);
             owner.confirm(sequence.oid, role, privilege.name, grant);
         }
@@ -163,7 +163,7 @@ void run_grant(const Privilege& privilege, Oid role, bool grant, const std::opti
     const std::string verb = grant ? "GRANT " : "REVOKE ";
     const std::string role_clause = (grant ? " TO " : " FROM ") + role_sql(role);
     OwnerScope owner;
-    execute_grant(verb + privilege.name + (privilege.name == "EXECUTE" ? " ON ROUTINE " : " ON TABLE ") +
+    execute_ddl(verb + privilege.name + (privilege.name == "EXECUTE" ? " ON ROUTINE " : " ON TABLE ") +
                   privilege.object + role_clause);
 }
 
@@ -190,7 +190,7 @@ std::vector<std::string> find_needs(Oid role) {
     const std::string key = bound_key(role);
     OwnerScope owner;
     std::vector<std::string> needs;
-    for (const Row& row : query("SELECT array_to_string(roles, ',') FROM customer_import.operators"
+    for (const Row& row : query_latest("SELECT array_to_string(roles, ',') FROM customer_import.operators"
                                 " WHERE role_key = $1 AND database_role AND active",
                                 {parameter(std::string_view(key))})) {
         needs.emplace_back("operator");
@@ -201,10 +201,10 @@ std::vector<std::string> find_needs(Oid role) {
             }
         }
     }
-    if (!query("SELECT FROM customer_import.gateways WHERE role_key = $1", {parameter(std::string_view(key))}).empty()) {
+    if (!query_latest("SELECT FROM customer_import.gateways WHERE role_key = $1", {parameter(std::string_view(key))}).empty()) {
         needs.emplace_back("gateway");
     }
-    if (!query("SELECT FROM customer_import.mailers WHERE role_key = $1", {parameter(std::string_view(key))}).empty()) {
+    if (!query_latest("SELECT FROM customer_import.mailers WHERE role_key = $1", {parameter(std::string_view(key))}).empty()) {
         needs.emplace_back("mailer");
     }
     return needs;
@@ -216,7 +216,7 @@ std::vector<Privilege> find_missing(Oid role, const std::optional<RegisteredTabl
     const Parameter relation = parameter_oid(table ? table->relation : InvalidOid);
     OwnerScope owner;
     std::vector<Privilege> missing;
-    for (const Row& row : query(
+    for (const Row& row : query_latest(
              "SELECT p.object, p.privilege FROM customer_import.operator_privileges AS p"
              " WHERE p.needs && $1 AND (p.object <> $2 OR EXISTS (SELECT FROM pg_class WHERE oid = $3 AND relowner <> $4))"
              "   AND (p.object <> $5 OR to_regclass(p.object) IS NOT NULL)"
@@ -242,7 +242,7 @@ std::vector<Privilege> find_superfluous(Oid role) {
     const std::vector<std::string> needs = find_needs(role);
     OwnerScope owner;
     std::vector<Privilege> superfluous;
-    for (const Row& row : query(
+    for (const Row& row : query_latest(
              "SELECT g.object, g.privilege FROM customer_import.granted_privileges AS g"
              " WHERE g.role_key = $1 AND NOT EXISTS ("
              "       SELECT FROM customer_import.operator_privileges AS p"
@@ -262,7 +262,7 @@ std::vector<Privilege> find_superfluous(Oid role) {
 bool needs_table(Oid role, const RegisteredTable& table) {
     const std::vector<std::string> needs = find_needs(role);
     OwnerScope owner;
-    return !query("SELECT FROM customer_import.operator_privileges AS p, pg_class AS c"
+    return !query_latest("SELECT FROM customer_import.operator_privileges AS p, pg_class AS c"
                   " WHERE p.needs && $1 AND p.object = $2 AND c.oid = $3 AND c.relowner <> $4 LIMIT 1",
                   {text_array_parameter(needs), parameter(kCustomersTable), parameter_oid(table.relation),
                    parameter_oid(role)}).empty();
@@ -294,7 +294,7 @@ void open_sequences(Oid role, const RegisteredTable& table) {
 bool is_there(const Privilege& privilege, const std::optional<RegisteredTable>& table) {
     if (privilege.object == kExportView) {
         OwnerScope owner;
-        return !query("SELECT WHERE to_regclass($1) IS NOT NULL", {parameter(kExportView)}).empty();
+        return !query_latest("SELECT WHERE to_regclass($1) IS NOT NULL", {parameter(kExportView)}).empty();
     }
     const bool of_table = privilege.object == kCustomersTable || is_column_sequence(privilege);
     return !of_table || table.has_value();
@@ -326,7 +326,7 @@ void refresh_role(Oid role, const std::optional<RegisteredTable>& table) {
 // Role, object and privilege of what was granted on the customers table and its sequences.
 std::vector<Row> find_table_grants() {
     OwnerScope owner;
-    return query("SELECT customer_import._role_of(role, role_key), object, privilege FROM customer_import.granted_privileges"
+    return query_latest("SELECT customer_import._role_of(role, role_key), object, privilege FROM customer_import.granted_privileges"
                  " WHERE object = $1 OR starts_with(object, $2)",
                  {parameter(kCustomersTable), parameter(kColumnSequence)});
 }
@@ -345,6 +345,7 @@ void lock_privileges() {
         OwnerScope owner;
         execute("LOCK TABLE customer_import.granted_privileges IN SHARE ROW EXCLUSIVE MODE");
     }
+    (void)lock_registered_table(AccessShareLock);  // one that was created or attached while this waited
     update_bound_rows();
 }
 
@@ -398,7 +399,7 @@ void refresh_all_privileges() {
     std::vector<Row> roles;
     {
         OwnerScope owner;
-        roles = query("SELECT r.oid FROM pg_authid AS r"
+        roles = query_latest("SELECT r.oid FROM pg_authid AS r"
                       " WHERE r.oid IN (SELECT customer_import._role_of(name, role_key) FROM customer_import.operators"
                       "                  WHERE database_role"
                       "                  UNION SELECT customer_import._role_of(name, role_key) FROM customer_import.gateways)"

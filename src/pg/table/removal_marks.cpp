@@ -37,18 +37,6 @@ void prepare_insert() {
     insert_plan = plan;
 }
 
-// Whom the table of marks belongs to.
-Oid marks_owner() {
-    const Oid marks = own_table("removal_marks");
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(marks));
-    if (!HeapTupleIsValid(tuple)) {
-        elog(ERROR, "cache lookup failed for relation %u", marks);
-    }
-    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-    ReleaseSysCache(tuple);
-    return owner;
-}
-
 // A name of another database may be no text of ours, and a role may be dropped while its session goes on.
 Datum role_name(Oid role, bool& is_null) {
     const char* name = GetUserNameFromId(role, true);
@@ -82,7 +70,7 @@ void mark_removal(Oid customers_table, std::string_view user_name, const std::op
         bool is_unknown;
         Datum values[] = {ObjectIdGetDatum(customers_table), name, lost, role_name(user, is_unknown)};
         const char nulls[] = {' ', ' ', codes ? ' ' : 'n', is_unknown ? 'n' : ' ', '\0'};
-        SetUserIdAndSecContext(marks_owner(), context | SECURITY_LOCAL_USERID_CHANGE);
+        SetUserIdAndSecContext(relation_owner(own_table("removal_marks")), context | SECURITY_LOCAL_USERID_CHANGE);
         SPI_connect();
         prepare_insert();
         const int result = SPI_execute_plan(insert_plan, values, nulls, false, 0);

@@ -41,7 +41,7 @@ std::optional<Oid> find_opened_schema(Oid role) {
     const std::string origin = key_origin();
     OwnerScope owner;
     const std::vector<Row> rows =
-        query("SELECT n.oid FROM customer_import.granted_privileges AS g"
+        query_latest("SELECT n.oid FROM customer_import.granted_privileges AS g"
               "  LEFT JOIN pg_namespace AS n"
               "         ON CASE WHEN starts_with(g.schema_key, $3) THEN g.schema_key = $3 || n.oid::text"
               "                 ELSE n.nspname = g.schema_name END"
@@ -57,7 +57,7 @@ std::optional<Oid> find_opened_schema(Oid role) {
 // known, rather not the schema's owner, as whom superusers grant. Nobody, if the schema is the role's own by now.
 Oid find_schema_grantor(Oid schema, Oid role, Oid table_owner) {
     const std::vector<Row> rows =
-        query("SELECT a.grantor FROM pg_namespace AS n, aclexplode(n.nspacl) AS a"
+        query_latest("SELECT a.grantor FROM pg_namespace AS n, aclexplode(n.nspacl) AS a"
               " WHERE n.oid = $1 AND a.grantee = $2 AND n.nspowner <> $2 AND a.privilege_type = 'USAGE'"
               " ORDER BY a.grantor = $3 DESC, a.grantor = n.nspowner LIMIT 1",
               {parameter_oid(schema), parameter_oid(role), parameter_oid(table_owner)});
@@ -67,7 +67,7 @@ Oid find_schema_grantor(Oid schema, Oid role, Oid table_owner) {
 void grant_schema(Oid role, const RelationFacts& facts) {
     const std::string name = role_sql(role);
     RoleScope owner(facts.owner);
-    execute_grant("GRANT USAGE ON SCHEMA " + std::string(facts.schema_name) + " TO " + name);
+    execute_ddl("GRANT USAGE ON SCHEMA " + std::string(facts.schema_name) + " TO " + name);
 }
 
 // Whoever may see the customers table must reach it through its schema.
@@ -102,19 +102,6 @@ RelationFacts table_facts(Oid relation) {
     return call([&] { return relation_facts(relation); });
 }
 
-void execute_grant(const std::string& statement) {
-    try {
-        execute(statement);
-    } catch (const PgError& error) {
-        if (error.sqlstate() == ERRCODE_INTERNAL_ERROR) {
-            throw ImportError(ERRCODE_T_R_SERIALIZATION_FAILURE,
-                              "another session has changed privileges on the same object at the same time", {},
-                              "Call the function once more.");
-        }
-        throw;
-    }
-}
-
 // The table may have been moved since its schema was opened for the role, and that schema renamed.
 void follow_schema(Oid role, const RegisteredTable& table, bool is_needed) {
     const RelationFacts facts = table_facts(table.relation);
@@ -143,14 +130,14 @@ void revoke_schema(Oid role, const std::optional<RegisteredTable>& table) {
     const std::string name = role_sql(role);
     const char* schema_name = call([&] { return quoted_schema(schema); });
     RoleScope owner(grantor);
-    execute_grant("REVOKE USAGE ON SCHEMA " + std::string(schema_name) + " FROM " + name);
+    execute_ddl("REVOKE USAGE ON SCHEMA " + std::string(schema_name) + " FROM " + name);
 }
 
 void close_schemas(const std::optional<RegisteredTable>& table) {
     std::vector<Row> rows;
     {
         OwnerScope owner;
-        rows = query("SELECT customer_import._role_of(role, role_key) FROM customer_import.granted_privileges"
+        rows = query_latest("SELECT customer_import._role_of(role, role_key) FROM customer_import.granted_privileges"
                      " WHERE object = $1",
                      {parameter(kCustomersSchema)});
     }

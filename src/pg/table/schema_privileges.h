@@ -19,10 +19,6 @@ inline constexpr std::string_view kCustomersSchema = "schema of the customers ta
 // The customers table as the object of a GRANT. Errors: 42P01, 3F000 when it has been dropped.
 RelationFacts table_facts(Oid relation);
 
-// Runs GRANT or REVOKE. The server locks no object for them: when another session changes or drops the same one, it fails
-// with an error that it calls internal. Errors: 40001 then.
-void execute_grant(const std::string& statement);
-
 // Opens the schema for the role where it needs that, and closes the one where the table has been before.
 void follow_schema(Oid role, const RegisteredTable& table, bool is_needed);
 

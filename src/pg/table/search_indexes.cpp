@@ -18,18 +18,18 @@ constexpr std::string_view kRolesIndex = "customer_import_search_roles";
 std::optional<std::string> find_index(Oid table, std::string_view name) {
     OwnerScope owner;
     const std::vector<Row> rows =
-        query("SELECT format('%I.%I', n.nspname, c.relname) FROM pg_index AS i"
-              "  JOIN pg_class AS c ON c.oid = i.indexrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace"
-              " WHERE i.indrelid = $1 AND c.relname = $2",
-              {parameter_oid(table), parameter(name)});
+        query_latest("SELECT format('%I.%I', n.nspname, c.relname) FROM pg_index AS i"
+                     "  JOIN pg_class AS c ON c.oid = i.indexrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+                     " WHERE i.indrelid = $1 AND c.relname = $2",
+                     {parameter_oid(table), parameter(name)});
     return rows.empty() ? std::nullopt : rows.front()[0];
 }
 
 // The schema in which pg_trgm stands, for SQL. Errors: 55000 when it is not there.
 std::string trigram_schema() {
     OwnerScope owner;
-    const std::vector<Row> rows = query("SELECT quote_ident(n.nspname) FROM pg_extension AS e"
-                                        "  JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'pg_trgm'");
+    const std::vector<Row> rows = query_latest("SELECT quote_ident(n.nspname) FROM pg_extension AS e"
+                                               "  JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'pg_trgm'");
     if (rows.empty()) {
         throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "the extension pg_trgm is not installed", {},
                           "Use CREATE EXTENSION pg_trgm.");
@@ -44,9 +44,9 @@ std::string text_sql(const TargetColumn& column) {
 // Before it is locked against writers.
 void require_owner() {
     if (const std::optional<RegisteredTable> table = find_registered_table();
-        table && query("SELECT FROM pg_catalog.pg_class WHERE oid OPERATOR(pg_catalog.=) $1"
-                       " AND pg_catalog.pg_has_role(relowner, 'USAGE')",
-                       {parameter_oid(table->relation)})
+        table && query_latest("SELECT FROM pg_catalog.pg_class WHERE oid OPERATOR(pg_catalog.=) $1"
+                              " AND pg_catalog.pg_has_role(relowner, 'USAGE')",
+                              {parameter_oid(table->relation)})
                      .empty()) {
         throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, "must be owner of table " + table->name);
     }
@@ -56,15 +56,15 @@ void create_search_indexes() {
     require_right(Right::administer, "create search indexes");
     SpiConnection spi;
     require_owner();
-    const Target target = load_target(ShareLock);
+    const Target target = load_target(ShareRowExclusiveLock);  // against writers, and whoever makes them, too
     const std::string schema = trigram_schema();
     if (!find_index(target.relation, kTextIndex)) {
-        execute("CREATE INDEX " + std::string(kTextIndex) + " ON " + target.name + " USING gin ((" +
-                search_text_sql(target) + ") " + schema + ".gin_trgm_ops)");
+        execute_ddl("CREATE INDEX " + std::string(kTextIndex) + " ON " + target.name + " USING gin ((" +
+                    search_text_sql(target) + ") " + schema + ".gin_trgm_ops)");
     }
     if (!find_index(target.relation, kRolesIndex)) {
-        execute("CREATE INDEX " + std::string(kRolesIndex) + " ON " + target.name + " USING gin (" + target.roles.name +
-                ")");
+        execute_ddl("CREATE INDEX " + std::string(kRolesIndex) + " ON " + target.name + " USING gin (" +
+                    target.roles.name + ")");
     }
 }
 
@@ -91,7 +91,7 @@ std::string search_text_sql(const Target& target) {
 void drop_search_indexes(const RegisteredTable& table) {
     for (const std::string_view name : {kTextIndex, kRolesIndex}) {
         if (const std::optional<std::string> index = find_index(table.relation, name)) {
-            execute("DROP INDEX " + *index);
+            execute_ddl("DROP INDEX " + *index);
         }
     }
 }

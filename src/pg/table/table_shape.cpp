@@ -61,7 +61,7 @@ void find_user_name_type_faults(const std::string& column, const ColumnShape& sh
 // All unique indexes that have to do with the column, the usable ones first, and why one of the others is none.
 std::vector<Row> find_unique_indexes(Oid relation, AttrNumber column) {
     const CatalogPath path;
-    return query(
+    return query_latest(
         "SELECT CASE WHEN NOT k.alone AND i.indexprs IS NOT NULL THEN 'is on an expression'"
         "            WHEN NOT k.alone THEN 'has several columns'"
         "            WHEN i.indpred IS NOT NULL THEN 'is partial: it covers only some of the rows'"
@@ -238,9 +238,9 @@ constexpr const char* kTree =
 // Whether Citus, which keeps its register in pg_catalog, is there and has distributed the table or a part of it.
 bool is_distributed(Oid relation) {
     return OidIsValid(call([] { return get_relname_relid("pg_dist_partition", get_namespace_oid("pg_catalog", false)); })) &&
-           !query(std::string(kTree) +
-                      "SELECT FROM pg_dist_partition AS d JOIN tree AS t ON t.relid = d.logicalrelid LIMIT 1",
-                  {parameter_oid(relation)})
+           !query_latest(std::string(kTree) +
+                             "SELECT FROM pg_dist_partition AS d JOIN tree AS t ON t.relid = d.logicalrelid LIMIT 1",
+                         {parameter_oid(relation)})
                 .empty();
 }
 
@@ -250,9 +250,10 @@ void find_location_faults(Oid relation, std::vector<Fault>& faults) {
     OwnerScope owner;
     std::vector<Row> foreign;
     if (call([&] { return has_subclass(relation); })) {
-        foreign = query(std::string(kTree) + "SELECT c.relname FROM tree AS t JOIN pg_class AS c ON c.oid = t.relid"
-                                             " WHERE c.relkind = 'f' AND c.oid <> $1 ORDER BY 1",
-                        {parameter_oid(relation)});
+        foreign = query_latest(std::string(kTree) +
+                                   "SELECT c.relname FROM tree AS t JOIN pg_class AS c ON c.oid = t.relid"
+                                   " WHERE c.relkind = 'f' AND c.oid <> $1 ORDER BY 1",
+                               {parameter_oid(relation)});
     }
     for (const Row& part : foreign) {
         add_fault(faults, ERRCODE_WRONG_OBJECT_TYPE,
@@ -269,19 +270,19 @@ void find_location_faults(Oid relation, std::vector<Fault>& faults) {
 void find_trigger_faults(Oid relation, std::vector<Fault>& faults) {
     OwnerScope owner;
     for (const Row& row :
-         query(std::string(kTree) +
-                   "SELECT DISTINCT t.tgname, format('%I', t.tgname)"
-                   "  FROM pg_trigger AS t JOIN tree ON tree.relid = t.tgrelid"
-                   " CROSS JOIN (SELECT 'customer_import._guard_customers()'::regprocedure AS function) AS guard"
-                   " WHERE (t.tgtype & $2::int2) = $3::int2 AND (t.tgtype & $4::int2) <> 0"
-                   "   AND t.tgenabled IN ('O', 'A') AND t.tgfoid <> guard.function"
-                   "   AND t.tgname > COALESCE((SELECT min(g.tgname::text COLLATE \"C\") FROM pg_trigger AS g"
-                   "                             WHERE g.tgrelid = t.tgrelid AND g.tgfoid = guard.function), $5)::name"
-                   " ORDER BY 1",
-               {parameter_oid(relation), parameter(std::int64_t{TRIGGER_TYPE_LEVEL_MASK | TRIGGER_TYPE_TIMING_MASK}),
-                parameter(std::int64_t{TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE}),
-                parameter(std::int64_t{TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE}),
-                parameter(std::string_view(kGuardTrigger))})) {
+         query_latest(std::string(kTree) +
+                          "SELECT DISTINCT t.tgname, format('%I', t.tgname)"
+                          "  FROM pg_trigger AS t JOIN tree ON tree.relid = t.tgrelid"
+                          " CROSS JOIN (SELECT 'customer_import._guard_customers()'::regprocedure AS function) AS guard"
+                          " WHERE (t.tgtype & $2::int2) = $3::int2 AND (t.tgtype & $4::int2) <> 0"
+                          "   AND t.tgenabled IN ('O', 'A') AND t.tgfoid <> guard.function"
+                          "   AND t.tgname > COALESCE((SELECT min(g.tgname::text COLLATE \"C\") FROM pg_trigger AS g"
+                          "                             WHERE g.tgrelid = t.tgrelid AND g.tgfoid = guard.function), $5)::name"
+                          " ORDER BY 1",
+                      {parameter_oid(relation), parameter(std::int64_t{TRIGGER_TYPE_LEVEL_MASK | TRIGGER_TYPE_TIMING_MASK}),
+                       parameter(std::int64_t{TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE}),
+                       parameter(std::int64_t{TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE}),
+                       parameter(std::string_view(kGuardTrigger))})) {
         add_fault(faults, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                   "Trigger " + quoted(*row[0]) +
                       " fires after the guard trigger: what it makes of a row would be stored unchecked.",

@@ -119,7 +119,7 @@ TargetColumn load_column(Oid relation, const std::string& column, const std::str
 }
 
 bool query_flag(const std::string& text, Oid relation) {
-    return query(text, {parameter_oid(relation)}).front().front() == "t";
+    return query_latest(text, {parameter_oid(relation)}).front().front() == "t";
 }
 
 // A relation with its partitions, as $1.
@@ -169,7 +169,7 @@ bool watches_written_columns(const Target& target) {
     }
     const std::string tree = kTree;
     return has_domain ||
-           *query("SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint c"
+           *query_latest("SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint c"
                   "  WHERE c.conrelid IN " + tree + " AND c.contype <> 'n'"
                   "    AND (c.conkey IS NULL OR 0 = ANY (c.conkey) OR EXISTS ("
                   "         SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)"
@@ -197,7 +197,7 @@ void load_rules(Target& target, bool own_row_triggers) {
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute a"
         "  WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> '')",
         target.relation);
-    const bool second_key = *query(
+    const bool second_key = *query_latest(
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_index i"
         "  WHERE i.indrelid IN " + tree + " AND (i.indisunique OR i.indisexclusion)"
         "    AND NOT (i.indisunique AND i.indnkeyatts = 1 AND i.indexprs IS NULL AND i.indkey[0] ="
@@ -221,7 +221,7 @@ void load_rules(Target& target, bool own_row_triggers) {
     target.rewritten = rules || triggers || generated;
     target.shows_versions = target.one_by_one || target.rewritten || watches_written_columns(target);
 
-    std::vector<Row> constraints = query(
+    std::vector<Row> constraints = query_latest(
         "SELECT pg_catalog.string_agg(DISTINCT pg_catalog.format('%I.%I', n.nspname, c.conname), ', '),"
         "       pg_catalog.string_agg(DISTINCT pg_catalog.format('%I.%I', n.nspname, c.conname), ', ')"
         "           FILTER (WHERE c.condeferred)"
@@ -231,10 +231,6 @@ void load_rules(Target& target, bool own_row_triggers) {
         {parameter_oid(target.relation)});
     target.deferrable_constraints = constraints.front()[0].value_or("");
     target.initially_deferred_constraints = constraints.front()[1].value_or("");
-}
-
-Oid table_owner(Oid table) {
-    return call([&] { return relation_facts(table).owner; });
 }
 
 }  // namespace
@@ -286,7 +282,7 @@ std::vector<Field> Target::fields() const {
 
 std::optional<RegisteredTable> find_registered_table() {
     OwnerScope owner;
-    std::vector<Row> rows = query(
+    std::vector<Row> rows = query_latest(
         "SELECT c.relation::oid, format('%I.%I', n.nspname, t.relname), c.created, c.fold_user_names,"
         "       c.own_row_triggers, c.row_security, c.was_enabled, c.was_forced"
         "  FROM customer_import.customers_table c"
@@ -315,8 +311,7 @@ std::optional<RegisteredTable> lock_registered_table(LOCKMODE lock) {
         }
         const std::optional<RegisteredTable> same = find_registered_table();
         if (same && same->relation == table->relation) {
-            // An old snapshot of the transaction still sees a table that has been dropped.
-            return call([&] { return relation_exists(table->relation); }) ? same : std::nullopt;
+            return same;
         }
         call([&] { UnlockRelationOid(table->relation, lock); });
     }
@@ -325,13 +320,13 @@ std::optional<RegisteredTable> lock_registered_table(LOCKMODE lock) {
 std::vector<Field> registered_fields() {
     Target target;
     OwnerScope owner;
-    for (const Row& row : query("SELECT field FROM customer_import.customers_table_columns ORDER BY position")) {
+    for (const Row& row : query_latest("SELECT field FROM customer_import.customers_table_columns ORDER BY position")) {
         target.values.emplace_back().field = *row[0];
     }
     return target.values.empty() ? standard_fields() : target.fields();
 }
 
-TableOwnerScope::TableOwnerScope(const Target& target) : lookup_(table_owner(target.relation)) {}
+TableOwnerScope::TableOwnerScope(const Target& target) : lookup_(call([&] { return relation_owner(target.relation); })) {}
 
 Target load_target(LOCKMODE lock) {
     const std::optional<RegisteredTable> table = lock_registered_table(lock);
@@ -344,8 +339,8 @@ Target load_target(LOCKMODE lock) {
     std::vector<Row> columns;
     {
         OwnerScope owner;
-        facts = query("SELECT user_name, roles, touched_column FROM customer_import.customers_table").front();
-        columns = query("SELECT field, column_name FROM customer_import.customers_table_columns ORDER BY position");
+        facts = query_latest("SELECT user_name, roles, touched_column FROM customer_import.customers_table").front();
+        columns = query_latest("SELECT field, column_name FROM customer_import.customers_table_columns ORDER BY position");
     }
     Target target;
     target.relation = table->relation;
