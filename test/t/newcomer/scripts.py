@@ -29,7 +29,7 @@ def test_check_script():
         "ended": (1, "echo '5 passed, 0 failed'; exit 4", (5, 1)),
         "mute": (1, "echo 'all is well'", (0, 1)),
         "server": (1, "psql -XAtc 'SHOW fsync' && echo '1 passed, 0 failed'", (1, 0)),
-        "slow": (1, "sleep 60; echo '1 passed, 0 failed'", (0, 1)),
+        "slow": (1, "sleep ${HANGS:-0}; echo '1 passed, 0 failed'", (1, 0)),
     }
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(ROOT / "scripts", Path(folder, "scripts"))
@@ -44,8 +44,8 @@ def test_check_script():
         Path(folder, "test/suites").write_text("# name least command\n" + "".join(
             f"{name} {least} ./{name}\n" for name, (least, _, _) in suites.items()))
 
-        def check_script(*names):
-            return run([Path(folder, "scripts/check"), *names], env={**os.environ, "CHECK_TIMEOUT": "15"})
+        def check_script(*names, **environment):
+            return run([Path(folder, "scripts/check"), *names], env={**os.environ, **environment})
 
         result = check_script()
         last = result.stdout.splitlines()[-1]
@@ -58,6 +58,8 @@ def test_check_script():
         result = check_script("good", "server")
         check_equal(result.stdout.splitlines()[-1], "3 passed, 0 failed", "scripts/check runs the suites that are named")
         check(result.returncode == 0, "scripts/check succeeds if all suites do", result.stdout)
+        result = check_script("slow", HANGS="3600", CHECK_TIMEOUT="2")
+        check_equal(result.stdout.splitlines()[-1], "0 passed, 1 failed", "scripts/check ends a suite that hangs")
         result = check_script("unheard")
         check(result.returncode != 0 and result.stdout.endswith("0 passed, 1 failed\n"),
               "scripts/check refuses the name of no suite", result.stdout)
