@@ -1,7 +1,6 @@
 #include "core/role_catalogue.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "core/text.h"
 
@@ -9,36 +8,34 @@ namespace customer_import {
 
 namespace {
 
-// Whether a letter of UTF-8 begins with this byte.
-bool begins_letter(char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte < 0x80 || byte >= 0xc0;
-}
-
-// The set of letters that occur, some of which share a bit.
-std::uint64_t letters(std::string_view lower_case) {
-    std::uint64_t set = 0;
-    for (const char c : lower_case) {
-        if (begins_letter(c)) set |= std::uint64_t{1} << (static_cast<unsigned char>(c) & 63);
-    }
-    return set;
-}
+constexpr std::size_t kMaxRemembered = 4096;
+constexpr std::size_t kBytesOfLetter = 32;  // a letter is a step of its own
 
 }  // namespace
 
 bool RoleCatalogue::add(std::string_view code, bool privileged) {
-    const std::string lower_case = ascii_lower(code);
-    return spelling_.try_emplace(lower_case, Entry{std::string(code), letters(lower_case), privileged}).second;
+    const auto [place, added] = spelling_.try_emplace(ascii_lower(code), Entry{std::string(code), privileged});
+    if (!added) return false;
+    candidates_.push_back({LetterCounts(place->first), place->first, place->second.spelling});
+    longest_ = std::max(longest_, code.size());
+    remembered_.clear();
+    return true;
 }
 
 std::string_view RoleCatalogue::find(std::string_view code) const {
-    const auto found = spelling_.find(ascii_lower(code));
-    return found == spelling_.end() ? std::string_view() : std::string_view(found->second.spelling);
+    const Entry* found = find_entry(code);
+    return found == nullptr ? std::string_view() : std::string_view(found->spelling);
 }
 
 bool RoleCatalogue::is_privileged(std::string_view code) const {
+    const Entry* found = find_entry(code);
+    return found != nullptr && found->privileged;
+}
+
+const RoleCatalogue::Entry* RoleCatalogue::find_entry(std::string_view code) const {
+    if (code.size() > longest_) return nullptr;  // whatever its length, no more is read
     const auto found = spelling_.find(ascii_lower(code));
-    return found != spelling_.end() && found->second.privileged;
+    return found == spelling_.end() ? nullptr : &found->second;
 }
 
 std::vector<std::string> RoleCatalogue::codes() const {
@@ -48,22 +45,30 @@ std::vector<std::string> RoleCatalogue::codes() const {
 }
 
 std::string_view RoleCatalogue::nearest(std::string_view code, InterruptCheck check) const {
-    const auto length = static_cast<std::size_t>(std::count_if(code.begin(), code.end(), begins_letter));
+    // A letter has four bytes at the most: with more than twice as many letters as the longest code it is near none, and not read.
+    if (code.size() > 8 * longest_) return {};
+    const auto known = remembered_.find(code);
+    if (known != remembered_.end()) return known->second;
+    const std::string_view nearest = find_nearest(code, check);
+    if (remembered_.size() >= kMaxRemembered) remembered_.clear();
+    remembered_.emplace(code, nearest);
+    return nearest;
+}
+
+std::string_view RoleCatalogue::find_nearest(std::string_view code, InterruptCheck check) const {
+    const CodeDistance distance_from(code);
+    const std::size_t length = distance_from.letters();
     std::size_t nearest_distance = std::max<std::size_t>(1, length / 3);
     std::string_view nearest;
-    const std::uint64_t own_letters = letters(ascii_lower(code));
     Pace pace(check);
-    for (const auto& [lower_case, entry] : spelling_) {
-        pace.step();
-        // Codes have letters of one byte.
-        if (length > entry.spelling.size() + nearest_distance) continue;
-        // One edit adds and removes a letter at the most: far codes need no closer look.
-        const auto differing = static_cast<std::size_t>(std::popcount(own_letters ^ entry.letters));
-        if (differing > 2 * nearest_distance) continue;
-        pace.step(32 * code.size() * entry.spelling.size() / 16);
-        const std::size_t distance = edit_distance(code, entry.spelling, nearest_distance);
+    for (const Candidate& candidate : candidates_) {
+        pace.step(kBytesOfLetter * 4);
+        // Far ones need no closer look.
+        if (!distance_from.counts().may_be_within(nearest_distance, candidate.counts)) continue;
+        pace.step(kBytesOfLetter * (length + candidate.lower_case.size()));
+        const std::size_t distance = distance_from.to(candidate.lower_case, nearest_distance);
         if (distance > nearest_distance) continue;
-        if (nearest.empty() || distance < nearest_distance || entry.spelling < nearest) nearest = entry.spelling;
+        if (nearest.empty() || distance < nearest_distance || candidate.spelling < nearest) nearest = candidate.spelling;
         nearest_distance = distance;
     }
     return nearest;

@@ -1,11 +1,12 @@
 // The role codes that exist, looked up ignoring ASCII case; the catalogue's spelling is what is stored.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/code_distance.h"
 #include "core/pace.h"
 #include "core/text.h"
 
@@ -24,7 +25,8 @@ public:
     bool is_privileged(std::string_view code) const;
 
     // Returns the nearest code to one that does not exist, or an empty view when none is near enough: distance at most
-    // max(1, length / 3); the smallest distance wins, then byte order.
+    // max(1, length / 3); the smallest distance wins, then byte order. Takes time for each code of the catalogue; files repeat
+    // their mistakes, so the answers are remembered.
     std::string_view nearest(std::string_view code, InterruptCheck check = ask_nobody) const;
 
     // All codes, in no particular order.
@@ -35,10 +37,22 @@ public:
 private:
     struct Entry {
         std::string spelling;
-        std::uint64_t letters;
         bool privileged;
     };
+    // What nearest() looks through; the views are of spelling_.
+    struct Candidate {
+        LetterCounts counts;
+        std::string_view lower_case;
+        std::string_view spelling;
+    };
+
+    const Entry* find_entry(std::string_view code) const;
+    std::string_view find_nearest(std::string_view code, InterruptCheck check) const;
+
     TextMap<Entry> spelling_;  // by lower case; node based, so views stay valid
+    std::vector<Candidate> candidates_;
+    std::size_t longest_ = 0;
+    mutable TextMap<std::string_view> remembered_;  // answers of nearest(), until the catalogue grows
 };
 
 }  // namespace customer_import

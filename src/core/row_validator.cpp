@@ -6,6 +6,7 @@
 #include <iterator>
 #include <utility>
 
+#include "core/code_finder.h"
 #include "core/role_set.h"
 #include "core/user_name.h"
 
@@ -55,6 +56,7 @@ Status RowValidator::validate(const CsvRecord& record, Batch& batch, std::vector
     check_conflicts(issues);
     // What an export gives must come back: only the customer's row can tell whether these codes are held.
     if (issues.size() == lost_issues_) issues.clear();
+    suggest_codes(issues);
     if (issues.empty()) add_to(batch, record);
     return {};
 }
@@ -96,6 +98,7 @@ void RowValidator::start_record() {
     add_roles_ = remove_roles_ = replace_roles_ = nullptr;
     clears_roles_ = false;
     lost_issues_ = 0;
+    unknown_issues_.clear();
     cells_.clear();
 }
 
@@ -177,8 +180,7 @@ Status RowValidator::read_roles(const Field& field, std::string_view cell, std::
         // A code that the catalogue could never have had is nobody's.
         if (!options_.collect_unknown_codes) {
             lost_issues_ += static_cast<std::size_t>(
-                std::count_if(roles.unknown.begin(), roles.unknown.end(),
-                              [](const RoleCell::UnknownCode& unknown) { return is_role_code(unknown.code); }));
+                std::count_if(roles.unknown.begin(), roles.unknown.end(), is_role_code));
         }
     } else {
         add_roles_ = &roles;
@@ -186,14 +188,19 @@ Status RowValidator::read_roles(const Field& field, std::string_view cell, std::
     return {};
 }
 
-void RowValidator::list_unknown_codes(const Field& field, RoleCell& roles, std::vector<Issue>& issues,
-                                      bool may_be_created) const {
-    for (RoleCell::UnknownCode& unknown : roles.unknown) {
-        if (may_be_created && is_role_code(unknown.code)) continue;
-        if (!unknown.nearest) {
-            unknown.nearest = catalogue_.nearest(unknown.code, options_.check_interrupts);
-        }
-        issues.push_back(unknown_role_issue(field.name, unknown.code, *unknown.nearest));
+void RowValidator::list_unknown_codes(const Field& field, const RoleCell& roles, std::vector<Issue>& issues,
+                                      bool may_be_created) {
+    for (const std::string_view unknown : roles.unknown) {
+        if (may_be_created && is_role_code(unknown)) continue;
+        unknown_issues_.push_back({issues.size(), unknown});
+        issues.push_back(unknown_role_issue(field.name, unknown, {}));
+    }
+}
+
+void RowValidator::suggest_codes(std::vector<Issue>& issues) const {
+    for (std::size_t i = 0; i < unknown_issues_.size() && !issues.empty(); ++i) {
+        const auto& [index, code] = unknown_issues_[i];
+        issues[index] = unknown_role_issue(issues[index].column, code, catalogue_.nearest(code, options_.check_interrupts));
     }
 }
 
@@ -230,14 +237,10 @@ void RowValidator::check_conflicts(std::vector<Issue>& issues) const {
     std::vector<std::string_view> both;
     std::set_intersection(add_roles_->known.begin(), add_roles_->known.end(), remove_roles_->known.begin(),
                           remove_roles_->known.end(), std::back_inserter(both));
-    for (const RoleCell::UnknownCode& added : add_roles_->unknown) {
+    const CodeFinder removed(remove_roles_->unknown, options_.check_interrupts);
+    for (const std::string_view added : add_roles_->unknown) {
         options_.check_interrupts();
-        const auto is_added = [&](const RoleCell::UnknownCode& removed) {
-            return equal_ignoring_ascii_case(removed.code, added.code);
-        };
-        if (std::any_of(remove_roles_->unknown.begin(), remove_roles_->unknown.end(), is_added)) {
-            both.push_back(added.code);
-        }
+        if (removed.contains(added)) both.push_back(added);
     }
     for (const std::string_view code : both) issues.push_back(conflicting_code(code));
 }
@@ -249,7 +252,7 @@ RowValidator::RoleCell& RowValidator::find_role_cell(std::string_view text) {
     RoleCell& roles = place->second;
     roles = parse_role_cell(place->first);
     role_cell_bytes_ += text.size() + roles.known.size() * sizeof(std::string_view) +
-                        roles.unknown.size() * sizeof(RoleCell::UnknownCode);
+                        roles.unknown.size() * sizeof(std::string_view);
     return roles;
 }
 
@@ -258,17 +261,15 @@ RowValidator::RoleCell RowValidator::parse_role_cell(std::string_view text) cons
     const std::vector<std::string_view> codes = split_role_cell(text, options_.check_interrupts);
     roles.too_many_codes = codes.size() > kMaxCodesPerCell;
     if (roles.too_many_codes) return roles;
+    TextMap<bool> seen;  // the unknown ones in lower case
     for (const std::string_view code : codes) {
         const std::string_view spelling = catalogue_.find(code);
         if (!spelling.empty()) {
             roles.known.push_back(spelling);
             continue;
         }
-        options_.check_interrupts();  // before it is compared with as many as there are
-        const bool repeated = std::any_of(roles.unknown.begin(), roles.unknown.end(), [&](const auto& unknown) {
-            return equal_ignoring_ascii_case(unknown.code, code);
-        });
-        if (!repeated) roles.unknown.push_back({code, std::nullopt});
+        options_.check_interrupts();
+        if (seen.try_emplace(ascii_lower(code), true).second) roles.unknown.push_back(code);
     }
     std::sort(roles.known.begin(), roles.known.end());
     roles.known.erase(std::unique(roles.known.begin(), roles.known.end()), roles.known.end());
@@ -277,15 +278,15 @@ RowValidator::RoleCell RowValidator::parse_role_cell(std::string_view text) cons
 
 void RowValidator::collect_unknown_codes(const RoleCell& roles) {
     if (!options_.collect_unknown_codes) return;
-    for (const RoleCell::UnknownCode& unknown : roles.unknown) {
-        const bool is_new = collected_.try_emplace(ascii_lower(unknown.code), true).second;
-        if (is_new) unknown_codes_.emplace_back(unknown.code);
+    for (const std::string_view unknown : roles.unknown) {
+        const bool is_new = collected_.try_emplace(ascii_lower(unknown), true).second;
+        if (is_new) unknown_codes_.emplace_back(unknown);
     }
 }
 
 std::span<const std::string_view> RowValidator::keep_lost_roles(Batch& batch, const RoleCell& roles) {
     lost_roles_.clear();
-    for (const RoleCell::UnknownCode& lost : roles.unknown) lost_roles_.push_back(batch.keep(lost.code));
+    for (const std::string_view lost : roles.unknown) lost_roles_.push_back(batch.keep(lost));
     return batch.keep_codes(lost_roles_);
 }
 

@@ -4,10 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
+#include <utility>
 #include <vector>
 
 #include "core/batch.h"
@@ -51,12 +51,8 @@ public:
 private:
     // What a role cell says, by the catalogue.
     struct RoleCell {
-        struct UnknownCode {
-            std::string_view code;                    // as written; views the key of the cache
-            std::optional<std::string_view> nearest;  // looked for when an issue needs it
-        };
-        std::vector<std::string_view> known;  // a canonical role set in the catalogue's spelling
-        std::vector<UnknownCode> unknown;     // in order of appearance, distinct ignoring case
+        std::vector<std::string_view> known;    // a canonical role set in the catalogue's spelling
+        std::vector<std::string_view> unknown;  // as written, in order of appearance, distinct ignoring case; views of the cache's key
         bool too_many_codes = false;
 
         bool empty() const { return known.empty() && unknown.empty(); }
@@ -68,7 +64,8 @@ private:
     void read_user_name(const Field& field, std::string_view cell, std::vector<Issue>& issues);
     Status read_roles(const Field& field, std::string_view cell, std::int64_t line, std::vector<Issue>& issues);
     void read_value(const Field& field, std::string_view cell, std::vector<Issue>& issues);
-    void list_unknown_codes(const Field& field, RoleCell& roles, std::vector<Issue>& issues, bool may_be_created) const;
+    void list_unknown_codes(const Field& field, const RoleCell& roles, std::vector<Issue>& issues, bool may_be_created);
+    void suggest_codes(std::vector<Issue>& issues) const;
     void check_conflicts(std::vector<Issue>& issues) const;
     RoleCell& find_role_cell(std::string_view text);
     RoleCell parse_role_cell(std::string_view text) const;
@@ -95,6 +92,7 @@ private:
     const RoleCell* replace_roles_ = nullptr;
     bool clears_roles_ = false;
     std::size_t lost_issues_ = 0;  // issues of codes that are none if the customer holds them
+    std::vector<std::pair<std::size_t, std::string_view>> unknown_issues_;  // which issues are of which unknown codes
     std::vector<Cell> cells_;
     std::vector<std::string_view> lost_roles_;
 };

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -94,6 +95,57 @@ TEST(NearestCode, IgnoresCaseAndCountsExchanges) {
     const RoleCatalogue roles = catalogue({"companyAdmin"});
     EXPECT_EQ(roles.nearest("COMPANYADMN"), "companyAdmin");
     EXPECT_EQ(catalogue({"abc"}).nearest("BAC"), "abc");
+}
+
+// By its definition: each code compared, to the end.
+std::string_view plainly_nearest(const std::vector<std::string>& codes, std::string_view code, std::size_t letters) {
+    const std::size_t limit = std::max<std::size_t>(1, letters / 3);
+    std::string_view nearest;
+    std::size_t nearest_distance = limit;
+    for (const std::string& other : codes) {
+        const std::size_t distance = edit_distance(code, other, limit);
+        if (distance > nearest_distance) continue;
+        if (nearest.empty() || distance < nearest_distance || other < nearest) nearest = other;
+        nearest_distance = distance;
+    }
+    return nearest;
+}
+
+TEST(NearestCode, IsWhatComparingWithAllWouldGive) {
+    std::mt19937 random(11);
+    for (const std::string_view alphabet : {"aB", "abcdeABCDE", "abcdefghijklmnopqrstuvwxyz0123456789_.:-"}) {
+        const auto text = [&](std::size_t length) {
+            std::string result;
+            for (std::size_t i = 0; i < length; ++i) result += alphabet[random() % alphabet.size()];
+            return result;
+        };
+        for (int round = 0; round < 20; ++round) {
+            RoleCatalogue roles;
+            const std::size_t common = random() % 30;  // a beginning that all share
+            const std::string beginning = text(common);
+            for (int i = 0; i < 30; ++i) roles.add(beginning + text(1 + random() % (63 - common)));
+            const std::vector<std::string> codes = roles.codes();
+            for (int i = 0; i < 30; ++i) {
+                std::string code = beginning + text(random() % 110);
+                std::size_t letters = code.size();
+                if (i % 3 == 0) {
+                    code = codes[random() % codes.size()] + "\u00e4";
+                    letters = code.size() - 1;
+                }
+                EXPECT_EQ(roles.nearest(code), plainly_nearest(codes, code, letters)) << code;
+            }
+        }
+    }
+}
+
+TEST(NearestCode, IsForgottenWhenTheCatalogueGrows) {
+    RoleCatalogue roles = catalogue({"buyerxx"});
+    EXPECT_EQ(roles.nearest("buyer12"), "buyerxx");
+    EXPECT_EQ(roles.nearest("zzzzzzz"), "");
+    roles.add("buyer1");
+    roles.add("zzzzzzy");
+    EXPECT_EQ(roles.nearest("buyer12"), "buyer1");
+    EXPECT_EQ(roles.nearest("zzzzzzz"), "zzzzzzy");
 }
 
 }  // namespace
