@@ -27,15 +27,22 @@ REGRESS_OPTS = --encoding=UTF8 --no-locale
 # -MMD: each object remembers the headers that it was made from, in a .d file beside it.
 PG_CPPFLAGS = -Isrc -MMD -MP
 PG_CXXFLAGS = -std=c++20 -Wall -Wextra -Wno-register -Wno-unused-parameter -Wno-missing-field-initializers -fvisibility=hidden -Werror=switch
-# make TEST_POINTS=1 builds the points at which tests kill a process; see src/pg/server/test_point.h. Never install such a build.
+SHLIB_LINK = -lcsv -lutf8proc -lstdc++
+# make TEST_POINTS=1 builds the points at which tests kill a process, and counts what is done between two questions for
+# interrupts; see src/pg/server/test_point.h. Never install such a build.
 ifdef TEST_POINTS
 PG_CPPFLAGS += -DCUSTOMER_IMPORT_TEST_POINTS
+# The templates of the library are compiled with our code, so that what they copy is counted, too.
+PG_CPPFLAGS += -D_GLIBCXX_EXTERN_TEMPLATE=0
+PG_CXXFLAGS += -fsanitize-coverage=trace-pc
+comma = ,
+SHLIB_LINK += $(addprefix -Wl$(comma)--wrap=,memcpy memmove memset memcmp memchr __memcpy_chk __memmove_chk __memset_chk \
+    pg_verify_mbstr cstring_to_text_with_len)
 endif
 # Debug information makes the library 30 times as large: make install DEBUG=1 keeps it.
 ifneq ($(DEBUG),1)
 INSTALL_STRIP_FLAG = -s
 endif
-SHLIB_LINK = -lcsv -lutf8proc -lstdc++
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
@@ -53,6 +60,11 @@ $(PRECOMPILED).gch: $(PRECOMPILED)
 	$(COMPILE.cc) -x c++-header -MF $(PRECOMPILED).d -o $@ $<
 $(filter src/pg/%,$(OBJS)): $(PRECOMPILED).gch
 $(filter src/pg/%,$(OBJS)): private override CPPFLAGS += -include $(PRECOMPILED)
+ifdef TEST_POINTS
+$(OBJS) $(PRECOMPILED).gch: Makefile
+# What counts is not counted.
+src/pg/server/test_work.o: override CXXFLAGS := $(filter-out -fsanitize-coverage=%,$(CXXFLAGS))
+endif
 
 $(JOINED_SCRIPT): $(sort $(wildcard src/sql/*.sql))
 	cat $^ > $@

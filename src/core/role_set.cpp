@@ -118,16 +118,25 @@ std::vector<std::string_view> split_role_cell(std::string_view cell, InterruptCh
     return codes;
 }
 
-std::vector<std::string> codes_without(std::span<const std::string_view> codes, std::span<const std::string_view> others) {
-    const auto fold = [](std::span<const std::string_view> spelled) {
+std::vector<std::string> codes_without(std::span<const std::string_view> codes, std::span<const std::string_view> others,
+                                       InterruptCheck check) {
+    Pace pace(check);
+    const auto is_less = [&](const std::string& a, const std::string& b) {
+        pace.step(std::min(a.size(), b.size()));
+        return a < b;
+    };
+    const auto fold = [&](std::span<const std::string_view> spelled) {
         std::vector<std::string> folded;
-        for (const std::string_view code : spelled) folded.push_back(ascii_lower(code));
-        std::sort(folded.begin(), folded.end());
+        for (const std::string_view code : spelled) {
+            pace.step(8 * code.size());  // byte by byte
+            folded.push_back(ascii_lower(code));
+        }
+        std::sort(folded.begin(), folded.end(), is_less);
         return folded;
     };
     const std::vector<std::string> folded = fold(codes), other = fold(others);
     std::vector<std::string> result;
-    std::set_difference(folded.begin(), folded.end(), other.begin(), other.end(), std::back_inserter(result));
+    std::set_difference(folded.begin(), folded.end(), other.begin(), other.end(), std::back_inserter(result), is_less);
     return result;
 }
 

@@ -46,7 +46,8 @@ std::vector<std::string_view> split_role_cell(std::string_view cell, InterruptCh
 
 // The codes of one list that another one lacks, in lower case and sorted: a code is the same whatever its case, so what only
 // gets another spelling is neither added nor removed.
-std::vector<std::string> codes_without(std::span<const std::string_view> codes, std::span<const std::string_view> others);
+std::vector<std::string> codes_without(std::span<const std::string_view> codes, std::span<const std::string_view> others,
+                                       InterruptCheck check = ask_nobody);
 
 // True for 1 to 63 of ASCII letters, digits, _ . : -
 bool is_role_code(std::string_view code);

@@ -1,5 +1,6 @@
 """A test build of the tree, and a PostgreSQL of our own that has it. The tree itself and what is installed stay as they are."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -44,15 +45,18 @@ def directory(pg_config, option):
 
 def install_test_build(place):
     """Builds TREE with test points and puts it into a new PostgreSQL in `place`. Returns its pg_config."""
-    copy_tree()
     own = pg_config_of(place)
-    log = TREE / "build.log"
-    with open(log, "w", encoding="utf-8") as output:
-        for target in ("all", "install"):
-            made = subprocess.run(["make", "-C", TREE, f"-j{os.cpu_count()}", target, "TEST_POINTS=1", f"PG_CONFIG={own}"],
-                                  stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False)
-            if made.returncode != 0:
-                raise RuntimeError("the test build failed:\n" + "\n".join(log.read_text().splitlines()[-30:]))
+    TREE.mkdir(parents=True, exist_ok=True)
+    with open(TREE.with_suffix(".lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several suites use it
+        copy_tree()
+        log = TREE / "build.log"
+        with open(log, "w", encoding="utf-8") as output:
+            for target in ("all", "install"):
+                made = subprocess.run(["make", "-C", TREE, f"-j{os.cpu_count()}", target, "TEST_POINTS=1", f"PG_CONFIG={own}"],
+                                      stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False)
+                if made.returncode != 0:
+                    raise RuntimeError("the test build failed:\n" + "\n".join(log.read_text().splitlines()[-30:]))
     return own
 
 

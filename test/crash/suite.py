@@ -20,16 +20,20 @@ class Suite:
         self.oracle = Oracle()
         self.folder = folder
         self.pg_config = build.install_test_build(folder / "postgresql")
-        own = folder / "server"
-        own.mkdir(mode=0o700)
-        if os.geteuid() == 0:
-            os.chown(own, *self.server_user())
-        self.server = Server(own, Path(self.pg_config).parent)
+        self.server = self.new_server(folder, self.pg_config)
         self.server.start()
         create_databases()
         self.times = []   # seconds until an import went on, since the server took connections again
         self.outages = []  # the same since the kill
         self.faults = {}  # how many of each kind
+
+    @classmethod
+    def new_server(cls, folder, pg_config):
+        own = folder / "server"
+        own.mkdir(mode=0o700)
+        if os.geteuid() == 0:
+            os.chown(own, *cls.server_user())
+        return Server(own, Path(pg_config).parent)
 
     @staticmethod
     def server_user():

@@ -1,5 +1,6 @@
 #include "pg/access/catalogue.h"
 
+#include "core/pace.h"
 #include "core/role_set.h"
 #include "core/text.h"
 #include "pg/access/access.h"
@@ -59,7 +60,9 @@ const RoleCatalogue& cached_catalogue() {
 }
 
 std::int64_t add_role_codes(std::span<const std::string> codes, bool privileged) {
+    Pace pace(check_interrupts);
     for (const std::string& code : codes) {
+        pace.step(8 * code.size());  // byte by byte
         if (!is_role_code(code)) {
             throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, "invalid role code " + quoted(code),
                               "A role code has 1 to 63 letters, digits or characters of \"_.:-\".");
@@ -69,12 +72,14 @@ std::int64_t add_role_codes(std::span<const std::string> codes, bool privileged)
     OwnerScope owner;
     std::vector<std::string> folded;
     for (const std::string& code : codes) {
+        pace.step(8 * code.size());
         folded.push_back(ascii_lower(code));
     }
     execute("UPDATE customer_import.role_codes SET created_by_import = NULL, is_provisional = false"
             " WHERE created_by_import IS NOT NULL AND pg_catalog.lower(code) = ANY ($1)",
             {text_array_parameter(folded)});
     for (const std::string& code : codes) {
+        check_interrupts();
         added += static_cast<std::int64_t>(
             execute("INSERT INTO customer_import.role_codes (code, privileged) VALUES ($1, $2)"
                     " ON CONFLICT (pg_catalog.lower(code)) DO NOTHING",

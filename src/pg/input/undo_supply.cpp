@@ -65,6 +65,7 @@ void UndoSupply::read_page(std::string_view page, std::int64_t count, Written& w
     ChangePageWriter writer;
     Change change;
     while (changes.next(change)) {
+        check_interrupts();  // reading it is as much work as handing it on: it may be as large as a record
         written.add(change);
         writer.add(change);
         const std::string raw = writer.take();

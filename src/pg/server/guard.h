@@ -11,6 +11,7 @@
 
 #include "core/result.h"
 #include "pg/server/server.h"
+#include "pg/server/test_point.h"
 
 namespace customer_import::pg {
 
@@ -119,6 +120,7 @@ auto call(Body&& body) -> std::invoke_result_t<Body&> {
 // The lambda captures nothing with a destructor.
 template <typename Body>
 auto entry(Body&& body) -> std::invoke_result_t<Body&> {
+    note_interrupt_check();  // the executor asks between two calls of a function
     detail::Failure failure;
     try {
         return body();
@@ -199,8 +201,10 @@ void release(Body&& body) noexcept {
     }
 }
 
-// Answers a pending cancel or timeout by PgError.
+// Answers a pending cancel or timeout by PgError. Between two questions there is a bounded amount of work, whatever the caller
+// gives; a test build counts it.
 inline void check_interrupts() {
+    note_interrupt_check();
     if (INTERRUPTS_PENDING_CONDITION()) {
         call([] { CHECK_FOR_INTERRUPTS(); });
     }

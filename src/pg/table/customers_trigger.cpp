@@ -23,6 +23,9 @@ namespace customer_import::pg {
 
 namespace {
 
+// What is longer than a role code is none: of each at most so many bytes are looked at, one by one.
+constexpr std::size_t kBytesLookedAt = 512;
+
 // A version of the row, as plain data.
 struct Version {
     HeapTuple tuple = nullptr;  // nullptr: there is none
@@ -235,7 +238,7 @@ bool spell_codes(std::vector<std::string_view>& codes, const RoleSet& held, cons
     std::optional<CodeFinder> lost;
     Pace pace(check_interrupts);
     for (std::string_view& code : codes) {
-        pace.step(8 * code.size());
+        pace.step(kBytesLookedAt + code.size());
         if (held.contains(code)) {
             continue;
         }
@@ -362,6 +365,17 @@ bool is_importable(std::string_view user_name) {
     return check_user_name(user_name) == UserNameFault::none && find_invalid_utf8(user_name) == std::string_view::npos;
 }
 
+// The codes that an import can have given.
+std::vector<std::string_view> read_importable_codes(const Version& version) {
+    std::vector<std::string_view> codes = read_codes(version);
+    Pace pace(check_interrupts);
+    std::erase_if(codes, [&](std::string_view code) {
+        pace.step(kBytesLookedAt);
+        return !is_role_code(code);
+    });
+    return codes;
+}
+
 // Marks what a statement that is not the extension's removes: codes, or with a customer or its name all that it holds.
 void mark_by_hand(const GuardedRow& row) {
     if (row.before.tuple == nullptr || row.user_name_attribute == 0 ||
@@ -371,8 +385,7 @@ void mark_by_hand(const GuardedRow& row) {
     const bool has_gone = row.after.tuple == nullptr || row.user_name_changed;
     std::vector<std::string> removed;
     if (!has_gone) {
-        removed = codes_without(read_codes(row.before), read_codes(row.after));
-        std::erase_if(removed, [](const std::string& code) { return !is_role_code(code); });
+        removed = codes_without(read_importable_codes(row.before), read_importable_codes(row.after), check_interrupts);
     }
     if (!has_gone && removed.empty()) {
         return;
