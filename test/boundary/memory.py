@@ -147,8 +147,8 @@ def canceled_with_files(report):
         report.line(not wrong, "a canceled import leaves no temporary file", *wrong)
 
 
-def peak_of(sql, parameters):
-    """The most memory that a new session takes for a query, in kB."""
+def peak_of(sql, parameters, sqlstate=None):
+    """The most memory that a new session takes for a query, in kB; with `sqlstate`, for one that ends so."""
     with open_session() as session:
         import_text(session, new_customers(3, "warm"))
         before = status_of(session.pid, "RssAnon")
@@ -157,7 +157,13 @@ def peak_of(sql, parameters):
         while session.busy():
             most = max(most, status_of(session.pid, "RssAnon"))
             session.wait_readable(0.005)
-        session.finish()
+        try:
+            session.finish()
+            ended = None
+        except ServerError as error:
+            ended = error.sqlstate
+        if ended != sqlstate:
+            raise RuntimeError(f"{sql} ended by {ended}")
         session.rows("TRUNCATE customers")
         return most - before
 
@@ -183,6 +189,31 @@ def growth(report):
     with open_session() as session:
         session.rows("SELECT lo_unlink(large_object) FROM large_files; DROP TABLE large_files;"
                      " ALTER TABLE customers DROP CONSTRAINT not_odd")
+
+
+def rejected_file(report):
+    """How large the file of the rejected records is going to be is known before memory is taken for it."""
+    fill = ("INSERT INTO customer_import.import_issues (import_id, line, issue_number, outcome, code, message, record)"
+            " SELECT import_id, line + n, 1, outcome, code, message, record"
+            "   FROM customer_import.import_issues, generate_series($2::int, $3) AS n WHERE import_id = $1 AND line = 2")
+    calls = [f"SELECT octet_length(customer_import.{function}($1))" for function in ("rejected_csv", "rejected_csv_bytes")]
+    with open_session() as session:
+        import_text(session, "userName,addRoles\nbad,nosuch\n")
+        import_id = session.value("SELECT max(id) FROM customer_import.imports")
+        session.rows("UPDATE customer_import.import_issues SET record = decode(repeat('61', 1000000), 'hex') WHERE import_id = $1", [import_id])
+        session.rows(fill, [import_id, 1, 49])
+        wrong = []
+        for call in calls:
+            size = int(session.value(call, [import_id])) // 1024
+            peak = peak_of(call, [import_id])
+            report.note(f"{call}: {size} kB, at most {peak} kB in memory")
+            if not 48000 < size < 50000 or peak > size + 24 * 1024:
+                wrong.append(f"{call}: {size} kB, {peak} kB")
+        report.line(not wrong, "the file of rejected records takes little more memory than it is large", *wrong)
+        session.rows(fill, [import_id, 50, 1100])
+        peaks = [peak_of(call, [import_id], "54000") for call in calls]
+        report.line(max(peaks) < 16 * 1024, "one that is too large is refused before memory is taken", peaks)
+        session.rows("DELETE FROM customer_import.import_issues WHERE import_id = $1 AND line > 2", [import_id])
 
 
 # ---- no more memory ------------------------------------------------------------------------------------------------
@@ -312,6 +343,7 @@ def limited_server(report, server):
 
 def run_all(report, server):
     report.run(soak)
+    report.run(rejected_file)
     report.run(too_much)
     report.run(tight_limits)
     report.run(limited_server, server)

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "core/csv_reader.h"
 #include "core/issue.h"
@@ -24,6 +25,14 @@ namespace customer_import::pg {
 namespace {
 
 constexpr long kRowsAtOnce = 16;  // a record may have a megabyte
+
+// The rejected records of an import as they came or were amended, each with all that is wrong with it.
+constexpr const char* kRejectedRecords =
+    "SELECT line, pg_catalog.string_agg(COALESCE(amended_record, record), ''),"
+    "       pg_catalog.string_agg(message, '; ' ORDER BY issue_number)"
+    "  FROM customer_import.import_issues"
+    " WHERE import_id OPERATOR(pg_catalog.=) $1 AND outcome OPERATOR(pg_catalog.=) 'rejected'"
+    " GROUP BY line ORDER BY line";
 
 // A file as it grows, in the memory of the value that is returned: it is never copied as a whole. Pieces are whole characters,
 // and verified one by one where they are to be text.
@@ -132,12 +141,7 @@ Datum rejected_file(std::int64_t import_id, bool as_text) {
     }
     append(own.header());
     append(delimiter + "_line" + delimiter + "_error\n");
-    Cursor rows("SELECT line, pg_catalog.string_agg(COALESCE(amended_record, record), ''),"
-                "       pg_catalog.string_agg(message, '; ' ORDER BY issue_number)"
-                "  FROM customer_import.import_issues"
-                " WHERE import_id OPERATOR(pg_catalog.=) $1 AND outcome OPERATOR(pg_catalog.=) 'rejected'"
-                " GROUP BY line ORDER BY line",
-                {parameter(import_id)}, Cursor::Snapshot::calling);
+    Cursor rows(kRejectedRecords, {parameter(import_id)}, Cursor::Snapshot::calling);
     for (rows.fetch(kRowsAtOnce); rows.count() > 0; rows.fetch(kRowsAtOnce)) {
         for (std::uint64_t index = 0; index < rows.count(); ++index) {
             append(own.strip(decode_all(rows.bytes(index, 2))));
@@ -171,15 +175,16 @@ RejectedRecords read_rejected(std::int64_t import_id, std::size_t max_bytes) {
     rejected.header = decode(encoding, from_hex(imports.front()[0]));
     rejected.delimiter = imports.front()[1].value_or(",").front();
     rejected.total = std::stoll(*imports.front()[3]);
-    for (const Row& row : query(
-             "SELECT r.line, r.record, r.error FROM ("
-             "    SELECT line, string_agg(encode(COALESCE(amended_record, record), 'hex'), '') AS record,"
-             "           string_agg(message, '; ' ORDER BY issue_number) AS error,"
-             "           sum(sum(length(record))) OVER (ORDER BY line) AS bytes"
-             "      FROM customer_import.import_issues WHERE import_id = $1 AND outcome = 'rejected' GROUP BY line) AS r"
-             " WHERE r.bytes <= $2 ORDER BY r.line",
-             {parameter(import_id), parameter(static_cast<std::int64_t>(max_bytes))})) {
-        rejected.records.push_back({std::stoll(*row[0]), decode(encoding, from_hex(row[1])), *row[2]});
+    Cursor rows(kRejectedRecords, {parameter(import_id)}, Cursor::Snapshot::latest);
+    std::size_t bytes = 0;
+    for (rows.fetch(1); rows.count() > 0; rows.fetch(1)) {
+        RejectedRecord record{rows.number(0, 1), decode(encoding, rows.bytes(0, 2)), std::string(rows.bytes(0, 3))};
+        bytes += record.raw.size() + record.error.size();
+        if (bytes > max_bytes) {
+            rows.close();
+            break;
+        }
+        rejected.records.push_back(std::move(record));
     }
     return rejected;
 }
