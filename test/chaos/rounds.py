@@ -102,6 +102,7 @@ class Shared:
         self.stops = threading.Event()
         self.states = Counter()
         self.bad = []
+        self.servers_own = []
         self.kills = 0
         self.extension_goes = False
 
@@ -114,6 +115,7 @@ class Shared:
                 is_gone = self.extension_goes and "cache lookup failed for function" in end and end.endswith("in no function)")
                 if words and (not is_ours or is_gone):
                     self.watch.expect(words)
+                    self.servers_own.append(f"{statement[:200]} -> {end}")
                 else:
                     self.bad.append(f"{statement[:1500]} -> {end}")
 
@@ -309,6 +311,8 @@ def one_round(report, watch, number, seed):
     report.equal(shared.bad, [], f"{what}: no statement met an internal error")
     report.line(watch.is_alive() and watch.crashes - crashes == shared.kills, f"{what}: the server has died only where it was killed",
                 f"{watch.crashes - crashes} times, {shared.kills} kills")
+    for own in shared.servers_own:
+        report.note(f"{what}: the server's own: {own}")
     report.note(f"{what}: " + ", ".join(f"{state} {count}" for state, count in shared.states.most_common())
                 + f"; {poller.polls} views read; {shared.kills} kills; imports: "
                 + ", ".join(f"{'undo ' if undo == 't' else ''}{state} {count}" for undo, state, count in states))
