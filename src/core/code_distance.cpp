@@ -57,8 +57,8 @@ CodeDistance::Places CodeDistance::places_of(std::string_view letters) {
 }
 
 std::size_t CodeDistance::to(std::string_view other, std::size_t limit) const {
-    const auto [shorter, longer] = std::minmax(letters_.size(), other.size());
-    if (longer - shorter > limit) return limit + 1;
+    const std::size_t difference = letters_.size() > other.size() ? letters_.size() - other.size() : other.size() - letters_.size();
+    if (difference > limit) return limit + 1;
     if (letters_.size() <= kBits) return distance(places_, letters_.size(), other, limit);
     if (other.size() <= kBits) return distance(places_of(other), other.size(), letters_, limit);
     return edit_distance(code_, other, limit);
