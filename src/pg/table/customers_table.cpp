@@ -218,7 +218,7 @@ void lock_owned_tree(Oid relation, LOCKMODE lock) {
 
 namespace pg = customer_import::pg;
 
-// create_customers_table(name text) returns regclass. Errors: 42501, 42P07, 55000 when there is one already.
+// create_customers_table(name text) returns regclass. Errors: 42501, 42P07, 55000 when there is one already, 40001.
 CI_PUBLIC_FUNCTION(ci_create_customers_table) {
     return pg::entry([&] {
         std::string_view name = pg::text_argument(fcinfo, 0, "the name");
@@ -226,7 +226,7 @@ CI_PUBLIC_FUNCTION(ci_create_customers_table) {
     });
 }
 
-// detach_customers_table() returns void. Errors: 42501, 55000 when there is none.
+// detach_customers_table() returns void. Errors: 42501, 55000 when there is none, 42P01 when it is dropped meanwhile, 40001.
 CI_FUNCTION(ci_detach_customers_table) {
     return pg::entry([&] {
         pg::detach_customers_table();

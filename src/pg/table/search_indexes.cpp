@@ -101,7 +101,7 @@ void drop_search_indexes(const RegisteredTable& table) {
 namespace pg = customer_import::pg;
 
 // create_search_indexes() returns void. Errors: 42501 unless an administrator who owns the table calls it, 55000 when
-// there is no customers table or no pg_trgm.
+// there is no customers table or no pg_trgm; 40001.
 CI_FUNCTION(ci_create_search_indexes) {
     return pg::entry([&] {
         pg::create_search_indexes();
