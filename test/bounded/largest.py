@@ -99,7 +99,7 @@ CALLS = (
     "UPDATE customers SET roles = codes FROM large WHERE user_name = 'user2'",
     "UPDATE customers SET roles = codes FROM allowed WHERE user_name = 'user2'",
     "UPDATE customers SET roles = (SELECT array_agg(upper(code)) FROM unnest(roles) AS code) WHERE user_name = 'user1'",
-    "UPDATE customers SET email = repeat('x', 10000000) || '@example.com' WHERE user_name = 'user3'",
+    "UPDATE customers SET email = repeat('x', 1000000) || '@example.com' WHERE user_name = 'user3'",
     f"SELECT customer_import.import_customers(csv, {MODE}, dry_run => true) FROM files",
     f"SELECT count(*) FROM files, customer_import.preview_import(csv, {MODE})",
     f"SELECT customer_import.import_customers('userName' || chr(10) || repeat('x', 5000000), {MODE})",

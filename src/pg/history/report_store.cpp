@@ -131,6 +131,7 @@ void ChangeLog::write(std::vector<Change>& changes) {
     ChangePageWriter writer;
     std::string_view first;
     for (std::size_t index = 0; index < changes.size(); ++index) {
+        check_interrupts();
         if (writer.empty()) {
             first = changes[index].user_name;
         }
