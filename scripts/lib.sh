@@ -14,11 +14,13 @@ unset "${!PG@}" MAKEFLAGS MAKELEVEL
 export PG_CONFIG=$pg_config PG_VERSION=$pg_version PGCLIENTENCODING=UTF8 LC_ALL=C.UTF-8
 
 # shellcheck disable=SC2034  # the lists are for those who source this
-demo_packages=("postgresql-$pg_version" "postgresql-server-dev-$pg_version" libcsv-dev libutf8proc-dev g++ make
+build_packages=("postgresql-$pg_version" "postgresql-server-dev-$pg_version" libcsv-dev libutf8proc-dev g++ make
                cmake libpq-dev libcurl4-openssl-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev)
 # shellcheck disable=SC2034
+demo_packages=("${build_packages[@]}" python3)
+# shellcheck disable=SC2034
 check_packages=("${demo_packages[@]}" clang libclang-rt-14-dev libgtest-dev "postgresql-$pg_version-pgtap"
-                libtap-parser-sourcehandler-pgtap-perl python3 python3-psycopg2 pgbouncer openssl postfix)
+                libtap-parser-sourcehandler-pgtap-perl python3-psycopg2 pgbouncer openssl postfix)
 
 # The caller's standard error, also for what runs with its output in a log.
 exec 4>&2

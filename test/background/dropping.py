@@ -26,7 +26,7 @@ def in_other_database(report, drop, what):
                 submit(ann, "userName,addRoles\nwait2,buyer\n")
                 ann.close()
                 drop(admin, holder)
-        wait_until(lambda: not processes(OTHER), "its processes end", 20)
+        wait_until(lambda: not processes(OTHER), "its processes end")
         report.line(True, f"{what}: no process of the import is left")
         with Session(database="postgres") as after:
             report.equal(after.value("SELECT count(*) FROM pg_locks WHERE locktype = 'object' AND database ="
@@ -152,7 +152,7 @@ def test_drop_own_database(report):
         in_other_database(report, drop, "DROP DATABASE")
     except Exception as error:  # pylint: disable=broad-except  # the gate's own session went too
         report.note(f"sessions of the dropped database: {type(error).__name__}")
-    wait_until(lambda: not processes(OTHER), "its processes end", 20)
+    wait_until(lambda: not processes(OTHER), "its processes end")
     with fresh() as admin, Session("regress_ann") as ann:
         row = wait_ended(admin, submit(ann, "userName,addRoles\na,buyer\n"))
         report.equal((row["state"], counts_of(row)[0]), ("completed", 1), f"imports in {DATABASE} are not concerned")

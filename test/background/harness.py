@@ -1,22 +1,21 @@
-"""What all parts of the suite share: results, sessions, databases, and how to submit an import and follow it."""
+"""What all parts of the suite share: sessions, databases, and how to submit an import and follow it."""
 
-import ctypes
-import json
-import os
 import re
 import subprocess
 import sys
-import time
-import traceback
 from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path.append(str(HERE.parent / "boundary"))
+sys.path.append(str(HERE.parent / "lib"))
 
 import client  # noqa: E402
-from client import Lost, ServerError, wait_until  # noqa: E402,F401
+import databases  # noqa: E402
+from client import Lost, ServerError  # noqa: E402,F401
+from databases import drop_database, psql  # noqa: E402,F401
+from report import Report  # noqa: E402,F401
+from waits import LIMIT, wait_until  # noqa: E402
 
 DATABASE = "regress_background"
 ATTACHED = False  # --attached: the customers table is an application's own
@@ -32,117 +31,29 @@ PROCESSES = "backend_type LIKE 'customer_import %'"
 PATIENCE = "customer_import.lock_timeout"
 
 
-class Report:
-    """Prints a line a case and counts them."""
-
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def line(self, good, text, *details):
-        self.passed += bool(good)
-        self.failed += not good
-        print(f"{'ok' if good else 'not ok'} {self.passed + self.failed} - {text}")
-        for detail in details if not good else ():
-            for line in str(detail).splitlines() or [""]:
-                print(f"#   {line[:600]}")
-        sys.stdout.flush()
-
-    def equal(self, actual, expected, text):
-        self.line(actual == expected, text, f"expected: {expected!r}", f"actual:   {actual!r}")
-
-    def matches(self, actual, pattern, text):
-        self.line(actual is not None and re.search(pattern, actual), text, f"pattern: {pattern}", f"actual:  {actual!r}")
-
-    def refused(self, error, sqlstate, text, pattern="", hint=""):
-        """A statement failed with this SQLSTATE, and message, detail and hint match."""
-        good = (error is not None and error.sqlstate == sqlstate
-                and re.search(pattern, f"{error.message} {error.detail or ''}") and re.search(hint, error.hint or ""))
-        self.line(good, text, f"expected: {sqlstate} {pattern} {hint}",
-                  "no error" if error is None else f"{error} | {error.detail} | {error.hint}")
-
-    @staticmethod
-    def note(text):
-        print(f"# {text}", flush=True)
-
-    def run(self, case, *arguments):
-        """Runs one case; when it ends early, that is a failure, and the next one runs."""
-        began = time.monotonic()
-        try:
-            case(self, *arguments)
-        except Exception:  # pylint: disable=broad-except
-            self.line(False, f"{case.__module__}.{case.__name__} runs to its end", traceback.format_exc())
-        self.note(f"{case.__module__}.{case.__name__}: {time.monotonic() - began:.1f} s")
-
-    def finish(self):
-        print(f"{self.passed} passed, {self.failed} failed")
-        return 1 if self.failed or not self.passed else 0
-
-
-# ---- sessions -----------------------------------------------------------------------------------------------------
-
-
-class Notification(ctypes.Structure):
-    _fields_ = [("channel", ctypes.c_char_p), ("pid", ctypes.c_int), ("payload", ctypes.c_char_p)]
-
-
-client.PQ.PQnotifies.restype = ctypes.POINTER(Notification)
-client.PQ.PQnotifies.argtypes = [ctypes.c_void_p]
-client.PQ.PQfreemem.argtypes = [ctypes.c_void_p]
-
-
 class Session(client.Session):
-    """A connection as some role. It also hands out the notifications that have come in."""
+    """A connection as some role."""
 
     def __init__(self, user=None, database=DATABASE, options=""):
         super().__init__(database + (f" user={user}" if user else ""), options)
         self.user, self.database = user, database
 
-    def notifications(self):
-        client.PQ.PQconsumeInput(self._connection)
-        found = []
-        while entry := client.PQ.PQnotifies(self._connection):
-            found.append((entry.contents.channel.decode(), entry.contents.payload.decode()))
-            client.PQ.PQfreemem(entry)
-        return found
-
-    def json(self, sql, parameters=None):
-        text = self.value(sql, parameters)
-        return None if text is None else json.loads(text)
-
 
 # ---- databases ----------------------------------------------------------------------------------------------------
 
 
-def psql(database, *arguments):
-    subprocess.run(["psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=on", "--output=/dev/null", f"--dbname={database}",
-                    *arguments], check=True, stdin=subprocess.DEVNULL,
-                   env={**os.environ, "PGOPTIONS": "-c client_min_messages=warning"})
-
-
-def drop_database(name):
-    psql("postgres", f"--command=DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-
-
 def create_database(name, fixture=True):
-    drop_database(name)
-    psql("postgres", f"--command=CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'")
+    databases.create_database(name)
     if fixture:
         attached = ["--set=own_row_triggers=false", f"--file={HERE.parent / 'attached.sql'}"] if ATTACHED else []
         psql(name, "--single-transaction", "--command=CREATE EXTENSION customer_import", *attached, f"--file={HERE / 'fixture.sql'}")
-
-
-def drop_roles():
-    with Session(database="postgres") as admin:
-        rows = admin.rows("SELECT rolname FROM pg_roles WHERE rolname = ANY ($1)", ["{" + ",".join(ROLES) + "}"])
-        for (name,) in rows:
-            admin.rows(f"DROP ROLE {name}")
 
 
 @contextmanager
 def database(name=DATABASE):
     """The roles and a database, gone at the end."""
     drop_database(name)
-    drop_roles()
+    databases.drop_roles(ROLES)
     psql("postgres", f"--file={HERE / 'roles.sql'}")
     create_database(name)
     try:
@@ -150,7 +61,7 @@ def database(name=DATABASE):
     finally:
         try:
             drop_database(name)
-            drop_roles()
+            databases.drop_roles(ROLES)
         except (Lost, ServerError, subprocess.CalledProcessError) as error:
             print(f"# could not clean up: {error}")
 
@@ -198,7 +109,7 @@ def end_imports(admin):
     admin.rows(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {PROCESSES}")
 
 
-def wait_idle(session, seconds=30):
+def wait_idle(session, seconds=LIMIT):
     """Until no import is under way and the processes of imports in this database are gone."""
     wait_until(lambda: session.value(
         "SELECT EXISTS (SELECT FROM customer_import.imports WHERE state IN ('queued', 'checking', 'running')) OR EXISTS"
@@ -253,17 +164,17 @@ def state(session, import_id):
     return session.value("SELECT state FROM customer_import.imports WHERE id = $1", [import_id])
 
 
-def wait_state(session, import_id, *states, seconds=30):
+def wait_state(session, import_id, *states, seconds=LIMIT):
     wait_until(lambda: state(session, import_id) in states, f"import {import_id} is {' or '.join(states)}", seconds)
 
 
-def wait_ended(session, import_id, seconds=30):
+def wait_ended(session, import_id, seconds=LIMIT):
     """Waits for the end of an import and returns its row."""
     wait_until(lambda: state(session, import_id) not in OPEN_STATES, f"import {import_id} ends", seconds)
     return record(session, import_id)
 
 
-def run_in_background(admin, session, content, mode="Create & Update", seconds=30, **options):
+def run_in_background(admin, session, content, mode="Create & Update", seconds=LIMIT, **options):
     return wait_ended(admin, submit(session, content, mode, **options), seconds)
 
 

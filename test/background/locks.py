@@ -72,7 +72,7 @@ def test_serialization(report):
         if harness.SLOW:
             admin.rows("TRUNCATE customers; ALTER SEQUENCE v_attempts RESTART; DROP TRIGGER v_fails ON customers;"
                        "CREATE TRIGGER v_fails BEFORE INSERT ON customers FOR EACH ROW EXECUTE FUNCTION v_fails('10000')")
-            row = run_in_background(admin, ann, content, seconds=60)
+            row = run_in_background(admin, ann, content)
             report.equal((row["state"], adds_up(row)), ("failed", True), "ten are too many")
             report.line(int(admin.value("SELECT last_value FROM v_attempts")) % 10 == 0, "there were ten attempts")
             report.matches(row["message"], "try again.*40001", "the message says what it was")

@@ -33,7 +33,7 @@ def follow(admin, number):
             if memory is not None:
                 seen.setdefault((int(slice_number), pid), []).append((int(done), memory))
         return harness.state(admin, number) not in harness.OPEN_STATES
-    wait_until(ended, "the import ends", 300)
+    wait_until(ended, "the import ends")
     return seen
 
 

@@ -165,7 +165,7 @@ def take(session, collected, wanted="customer_import"):
 
 def heard(listener, count):
     got = []
-    wait_until(lambda: len(take(listener, got)) >= count, f"{count} notifications come", 10)
+    wait_until(lambda: len(take(listener, got)) >= count, f"{count} notifications come")
     return got
 
 
@@ -246,5 +246,5 @@ def test_full_queue(report):
         admin.rows(f"{USAGE} LANGUAGE sql AS 'SELECT 0.9::float8'")
         import_file(ann, csv(["c,buyer"]))
         got = []
-        wait_until(lambda: got.extend(listener.notifications()) or len(got) >= 2, "the notifications come", 10)
+        wait_until(lambda: got.extend(listener.notifications()) or len(got) >= 2, "the notifications come")
         report.equal(sorted(channel for channel, _ in got), ["customer_import", "customer_import_email"], "below it they are sent")

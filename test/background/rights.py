@@ -183,7 +183,7 @@ def test_other_imports_go_on(report):
         good = [submit(ben, f"userName,addRoles\ngood{index},buyer\n") for index in range(5)]
         report.equal([wait_ended(admin, number)["state"] for number in good], ["completed"] * 5,
                      "a worker that dies again and again does not stop others")
-        wait_until(lambda: record(admin, bad)["finished_at"] is not None, "it is given up", 60)
+        wait_until(lambda: record(admin, bad)["finished_at"] is not None, "it is given up")
         row = record(admin, bad)
         report.equal((row["state"], row["created"], adds_up(row)), ("failed", 1, True),
                      "it is given up in the end, with what was committed")

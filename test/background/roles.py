@@ -98,7 +98,7 @@ def test_connection_limit(report):
         report.line(row["state"] in ("completed", "denied"), "an expired password ends in a clear state", row)
         admin.rows("REVOKE CONNECT ON DATABASE regress_background FROM PUBLIC")
         number = submit(gone, "userName,addRoles\nc,buyer\n")
-        wait_until(lambda: record(admin, number)["finished_at"] is not None, "the import ends", 40)
+        wait_until(lambda: record(admin, number)["finished_at"] is not None, "the import ends")
         row = record(admin, number)
         admin.rows("GRANT CONNECT ON DATABASE regress_background TO PUBLIC")
         report.line(row["state"] in ("completed", "denied", "failed") and row["message"],

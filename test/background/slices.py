@@ -29,7 +29,7 @@ def test_shares(report):
         def ended():
             workers.update(admin.rows("SELECT pid, usename FROM pg_stat_activity WHERE backend_type = 'customer_import worker'"))
             return harness.state(admin, number) not in harness.OPEN_STATES
-        wait_until(ended, "the import ends", 120)
+        wait_until(ended, "the import ends")
         row = harness.record(admin, number)
         slices = admin.rows(SLICES, [number])
         shares = [int(done) / total for _, _, _, done, _ in slices]

@@ -94,7 +94,7 @@ def test_standby(report):
                 numbers = begin(admin, ann, holder)
                 with standby_of(primary) as server:
                     wait_until(lambda: holder.value("SELECT count(*) FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_lsn()") == "1",
-                               "the standby has caught up", 30)
+                               "the standby has caught up")
                     on_standby(report, numbers)
                     primary.stop("immediate")
                     promoted(report, server, launcher)

@@ -125,7 +125,7 @@ def test_import_timeout_while_it_waits(report):
     with fresh(batch_rows=1, import_timeout="500ms") as admin, Session("regress_ann") as ann, gate(admin) as holder:
         number = submit(ann, "userName,addRoles\na,buyer\nwait1,buyer\nc,buyer\n")
         try:
-            wait_until(lambda: record(admin, number)["finished_at"] is not None, "it ends", 8)
+            wait_until(lambda: record(admin, number)["finished_at"] is not None, "it ends")
             row = record(admin, number)
             report.equal((row["state"], row["created"], adds_up(row)), ("failed", 1, True), "one that hangs in a batch is ended by import_timeout")
         except TimeoutError as error:

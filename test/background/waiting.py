@@ -1,6 +1,6 @@
 """Whoever holds what an import needs holds up nobody else: lock_timeout, turns, what supervisors pass over, cancels that end a wait."""
 
-from harness import (PATIENCE, Session, call_import, counts_of, csv, fresh, gate, record, run_in_background, state, status, submit, wait_ended,
+from harness import (PATIENCE, Session, call_import, counts_of, csv, fresh, gate, run_in_background, state, status, submit, wait_ended,
                      wait_idle, wait_state, wait_until, waits_for_lock)
 
 SEED = "INSERT INTO customers (user_name) SELECT 'u' || n FROM generate_series(1, 30) AS n"
@@ -63,7 +63,7 @@ def test_as_long_as_it_takes(report):
         def waited():
             admin.rows(DUE)
             return int(admin.value(WAITS, [number])) > 20
-        wait_until(waited, "it has waited more often than workers may die or start", 120)
+        wait_until(waited, "it has waited more often than workers may die or start")
         report.equal((state(admin, number), admin.value("SELECT claims FROM customer_import.import_slices WHERE import_id = $1", [number])),
                      ("running", "0"), "after 20 waits it still runs")
         holder.rows("COMMIT")

@@ -1,57 +1,19 @@
-"""What all parts of the boundary suite share: results, the probe library, and databases to test in."""
+"""What all parts of the boundary suite share: the probe library, and databases to test in."""
 
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
-import time
-import traceback
 from contextlib import contextmanager
 from pathlib import Path
 
 from client import Lost, ServerError, Session
+from databases import create_database, drop_database
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 BUILD = ROOT / "build" / "boundary"
 DATABASE = "regress_boundary"
-
-
-class Report:
-    """Prints a line a case and counts them."""
-
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def line(self, good, text, *details):
-        self.passed += good
-        self.failed += not good
-        print(f"{'ok' if good else 'not ok'} {self.passed + self.failed} - {text}")
-        for detail in details if not good else ():
-            for line in str(detail).splitlines() or [""]:
-                print(f"#   {line[:600]}")
-        sys.stdout.flush()
-
-    def equal(self, actual, expected, text):
-        self.line(actual == expected, text, f"expected: {expected!r}", f"actual:   {actual!r}")
-
-    @staticmethod
-    def note(text):
-        print(f"# {text}", flush=True)
-
-    def run(self, part, *arguments):
-        """Runs one part of the suite; when it ends early, that is a failure, and the next part runs."""
-        began = time.monotonic()
-        try:
-            part(self, *arguments)
-        except Exception:  # pylint: disable=broad-except
-            self.line(False, f"{part.__name__} runs to its end", traceback.format_exc())
-        self.note(f"{part.__name__}: {time.monotonic() - began:.1f} s")
-
-    def finish(self):
-        print(f"{self.passed} passed, {self.failed} failed")
-        return 1 if self.failed or not self.passed else 0
 
 
 def server_directory(option):
@@ -107,17 +69,14 @@ def open_session(database=DATABASE):
 @contextmanager
 def database(folder, name=DATABASE):
     """A database of our own, dropped at the end."""
-    with Session() as admin:
-        admin.rows(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        admin.rows(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'")
+    create_database(name)
     try:
         with Session(name) as session:
             set_up(session, folder)
         yield name
     finally:
         try:
-            with Session() as admin:
-                admin.rows(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            drop_database(name)
         except (Lost, ServerError) as error:
             print(f"# could not drop {name}: {error}")
 

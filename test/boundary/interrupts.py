@@ -5,7 +5,8 @@ import random
 import statistics
 import time
 
-from client import Lost, ServerError, wait_until
+from client import Lost, ServerError
+from waits import wait_until
 from harness import IMPORT, contents, created, csv, import_text, new_customers, open_session, usable
 
 USER_CANCEL = ("57014", "canceling statement due to user request")

@@ -1,6 +1,7 @@
 """Memory: what a long session keeps, and what becomes of a session that gets no more. Runs in a cluster of its own."""
 
-from client import Lost, ServerError, wait_until
+from client import Lost, ServerError
+from waits import wait_until
 from harness import (IMPORT, created, csv, import_text, new_customers, open_session, status_of, usable)
 from own_server import OOM, Limited, place_of
 

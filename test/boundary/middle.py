@@ -1,7 +1,7 @@
 """Imports inside of other things: errors of the user's own triggers, PL/pgSQL that catches them and goes on, procedures,
 cursors, triggers, isolation levels."""
 
-from client import wait_until
+from waits import wait_until
 from harness import IMPORT, contents, created, csv, import_text, new_customers, open_session, usable
 
 PROPAGATE = ("XX000", "XX001", "40001", "40P01", "53100", "53200", "54001", "55P03", "57014", "58030", "0A000", "08006", "55000")

@@ -5,7 +5,8 @@ import resource
 import subprocess
 from pathlib import Path
 
-from client import Lost, Session, wait_until
+from client import Lost, Session
+from waits import wait_until
 from harness import server_directory, status_of
 
 OOM = "53200"

@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections import Counter
 
-from harness import DATABASE, PROCESSES, Session, copy, is_clean, outcome, psql, wait_until
+from harness import DATABASE, PROCESSES, Session, copy, create_database, drop_database, is_clean, outcome, wait_until
 from values import Values
 
 RESTORED = "regress_chaos_restored"
@@ -206,8 +206,7 @@ def dump_and_restore(report, folder):
     first, second = folder / "first.sql", folder / "second.sql"
     done = dump(DATABASE, first)
     report.line(done.returncode == 0, "the database can be dumped", done.stderr)
-    psql("postgres", f"--command=DROP DATABASE IF EXISTS {RESTORED} WITH (FORCE)")
-    psql("postgres", f"--command=CREATE DATABASE {RESTORED} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'")
+    create_database(RESTORED)
     try:
         restored = subprocess.run(["psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=on", "--output=/dev/null", f"--dbname={RESTORED}",
                                    f"--file={first}"], check=False, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -218,7 +217,7 @@ def dump_and_restore(report, folder):
         report.line(done.returncode == 0 and parts[0] == parts[1], "what was restored is dumped as the same", done.stderr,
                     f"{len(parts[0])} and {len(parts[1])} parts", *different[:4])
     finally:
-        psql("postgres", f"--command=DROP DATABASE IF EXISTS {RESTORED} WITH (FORCE)")
+        drop_database(RESTORED)
 
 
 def run(report, watch, seconds, seed, folder):
@@ -239,6 +238,6 @@ def run(report, watch, seconds, seed, folder):
         report.line(all(size < 8 << 20 for size in growth.values()), "the sessions do not grow", growth)
         wait_until(lambda: admin.value("SELECT NOT EXISTS (SELECT FROM customer_import.imports WHERE finished_at IS NULL AND state <> 'held')"
                                        f" AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE {PROCESSES} AND datname = current_database())")
-                   == "t", "imports in the background end", 120)
+                   == "t", "imports in the background end")
         report.line(True, "the queue drains")
         dump_and_restore(report, folder)

@@ -1,19 +1,20 @@
-"""What the suites of hostile use share: results, sessions, databases made from one template, and the watch over the server."""
+"""What the suites of hostile use share: sessions, databases made from one template, and the watch over the server."""
 
 import os
 import re
 import subprocess
 import sys
-import time
-import traceback
 from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.append(str(HERE.parent / "boundary"))
+sys.path.append(str(HERE.parent / "lib"))
 
 import client  # noqa: E402
-from client import Lost, ServerError, wait_until  # noqa: E402,F401
+from client import Lost, ServerError  # noqa: E402,F401
+from databases import create_database, create_roles, drop_database, psql  # noqa: E402,F401
+from report import Report  # noqa: E402,F401
+from waits import wait_until  # noqa: E402
 
 TEMPLATE = "regress_chaos_template"
 DATABASE = "regress_chaos"
@@ -24,43 +25,6 @@ INTERNAL = re.compile(r"^XX")
 LOG_INTERNAL = re.compile(r"(?:ERROR|FATAL|PANIC):  XX\d\d\d: ")
 CRASH_WORDS = ("terminated by signal", "was terminated", "all server processes terminated", "PANIC:", "TRAP:", "you don't own a lock",
                "still referenced", "non-empty SPI stack")
-
-
-class Report:
-    """Prints a line a case and counts them."""
-
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def line(self, good, text, *details):
-        self.passed += bool(good)
-        self.failed += not good
-        print(f"{'ok' if good else 'not ok'} {self.passed + self.failed} - {text}")
-        for detail in details if not good else ():
-            for line in str(detail).splitlines() or [""]:
-                print(f"#   {line[:600]}")
-        sys.stdout.flush()
-
-    def equal(self, actual, expected, text):
-        self.line(actual == expected, text, f"expected: {expected!r}", f"actual:   {actual!r}")
-
-    @staticmethod
-    def note(text):
-        print(f"# {text}", flush=True)
-
-    def run(self, case, *arguments):
-        """Runs one case; when it ends early, that is a failure, and the next one runs."""
-        began = time.monotonic()
-        try:
-            case(self, *arguments)
-        except Exception:  # pylint: disable=broad-except
-            self.line(False, f"{case.__name__} {' '.join(str(a) for a in arguments if isinstance(a, str))} runs to its end",
-                      traceback.format_exc())
-        return time.monotonic() - began
-
-    def finish(self):
-        print(f"{self.passed} passed, {self.failed} failed")
-        return 1 if self.failed or not self.passed else 0
 
 
 class Session(client.Session):
@@ -128,28 +92,13 @@ class Watch:
         return found
 
 
-def psql(database, *arguments):
-    subprocess.run(["psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=on", "--output=/dev/null", f"--dbname={database}",
-                    *arguments], check=True, stdin=subprocess.DEVNULL,
-                   env={**os.environ, "PGOPTIONS": "-c client_min_messages=error"})
-
-
 def remove_all():
     """Roles outlive a database: those of an earlier run that was broken off go first."""
     for name in (DATABASE, TEMPLATE):
-        psql("postgres", f"--command=DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        drop_database(name)
     with client.Session() as admin:
         for (name,) in admin.rows("SELECT rolname FROM pg_roles WHERE rolname LIKE 'regress\\_chaos\\_%'"):
             admin.rows(f"DROP ROLE {name}")
-
-
-def make_roles():
-    """Makes those that are missing: a case may have dropped some."""
-    with client.Session() as admin:
-        have = {name for (name,) in admin.rows("SELECT rolname FROM pg_roles")}
-        for role in ROLES:
-            if role not in have:
-                admin.rows(f"CREATE ROLE {role} LOGIN")
 
 
 @contextmanager
@@ -158,7 +107,7 @@ def template():
     remove_all()
     try:
         psql("postgres", f"--file={HERE / 'roles.sql'}")
-        psql("postgres", f"--command=CREATE DATABASE {TEMPLATE} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'")
+        create_database(TEMPLATE)
         psql(TEMPLATE, f"--file={HERE / 'fixture.sql'}")
         yield
     finally:
@@ -171,9 +120,8 @@ def template():
 @contextmanager
 def copy():
     """A superuser's session in a new copy of the template. The log has the SQLSTATE of each of its errors."""
-    with client.Session() as server:
-        server.rows(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
-    make_roles()
+    drop_database(DATABASE)
+    create_roles(ROLES)  # those that are missing: a case may have dropped some
     with client.Session() as server:
         server.rows(f"CREATE DATABASE {DATABASE} TEMPLATE {TEMPLATE}")
         server.rows(f"ALTER DATABASE {DATABASE} SET log_error_verbosity = 'verbose'")

@@ -113,5 +113,4 @@ def races(report, watch):
 
 
 def run(report, watch):
-    seconds = report.run(races, watch)
-    report.note(f"races: {seconds:.1f} s")
+    report.run(races, watch)

@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter
 
-from harness import (DATABASE, PROCESSES, Lost, ServerError, Session, client, copy, is_clean, make_roles, outcome, wait_until)
+from harness import (DATABASE, PROCESSES, ROLES, Lost, ServerError, Session, client, copy, create_roles, is_clean, outcome, wait_until)
 from things import DROPS, HELD, MEANWHILE, OLD_SNAPSHOT, VIEWS
 
 ROUND_SECONDS = 30
@@ -178,7 +178,7 @@ class Actor(threading.Thread):
             self.shared.note(f"{role}: {statement}", outcome(session), is_ours)
 
     def heal(self):
-        make_roles()
+        create_roles(ROLES)
         with Session() as session:
             session.rows("SET client_min_messages = error; SET statement_timeout = '10s'; SET lock_timeout = '5s'")
             for statement in HEALING:
@@ -266,7 +266,7 @@ def drain(report, admin, what):
         report.line(False, f"{what}: the queue drains", *open_imports())
     try:
         wait_until(lambda: admin.value(f"SELECT count(*) FROM pg_stat_activity WHERE {PROCESSES} AND datname = '{DATABASE}'") == "0",
-                   "its processes end", 60)
+                   "its processes end")
         report.line(True, f"{what}: no process is left")
     except TimeoutError:
         report.line(False, f"{what}: no process is left", *admin.rows(f"SELECT * FROM pg_stat_activity WHERE {PROCESSES}"))
@@ -344,7 +344,7 @@ def drop_extension(report, shared, admin, what, random):
     report.equal(end, "ok", f"{what}: the extension can be dropped under all of it")
     with client.Session() as server:
         wait_until(lambda: server.value(f"SELECT count(*) FROM pg_stat_activity WHERE {PROCESSES} AND datname = '{DATABASE}'") == "0",
-                   "its processes end", 60)
+                   "its processes end")
     report.line(is_clean(end), f"{what}: and no process is left")
 
 

@@ -3,7 +3,8 @@
 import re
 
 from build import LIBRARY, directory, normal_libraries
-from client import Session, wait_until
+from client import Session
+from waits import wait_until
 from data import PLAIN, TRIGGERED
 from suite import GOES_ON_WITHIN
 

@@ -3,7 +3,8 @@
 import time
 from dataclasses import dataclass
 
-from client import Lost, ServerError, Session, wait_until
+from client import Lost, ServerError, Session
+from waits import wait_until
 from data import OPERATOR, REVERSALS, configure, csv_of, import_source, reset
 
 SUBMIT = ("SELECT import_id FROM customer_import.import_customers($1::text, $2, background => true,"

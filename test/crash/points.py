@@ -2,7 +2,8 @@
 
 from contextlib import contextmanager
 
-from client import Lost, ServerError, Session, wait_until
+from client import Lost, ServerError, Session
+from waits import wait_until
 from data import OPERATOR, PLAIN, TRIGGERED, Scenario, reset
 from imports import BackgroundImport
 from kills import MODES

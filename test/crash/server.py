@@ -6,7 +6,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from client import Lost, Session, wait_until
+from client import Lost, Session
+from waits import wait_until
 
 SETTINGS = {
     "listen_addresses": "", "max_connections": "30", "shared_buffers": "32MB", "jit": "off", "autovacuum": "off",

@@ -2,7 +2,8 @@
 
 import signal
 
-from client import Lost, ServerError, Session, wait_until
+from client import Session
+from waits import wait_until
 from data import OPERATOR, PLAIN, TRIGGERED, Scenario, reset
 from imports import SUBMIT, BackgroundImport, Onlooker, call_import_function
 from points import run_imports

@@ -6,7 +6,7 @@ from pathlib import Path
 import build
 from client import Session
 from data import create_databases
-from harness import Report
+from report import Report
 from imports import BackgroundImport
 from oracle import Oracle, differences, inconsistencies, snapshot
 from server import Server

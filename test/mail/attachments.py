@@ -3,7 +3,7 @@
 import csv
 import io
 
-from harness import ANN, Client, claim, fresh, import_as, random_source, run_import
+from harness import ANN, Client, claim, fresh, import_as, run_import
 
 FIELDS = ("userName", "addRoles", "email", "firstName", "lastName", "phone", "company")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
@@ -73,7 +73,7 @@ def result(session, data, mode, **options):
 
 
 def test_property(report):
-    chance = random_source(report)
+    chance = report.random_source("MAIL_SEED")
     equal = unsafe = imported = total = 0
     wrong = []
     with fresh() as admin, Client("regress_mail_mailer") as mailer, Client(ANN) as session:

@@ -1,18 +1,18 @@
-"""What the parts of the mail suite share: results, sessions, a database with operators, imports and their messages."""
+"""What the parts of the mail suite share: sessions, a database with operators, imports and their messages."""
 
-import os
-import random
-import re
 import sys
-import time
-import traceback
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg2
-import psycopg2.extras
-
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "test" / "lib"))
+
+import databases  # noqa: E402
+import driver  # noqa: E402
+from databases import create_roles, drop_database, drop_roles  # noqa: E402
+from report import Report  # noqa: E402,F401
+from waits import wait_until  # noqa: E402,F401
+
 DATABASE = "regress_mail"
 OPERATOR_CODES = ["customerView", "customerEdit", "importView", "importEdit"]
 
@@ -24,117 +24,11 @@ ADDRESS = "ann@example.com"
 CHANNEL = "customer_import_email"
 
 
-class Report:
-    """Prints a line a case and counts them."""
-
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def line(self, good, text, *details):
-        self.passed += bool(good)
-        self.failed += not good
-        print(f"{'ok' if good else 'not ok'} {self.passed + self.failed} - {text}")
-        for detail in details if not good else ():
-            for line in str(detail).splitlines() or [""]:
-                print(f"#   {line[:600]}")
-        sys.stdout.flush()
-        return bool(good)
-
-    def equal(self, actual, expected, text):
-        return self.line(actual == expected, text, f"expected: {expected!r}", f"actual:   {actual!r}")
-
-    def matches(self, actual, pattern, text):
-        return self.line(actual is not None and re.search(pattern, str(actual), re.S), text, f"pattern: {pattern}",
-                         f"actual:  {actual!r}")
-
-    @staticmethod
-    def note(text):
-        print(f"# {text}", flush=True)
-
-    def run(self, case, *arguments):
-        """Runs one case; when it ends early, that is a failure, and the next one runs."""
-        began = time.monotonic()
-        try:
-            case(self, *arguments)
-        except Exception:  # pylint: disable=broad-except
-            self.line(False, f"{case.__module__}.{case.__name__} runs to its end", traceback.format_exc())
-        self.note(f"{case.__module__}.{case.__name__}: {time.monotonic() - began:.1f} s")
-
-    def run_all(self, module, *arguments):
-        for case in [value for name, value in vars(module).items() if name.startswith("test_")]:
-            self.run(case, *arguments)
-
-    def finish(self):
-        print(f"{self.passed} passed, {self.failed} failed")
-        return 1 if self.failed or not self.passed else 0
-
-
-class Client:
-    """A connection of the driver, in autocommit."""
+class Client(driver.Client):
+    """A connection as some role."""
 
     def __init__(self, user=None, database=DATABASE):
-        self.connection = psycopg2.connect(dbname=database, **({"user": user} if user else {}))
-        self.connection.autocommit = True
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.connection.close()
-
-    def close(self):
-        self.connection.close()
-
-    def rows(self, sql, parameters=None):
-        with self.connection.cursor() as cursor:
-            cursor.execute(sql, parameters)
-            return cursor.fetchall() if cursor.description is not None else []
-
-    def row(self, sql, parameters=None):
-        rows = self.rows(sql, parameters)
-        return rows[0] if rows else None
-
-    def value(self, sql, parameters=None):
-        row = self.row(sql, parameters)
-        return row[0] if row else None
-
-    def record(self, sql, parameters=None):
-        """The first row by column names; None when there is none."""
-        with self.connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
-            cursor.execute(sql, parameters)
-            row = cursor.fetchone()
-            return dict(row) if row else None
-
-    def error(self, sql, parameters=None):
-        """Runs a statement that has to fail and returns its SQLSTATE; None if it does not fail."""
-        try:
-            self.rows(sql, parameters)
-        except psycopg2.Error as error:
-            return error.pgcode or f"without SQLSTATE: {error}"
-        return None
-
-    def notifications(self):
-        self.connection.poll()
-        found = [(entry.channel, entry.payload) for entry in self.connection.notifies]
-        self.connection.notifies.clear()
-        return found
-
-
-def wait_until(condition, what, seconds=30, every=0.01):
-    """Waits for a condition and returns its value, with a limit that is a failure."""
-    end = time.monotonic() + seconds
-    while not (value := condition()):
-        if time.monotonic() > end:
-            raise TimeoutError(f"waited {seconds} s in vain: {what}")
-        time.sleep(every)
-    return value
-
-
-def random_source(report):
-    """A source of chance that MAIL_SEED repeats."""
-    seed = int(os.environ.get("MAIL_SEED") or random.SystemRandom().randrange(1 << 32))
-    report.note(f"MAIL_SEED={seed}")
-    return random.Random(seed)
+        super().__init__(database, **({"user": user} if user else {}))
 
 
 # ---- database -----------------------------------------------------------------------------------------------------
@@ -152,15 +46,8 @@ SELECT customer_import.grant_mailer('{MAILER}');
 """
 
 
-def drop_database(name):
-    with Client(database="postgres") as session:
-        session.rows(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-
-
 def create_database(name, extension=True):
-    drop_database(name)
-    with Client(database="postgres") as session:
-        session.rows(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'")
+    databases.create_database(name)
     if extension:
         with Client(database=name) as session:
             session.rows(SET_UP.format(database=name))
@@ -168,18 +55,9 @@ def create_database(name, extension=True):
                          [ANN, ADDRESS, OPERATOR_CODES])
 
 
-def create_roles():
-    with Client(database="postgres") as session:
-        for role in ROLES:
-            if not session.value("SELECT true FROM pg_roles WHERE rolname = %s", [role]):
-                session.rows(f"CREATE ROLE {role} LOGIN")
-
-
 def remove_all():
     drop_database(DATABASE)
-    with Client(database="postgres") as session:
-        for role in ROLES:
-            session.rows(f"DROP ROLE IF EXISTS {role}")
+    drop_roles(ROLES)
 
 
 @contextmanager
@@ -187,7 +65,7 @@ def database():
     """A database and roles of our own, dropped at the end."""
     remove_all()
     try:
-        create_roles()
+        create_roles(ROLES)
         create_database(DATABASE)
         yield
     finally:

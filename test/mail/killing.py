@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg2
 
 from conversations import message_id
-from harness import ADDRESS, ANN, Client, clear, make_due, random_source, run_import, states, wait_until
+from harness import ADDRESS, ANN, Client, clear, make_due, run_import, states, wait_until
 from mailer import Mailer
 from received import faults
 
@@ -46,7 +46,7 @@ class Server:
         """kill -9 of the postmaster; what it leaves behind ends by itself."""
         with open(f"{self.data}/postmaster.pid", encoding="utf-8") as file:
             os.kill(int(file.readline()), signal.SIGKILL)
-        wait_until(lambda: not self.processes(), "the processes left behind have ended", 30)
+        wait_until(lambda: not self.processes(), "the processes left behind have ended")
         self.start()
 
     def kill_backend(self):
@@ -60,7 +60,7 @@ class Server:
                 wait_until(lambda: is_lost(witness), "the server has noticed", 3)
             except TimeoutError:
                 return False
-        wait_until(is_up, "the server has recovered", 60)
+        wait_until(is_up, "the server has recovered")
         return True
 
 
@@ -131,7 +131,7 @@ class Run:
 
 
 def test_killing(report, around, messages):
-    chance = random_source(report)
+    chance = report.random_source("MAIL_SEED")
 
     def dawdle(conversation):
         conversation.server.pause(chance.random() * 0.05)

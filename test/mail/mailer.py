@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness import DATABASE, MAILER, ROOT, wait_until
+from waits import LIMIT
 
 BUILD = ROOT / "build" / "cmake"
 PROGRAM = BUILD / "customer-import-mailer"
@@ -76,13 +77,13 @@ class Mailer:
     def is_running(self):
         return self.process.poll() is None
 
-    def wait(self, seconds=30):
+    def wait(self, seconds=LIMIT):
         """The exit status, once it has ended."""
         status = self.process.wait(seconds)
         self._reader.join(5)
         return status
 
-    def wait_log(self, text, seconds=15):
+    def wait_log(self, text, seconds=LIMIT):
         wait_until(lambda: text in self.log or not self.is_running(), f"{text!r} in the log of the mailer: {self.log}",
                    seconds)
         return text in self.log
@@ -90,7 +91,7 @@ class Mailer:
     def send_signal(self, number):
         self.process.send_signal(number)
 
-    def stop(self, number=signal.SIGTERM, seconds=30):
+    def stop(self, number=signal.SIGTERM, seconds=LIMIT):
         if self.is_running():
             self.process.send_signal(number)
         return self.wait(seconds)
@@ -111,7 +112,7 @@ def running(*arguments, **options):
         mailer.kill()
 
 
-def run_once(*arguments, seconds=60, **options):
+def run_once(*arguments, seconds=LIMIT, **options):
     """One pass; the exit status and the log."""
     with running("--once", *arguments, **options) as mailer:
         status = mailer.wait(seconds)

@@ -1,13 +1,17 @@
-"""What the parts of the pooling suite share: results, and a database with operators, gateways and customers."""
+"""What the parts of the pooling suite share: a database with operators, gateways and customers."""
 
-import os
-import random
 import sys
-import time
-import traceback
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import psycopg2
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "lib"))
+
+import driver  # noqa: E402
+import report  # noqa: E402
+from databases import create_database, create_roles, drop_database, drop_roles  # noqa: E402
+from waits import wait_until  # noqa: E402,F401
 
 DATABASE = "regress_pooling"
 OPERATOR_CODES = ("customerView", "customerEdit", "importView", "importEdit")
@@ -35,84 +39,20 @@ IDENTITY = """customer_import.current_operator(), customer_import.may_view_custo
 VIEW = f"SELECT {IDENTITY}, (SELECT count(*) FROM public.customers)"
 
 
-class Report:
-    """Prints a line a case and counts them."""
-
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def line(self, good, text, *details):
-        self.passed += good
-        self.failed += not good
-        print(f"{'ok' if good else 'not ok'} {self.passed + self.failed} - {text}")
-        for detail in details if not good else ():
-            for line in str(detail).splitlines() or [""]:
-                print(f"#   {line[:600]}")
-        sys.stdout.flush()
-
-    def equal(self, actual, expected, text):
-        self.line(actual == expected, text, f"expected: {expected!r}", f"actual:   {actual!r}")
-
-    @staticmethod
-    def note(text):
-        print(f"# {text}", flush=True)
-
-    def run(self, part, *arguments):
-        """Runs one part of the suite; when it ends early, that is a failure, and the next part runs."""
-        try:
-            part(self, *arguments)
-        except Exception:  # pylint: disable=broad-except
-            self.line(False, f"{part.__module__}.{part.__name__} runs to its end", traceback.format_exc())
+class Report(report.Report):
+    """Runs the parts of a module one after another in what PgBouncer pools."""
 
     def run_all(self, module, bouncer):
-        began = time.monotonic()
         for part in module.PARTS:
             self.run(part, bouncer)
             bouncer.clean()  # what a part that ended early has left in the session must not fail the next one
-        self.note(f"{module.__name__}: {time.monotonic() - began:.1f} s")
-
-    def finish(self):
-        print(f"{self.passed} passed, {self.failed} failed")
-        return 1 if self.failed or not self.passed else 0
 
 
-class Client:
+class Client(driver.Client):
     """A connection of the driver. Transactions are opened and closed by the statements that the tests send."""
 
     def __init__(self, database=DATABASE, **where):
-        self.connection = psycopg2.connect(dbname=database, **where)
-        self.connection.autocommit = True
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def close(self):
-        self.connection.close()
-
-    def rows(self, sql, parameters=None):
-        """Runs a query and returns the rows of its last result."""
-        with self.connection.cursor() as cursor:
-            cursor.execute(sql, parameters)
-            return cursor.fetchall() if cursor.description is not None else []
-
-    def row(self, sql, parameters=None):
-        rows = self.rows(sql, parameters)
-        return rows[0] if rows else None
-
-    def value(self, sql, parameters=None):
-        row = self.row(sql, parameters)
-        return row[0] if row else None
-
-    def error(self, sql, parameters=None):
-        """Runs a query that has to fail and returns its SQLSTATE; None if it does not fail."""
-        try:
-            self.rows(sql, parameters)
-        except psycopg2.Error as error:
-            return error.pgcode or f"without SQLSTATE: {error}"
-        return None
+        super().__init__(database, **where)
 
     def view(self):
         """Who the session is for the extension, and what he may do."""
@@ -149,22 +89,6 @@ class Client:
 def superuser(database=DATABASE):
     """A connection of the superuser, past the pool."""
     return Client(database)
-
-
-def wait_until(condition, what, seconds=60):
-    """Waits for a condition, with a limit that is a failure."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError(f"waited {seconds} s in vain: {what}")
-        time.sleep(0.002)
-
-
-def random_source(report):
-    """A source of chance that POOLING_SEED repeats."""
-    seed = int(os.environ.get("POOLING_SEED") or random.SystemRandom().randrange(1 << 32))
-    report.note(f"POOLING_SEED={seed}")
-    return random.Random(seed)
 
 
 # The timeouts are for an engine that is so broken that a test would wait for ever.
@@ -211,10 +135,8 @@ def marks(session):
 
 
 def remove_all():
-    with superuser("postgres") as session:
-        session.rows(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
-        for role in ROLES:
-            session.rows(f"DROP ROLE IF EXISTS {role}")
+    drop_database(DATABASE)
+    drop_roles(ROLES)
 
 
 @contextmanager
@@ -222,10 +144,8 @@ def database():
     """A database and roles of our own, dropped at the end."""
     remove_all()
     try:
-        with superuser("postgres") as session:
-            session.rows(f"CREATE DATABASE {DATABASE} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'")
-            for role in ROLES:
-                session.rows(f"CREATE ROLE {role} LOGIN")
+        create_database(DATABASE)
+        create_roles(ROLES)
         with superuser() as session:
             session.rows(SET_UP)
             reset_operators(session)

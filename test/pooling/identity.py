@@ -4,7 +4,7 @@ import threading
 
 from bouncer import break_off
 from harness import (ADA, ADMIN_WEB, ANN, BEN, CUSTOMERS, DAVE, NIA, NOBODY, OPERATOR_CODES, OTHER, SHOP, VIC, VIEWS,
-                     WEB, random_source, reset_operators, superuser, wait_until)
+                     WEB, reset_operators, superuser, wait_until)
 
 UNDEFINED, DENIED, NO_TRANSACTION, WRONG_STATE = "42704", "42501", "25P01", "55000"
 
@@ -230,7 +230,7 @@ def random_step(chance, client, model):
 
 def random_histories(report, bouncer):
     """Random transactions with savepoints, errors and all endings over four clients, against a model."""
-    chance = random_source(report)
+    chance = report.random_source("POOLING_SEED")
     wrong, steps = [], 0
     with bouncer.client() as one, bouncer.client() as two, bouncer.client() as three:
         for client in (chance.choice([one, two, three]) for _ in range(300)):

@@ -2,9 +2,12 @@
 goes on. PGHOST, PGPORT and PGUSER name the server."""
 
 import ctypes
+import json
 import os
 import select
 import time
+
+from waits import LIMIT
 
 # Field codes of an error or a notice: see the protocol's "Error and Notice Message Fields".
 FIELDS = {
@@ -12,12 +15,16 @@ FIELDS = {
     "internal_position": "p", "internal_query": "q", "context": "W", "schema": "s", "table": "t", "column": "c",
     "datatype": "d", "constraint": "n", "source_file": "F", "source_line": "L", "source_function": "R",
 }
-LONGEST_QUERY = 120  # seconds; what takes longer hears no interrupt or hangs
+LONGEST_QUERY = LIMIT  # seconds; what takes longer hears no interrupt or hangs
 COMMAND_OK, TUPLES_OK = 1, 2
 CONNECTION_OK = 0
 # What the server says when a transaction that went well has not given back all it took.
 LEAK_WORDS = (b"leak", b"transaction left non-empty SPI stack", b"subtransaction left non-empty SPI stack",
               b"not closed", b"still referenced")
+
+
+class Notification(ctypes.Structure):
+    _fields_ = [("channel", ctypes.c_char_p), ("pid", ctypes.c_int), ("payload", ctypes.c_char_p)]
 
 
 def load_libpq():
@@ -35,7 +42,8 @@ def load_libpq():
             ("PQgetvalue", pointer, [pointer, number, number]), ("PQgetlength", number, [pointer, number, number]),
             ("PQgetisnull", number, [pointer, number, number]), ("PQclear", None, [pointer]),
             ("PQgetCancel", pointer, [pointer]), ("PQcancel", number, [pointer, text, number]),
-            ("PQfreeCancel", None, [pointer]), ("PQtransactionStatus", number, [pointer])):
+            ("PQfreeCancel", None, [pointer]), ("PQtransactionStatus", number, [pointer]),
+            ("PQnotifies", ctypes.POINTER(Notification), [pointer]), ("PQfreemem", None, [pointer])):
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
     return library
@@ -80,7 +88,7 @@ class Session:
     def __init__(self, database="postgres", options=""):
         self.notices = []
         self._connection = PQ.PQconnectdb(
-            f"dbname={database} client_encoding=UTF8 application_name=boundary options='{options}'".encode())
+            f"dbname={database} client_encoding=UTF8 application_name=test options='{options}'".encode())
         if PQ.PQstatus(self._connection) != CONNECTION_OK:
             message = PQ.PQerrorMessage(self._connection).decode(errors="replace")
             PQ.PQfinish(self._connection)
@@ -171,6 +179,19 @@ class Session:
         rows = self.rows(sql, parameters)
         return rows[0][0] if rows else None
 
+    def json(self, sql, parameters=None):
+        text = self.value(sql, parameters)
+        return None if text is None else json.loads(text)
+
+    def notifications(self):
+        """The notifications that have come in: channel and payload."""
+        PQ.PQconsumeInput(self._connection)
+        found = []
+        while entry := PQ.PQnotifies(self._connection):
+            found.append((entry.contents.channel.decode(), entry.contents.payload.decode()))
+            PQ.PQfreemem(entry)
+        return found
+
     def error(self, sql, parameters=None):
         """Runs a query that has to fail and returns its error, None if it does not."""
         try:
@@ -191,15 +212,6 @@ class Session:
     def idle(self):
         """True when no transaction is open."""
         return PQ.PQtransactionStatus(self._connection) == 0
-
-
-def wait_until(condition, what, seconds=60, every=0.002):
-    """Waits for a condition, with a limit that is a failure."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError(f"waited {seconds} s in vain: {what}")
-        time.sleep(every)
 
 
 def server_is_local(pid):
