@@ -14,7 +14,7 @@
 #include "core/batch.h"
 #include "core/csv_reader.h"
 #include "core/header_map.h"
-#include "core/role_catalogue.h"
+#include "core/role_catalog.h"
 #include "core/row_validator.h"
 
 namespace customer_import {
@@ -28,19 +28,25 @@ constexpr std::size_t kBatchRows = 1000;
 // What the extension does with a file, without the server.
 class Pipeline : public RecordSink {
 public:
-    explicit Pipeline(const RoleCatalogue& catalogue) : catalogue_(catalogue) {}
+    explicit Pipeline(const RoleCatalog& catalog) : catalog_(catalog) {}
 
     Status header(const CsvRecord& record) override {
         auto created = HeaderMap::create(record.fields, standard_fields());
-        if (auto* refusal = std::get_if<Refusal>(&created)) return std::move(*refusal);
+        if (auto* refusal = std::get_if<Refusal>(&created)) {
+            return std::move(*refusal);
+        }
         header_ = std::get<HeaderMap>(std::move(created));
-        validator_ = std::make_unique<RowValidator>(*header_, catalogue_, ValidatorOptions());
+        validator_ = std::make_unique<RowValidator>(*header_, catalog_, ValidatorOptions());
         return {};
     }
 
     Status record(const CsvRecord& record) override {
-        if (Status refusal = validator_->validate(record, batch_, issues_)) return refusal;
-        if (issues_.empty()) ++valid_;
+        if (Status refusal = validator_->validate(record, batch_, issues_)) {
+            return refusal;
+        }
+        if (issues_.empty()) {
+            ++valid_;
+        }
         if (batch_.size() == kBatchRows) {
             benchmark::DoNotOptimize(batch_.records().data());
             batch_.clear();
@@ -51,7 +57,7 @@ public:
     std::size_t valid() const { return valid_; }
 
 private:
-    const RoleCatalogue& catalogue_;
+    const RoleCatalog& catalog_;
     std::optional<HeaderMap> header_;
     std::unique_ptr<RowValidator> validator_;
     Batch batch_;
@@ -103,20 +109,25 @@ std::string eight_columns() {
 }
 
 void read_file(benchmark::State& state, const std::string& file) {
-    RoleCatalogue catalogue;
-    for (const char* code : {"buyer", "approver", "companyAdmin", "viewer"}) catalogue.add(code);
+    RoleCatalog catalog;
+    for (const char* code : {"buyer", "approver", "companyAdmin", "viewer"}) {
+        catalog.add(code);
+    }
     for (auto _ : state) {
-        Pipeline pipeline(catalogue);
+        Pipeline pipeline(catalog);
         CsvReader reader({}, pipeline);
         for (std::size_t begin = 0; begin < file.size(); begin += kChunkBytes) {
-            if (reader.feed(std::string_view(file).substr(begin, kChunkBytes))) std::abort();
+            if (reader.feed(std::string_view(file).substr(begin, kChunkBytes))) {
+                std::abort();
+            }
         }
-        if (reader.finish() || pipeline.valid() != kRecords) std::abort();
+        if (reader.finish() || pipeline.valid() != kRecords) {
+            std::abort();
+        }
     }
     state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * file.size()));
-    state.counters["record"] =
-        benchmark::Counter(static_cast<double>(state.iterations() * kRecords),
-                           benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+    state.counters["record"] = benchmark::Counter(static_cast<double>(state.iterations() * kRecords),
+                                                  benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
 BENCHMARK_CAPTURE(read_file, two_columns, two_columns());

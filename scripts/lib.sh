@@ -19,7 +19,7 @@ build_packages=("postgresql-$pg_version" "postgresql-server-dev-$pg_version" lib
 # shellcheck disable=SC2034
 demo_packages=("${build_packages[@]}" python3)
 # shellcheck disable=SC2034
-check_packages=("${demo_packages[@]}" clang libclang-rt-14-dev libgtest-dev "postgresql-$pg_version-pgtap"
+check_packages=("${demo_packages[@]}" clang clang-format libclang-rt-14-dev libgtest-dev "postgresql-$pg_version-pgtap"
                 libtap-parser-sourcehandler-pgtap-perl python3-psycopg2 pgbouncer openssl postfix)
 
 # The caller's standard error, also for what runs with its output in a log.

@@ -63,7 +63,7 @@ INSERT INTO customers (user_name) VALUES ('ann');
 UPDATE customers SET user_name = 'ANN';
 \set VERBOSITY default
 
--- The guard: codes that the catalogue does not have
+-- The guard: codes that the catalog does not have
 SELECT customer_import.add_role_codes('{buyer,approver,companyAdmin}');
 INSERT INTO customers (user_name, roles) VALUES ('bob', '{byer}');
 INSERT INTO customers (user_name, roles) VALUES ('bob', '{gardener}');
@@ -78,7 +78,7 @@ UPDATE customers SET roles = NULL;
 INSERT INTO customers (user_name, roles) VALUES ('bob', '{byer}');
 \set VERBOSITY default
 
--- Roles by hand become role sets in the catalogue's spelling
+-- Roles by hand become role sets in the catalog's spelling
 CREATE VIEW public.rows AS
     SELECT user_name, roles, customer_import.is_role_set(roles) AS is_role_set FROM public.customers ORDER BY user_name;
 INSERT INTO customers (user_name, roles) VALUES ('bob', '{buyer,APPROVER,NULL,"",buyer,Buyer}');
@@ -122,7 +122,7 @@ max	{byer}
 \.
 TABLE public.rows;
 
--- A code that the catalogue has lost stays with who holds it, and goes to nobody else
+-- A code that the catalog has lost stays with who holds it, and goes to nobody else
 SELECT customer_import.remove_role_codes('{approver}');
 UPDATE customers SET email = 'ann@example.com' WHERE user_name = 'ann';
 UPDATE customers SET roles = array_append(roles, 'companyAdmin') WHERE user_name = 'ann' RETURNING roles;
@@ -168,7 +168,7 @@ ALTER TABLE customers OWNER TO regress_customers;
 SET ROLE regress_customers;
 SELECT count(*) FROM customers;
 RESET ROLE;
--- and an ordinary role's writes go through the guard as well, though it may not read the catalogue
+-- and an ordinary role's writes go through the guard as well, though it may not read the catalog
 CREATE POLICY regress_all ON customers USING (true);
 SET ROLE regress_customers;
 INSERT INTO customers (user_name, roles) VALUES ('pia', '{BUYER}') RETURNING roles;

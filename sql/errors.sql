@@ -114,7 +114,7 @@ SELECT regress.refused(E'userName,removeRoles\n\nann,"' || (SELECT string_agg('c
 SELECT regress.refused(E'userName,roles\nann,buyer\nann,' || (SELECT string_agg('code' || i, '|' ORDER BY i) FROM generate_series(1, 1001) AS i) || E'\n');
 
 --
--- The catalogue, the guard, the reports
+-- The catalog, the guard, the reports
 --
 SELECT regress.refusal($$SELECT customer_import.add_role_codes('{good,"not good"}')$$);
 SELECT regress.refusal(format('SELECT customer_import.add_role_codes(%L)', ARRAY[repeat('ü', 200)]));

@@ -1,4 +1,4 @@
--- import_customers(): modes, cells, outcomes, and the catalogue of role codes.
+-- import_customers(): modes, cells, outcomes, and the catalog of role codes.
 \set SHOW_CONTEXT never
 SET client_min_messages = error;
 CREATE EXTENSION customer_import;
@@ -188,7 +188,7 @@ SELECT c.user_name, c.updated_at > v.updated_at AS newer, c.created_at < c.updat
 DROP TABLE versions;
 
 --
--- Codes that the catalogue has lost: removed where they are held, kept where they are not named
+-- Codes that the catalog has lost: removed where they are held, kept where they are not named
 --
 INSERT INTO customers (user_name, roles) VALUES ('lost', '{approver,buyer,companyAdmin}'), ('found', '{buyer}');
 SELECT customer_import.remove_role_codes('{approver}');

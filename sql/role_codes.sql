@@ -1,4 +1,4 @@
--- The catalogue of role codes: its functions, direct SQL, and how fast the guard on the customers table learns of a change.
+-- The catalog of role codes: its functions, direct SQL, and how fast the guard on the customers table learns of a change.
 \set SHOW_CONTEXT never
 SET client_min_messages = error;
 CREATE EXTENSION customer_import;

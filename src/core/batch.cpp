@@ -13,7 +13,9 @@ void* Batch::allocate(std::size_t bytes, std::size_t alignment) {
 }
 
 std::string_view Batch::keep(std::string_view text) {
-    if (text.empty()) return {};
+    if (text.empty()) {
+        return {};
+    }
     char* copy = static_cast<char*>(allocate(text.size(), 1));
     std::memcpy(copy, text.data(), text.size());
     return {copy, text.size()};
@@ -25,17 +27,15 @@ std::span<const std::string_view> Batch::keep_codes(std::span<const std::string_
     return copy;
 }
 
-std::span<std::string_view> Batch::make_codes(std::size_t count) {
-    return make_list<std::string_view>(count);
-}
+std::span<std::string_view> Batch::make_codes(std::size_t count) { return make_list<std::string_view>(count); }
 
-std::span<Cell> Batch::make_cells(std::size_t count) {
-    return make_list<Cell>(count);
-}
+std::span<Cell> Batch::make_cells(std::size_t count) { return make_list<Cell>(count); }
 
 template <typename Element>
 std::span<Element> Batch::make_list(std::size_t count) {
-    if (count == 0) return {};
+    if (count == 0) {
+        return {};
+    }
     auto* list = static_cast<Element*>(allocate(count * sizeof(Element), alignof(Element)));
     std::uninitialized_default_construct_n(list, count);
     return {list, count};
@@ -57,7 +57,9 @@ std::vector<std::uint32_t> order_by_user(std::span<const Record> records) {
         const int names = records[a].user_name.compare(records[b].user_name);
         return names != 0 ? names < 0 : a < b;
     };
-    if (!std::is_sorted(order.begin(), order.end(), before)) std::sort(order.begin(), order.end(), before);
+    if (!std::is_sorted(order.begin(), order.end(), before)) {
+        std::sort(order.begin(), order.end(), before);
+    }
     return order;
 }
 
@@ -66,7 +68,9 @@ std::vector<std::uint32_t> order_by_user(std::span<const Record> records) {
 std::vector<std::vector<std::uint32_t>> group_by_user(std::span<const Record> records) {
     std::vector<std::vector<std::uint32_t>> groups;
     for (const std::uint32_t index : order_by_user(records)) {
-        if (groups.empty() || records[groups.back().front()].user_name != records[index].user_name) groups.emplace_back();
+        if (groups.empty() || records[groups.back().front()].user_name != records[index].user_name) {
+            groups.emplace_back();
+        }
         groups.back().push_back(index);
     }
     return groups;
@@ -81,7 +85,9 @@ std::vector<std::vector<std::uint32_t>> make_rounds(std::span<const Record> reco
     for (std::size_t i = 0; i < order.size(); ++i) {
         const bool same_user = i > 0 && records[order[i]].user_name == records[order[i - 1]].user_name;
         round = same_user ? round + 1 : 0;
-        if (round == rounds.size()) rounds.emplace_back();
+        if (round == rounds.size()) {
+            rounds.emplace_back();
+        }
         rounds[round].push_back(order[i]);
     }
     return rounds;

@@ -17,20 +17,21 @@ struct Cell {
     std::string_view text;  // for set: valid UTF-8 without NUL; a boolean field holds "true" or "false"
 };
 
-// A record that passed validation. Views point into its batch or, for role codes, into the catalogue.
+// A record that passed validation. Views point into its batch or, for role codes, into the catalog.
 struct Record {
     std::int64_t line = 0;
     std::string_view raw;
-    std::string_view user_name;                       // folded
-    std::span<const std::string_view> add_roles;      // canonical role sets in the catalogue's spelling
+    std::string_view user_name;                   // folded
+    std::span<const std::string_view> add_roles;  // canonical role sets in the catalog's spelling
     std::span<const std::string_view> remove_roles;
-    std::span<const std::string_view> lost_roles;     // codes to remove or, with replaces_roles, to keep that the catalogue
-                                                      // does not have, as written
+    std::span<const std::string_view> lost_roles;  // codes to remove or, with replaces_roles, to keep that the catalog
+                                                   // does not have, as written
     std::span<const std::string_view> replace_roles;
-    bool replaces_roles = false;                      // `roles` was filled or cleared
-    std::span<const std::string_view> settled_roles;  // with replaces_roles: codes that stay as the customer has them, in
-                                                      // any case (of a retry alone, and never spooled)
-    std::span<const Cell> cells;                      // one per HeaderMap::value_fields()
+    bool replaces_roles = false;  // `roles` was filled or cleared
+    std::span<const std::string_view>
+        settled_roles;            // with replaces_roles: codes that stay as the customer has them, in
+                                  // any case (of a retry alone, and never spooled)
+    std::span<const Cell> cells;  // one per HeaderMap::value_fields()
 };
 
 // Owns records. clear() gives the memory up for the next batch. Not copyable: records point into it.

@@ -24,7 +24,9 @@ bool contains(const std::vector<std::string>& sorted, std::string_view name) {
 void ChangeHistory::add(std::int64_t import_id, std::optional<std::int64_t> source, std::int64_t line,
                         const Change& change, std::int64_t applied_at_microseconds) {
     std::vector<std::string_view> fields;
-    for (const FieldChange& field : change.fields) fields.push_back(field.field);
+    for (const FieldChange& field : change.fields) {
+        fields.push_back(field.field);
+    }
     by_line_.emplace(std::pair(import_id, line), entries_.size());
     entries_.push_back({import_id, source, line, applied_at_microseconds});
     touched_.push_back({change.created || change.deleted, codes_without(change.added, change.removed),
@@ -37,9 +39,13 @@ void ChangeHistory::remove_last() {
     entries_.pop_back();
     touched_.pop_back();
     for (auto& [key, known] : events_) {
-        if (known.entries <= entries_.size()) continue;
+        if (known.entries <= entries_.size()) {
+            continue;
+        }
         known.entries = entries_.size();
-        if (known.events.empty() || known.events.back().entry < entries_.size()) continue;
+        if (known.events.empty() || known.events.back().entry < entries_.size()) {
+            continue;
+        }
         const Event removed = std::move(known.events.back());
         set_counting(known, removed, false);
         known.events.pop_back();
@@ -53,20 +59,21 @@ void ChangeHistory::add_mark(const std::optional<std::vector<std::string_view>>&
 std::optional<std::size_t> ChangeHistory::find(std::int64_t import_id, std::int64_t line) const {
     std::optional<std::size_t> found;
     const auto [first, last] = by_line_.equal_range(std::pair(import_id, line));
-    for (auto place = first; place != last; ++place) found = std::max(found, std::optional(place->second));
+    for (auto place = first; place != last; ++place) {
+        found = std::max(found, std::optional(place->second));
+    }
     return found;
 }
 
 bool ChangeHistory::touches(std::size_t entry, const Key& key) const {
     const Touched& touched = touched_[entry];
-    if (touched.all) return true;
+    if (touched.all) {
+        return true;
+    }
     switch (key.kind) {
-    case Key::Kind::role:
-        return contains(touched.added, key.name) || contains(touched.removed, key.name);
-    case Key::Kind::field:
-        return contains(touched.fields, key.name);
-    case Key::Kind::existence:
-        return false;
+        case Key::Kind::role: return contains(touched.added, key.name) || contains(touched.removed, key.name);
+        case Key::Kind::field: return contains(touched.fields, key.name);
+        case Key::Kind::existence: return false;
     }
     return false;
 }
@@ -76,7 +83,9 @@ bool ChangeHistory::touches(std::size_t entry, const Key& key) const {
 std::vector<std::size_t> ChangeHistory::find_undone(std::size_t entry, const std::vector<Event>& events) const {
     std::vector<std::size_t> undone;
     const Entry& undo = entries_[entry];
-    if (!undo.source) return undone;
+    if (!undo.source) {
+        return undone;
+    }
     const auto [first, last] = by_line_.equal_range(std::pair(*undo.source, undo.line));
     for (auto place = first; place != last; ++place) {
         const auto event = std::lower_bound(events.begin(), events.end(), place->second,
@@ -94,13 +103,19 @@ void ChangeHistory::set_counting(Events& known, const Event& changed, bool begin
     std::vector<std::pair<const Event*, bool>> todo;  // those that take something back
     const auto note = [&](const Event& event, bool counts) {
         if (event.undone.empty()) {
-            if (counts) known.plain.insert(event.entry);
-            else known.plain.erase(event.entry);
+            if (counts) {
+                known.plain.insert(event.entry);
+            } else {
+                known.plain.erase(event.entry);
+            }
             return;
         }
         const std::size_t first = known.events[event.undone.front()].entry;  // they are in order
-        if (counts) known.first_undone.insert(first);
-        else known.first_undone.erase(known.first_undone.find(first));
+        if (counts) {
+            known.first_undone.insert(first);
+        } else {
+            known.first_undone.erase(known.first_undone.find(first));
+        }
         todo.emplace_back(&event, counts);
     };
     note(changed, begins);
@@ -111,18 +126,24 @@ void ChangeHistory::set_counting(Events& known, const Event& changed, bool begin
             Event& undone = known.events[place];
             const bool counted = undone.counts();
             undone.taken_back_by += counts ? 1 : std::size_t(-1);
-            if (undone.counts() != counted) note(undone, undone.counts());
+            if (undone.counts() != counted) {
+                note(undone, undone.counts());
+            }
         }
     }
 }
 
 const ChangeHistory::Events& ChangeHistory::find_events(const Key& wanted) const {
-    const auto place = events_.try_emplace({wanted.kind, wanted.kind == Key::Kind::role ? ascii_lower(wanted.name)
-                                                                                        : std::string(wanted.name)}).first;
+    const auto place = events_
+                           .try_emplace({wanted.kind, wanted.kind == Key::Kind::role ? ascii_lower(wanted.name)
+                                                                                     : std::string(wanted.name)})
+                           .first;
     const Key key{wanted.kind, place->first.second};
     Events& known = place->second;
     for (; known.entries < entries_.size(); ++known.entries) {
-        if (!touches(known.entries, key)) continue;
+        if (!touches(known.entries, key)) {
+            continue;
+        }
         Event event;
         event.entry = known.entries;
         event.undone = find_undone(known.entries, known.events);
@@ -144,10 +165,14 @@ std::optional<std::size_t> ChangeHistory::origin_of_role(std::string_view code) 
     const std::vector<Event>& events = find_events(Key::role(code)).events;
     bool given_since = false;
     for (auto event = events.rbegin(); event != events.rend(); ++event) {
-        if (!event->counts()) continue;
+        if (!event->counts()) {
+            continue;
+        }
         const bool gives = contains(touched_[event->entry].added, folded);
         given_since = given_since || (gives && event->entry >= marked);
-        if (!event->undone.empty()) continue;
+        if (!event->undone.empty()) {
+            continue;
+        }
         return gives && given_since ? std::optional(event->entry) : std::nullopt;
     }
     return std::nullopt;
@@ -156,7 +181,9 @@ std::optional<std::size_t> ChangeHistory::origin_of_role(std::string_view code) 
 bool ChangeHistory::is_superseded(const Key& key, const std::function<bool(const Entry&)>& is_later) const {
     const std::vector<Event>& events = find_events(key).events;
     return std::any_of(events.rbegin(), events.rend(), [&](const Event& event) {
-        if (!event.counts() || !is_later(entries_[event.entry])) return false;
+        if (!event.counts() || !is_later(entries_[event.entry])) {
+            return false;
+        }
         return event.undone.empty() || std::any_of(event.undone.begin(), event.undone.end(), [&](std::size_t undone) {
                    return !is_later(entries_[events[undone].entry]);
                });
@@ -165,8 +192,12 @@ bool ChangeHistory::is_superseded(const Key& key, const std::function<bool(const
 
 bool ChangeHistory::is_superseded_after(const Key& key, std::size_t entry) const {
     const Events& known = find_events(key);
-    if (known.plain.upper_bound(entry) != known.plain.end()) return true;
-    if (known.first_undone.empty() || *known.first_undone.begin() > entry) return false;
+    if (known.plain.upper_bound(entry) != known.plain.end()) {
+        return true;
+    }
+    if (known.first_undone.empty() || *known.first_undone.begin() > entry) {
+        return false;
+    }
     return std::any_of(known.events.rbegin(), known.events.rend(), [&](const Event& event) {
         return event.counts() && event.entry > entry && !event.undone.empty() &&
                known.events[event.undone.front()].entry <= entry;
@@ -182,7 +213,9 @@ bool ChangeHistory::counts(std::size_t entry, const Key& key) const {
 
 bool ChangeHistory::anything_counts(std::size_t entry) const {
     const Touched& touched = touched_[entry];
-    if (touched.all) return counts(entry, Key::existence());
+    if (touched.all) {
+        return counts(entry, Key::existence());
+    }
     const auto code_counts = [&](const std::string& code) { return counts(entry, Key::role(code)); };
     return std::any_of(touched.added.begin(), touched.added.end(), code_counts) ||
            std::any_of(touched.removed.begin(), touched.removed.end(), code_counts) ||

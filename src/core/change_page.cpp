@@ -25,13 +25,9 @@ constexpr unsigned char kHasBefore = 1;
 constexpr unsigned char kHasAfter = 2;
 
 // Maps small differences of either sign to small numbers. Unsigned arithmetic: lines may be any numbers.
-std::uint64_t zigzag(std::uint64_t difference) {
-    return (difference << 1) ^ (0 - (difference >> 63));
-}
+std::uint64_t zigzag(std::uint64_t difference) { return (difference << 1) ^ (0 - (difference >> 63)); }
 
-std::uint64_t unzigzag(std::uint64_t number) {
-    return (number >> 1) ^ (0 - (number & 1));
-}
+std::uint64_t unzigzag(std::uint64_t number) { return (number >> 1) ^ (0 - (number & 1)); }
 
 // The fewest bytes that each of them takes.
 constexpr std::size_t kLeastChange = 6;
@@ -53,7 +49,9 @@ void ChangePageWriter::put_name(std::string_view name) {
 
 void ChangePageWriter::put_names(const std::vector<std::string_view>& names) {
     put_number(body_, names.size());
-    for (const std::string_view name : names) put_name(name);
+    for (const std::string_view name : names) {
+        put_name(name);
+    }
 }
 
 void ChangePageWriter::add(const Change& change) {
@@ -67,15 +65,17 @@ void ChangePageWriter::add(const Change& change) {
     for (const FieldChange& field : change.fields) {
         put_name(field.field);
         body_ += static_cast<char>((field.before ? kHasBefore : 0) | (field.after ? kHasAfter : 0));
-        if (field.before) put_text(body_, *field.before);
-        if (field.after) put_text(body_, *field.after);
+        if (field.before) {
+            put_text(body_, *field.before);
+        }
+        if (field.after) {
+            put_text(body_, *field.after);
+        }
     }
     ++count_;
 }
 
-bool ChangePageWriter::full() const {
-    return body_.size() >= kChangePageBytes;
-}
+bool ChangePageWriter::full() const { return body_.size() >= kChangePageBytes; }
 
 std::string ChangePageWriter::take() {
     std::string payload(1, kVersion);
@@ -95,7 +95,9 @@ ChangePageReader::ChangePageReader(std::string_view payload, TextCheck is_text) 
 }
 
 bool ChangePageReader::next(Change& change) {
-    if (damaged_) return false;
+    if (damaged_) {
+        return false;
+    }
     if (left_ == 0) {
         damaged_ = !rest_.empty();
         return false;
@@ -109,7 +111,9 @@ bool ChangePageReader::next(Change& change) {
 bool ChangePageReader::read_change(Change& change) {
     std::uint64_t line_difference = 0;
     unsigned char existence = 0;
-    if (!get_number(rest_, line_difference) || !get_byte(rest_, existence) || existence > kDeleted) return false;
+    if (!get_number(rest_, line_difference) || !get_byte(rest_, existence) || existence > kDeleted) {
+        return false;
+    }
     last_line_ = static_cast<std::int64_t>(static_cast<std::uint64_t>(last_line_) + unzigzag(line_difference));
     change.line = last_line_;
     change.created = existence == kCreated;
@@ -118,9 +122,7 @@ bool ChangePageReader::read_change(Change& change) {
            read_fields(change.fields);
 }
 
-bool ChangePageReader::read_text(std::string_view& text) {
-    return get_text(rest_, text) && is_text_(text);
-}
+bool ChangePageReader::read_text(std::string_view& text) { return get_text(rest_, text) && is_text_(text); }
 
 bool ChangePageReader::read_optional_text(bool present, std::optional<std::string_view>& text) {
     text.reset();
@@ -129,35 +131,51 @@ bool ChangePageReader::read_optional_text(bool present, std::optional<std::strin
 
 bool ChangePageReader::read_name(std::string_view& name) {
     std::uint64_t index = 0;
-    if (!get_number(rest_, index) || index > names_.size()) return false;
+    if (!get_number(rest_, index) || index > names_.size()) {
+        return false;
+    }
     if (index < names_.size()) {
         name = names_[index];
         return true;
     }
-    if (!read_text(name)) return false;
+    if (!read_text(name)) {
+        return false;
+    }
     names_.push_back(name);
     return true;
 }
 
 bool ChangePageReader::read_names(std::vector<std::string_view>& names) {
     std::uint64_t count = 0;
-    if (!get_count(rest_, kLeastName, count)) return false;
+    if (!get_count(rest_, kLeastName, count)) {
+        return false;
+    }
     names.resize(count);
     for (std::string_view& name : names) {
-        if (!read_name(name)) return false;
+        if (!read_name(name)) {
+            return false;
+        }
     }
     return true;
 }
 
 bool ChangePageReader::read_fields(std::vector<FieldChange>& fields) {
     std::uint64_t count = 0;
-    if (!get_count(rest_, kLeastField, count)) return false;
+    if (!get_count(rest_, kLeastField, count)) {
+        return false;
+    }
     fields.resize(count);
     for (FieldChange& field : fields) {
         unsigned char present = 0;
-        if (!read_name(field.field) || !get_byte(rest_, present) || present > (kHasBefore | kHasAfter)) return false;
-        if (!read_optional_text((present & kHasBefore) != 0, field.before)) return false;
-        if (!read_optional_text((present & kHasAfter) != 0, field.after)) return false;
+        if (!read_name(field.field) || !get_byte(rest_, present) || present > (kHasBefore | kHasAfter)) {
+            return false;
+        }
+        if (!read_optional_text((present & kHasBefore) != 0, field.before)) {
+            return false;
+        }
+        if (!read_optional_text((present & kHasAfter) != 0, field.after)) {
+            return false;
+        }
     }
     return true;
 }

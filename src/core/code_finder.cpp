@@ -13,7 +13,9 @@ constexpr std::size_t kFew = 16;  // are looked through faster than sorted
 std::string_view first_of(std::span<const std::string_view> codes, std::string_view wanted) {
     std::string_view found;
     for (const std::string_view code : codes) {
-        if (equal_ignoring_ascii_case(code, wanted) && (found.empty() || code < found)) found = code;
+        if (equal_ignoring_ascii_case(code, wanted) && (found.empty() || code < found)) {
+            found = code;
+        }
     }
     return found;
 }
@@ -21,7 +23,9 @@ std::string_view first_of(std::span<const std::string_view> codes, std::string_v
 }  // namespace
 
 CodeFinder::CodeFinder(std::span<const std::string_view> codes, InterruptCheck check) : codes_(codes) {
-    if (codes.size() <= kFew) return;
+    if (codes.size() <= kFew) {
+        return;
+    }
     sorted_.assign(codes.begin(), codes.end());
     Pace pace(check);
     std::sort(sorted_.begin(), sorted_.end(), [&](std::string_view a, std::string_view b) {
@@ -32,10 +36,12 @@ CodeFinder::CodeFinder(std::span<const std::string_view> codes, InterruptCheck c
 }
 
 std::string_view CodeFinder::find(std::string_view code) const {
-    if (sorted_.empty()) return first_of(codes_, code);
-    const auto place = std::lower_bound(sorted_.begin(), sorted_.end(), code, [](std::string_view a, std::string_view b) {
-        return compare_ignoring_ascii_case(a, b) < 0;
-    });
+    if (sorted_.empty()) {
+        return first_of(codes_, code);
+    }
+    const auto place = std::lower_bound(
+        sorted_.begin(), sorted_.end(), code,
+        [](std::string_view a, std::string_view b) { return compare_ignoring_ascii_case(a, b) < 0; });
     return place != sorted_.end() && equal_ignoring_ascii_case(*place, code) ? *place : std::string_view();
 }
 

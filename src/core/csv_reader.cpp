@@ -22,8 +22,12 @@ public:
     explicit BreakFinder(std::string_view chunk) : chunk_(chunk), lf_(chunk.find('\n')), cr_(chunk.find('\r')) {}
 
     std::size_t next(std::size_t from) {
-        if (lf_ < from) lf_ = chunk_.find('\n', from);
-        if (cr_ < from) cr_ = chunk_.find('\r', from);
+        if (lf_ < from) {
+            lf_ = chunk_.find('\n', from);
+        }
+        if (cr_ < from) {
+            cr_ = chunk_.find('\r', from);
+        }
         return std::min(lf_, cr_);
     }
 
@@ -73,9 +77,13 @@ char detect_delimiter(std::string_view header) {
     std::array<std::size_t, kDelimiters.size()> counts{};
     bool quoted = false;
     for (const char c : header) {
-        if (c == '"') quoted = !quoted;
+        if (c == '"') {
+            quoted = !quoted;
+        }
         const std::size_t delimiter = kDelimiters.find(c);
-        if (!quoted && delimiter != std::string_view::npos) ++counts[delimiter];
+        if (!quoted && delimiter != std::string_view::npos) {
+            ++counts[delimiter];
+        }
     }
     return kDelimiters[static_cast<std::size_t>(std::max_element(counts.begin(), counts.end()) - counts.begin())];
 }
@@ -84,7 +92,9 @@ char detect_delimiter(std::string_view header) {
 // handed to the splitter one by one, as soon as they are complete.
 struct CsvReader::State {
     State(const CsvOptions& options, RecordSink& sink) : sink_(sink) {
-        if (options.delimiter) use_delimiter(*options.delimiter);
+        if (options.delimiter) {
+            use_delimiter(*options.delimiter);
+        }
     }
 
     Status feed(std::string_view chunk);
@@ -110,8 +120,8 @@ private:
     bool started_ = false;
     bool header_seen_ = false;
     std::string carry_;
-    std::size_t line_begin_ = 0;        // offset in the record of the physical line that is not complete yet
-    bool record_open_ = false;          // a quoted field reaches over the last line break
+    std::size_t line_begin_ = 0;  // offset in the record of the physical line that is not complete yet
+    bool record_open_ = false;    // a quoted field reaches over the last line break
     std::int64_t record_line_ = 0;
     std::int64_t open_quote_line_ = 0;  // 0: none is open
 };
@@ -120,9 +130,13 @@ Status CsvReader::State::feed(std::string_view chunk) {
     if (!started_) {
         const std::size_t missing = kLongestBom - begin_of_file_.size();
         begin_of_file_.append(chunk.substr(0, missing));
-        if (begin_of_file_.size() < kLongestBom) return {};
+        if (begin_of_file_.size() < kLongestBom) {
+            return {};
+        }
         chunk.remove_prefix(missing);
-        if (Status refusal = start()) return refusal;
+        if (Status refusal = start()) {
+            return refusal;
+        }
     }
     return read(chunk);
 }
@@ -131,21 +145,33 @@ Status CsvReader::State::start() {
     constexpr std::string_view kUtf8Bom = "\xEF\xBB\xBF";
     started_ = true;
     std::string_view begin = begin_of_file_;
-    if (Status refusal = refuse_other_encoding(begin)) return refusal;
-    if (begin.starts_with(kUtf8Bom)) begin.remove_prefix(kUtf8Bom.size());
+    if (Status refusal = refuse_other_encoding(begin)) {
+        return refusal;
+    }
+    if (begin.starts_with(kUtf8Bom)) {
+        begin.remove_prefix(kUtf8Bom.size());
+    }
     return read(begin);
 }
 
 Status CsvReader::State::read(std::string_view chunk) {
-    if (chunk.empty()) return {};
+    if (chunk.empty()) {
+        return {};
+    }
     std::size_t record_begin = 0;
     std::size_t line_begin = 0;
     // A CR at the end of the last chunk: only now it is known whether a LF belongs to it.
     if (carry_.size() > line_begin_ && carry_.back() == '\r') {
         const bool has_lf = chunk.front() == '\n';
-        if (has_lf) carry_ += '\n';
-        if (Status refusal = take_line(carry_, has_lf ? 2 : 1)) return refusal;
-        if (!record_open_) carry_.clear();
+        if (has_lf) {
+            carry_ += '\n';
+        }
+        if (Status refusal = take_line(carry_, has_lf ? 2 : 1)) {
+            return refusal;
+        }
+        if (!record_open_) {
+            carry_.clear();
+        }
         record_begin = line_begin = has_lf ? 1 : 0;
     }
     BreakFinder breaks(chunk);
@@ -153,8 +179,12 @@ Status CsvReader::State::read(std::string_view chunk) {
          line_break = breaks.next(line_begin)) {
         std::size_t line_end = line_break + 1;
         if (chunk[line_break] == '\r') {
-            if (line_end == chunk.size()) break;
-            if (chunk[line_end] == '\n') ++line_end;
+            if (line_end == chunk.size()) {
+                break;
+            }
+            if (chunk[line_end] == '\n') {
+                ++line_end;
+            }
         }
         std::string_view record = chunk.substr(record_begin, line_end - record_begin);
         if (!carry_.empty()) {
@@ -162,7 +192,9 @@ Status CsvReader::State::read(std::string_view chunk) {
             record = carry_;
             record_begin = line_end;
         }
-        if (Status refusal = take_line(record, line_end - line_break)) return refusal;
+        if (Status refusal = take_line(record, line_end - line_break)) {
+            return refusal;
+        }
         if (!record_open_) {
             carry_.clear();
             record_begin = line_end;
@@ -182,27 +214,36 @@ Status CsvReader::State::take_line(std::string_view record, std::size_t break_by
     ++lines_;
     const std::string_view raw = record.substr(0, record.size() - break_bytes);
     if (!record_open_) {
-        if (raw.empty()) return {};
+        if (raw.empty()) {
+            return {};
+        }
         if (lines_ == 1 && names_delimiter(raw)) {
-            if (!delimiter_) use_delimiter(raw.back());
+            if (!delimiter_) {
+                use_delimiter(raw.back());
+            }
             return {};
         }
         record_line_ = lines_;
     }
-    if (raw.size() > kMaxRecordBytes) return refuse_long_record(record);
-
+    if (raw.size() > kMaxRecordBytes) {
+        return refuse_long_record(record);
+    }
     std::string_view line = record.substr(line_begin_);
     line_begin_ = record.size();
     if (!delimiter_) {
         // libcsv needs the delimiter, and that is found in the whole header: quotes alone tell where it ends.
         track_quotes(line);
         record_open_ = open_quote_line_ != 0;
-        if (record_open_) return {};
+        if (record_open_) {
+            return {};
+        }
         use_delimiter(detect_delimiter(raw));
         line = record;
     }
     FieldSplitter::State state = splitter_.add_line(line);
-    if (state == FieldSplitter::State::open && break_bytes == 0) state = splitter_.end();
+    if (state == FieldSplitter::State::open && break_bytes == 0) {
+        state = splitter_.end();
+    }
     record_open_ = state == FieldSplitter::State::open;
     if (record_open_) {
         track_quotes(line);
@@ -214,36 +255,43 @@ Status CsvReader::State::take_line(std::string_view record, std::size_t break_by
 }
 
 // Takes what carry_ holds of the last line: all that there will be of it, or more than a record may have.
-Status CsvReader::State::take_unbroken_line() {
-    return take_line(carry_, carry_.back() == '\r' ? 1 : 0);
-}
+Status CsvReader::State::take_unbroken_line() { return take_line(carry_, carry_.back() == '\r' ? 1 : 0); }
 
 Status CsvReader::State::hand_out(std::string_view raw, bool malformed) {
     const CsvRecord record{record_line_, raw, malformed, splitter_.too_many_fields(), splitter_.fields()};
-    if (header_seen_) return sink_.record(record);
+    if (header_seen_) {
+        return sink_.record(record);
+    }
     header_seen_ = true;
-    if (Status refusal = check_header(record)) return refusal;
+    if (Status refusal = check_header(record)) {
+        return refusal;
+    }
     return sink_.header(record);
 }
 
 Status CsvReader::State::finish() {
     if (!started_) {
-        if (Status refusal = start()) return refusal;
+        if (Status refusal = start()) {
+            return refusal;
+        }
     }
     if (carry_.size() > line_begin_) {
-        if (Status refusal = take_unbroken_line()) return refusal;
+        if (Status refusal = take_unbroken_line()) {
+            return refusal;
+        }
     }
     if (record_open_ && !delimiter_) {
         // The quote that seems to be open in the header may be a stray one.
         use_delimiter(detect_delimiter(carry_));
-        if (splitter_.add_line(carry_) == FieldSplitter::State::malformed) return hand_out(carry_, true);
+        if (splitter_.add_line(carry_) == FieldSplitter::State::malformed) {
+            return hand_out(carry_, true);
+        }
     }
     if (record_open_) {
         return broken_file("a quote opened on line " + std::to_string(open_quote_line_) + " is never closed");
     }
     if (!header_seen_) {
-        return broken_file("the file is empty", {},
-                           "The first line names the columns, for example: userName,addRoles");
+        return broken_file("the file is empty", {}, "The first line names the columns, for example: userName,addRoles");
     }
     return {};
 }
@@ -254,8 +302,11 @@ Status CsvReader::State::refuse_long_record(std::string_view record) {
     const std::string_view allowed = record.substr(0, kMaxRecordBytes);
     const std::int64_t open_before = open_quote_line_;
     std::size_t opened = std::string_view::npos;
-    if (line_begin_ < allowed.size()) opened = track_quotes(allowed.substr(line_begin_));
-    const bool is_long = opened == std::string_view::npos ? open_before != 0 : line_begin_ + opened < kMaxRecordBytes / 2;
+    if (line_begin_ < allowed.size()) {
+        opened = track_quotes(allowed.substr(line_begin_));
+    }
+    const bool is_long = opened == std::string_view::npos ? open_before != 0
+                                                          : line_begin_ + opened < kMaxRecordBytes / 2;
     std::string detail;
     if (open_quote_line_ != 0 && is_long) {
         detail = "A quote opened on line " + std::to_string(open_quote_line_) + " is still open.";
@@ -272,7 +323,9 @@ void CsvReader::State::use_delimiter(char delimiter) {
 
 // True for the first byte of a field of the physical line lines_; elsewhere outside quotes a quote is a stray one.
 bool CsvReader::State::begins_field(std::string_view line, std::size_t offset) const {
-    if (offset == 0) return lines_ == record_line_;
+    if (offset == 0) {
+        return lines_ == record_line_;
+    }
     const char before = line[offset - 1];
     return delimiter_ ? before == *delimiter_ : kDelimiters.find(before) != std::string_view::npos;
 }
@@ -295,25 +348,16 @@ std::size_t CsvReader::State::track_quotes(std::string_view line) {
     return opened;
 }
 
-CsvReader::CsvReader(const CsvOptions& options, RecordSink& sink)
-    : state_(std::make_unique<State>(options, sink)) {}
+CsvReader::CsvReader(const CsvOptions& options, RecordSink& sink) : state_(std::make_unique<State>(options, sink)) {}
 
 CsvReader::~CsvReader() = default;
 
-Status CsvReader::feed(std::string_view chunk) {
-    return state_->feed(chunk);
-}
+Status CsvReader::feed(std::string_view chunk) { return state_->feed(chunk); }
 
-Status CsvReader::finish() {
-    return state_->finish();
-}
+Status CsvReader::finish() { return state_->finish(); }
 
-char CsvReader::delimiter() const {
-    return state_->delimiter_.value_or(',');
-}
+char CsvReader::delimiter() const { return state_->delimiter_.value_or(','); }
 
-std::int64_t CsvReader::lines() const {
-    return state_->lines_;
-}
+std::int64_t CsvReader::lines() const { return state_->lines_; }
 
 }  // namespace customer_import

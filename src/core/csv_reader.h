@@ -19,15 +19,15 @@ inline constexpr std::size_t kMaxColumns = 1600;
 
 // What a stray quote is called, in a record as in the header.
 inline constexpr std::string_view kMalformedMessage =
-    "a quote stands inside an unquoted field, or text follows a closing quote";
+    "a quote appears inside an unquoted field, or text follows a closing quote";
 
 // One CSV record. All views live until the sink returns.
 struct CsvRecord {
-    std::int64_t line = 0;                    // physical line of its first byte, from 1
-    std::string_view raw;                     // its bytes without the final line break
-    bool malformed = false;                   // a stray quote: `fields` is empty
-    bool too_many_fields = false;             // more than kMaxColumns; `fields` holds the first kMaxColumns
-    std::span<const std::string_view> fields; // unquoted
+    std::int64_t line = 0;                     // physical line of its first byte, from 1
+    std::string_view raw;                      // its bytes without the final line break
+    bool malformed = false;                    // a stray quote: `fields` is empty
+    bool too_many_fields = false;              // more than kMaxColumns; `fields` holds the first kMaxColumns
+    std::span<const std::string_view> fields;  // unquoted
 };
 
 // Receives records in file order. A refusal stops the reading and comes back from feed() or finish(). May throw.

@@ -7,9 +7,7 @@ namespace {
 constexpr std::size_t kMaxLocalPartBytes = 64;
 constexpr std::size_t kMaxLabelBytes = 63;
 
-bool is_letter_or_digit(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
+bool is_letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
 bool is_atom_character(char c) {
     return is_letter_or_digit(c) || std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
@@ -20,22 +18,30 @@ template <class Check>
 bool all_parts(std::string_view text, Check check) {
     for (;;) {
         const std::size_t dot = text.find('.');
-        if (!check(text.substr(0, dot))) return false;
-        if (dot == std::string_view::npos) return true;
+        if (!check(text.substr(0, dot))) {
+            return false;
+        }
+        if (dot == std::string_view::npos) {
+            return true;
+        }
         text.remove_prefix(dot + 1);
     }
 }
 
 bool is_atom(std::string_view part) {
     for (const char c : part) {
-        if (!is_atom_character(c)) return false;
+        if (!is_atom_character(c)) {
+            return false;
+        }
     }
     return !part.empty();
 }
 
 bool is_label(std::string_view part) {
     for (const char c : part) {
-        if (!is_letter_or_digit(c) && c != '-') return false;
+        if (!is_letter_or_digit(c) && c != '-') {
+            return false;
+        }
     }
     return !part.empty() && part.size() <= kMaxLabelBytes && part.front() != '-' && part.back() != '-';
 }

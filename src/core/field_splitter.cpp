@@ -10,19 +10,13 @@ namespace customer_import {
 namespace {
 
 // libcsv trims what this function calls a space; the contract takes cells as they are.
-int is_never_space(unsigned char) {
-    return 0;
-}
+int is_never_space(unsigned char) { return 0; }
 
 }  // namespace
 
-FieldSplitter::FieldSplitter() {
-    open_parser();
-}
+FieldSplitter::FieldSplitter() { open_parser(); }
 
-FieldSplitter::~FieldSplitter() {
-    csv_free(&parser_);
-}
+FieldSplitter::~FieldSplitter() { csv_free(&parser_); }
 
 void FieldSplitter::open_parser() {
     constexpr std::size_t kBufferStep = 64 * 1024;  // by which libcsv lets its buffer for a field grow
@@ -39,7 +33,9 @@ void FieldSplitter::set_delimiter(char delimiter) {
 
 void FieldSplitter::on_field(void* text, std::size_t size, void* self) noexcept {
     auto& splitter = *static_cast<FieldSplitter*>(self);
-    if (splitter.field_ends_.size() > kMaxColumns) return;
+    if (splitter.field_ends_.size() > kMaxColumns) {
+        return;
+    }
     try {
         splitter.text_.append(static_cast<const char*>(text), size);
         splitter.field_ends_.push_back(splitter.text_.size());
@@ -48,9 +44,7 @@ void FieldSplitter::on_field(void* text, std::size_t size, void* self) noexcept 
     }
 }
 
-void FieldSplitter::on_record(int, void* self) noexcept {
-    static_cast<FieldSplitter*>(self)->record_ended_ = true;
-}
+void FieldSplitter::on_record(int, void* self) noexcept { static_cast<FieldSplitter*>(self)->record_ended_ = true; }
 
 FieldSplitter::State FieldSplitter::add_line(std::string_view line) {
     if (state_ != State::open) {
@@ -61,7 +55,9 @@ FieldSplitter::State FieldSplitter::add_line(std::string_view line) {
     }
     const std::size_t parsed = csv_parse(&parser_, line.data(), line.size(), on_field, on_record, this);
     if (parsed < line.size()) {
-        if (csv_error(&parser_) != CSV_EPARSE) throw std::bad_alloc();
+        if (csv_error(&parser_) != CSV_EPARSE) {
+            throw std::bad_alloc();
+        }
         // libcsv cannot be used after an error.
         csv_free(&parser_);
         open_parser();
@@ -76,8 +72,12 @@ FieldSplitter::State FieldSplitter::end() {
 }
 
 FieldSplitter::State FieldSplitter::state_after_parsing() {
-    if (out_of_memory_) throw std::bad_alloc();
-    if (!record_ended_) return State::open;
+    if (out_of_memory_) {
+        throw std::bad_alloc();
+    }
+    if (!record_ended_) {
+        return State::open;
+    }
     std::size_t begin = 0;
     for (std::size_t i = 0; i < std::min(field_ends_.size(), kMaxColumns); ++i) {
         fields_.emplace_back(text_.data() + begin, field_ends_[i] - begin);

@@ -17,7 +17,9 @@ std::vector<std::string_view> find_beyond(GrantCeiling::Codes codes, GrantCeilin
     Pace pace(check);
     for (const std::string_view code : codes) {
         pace.step(8 * code.size());
-        if (!held.contains(code)) beyond.push_back(code);
+        if (!held.contains(code)) {
+            beyond.push_back(code);
+        }
     }
     return beyond;
 }
@@ -29,70 +31,80 @@ bool Preparers::limit_somebody() const {
            std::any_of(by_line.begin(), by_line.end(), [](const auto& line) { return line.second.is_limited; });
 }
 
-GrantCeiling::Breaches GrantCeiling::check_change(std::string_view user_name, Codes before, Codes after,
-                                                  std::int64_t line) const {
+GrantCeiling::Violations GrantCeiling::check_change(std::string_view user_name, Codes before, Codes after,
+                                                    std::int64_t line) const {
     const Preparer* other = preparer(line);
     return attribute(find_change(user_name, before, after, other), other);
 }
 
-GrantCeiling::Breaches GrantCeiling::check_arrival(std::string_view user_name, Codes roles, std::int64_t line) const {
+GrantCeiling::Violations GrantCeiling::check_arrival(std::string_view user_name, Codes roles, std::int64_t line) const {
     const Preparer* other = preparer(line);
-    Breaches breaches = find_change(user_name, {}, roles, other);
+    Violations violations = find_change(user_name, {}, roles, other);
     if (limits(other) && roles.empty() && is_own(user_name, other)) {
-        breaches.push_back({{}, false, "only administrators may become a customer themselves"});
+        violations.push_back({{}, false, "only administrators may become a customer themselves"});
     }
-    return attribute(std::move(breaches), other);
+    return attribute(std::move(violations), other);
 }
 
-GrantCeiling::Breaches GrantCeiling::find_change(std::string_view user_name, Codes before, Codes after,
-                                                 const Preparer* preparer) const {
-    Breaches breaches;
-    if (!limits(preparer)) return breaches;
+GrantCeiling::Violations GrantCeiling::find_change(std::string_view user_name, Codes before, Codes after,
+                                                   const Preparer* preparer) const {
+    Violations violations;
+    if (!limits(preparer)) {
+        return violations;
+    }
     const std::vector<std::string_view> added = find_beyond(after, before, check_interrupts_),
                                         removed = find_beyond(before, after, check_interrupts_);
     Pace pace(check_interrupts_);
     for (const std::string_view code : added) {
         pace.step(8 * code.size());
-        if (catalogue_.is_privileged(code)) {
-            breaches.push_back({code, true, "only administrators may give role code " + quoted(code)});
+        if (catalog_.is_privileged(code)) {
+            violations.push_back({code, true, "only administrators may give role code " + quoted(code)});
         }
     }
     for (const std::string_view code : removed) {
         pace.step(8 * code.size());
-        if (catalogue_.is_privileged(code)) {
-            breaches.push_back({code, false, "only administrators may take role code " + quoted(code)});
+        if (catalog_.is_privileged(code)) {
+            violations.push_back({code, false, "only administrators may take role code " + quoted(code)});
         }
     }
     if ((!added.empty() || !removed.empty()) && is_own(user_name, preparer)) {
-        breaches.push_back({{}, false, "only administrators may change their own roles"});
+        violations.push_back({{}, false, "only administrators may change their own roles"});
     }
-    return breaches;
+    return violations;
 }
 
-GrantCeiling::Breaches GrantCeiling::attribute(Breaches breaches, const Preparer* preparer) const {
+GrantCeiling::Violations GrantCeiling::attribute(Violations violations, const Preparer* preparer) const {
     if (!is_limited_ && preparer != nullptr) {
-        for (Breach& breach : breaches) breach.message += ", and the record is by operator " + quoted(preparer->name);
+        for (Violation& violation : violations) {
+            violation.message += ", and the record is by operator " + quoted(preparer->name);
+        }
     }
-    return breaches;
+    return violations;
 }
 
-GrantCeiling::Breaches GrantCeiling::check_departure(std::string_view user_name, Codes roles) const {
-    Breaches breaches;
-    if (!limits(nullptr)) return breaches;
+GrantCeiling::Violations GrantCeiling::check_departure(std::string_view user_name, Codes roles) const {
+    Violations violations;
+    if (!limits(nullptr)) {
+        return violations;
+    }
     Pace pace(check_interrupts_);
     for (const std::string_view code : roles) {
         pace.step(8 * code.size());
-        if (catalogue_.is_privileged(code)) {
-            breaches.push_back({code, false,
-                                "only administrators may delete or rename a customer with role code " + quoted(code)});
+        if (catalog_.is_privileged(code)) {
+            violations.push_back(
+                {code, false, "only administrators may delete or rename a customer with role code " + quoted(code)});
         }
     }
-    if (is_own(user_name, nullptr)) breaches.push_back({{}, false, "only administrators may delete or rename themselves"});
-    return breaches;
+    if (is_own(user_name, nullptr)) {
+        violations.push_back({{}, false, "only administrators may delete or rename themselves"});
+    }
+    return violations;
 }
 
 bool GrantCeiling::is_own(std::string_view user_name, const Preparer* preparer) const {
-    if (own_names_.empty() && preparer == nullptr) return false;
+    if (own_names_.empty() && preparer == nullptr) {
+        return false;
+    }
     std::string folded;
     fold_user_name(user_name, folded);
     const auto among = [&](const std::vector<std::string>& names) {
@@ -101,10 +113,11 @@ bool GrantCeiling::is_own(std::string_view user_name, const Preparer* preparer) 
     return among(own_names_) || (preparer != nullptr && among(preparer->own_names));
 }
 
-Issue role_not_grantable_issue(const GrantCeiling::Breach& breach, std::string_view column,
+Issue role_not_grantable_issue(const GrantCeiling::Violation& violation, std::string_view column,
                                std::string_view user_name) {
-    return breach.code.empty() ? make_issue(IssueCode::role_not_grantable, "userName", user_name, breach.message)
-                               : make_issue(IssueCode::role_not_grantable, column, breach.code, breach.message);
+    return violation.code.empty()
+               ? make_issue(IssueCode::role_not_grantable, "userName", user_name, violation.message)
+               : make_issue(IssueCode::role_not_grantable, column, violation.code, violation.message);
 }
 
 }  // namespace customer_import

@@ -12,7 +12,7 @@
 
 #include "core/issue.h"
 #include "core/pace.h"
-#include "core/role_catalogue.h"
+#include "core/role_catalog.h"
 
 namespace customer_import {
 
@@ -43,31 +43,34 @@ public:
 
     // Why something may not be done. `code` is the privileged code in question; empty: the customer is the operator
     // himself. The view lives as long as the codes that were given.
-    struct Breach {
+    struct Violation {
         std::string_view code;
         bool code_is_added = false;
         std::string message;
     };
-    using Breaches = std::vector<Breach>;
+    using Violations = std::vector<Violation>;
 
     // `own_names`: the folded user names under which the operator who acts is a customer itself. `is_limited`: it is no
     // administrator. All that is referred to must outlive the object.
-    GrantCeiling(const RoleCatalogue& catalogue, const std::vector<std::string>& own_names, bool is_limited = true,
+    GrantCeiling(const RoleCatalog& catalog, const std::vector<std::string>& own_names, bool is_limited = true,
                  const Preparers* preparers = nullptr, InterruptCheck check_interrupts = ask_nobody)
-        : catalogue_(catalogue), own_names_(own_names), is_limited_(is_limited), preparers_(preparers),
+        : catalog_(catalog),
+          own_names_(own_names),
+          is_limited_(is_limited),
+          preparers_(preparers),
           check_interrupts_(check_interrupts) {}
 
     // Each of these returns all that may not be done; nothing when it may. `line`: of the record that says so, where others
     // may have prepared it.
 
     // A customer whose roles become `after`. Codes that differ only in the case of ASCII letters are the same.
-    Breaches check_change(std::string_view user_name, Codes before, Codes after, std::int64_t line = 0) const;
+    Violations check_change(std::string_view user_name, Codes before, Codes after, std::int64_t line = 0) const;
 
     // A customer who is created, or takes this name.
-    Breaches check_arrival(std::string_view user_name, Codes roles, std::int64_t line = 0) const;
+    Violations check_arrival(std::string_view user_name, Codes roles, std::int64_t line = 0) const;
 
     // A customer who is deleted, or gives up this name.
-    Breaches check_departure(std::string_view user_name, Codes roles) const;
+    Violations check_departure(std::string_view user_name, Codes roles) const;
 
 private:
     const Preparer* preparer(std::int64_t line) const {
@@ -75,18 +78,19 @@ private:
     }
     bool limits(const Preparer* preparer) const { return is_limited_ || (preparer != nullptr && preparer->is_limited); }
     bool is_own(std::string_view user_name, const Preparer* preparer) const;
-    Breaches find_change(std::string_view user_name, Codes before, Codes after, const Preparer* preparer) const;
+    Violations find_change(std::string_view user_name, Codes before, Codes after, const Preparer* preparer) const;
     // Says whose ceiling it is, where it is not that of whoever acts.
-    Breaches attribute(Breaches breaches, const Preparer* preparer) const;
+    Violations attribute(Violations violations, const Preparer* preparer) const;
 
-    const RoleCatalogue& catalogue_;
+    const RoleCatalog& catalog_;
     const std::vector<std::string>& own_names_;
     const bool is_limited_;
     const Preparers* const preparers_;
     const InterruptCheck check_interrupts_;
 };
 
-// The issue of a record that breaches the ceiling.
-Issue role_not_grantable_issue(const GrantCeiling::Breach& breach, std::string_view column, std::string_view user_name);
+// The issue of a record that violates the ceiling.
+Issue role_not_grantable_issue(const GrantCeiling::Violation& violation, std::string_view column,
+                               std::string_view user_name);
 
 }  // namespace customer_import

@@ -24,7 +24,9 @@ std::vector<KnownName> known_names(const std::vector<Field>& fields) {
     std::vector<KnownName> names;
     for (std::size_t i = 0; i < fields.size(); ++i) {
         names.push_back({header_key(fields[i].name), static_cast<int>(i)});
-        for (const std::string& alias : fields[i].aliases) names.push_back({header_key(alias), static_cast<int>(i)});
+        for (const std::string& alias : fields[i].aliases) {
+            names.push_back({header_key(alias), static_cast<int>(i)});
+        }
     }
     return names;
 }
@@ -41,7 +43,9 @@ int find_near_miss(const std::vector<KnownName>& names, const std::string& name)
     for (const KnownName& known : names) {
         const std::size_t limit = known.name.size() >= kLongName ? 2 : 1;
         const std::size_t distance = edit_distance(name, known.name, limit);
-        if (distance > limit || (nearest != HeaderMap::kIgnored && distance >= nearest_distance)) continue;
+        if (distance > limit || (nearest != HeaderMap::kIgnored && distance >= nearest_distance)) {
+            continue;
+        }
         nearest = known.field;
         nearest_distance = distance;
     }
@@ -51,9 +55,13 @@ int find_near_miss(const std::vector<KnownName>& names, const std::string& name)
 std::string columns_found(std::span<const std::string_view> header) {
     std::string list;
     for (const std::string_view cell : header) {
-        if (!list.empty()) list += ", ";
+        if (!list.empty()) {
+            list += ", ";
+        }
         list += trim(cell);
-        if (list.size() > kMaxShownColumns) break;
+        if (list.size() > kMaxShownColumns) {
+            break;
+        }
     }
     return "Columns found: " + shorten(list, kMaxShownColumns) + ".";
 }
@@ -64,9 +72,9 @@ Refusal misspelled(std::string_view name, const std::string& meant) {
 }
 
 Refusal named_twice(const std::string& name, std::size_t first, std::size_t second) {
-    return broken_file("column \"" + name + "\" stands twice in the header",
-                       "Columns " + std::to_string(first + 1) + " and " + std::to_string(second + 1) +
-                           " both mean \"" + name + "\".");
+    return broken_file(
+        "column \"" + name + "\" appears twice in the header",
+        "Columns " + std::to_string(first + 1) + " and " + std::to_string(second + 1) + " both mean \"" + name + "\".");
 }
 
 Refusal no_user_name(const std::string& name, std::span<const std::string_view> header) {
@@ -81,7 +89,9 @@ Refusal nothing_to_import(const std::string& user_name, const std::vector<Field>
                           std::span<const std::string_view> header) {
     std::string known;
     for (const Field& field : fields) {
-        if (field.kind == FieldKind::user_name) continue;
+        if (field.kind == FieldKind::user_name) {
+            continue;
+        }
         known.append(known.empty() ? "" : ", ").append(field.name);
     }
     return broken_file("the header has no column to import beside \"" + user_name + "\"", columns_found(header),
@@ -128,20 +138,26 @@ std::variant<HeaderMap, Refusal> HeaderMap::create(std::span<const std::string_v
             continue;
         }
         if (name.starts_with('_')) {
-            if (equal_ignoring_ascii_case(name, kEscapedColumn)) map.escaped_column_ = static_cast<int>(column);
+            if (equal_ignoring_ascii_case(name, kEscapedColumn)) {
+                map.escaped_column_ = static_cast<int>(column);
+            }
             continue;
         }
         const std::string wanted = header_key(name);
         const int index = find_field(names, wanted);
         if (index == kIgnored) {
             const int meant = find_near_miss(names, wanted);
-            if (meant != kIgnored) return misspelled(name, fields[static_cast<std::size_t>(meant)].name);
+            if (meant != kIgnored) {
+                return misspelled(name, fields[static_cast<std::size_t>(meant)].name);
+            }
             map.warnings_.push_back("column " + quoted(name) + " is not known and was ignored");
             continue;
         }
         const Field& field = fields[static_cast<std::size_t>(index)];
         std::optional<std::size_t>& first = column_of[static_cast<std::size_t>(index)];
-        if (first) return named_twice(field.name, *first, column);
+        if (first) {
+            return named_twice(field.name, *first, column);
+        }
         first = column;
         map.columns_.back() = index;
         if (is_value(field.kind)) {
@@ -150,7 +166,9 @@ std::variant<HeaderMap, Refusal> HeaderMap::create(std::span<const std::string_v
     }
     const auto key = std::find_if(fields.begin(), fields.end(),
                                   [](const Field& field) { return field.kind == FieldKind::user_name; });
-    if (!map.has(FieldKind::user_name)) return no_user_name(key->name, header);
+    if (!map.has(FieldKind::user_name)) {
+        return no_user_name(key->name, header);
+    }
     if (std::count(map.columns_.begin(), map.columns_.end(), kIgnored) + 1 == std::ssize(map.columns_)) {
         return nothing_to_import(key->name, fields, header);
     }

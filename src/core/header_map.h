@@ -16,25 +16,23 @@ enum class FieldKind { user_name, add_roles, remove_roles, roles, text, boolean,
 // Whether a field of this kind is a column of the customers table that a file may set: neither the user name nor roles.
 constexpr bool is_value(FieldKind kind) {
     switch (kind) {
-    case FieldKind::text:
-    case FieldKind::boolean:
-    case FieldKind::other:
-        return true;
-    case FieldKind::user_name:
-    case FieldKind::add_roles:
-    case FieldKind::remove_roles:
-    case FieldKind::roles:
-        return false;
+        case FieldKind::text:
+        case FieldKind::boolean:
+        case FieldKind::other: return true;
+        case FieldKind::user_name:
+        case FieldKind::add_roles:
+        case FieldKind::remove_roles:
+        case FieldKind::roles: return false;
     }
     return false;
 }
 
 // A field that a header may name. `other` is a column of any other type: its cell is passed on as text.
 struct Field {
-    std::string name;                  // as the contract spells it, e.g. addRoles
+    std::string name;  // as the contract spells it, e.g. addRoles
     std::vector<std::string> aliases;
     FieldKind kind = FieldKind::text;
-    bool clearable = false;            // _EMPTY_VALUE_ may clear it
+    bool clearable = false;  // _EMPTY_VALUE_ may clear it
 };
 
 // The fields of a created customers table, in the order of the contract: userName, addRoles, removeRoles, roles, email,

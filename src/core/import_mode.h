@@ -11,21 +11,17 @@ enum class ImportMode { create_and_update, create_only, update_only };
 // Whether an import of this mode may change a customer that exists, and may create one that does not.
 constexpr bool updates(ImportMode mode) {
     switch (mode) {
-    case ImportMode::create_and_update:
-    case ImportMode::update_only:
-        return true;
-    case ImportMode::create_only:
-        return false;
+        case ImportMode::create_and_update:
+        case ImportMode::update_only: return true;
+        case ImportMode::create_only: return false;
     }
     return false;
 }
 constexpr bool creates(ImportMode mode) {
     switch (mode) {
-    case ImportMode::create_and_update:
-    case ImportMode::create_only:
-        return true;
-    case ImportMode::update_only:
-        return false;
+        case ImportMode::create_and_update:
+        case ImportMode::create_only: return true;
+        case ImportMode::update_only: return false;
     }
     return false;
 }

@@ -13,13 +13,16 @@ constexpr std::string_view kEllipsis = "…";
 }  // namespace
 
 std::string issue_value(std::string_view value) {
-    return value.size() <= kMaxIssueValueBytes ? std::string(value) : shorten(value, kMaxIssueValueBytes - kEllipsis.size());
+    return value.size() <= kMaxIssueValueBytes ? std::string(value)
+                                               : shorten(value, kMaxIssueValueBytes - kEllipsis.size());
 }
 
 std::string one_line(std::string text) {
     std::size_t end = 0;
     for (std::size_t begin = 0; begin < text.size(); ++begin) {
-        if (text[begin] == '\r' && begin + 1 < text.size() && text[begin + 1] == '\n') continue;
+        if (text[begin] == '\r' && begin + 1 < text.size() && text[begin + 1] == '\n') {
+            continue;
+        }
         text[end++] = text[begin] == '\r' || text[begin] == '\n' ? ' ' : text[begin];
     }
     text.resize(end);
@@ -28,34 +31,34 @@ std::string one_line(std::string text) {
 
 std::string_view outcome_name(Outcome outcome) {
     switch (outcome) {
-    case Outcome::created: return "created";
-    case Outcome::updated: return "updated";
-    case Outcome::unchanged: return "unchanged";
-    case Outcome::skipped: return "skipped";
-    case Outcome::rejected: return "rejected";
-    case Outcome::deleted: return "deleted";
+        case Outcome::created: return "created";
+        case Outcome::updated: return "updated";
+        case Outcome::unchanged: return "unchanged";
+        case Outcome::skipped: return "skipped";
+        case Outcome::rejected: return "rejected";
+        case Outcome::deleted: return "deleted";
     }
     return {};
 }
 
 std::string_view issue_code_name(IssueCode code) {
     switch (code) {
-    case IssueCode::missing_user_name: return "missing_user_name";
-    case IssueCode::invalid_user_name: return "invalid_user_name";
-    case IssueCode::unknown_role: return "unknown_role";
-    case IssueCode::role_not_grantable: return "role_not_grantable";
-    case IssueCode::conflicting_roles: return "conflicting_roles";
-    case IssueCode::invalid_value: return "invalid_value";
-    case IssueCode::wrong_field_count: return "wrong_field_count";
-    case IssueCode::invalid_encoding: return "invalid_encoding";
-    case IssueCode::malformed_record: return "malformed_record";
-    case IssueCode::not_permitted: return "not_permitted";
-    case IssueCode::database_error: return "database_error";
-    case IssueCode::already_exists: return "already_exists";
-    case IssueCode::not_found: return "not_found";
-    case IssueCode::changed_since: return "changed_since";
-    case IssueCode::still_referenced: return "still_referenced";
-    case IssueCode::superseded: return "superseded";
+        case IssueCode::missing_user_name: return "missing_user_name";
+        case IssueCode::invalid_user_name: return "invalid_user_name";
+        case IssueCode::unknown_role: return "unknown_role";
+        case IssueCode::role_not_grantable: return "role_not_grantable";
+        case IssueCode::conflicting_roles: return "conflicting_roles";
+        case IssueCode::invalid_value: return "invalid_value";
+        case IssueCode::wrong_field_count: return "wrong_field_count";
+        case IssueCode::invalid_encoding: return "invalid_encoding";
+        case IssueCode::malformed_record: return "malformed_record";
+        case IssueCode::not_permitted: return "not_permitted";
+        case IssueCode::database_error: return "database_error";
+        case IssueCode::already_exists: return "already_exists";
+        case IssueCode::not_found: return "not_found";
+        case IssueCode::changed_since: return "changed_since";
+        case IssueCode::still_referenced: return "still_referenced";
+        case IssueCode::superseded: return "superseded";
     }
     return {};
 }
@@ -74,8 +77,10 @@ Issue make_issue(IssueCode code, std::string_view column, std::string_view value
 
 Issue unknown_role_issue(std::string_view column, std::string_view code, std::string_view nearest) {
     std::string hint;
-    if (!nearest.empty()) hint.append("Did you mean \"").append(nearest).append("\"?");
-    std::string message = "role code \"" + issue_value(code) + "\" is not in the catalogue";
+    if (!nearest.empty()) {
+        hint.append("Did you mean \"").append(nearest).append("\"?");
+    }
+    std::string message = "role code \"" + issue_value(code) + "\" is not in the catalog";
     return make_issue(IssueCode::unknown_role, column, code, std::move(message), std::move(hint));
 }
 
@@ -89,7 +94,7 @@ Issue not_found_issue(std::string_view user_name) {
 
 Issue not_permitted_issue(std::string_view user_name) {
     return make_issue(IssueCode::not_permitted, "userName", user_name,
-                      "the customer is not visible to you, or his row may not be written");
+                      "the customer is not visible to you, or its row may not be written");
 }
 
 Issue changed_since_issue(std::string_view column, std::string_view value, std::string message) {
@@ -97,8 +102,7 @@ Issue changed_since_issue(std::string_view column, std::string_view value, std::
 }
 
 Issue superseded_issue(std::string_view column, std::string_view value) {
-    const std::string what = column == "roles" ? "role \"" + issue_value(value) + "\""
-                                               : "field " + std::string(column);
+    const std::string what = column == "roles" ? "role \"" + issue_value(value) + "\"" : "field " + std::string(column);
     return make_issue(IssueCode::superseded, column, value, "a later import has changed " + what);
 }
 

@@ -12,12 +12,24 @@ std::string_view outcome_name(Outcome outcome);
 
 enum class IssueCode : std::uint8_t {
     // rejected
-    missing_user_name, invalid_user_name, unknown_role, role_not_grantable, conflicting_roles, invalid_value,
-    wrong_field_count, invalid_encoding, malformed_record, not_permitted, database_error,
+    missing_user_name,
+    invalid_user_name,
+    unknown_role,
+    role_not_grantable,
+    conflicting_roles,
+    invalid_value,
+    wrong_field_count,
+    invalid_encoding,
+    malformed_record,
+    not_permitted,
+    database_error,
     // skipped
-    already_exists, not_found,
+    already_exists,
+    not_found,
     // left out by an undo or a retry
-    changed_since, still_referenced, superseded,
+    changed_since,
+    still_referenced,
+    superseded,
 };
 std::string_view issue_code_name(IssueCode code);
 

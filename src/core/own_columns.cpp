@@ -13,10 +13,16 @@ std::vector<std::size_t> field_ends(std::string_view record, char delimiter) {
     std::vector<std::size_t> ends;
     bool quoted = false;
     for (std::size_t place = 0; place < record.size(); ++place) {
-        if (record[place] == '"') quoted = !quoted;
-        if (record[place] == delimiter && !quoted) ends.push_back(place);
+        if (record[place] == '"') {
+            quoted = !quoted;
+        }
+        if (record[place] == delimiter && !quoted) {
+            ends.push_back(place);
+        }
     }
-    if (quoted) return {};
+    if (quoted) {
+        return {};
+    }
     ends.push_back(record.size());
     return ends;
 }
@@ -24,7 +30,9 @@ std::vector<std::size_t> field_ends(std::string_view record, char delimiter) {
 bool is_named(std::string_view record, const std::vector<std::size_t>& ends, std::size_t field, std::string_view name) {
     const std::size_t begin = ends[field - 1] + 1;
     std::string_view text = trim(record.substr(begin, ends[field] - begin));
-    if (text.size() > 1 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
+    if (text.size() > 1 && text.front() == '"' && text.back() == '"') {
+        text = text.substr(1, text.size() - 2);
+    }
     return equal_ignoring_ascii_case(trim(text), name);
 }
 
@@ -36,11 +44,15 @@ OwnColumns::OwnColumns(std::string_view header, char delimiter) : delimiter_(del
     while (kept_ > 2 && is_named(header, ends, kept_ - 2, "_line") && is_named(header, ends, kept_ - 1, "_error")) {
         kept_ -= 2;
     }
-    if (kept_ < columns_) header_ = header.substr(0, ends[kept_ - 1]);
+    if (kept_ < columns_) {
+        header_ = header.substr(0, ends[kept_ - 1]);
+    }
 }
 
 std::string_view OwnColumns::strip(std::string_view record) const {
-    if (kept_ == columns_) return record;
+    if (kept_ == columns_) {
+        return record;
+    }
     const std::vector<std::size_t> ends = field_ends(record, delimiter_);
     return ends.size() == columns_ ? record.substr(0, ends[kept_ - 1]) : record;
 }

@@ -23,7 +23,9 @@ inline void put_text(std::string& out, std::string_view text) {
 }
 
 inline bool get_byte(std::string_view& rest, unsigned char& byte) {
-    if (rest.empty()) return false;
+    if (rest.empty()) {
+        return false;
+    }
     byte = static_cast<unsigned char>(rest.front());
     rest.remove_prefix(1);
     return true;
@@ -33,9 +35,13 @@ inline bool get_number(std::string_view& rest, std::uint64_t& number) {
     number = 0;
     for (int shift = 0; shift < 64; shift += 7) {
         unsigned char byte = 0;
-        if (!get_byte(rest, byte)) return false;
+        if (!get_byte(rest, byte)) {
+            return false;
+        }
         number |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
-        if (byte < 0x80) return true;
+        if (byte < 0x80) {
+            return true;
+        }
     }
     return false;
 }
@@ -47,7 +53,9 @@ inline bool get_count(std::string_view& rest, std::size_t least, std::uint64_t& 
 
 inline bool get_text(std::string_view& rest, std::string_view& text) {
     std::uint64_t size = 0;
-    if (!get_count(rest, 1, size)) return false;
+    if (!get_count(rest, 1, size)) {
+        return false;
+    }
     text = rest.substr(0, size);
     rest.remove_prefix(size);
     return true;

@@ -28,7 +28,9 @@ std::uint64_t line_bits(RecordOrder order, std::uint64_t line) {
 
 void put_line(std::string& out, RecordOrder order, std::int64_t line) {
     const std::uint64_t bits = line_bits(order, static_cast<std::uint64_t>(line));
-    for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(bits >> shift);
+    for (int shift = 56; shift >= 0; shift -= 8) {
+        out += static_cast<char>(bits >> shift);
+    }
 }
 
 void put_user_name(std::string& out, std::string_view user_name) {
@@ -38,13 +40,19 @@ void put_user_name(std::string& out, std::string_view user_name) {
 
 void put_codes(std::string& out, std::span<const std::string_view> codes) {
     put_number(out, codes.size());
-    for (const std::string_view code : codes) put_text(out, code);
+    for (const std::string_view code : codes) {
+        put_text(out, code);
+    }
 }
 
 bool get_line(std::string_view& rest, RecordOrder order, std::int64_t& line) {
-    if (rest.size() < kLineBytes) return false;
+    if (rest.size() < kLineBytes) {
+        return false;
+    }
     std::uint64_t number = 0;
-    for (const char c : rest.substr(0, kLineBytes)) number = number << 8 | static_cast<unsigned char>(c);
+    for (const char c : rest.substr(0, kLineBytes)) {
+        number = number << 8 | static_cast<unsigned char>(c);
+    }
     line = static_cast<std::int64_t>(line_bits(order, number));
     rest.remove_prefix(kLineBytes);
     return true;
@@ -52,7 +60,9 @@ bool get_line(std::string_view& rest, RecordOrder order, std::int64_t& line) {
 
 bool get_user_name(std::string_view& rest, std::string_view& user_name) {
     const std::size_t end = rest.find('\0');
-    if (end == std::string_view::npos) return false;
+    if (end == std::string_view::npos) {
+        return false;
+    }
     user_name = rest.substr(0, end);
     rest.remove_prefix(end + 1);
     return true;
@@ -60,10 +70,14 @@ bool get_user_name(std::string_view& rest, std::string_view& user_name) {
 
 bool get_codes(std::string_view& rest, Batch& batch, std::span<const std::string_view>& codes) {
     std::uint64_t count = 0;
-    if (!get_count(rest, 1, count)) return false;
+    if (!get_count(rest, 1, count)) {
+        return false;
+    }
     const std::span<std::string_view> list = batch.make_codes(count);
     for (std::string_view& code : list) {
-        if (!get_text(rest, code)) return false;
+        if (!get_text(rest, code)) {
+            return false;
+        }
     }
     codes = list;
     return true;
@@ -71,13 +85,19 @@ bool get_codes(std::string_view& rest, Batch& batch, std::span<const std::string
 
 bool get_cells(std::string_view& rest, Batch& batch, std::span<const Cell>& cells) {
     std::uint64_t count = 0;
-    if (!get_count(rest, 2, count)) return false;
+    if (!get_count(rest, 2, count)) {
+        return false;
+    }
     const std::span<Cell> list = batch.make_cells(count);
     for (Cell& cell : list) {
         unsigned char action = 0;
-        if (!get_byte(rest, action) || action > static_cast<unsigned char>(Cell::Action::clear)) return false;
+        if (!get_byte(rest, action) || action > static_cast<unsigned char>(Cell::Action::clear)) {
+            return false;
+        }
         cell.action = static_cast<Cell::Action>(action);
-        if (!get_text(rest, cell.text)) return false;
+        if (!get_text(rest, cell.text)) {
+            return false;
+        }
     }
     cells = list;
     return true;
@@ -87,9 +107,13 @@ bool get_cells(std::string_view& rest, Batch& batch, std::span<const Cell>& cell
 
 void encode_record(const Record& record, RecordOrder order, std::string& out) {
     out.clear();
-    if (begins_with_line(order)) put_line(out, order, record.line);
+    if (begins_with_line(order)) {
+        put_line(out, order, record.line);
+    }
     put_user_name(out, record.user_name);
-    if (!begins_with_line(order)) put_line(out, order, record.line);
+    if (!begins_with_line(order)) {
+        put_line(out, order, record.line);
+    }
     put_text(out, record.raw);
     out += record.replaces_roles ? '\1' : '\0';
     put_codes(out, record.add_roles);
@@ -106,9 +130,15 @@ void encode_record(const Record& record, RecordOrder order, std::string& out) {
 bool decode_record(std::string_view bytes, RecordOrder order, Batch& batch) {
     std::string_view rest = batch.keep(bytes);
     Record record;
-    if (begins_with_line(order) && !get_line(rest, order, record.line)) return false;
-    if (!get_user_name(rest, record.user_name)) return false;
-    if (!begins_with_line(order) && !get_line(rest, order, record.line)) return false;
+    if (begins_with_line(order) && !get_line(rest, order, record.line)) {
+        return false;
+    }
+    if (!get_user_name(rest, record.user_name)) {
+        return false;
+    }
+    if (!begins_with_line(order) && !get_line(rest, order, record.line)) {
+        return false;
+    }
     unsigned char replaces_roles = 0;
     if (!get_text(rest, record.raw) || !get_byte(rest, replaces_roles) || replaces_roles > 1 ||
         !get_codes(rest, batch, record.add_roles) || !get_codes(rest, batch, record.remove_roles) ||

@@ -10,8 +10,8 @@
 namespace customer_import {
 
 enum class RecordOrder {
-    by_user_name,  // then by line: for tables where each customer's records stand for themselves
-    by_line,       // file order
+    by_user_name,            // then by line: for tables where each customer's records stand for themselves
+    by_line,                 // file order
     by_user_name_backwards,  // within a user name the last line first: an undo
     by_line_backwards,
 };

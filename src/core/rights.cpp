@@ -11,7 +11,9 @@ namespace {
 
 constexpr std::uint8_t bit(std::string_view code) {
     for (std::size_t index = 0; index < std::size(kOperatorCodes); ++index) {
-        if (kOperatorCodes[index] == code) return static_cast<std::uint8_t>(1U << index);
+        if (kOperatorCodes[index] == code) {
+            return static_cast<std::uint8_t>(1U << index);
+        }
     }
     return 0;
 }
@@ -41,22 +43,26 @@ Rights Rights::all() {
 
 Rights Rights::of(std::span<const std::string_view> codes) {
     Rights rights;
-    for (const std::string_view code : codes) rights.codes_ |= bit(code);
+    for (const std::string_view code : codes) {
+        rights.codes_ |= bit(code);
+    }
     return rights;
 }
 
-bool Rights::has(Right right) const {
-    return (codes_ & kAdmin) != 0 || (codes_ & needed(right)) == needed(right);
-}
+bool Rights::has(Right right) const { return (codes_ & kAdmin) != 0 || (codes_ & needed(right)) == needed(right); }
 
 std::string Rights::missing(Right right) const {
     std::vector<std::string_view> names;
     for (const std::string_view code : kOperatorCodes) {
-        if ((needed(right) & ~codes_ & bit(code)) != 0) names.push_back(code);
+        if ((needed(right) & ~codes_ & bit(code)) != 0) {
+            names.push_back(code);
+        }
     }
     std::string list;
     for (std::size_t index = 0; index < names.size(); ++index) {
-        if (index > 0) list += index + 1 == names.size() ? " and " : ", ";
+        if (index > 0) {
+            list += index + 1 == names.size() ? " and " : ", ";
+        }
         list += names[index];
     }
     return list;

@@ -23,7 +23,7 @@ public:
     // All rights: those of the database's own superusers.
     static Rights all();
 
-    // The rights of an operator with these codes, in the catalogue's spelling. Unknown codes give nothing.
+    // The rights of an operator with these codes, in the catalog's spelling. Unknown codes give nothing.
     static Rights of(std::span<const std::string_view> codes);
 
     bool has(Right right) const;

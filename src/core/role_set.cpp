@@ -34,10 +34,14 @@ void sort_codes(std::vector<std::string_view>& codes, Pace& pace) {
 }
 
 void make_canonical(std::vector<std::string_view>& codes, InterruptCheck check) {
-    if (RoleSet::is_canonical(codes.data(), codes.size(), check)) return;
+    if (RoleSet::is_canonical(codes.data(), codes.size(), check)) {
+        return;
+    }
     Pace pace(check);
     sort_codes(codes, pace);
-    if (!codes.empty() && codes.front().empty()) codes.erase(codes.begin());
+    if (!codes.empty() && codes.front().empty()) {
+        codes.erase(codes.begin());
+    }
 }
 
 // Drops all but the first of equal codes without changing the order.
@@ -45,7 +49,9 @@ void drop_repeats(std::vector<std::string_view>& codes, InterruptCheck check) {
     Pace pace(check);
     std::vector<std::string_view> sorted = codes;
     sort_codes(sorted, pace);
-    if (sorted.size() == codes.size()) return;
+    if (sorted.size() == codes.size()) {
+        return;
+    }
     std::vector<bool> seen(sorted.size());
     const auto is_repeat = [&](std::string_view code) {
         pace.step(code.size());
@@ -66,9 +72,7 @@ RoleSet::RoleSet(std::vector<std::string_view> codes, InterruptCheck check) : co
     make_canonical(codes_, check);
 }
 
-bool RoleSet::contains(std::string_view code) const {
-    return std::binary_search(codes_.begin(), codes_.end(), code);
-}
+bool RoleSet::contains(std::string_view code) const { return std::binary_search(codes_.begin(), codes_.end(), code); }
 
 RoleSet operator|(const RoleSet& a, const RoleSet& b) {
     RoleSet result;
@@ -95,11 +99,15 @@ RoleSet operator&(const RoleSet& a, const RoleSet& b) {
 }
 
 bool RoleSet::is_canonical(const std::string_view* codes, std::size_t count, InterruptCheck check) {
-    if (count > 0 && codes[0].empty()) return false;
+    if (count > 0 && codes[0].empty()) {
+        return false;
+    }
     Pace pace(check);
     for (std::size_t index = 1; index < count; ++index) {
         pace.step(codes[index].size());
-        if (codes[index - 1] >= codes[index]) return false;
+        if (codes[index - 1] >= codes[index]) {
+            return false;
+        }
     }
     return true;
 }
@@ -111,15 +119,17 @@ std::vector<std::string_view> split_role_cell(std::string_view cell, InterruptCh
         pace.step();
         const std::size_t end = std::min(cell.find_first_of(kRoleSeparators, begin), cell.size());
         const std::string_view code = trim(cell.substr(begin, end - begin));
-        if (!code.empty()) codes.push_back(code);
+        if (!code.empty()) {
+            codes.push_back(code);
+        }
         begin = end + 1;
     }
     drop_repeats(codes, check);
     return codes;
 }
 
-std::vector<std::string> codes_without(std::span<const std::string_view> codes, std::span<const std::string_view> others,
-                                       InterruptCheck check) {
+std::vector<std::string> codes_without(std::span<const std::string_view> codes,
+                                       std::span<const std::string_view> others, InterruptCheck check) {
     Pace pace(check);
     const auto is_less = [&](const std::string& a, const std::string& b) {
         pace.step(std::min(a.size(), b.size()));

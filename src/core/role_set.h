@@ -41,13 +41,13 @@ inline constexpr std::size_t kMaxRoleSetBytes = 1024 * 1024;
 inline constexpr std::string_view kRoleSeparators = ",;|\r\n";
 
 // Splits a role cell at , ; | and line breaks; trims each code, drops empty ones and repeats (exact ones only: the
-// catalogue knows about case). The order of first appearance is kept. The views point into `cell`.
+// catalog knows about case). The order of first appearance is kept. The views point into `cell`.
 std::vector<std::string_view> split_role_cell(std::string_view cell, InterruptCheck check = ask_nobody);
 
 // The codes of one list that another one lacks, in lower case and sorted: a code is the same whatever its case, so what only
 // gets another spelling is neither added nor removed.
-std::vector<std::string> codes_without(std::span<const std::string_view> codes, std::span<const std::string_view> others,
-                                       InterruptCheck check = ask_nobody);
+std::vector<std::string> codes_without(std::span<const std::string_view> codes,
+                                       std::span<const std::string_view> others, InterruptCheck check = ask_nobody);
 
 // True for 1 to 63 of ASCII letters, digits, _ . : -
 bool is_role_code(std::string_view code);

@@ -17,9 +17,7 @@ namespace {
 constexpr std::size_t kMaxCachedCells = 4096;
 constexpr std::size_t kMaxCachedBytes = 1024 * 1024;
 
-std::string count_fields(std::size_t count) {
-    return std::to_string(count) + (count == 1 ? " field" : " fields");
-}
+std::string count_fields(std::size_t count) { return std::to_string(count) + (count == 1 ? " field" : " fields"); }
 
 Issue cannot_be_cleared(const Field& field) {
     return make_issue(IssueCode::invalid_value, field.name, kEmptyValue, "\"" + field.name + "\" cannot be cleared");
@@ -32,32 +30,43 @@ Issue conflicting_code(std::string_view code) {
 
 }  // namespace
 
-RowValidator::RowValidator(const HeaderMap& header, const RoleCatalogue& catalogue, const ValidatorOptions& options)
-    : header_(header), catalogue_(catalogue), options_(options) {}
+RowValidator::RowValidator(const HeaderMap& header, const RoleCatalog& catalog, const ValidatorOptions& options)
+    : header_(header), catalog_(catalog), options_(options) {}
 
 Status RowValidator::validate(const CsvRecord& record, Batch& batch, std::vector<Issue>& issues) {
     issues.clear();
     user_name_.clear();
     check_shape(record, issues);
-    if (!issues.empty()) return {};
+    if (!issues.empty()) {
+        return {};
+    }
     start_record();
-    const std::string_view escaped =
-        header_.escaped_column() == HeaderMap::kIgnored
-            ? std::string_view()
-            : record.fields[static_cast<std::size_t>(header_.escaped_column())];
+    const std::string_view escaped = header_.escaped_column() == HeaderMap::kIgnored
+                                         ? std::string_view()
+                                         : record.fields[static_cast<std::size_t>(header_.escaped_column())];
     for (std::size_t column = 0; column < record.fields.size(); ++column) {
         const int index = header_.columns()[column];
-        if (index == HeaderMap::kIgnored) continue;
+        if (index == HeaderMap::kIgnored) {
+            continue;
+        }
         const Field& field = header_.fields()[static_cast<std::size_t>(index)];
         std::string_view cell = record.fields[column];
-        if (!escaped.empty() && names_escaped_field(escaped, field.name)) cell = unescape_formula(cell);
-        if (Status refusal = read_field(field, cell, record.line, issues)) return refusal;
+        if (!escaped.empty() && names_escaped_field(escaped, field.name)) {
+            cell = unescape_formula(cell);
+        }
+        if (Status refusal = read_field(field, cell, record.line, issues)) {
+            return refusal;
+        }
     }
     check_conflicts(issues);
     // What an export gives must come back: only the customer's row can tell whether these codes are held.
-    if (issues.size() == lost_issues_) issues.clear();
+    if (issues.size() == lost_issues_) {
+        issues.clear();
+    }
     suggest_codes(issues);
-    if (issues.empty()) add_to(batch, record);
+    if (issues.empty()) {
+        add_to(batch, record);
+    }
     return {};
 }
 
@@ -90,10 +99,10 @@ void RowValidator::check_shape(const CsvRecord& record, std::vector<Issue>& issu
 
 void RowValidator::start_record() {
     if (role_cells_.size() > kMaxCachedCells || role_cell_bytes_ > kMaxCachedBytes ||
-        catalogue_size_ != catalogue_.size()) {
+        catalog_size_ != catalog_.size()) {
         role_cells_.clear();
         role_cell_bytes_ = 0;
-        catalogue_size_ = catalogue_.size();
+        catalog_size_ = catalog_.size();
     }
     add_roles_ = remove_roles_ = replace_roles_ = nullptr;
     clears_roles_ = false;
@@ -105,18 +114,13 @@ void RowValidator::start_record() {
 Status RowValidator::read_field(const Field& field, std::string_view cell, std::int64_t line,
                                 std::vector<Issue>& issues) {
     switch (field.kind) {
-    case FieldKind::user_name:
-        read_user_name(field, cell, issues);
-        return {};
-    case FieldKind::add_roles:
-    case FieldKind::remove_roles:
-    case FieldKind::roles:
-        return read_roles(field, cell, line, issues);
-    case FieldKind::text:
-    case FieldKind::boolean:
-    case FieldKind::other:
-        read_value(field, cell, issues);
-        return {};
+        case FieldKind::user_name: read_user_name(field, cell, issues); return {};
+        case FieldKind::add_roles:
+        case FieldKind::remove_roles:
+        case FieldKind::roles: return read_roles(field, cell, line, issues);
+        case FieldKind::text:
+        case FieldKind::boolean:
+        case FieldKind::other: read_value(field, cell, issues); return {};
     }
     return {};
 }
@@ -133,19 +137,19 @@ void RowValidator::read_user_name(const Field& field, std::string_view cell, std
         user_name_ = name;
     }
     switch (check_user_name(user_name_)) {
-    case UserNameFault::none:
-        break;
-    case UserNameFault::missing:
-        issues.push_back(make_issue(IssueCode::missing_user_name, field.name, {}, "the user name is empty"));
-        break;
-    case UserNameFault::too_long:
-        issues.push_back(make_issue(IssueCode::invalid_user_name, field.name, cell,
-                                    "the user name is longer than " + std::to_string(kMaxUserNameBytes) + " bytes"));
-        break;
-    case UserNameFault::control_character:
-        issues.push_back(make_issue(IssueCode::invalid_user_name, field.name, cell,
-                                    "the user name contains a control character"));
-        break;
+        case UserNameFault::none: break;
+        case UserNameFault::missing:
+            issues.push_back(make_issue(IssueCode::missing_user_name, field.name, {}, "the user name is empty"));
+            break;
+        case UserNameFault::too_long:
+            issues.push_back(
+                make_issue(IssueCode::invalid_user_name, field.name, cell,
+                           "the user name is longer than " + std::to_string(kMaxUserNameBytes) + " bytes"));
+            break;
+        case UserNameFault::control_character:
+            issues.push_back(make_issue(IssueCode::invalid_user_name, field.name, cell,
+                                        "the user name contains a control character"));
+            break;
     }
 }
 
@@ -153,7 +157,9 @@ Status RowValidator::read_roles(const Field& field, std::string_view cell, std::
                                 std::vector<Issue>& issues) {
     std::string_view text;
     const CellMeaning meaning = read_cell(trim(cell), text);
-    if (meaning == CellMeaning::keep) return {};
+    if (meaning == CellMeaning::keep) {
+        return {};
+    }
     if (meaning == CellMeaning::clear) {
         if (field.kind == FieldKind::roles) {
             clears_roles_ = true;
@@ -167,7 +173,9 @@ Status RowValidator::read_roles(const Field& field, std::string_view cell, std::
         return broken_file("the cell \"" + field.name + "\" at line " + std::to_string(line) + " has more than " +
                            std::to_string(kMaxCodesPerCell) + " role codes");
     }
-    if (roles.empty()) return {};
+    if (roles.empty()) {
+        return {};
+    }
     if (field.kind == FieldKind::remove_roles) {
         remove_roles_ = &roles;
         list_unknown_codes(field, roles, issues, false);
@@ -177,7 +185,7 @@ Status RowValidator::read_roles(const Field& field, std::string_view cell, std::
     list_unknown_codes(field, roles, issues, options_.collect_unknown_codes);
     if (field.kind == FieldKind::roles) {
         replace_roles_ = &roles;
-        // A code that the catalogue could never have had is nobody's.
+        // A code that the catalog could never have had is nobody's.
         if (!options_.collect_unknown_codes) {
             lost_issues_ += static_cast<std::size_t>(
                 std::count_if(roles.unknown.begin(), roles.unknown.end(), is_role_code));
@@ -191,7 +199,9 @@ Status RowValidator::read_roles(const Field& field, std::string_view cell, std::
 void RowValidator::list_unknown_codes(const Field& field, const RoleCell& roles, std::vector<Issue>& issues,
                                       bool may_be_created) {
     for (const std::string_view unknown : roles.unknown) {
-        if (may_be_created && is_role_code(unknown)) continue;
+        if (may_be_created && is_role_code(unknown)) {
+            continue;
+        }
         unknown_issues_.push_back({issues.size(), unknown});
         issues.push_back(unknown_role_issue(field.name, unknown, {}));
     }
@@ -200,25 +210,29 @@ void RowValidator::list_unknown_codes(const Field& field, const RoleCell& roles,
 void RowValidator::suggest_codes(std::vector<Issue>& issues) const {
     for (std::size_t i = 0; i < unknown_issues_.size() && !issues.empty(); ++i) {
         const auto& [index, code] = unknown_issues_[i];
-        issues[index] = unknown_role_issue(issues[index].column, code, catalogue_.nearest(code, options_.check_interrupts));
+        issues[index] = unknown_role_issue(issues[index].column, code,
+                                           catalog_.nearest(code, options_.check_interrupts));
     }
 }
 
 void RowValidator::read_value(const Field& field, std::string_view cell, std::vector<Issue>& issues) {
     Cell& value = cells_.emplace_back();
-    if (field.kind == FieldKind::boolean) cell = trim(cell);
-    switch (read_cell(cell, value.text)) {
-    case CellMeaning::keep:
-        return;
-    case CellMeaning::clear:
-        if (!field.clearable) issues.push_back(cannot_be_cleared(field));
-        value.action = Cell::Action::clear;
-        return;
-    case CellMeaning::text:
-        value.action = Cell::Action::set;
-        break;
+    if (field.kind == FieldKind::boolean) {
+        cell = trim(cell);
     }
-    if (field.kind != FieldKind::boolean) return;
+    switch (read_cell(cell, value.text)) {
+        case CellMeaning::keep: return;
+        case CellMeaning::clear:
+            if (!field.clearable) {
+                issues.push_back(cannot_be_cleared(field));
+            }
+            value.action = Cell::Action::clear;
+            return;
+        case CellMeaning::text: value.action = Cell::Action::set; break;
+    }
+    if (field.kind != FieldKind::boolean) {
+        return;
+    }
     value.text = parse_boolean(value.text);
     if (value.text.empty()) {
         issues.push_back(make_issue(IssueCode::invalid_value, field.name, cell,
@@ -233,21 +247,29 @@ void RowValidator::check_conflicts(std::vector<Issue>& issues) const {
         issues.push_back(make_issue(IssueCode::conflicting_roles, "roles", {},
                                     "\"roles\" cannot be combined with \"addRoles\" or \"removeRoles\""));
     }
-    if (add_roles_ == nullptr || remove_roles_ == nullptr) return;
+    if (add_roles_ == nullptr || remove_roles_ == nullptr) {
+        return;
+    }
     std::vector<std::string_view> both;
     std::set_intersection(add_roles_->known.begin(), add_roles_->known.end(), remove_roles_->known.begin(),
                           remove_roles_->known.end(), std::back_inserter(both));
     const CodeFinder removed(remove_roles_->unknown, options_.check_interrupts);
     for (const std::string_view added : add_roles_->unknown) {
         options_.check_interrupts();
-        if (removed.contains(added)) both.push_back(added);
+        if (removed.contains(added)) {
+            both.push_back(added);
+        }
     }
-    for (const std::string_view code : both) issues.push_back(conflicting_code(code));
+    for (const std::string_view code : both) {
+        issues.push_back(conflicting_code(code));
+    }
 }
 
 RowValidator::RoleCell& RowValidator::find_role_cell(std::string_view text) {
     const auto cached = role_cells_.find(text);
-    if (cached != role_cells_.end()) return cached->second;
+    if (cached != role_cells_.end()) {
+        return cached->second;
+    }
     const auto [place, added] = role_cells_.try_emplace(std::string(text));
     RoleCell& roles = place->second;
     roles = parse_role_cell(place->first);
@@ -260,16 +282,20 @@ RowValidator::RoleCell RowValidator::parse_role_cell(std::string_view text) cons
     RoleCell roles;
     const std::vector<std::string_view> codes = split_role_cell(text, options_.check_interrupts);
     roles.too_many_codes = codes.size() > kMaxCodesPerCell;
-    if (roles.too_many_codes) return roles;
+    if (roles.too_many_codes) {
+        return roles;
+    }
     TextMap<bool> seen;  // the unknown ones in lower case
     for (const std::string_view code : codes) {
-        const std::string_view spelling = catalogue_.find(code);
+        const std::string_view spelling = catalog_.find(code);
         if (!spelling.empty()) {
             roles.known.push_back(spelling);
             continue;
         }
         options_.check_interrupts();
-        if (seen.try_emplace(ascii_lower(code), true).second) roles.unknown.push_back(code);
+        if (seen.try_emplace(ascii_lower(code), true).second) {
+            roles.unknown.push_back(code);
+        }
     }
     std::sort(roles.known.begin(), roles.known.end());
     roles.known.erase(std::unique(roles.known.begin(), roles.known.end()), roles.known.end());
@@ -277,16 +303,22 @@ RowValidator::RoleCell RowValidator::parse_role_cell(std::string_view text) cons
 }
 
 void RowValidator::collect_unknown_codes(const RoleCell& roles) {
-    if (!options_.collect_unknown_codes) return;
+    if (!options_.collect_unknown_codes) {
+        return;
+    }
     for (const std::string_view unknown : roles.unknown) {
         const bool is_new = collected_.try_emplace(ascii_lower(unknown), true).second;
-        if (is_new) unknown_codes_.emplace_back(unknown);
+        if (is_new) {
+            unknown_codes_.emplace_back(unknown);
+        }
     }
 }
 
 std::span<const std::string_view> RowValidator::keep_lost_roles(Batch& batch, const RoleCell& roles) {
     lost_roles_.clear();
-    for (const std::string_view lost : roles.unknown) lost_roles_.push_back(batch.keep(lost));
+    for (const std::string_view lost : roles.unknown) {
+        lost_roles_.push_back(batch.keep(lost));
+    }
     return batch.keep_codes(lost_roles_);
 }
 
@@ -312,7 +344,9 @@ void RowValidator::add_to(Batch& batch, const CsvRecord& record) {
     const std::span<Cell> cells = batch.make_cells(cells_.size());
     for (std::size_t i = 0; i < cells.size(); ++i) {
         cells[i].action = cells_[i].action;
-        if (cells_[i].action == Cell::Action::set) cells[i].text = batch.keep(cells_[i].text);
+        if (cells_[i].action == Cell::Action::set) {
+            cells[i].text = batch.keep(cells_[i].text);
+        }
     }
     checked.cells = cells;
     batch.add(checked);
@@ -321,10 +355,14 @@ void RowValidator::add_to(Batch& batch, const CsvRecord& record) {
 std::string_view parse_boolean(std::string_view cell) {
     const std::string word = ascii_lower(trim(cell));
     for (const std::string_view yes : {"true", "yes", "1", "t", "y"}) {
-        if (word == yes) return "true";
+        if (word == yes) {
+            return "true";
+        }
     }
     for (const std::string_view no : {"false", "no", "0", "f", "n"}) {
-        if (word == no) return "false";
+        if (word == no) {
+            return "false";
+        }
     }
     return {};
 }

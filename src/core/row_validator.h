@@ -6,8 +6,8 @@
 #include <functional>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "core/batch.h"
@@ -16,7 +16,7 @@
 #include "core/issue.h"
 #include "core/pace.h"
 #include "core/result.h"
-#include "core/role_catalogue.h"
+#include "core/role_catalog.h"
 #include "core/text.h"
 
 namespace customer_import {
@@ -24,9 +24,9 @@ namespace customer_import {
 inline constexpr std::size_t kMaxCodesPerCell = 1000;
 
 struct ValidatorOptions {
-    bool fold_user_names = true;        // false: the user name is trimmed only
-    bool collect_unknown_codes = false; // unknown well-formed codes are no issue but kept for unknown_codes()
-    std::string encoding = "UTF-8";     // of the file, as invalid_encoding names it
+    bool fold_user_names = true;         // false: the user name is trimmed only
+    bool collect_unknown_codes = false;  // unknown well-formed codes are no issue but kept for unknown_codes()
+    std::string encoding = "UTF-8";      // of the file, as invalid_encoding names it
     // Describes the bytes of the file behind an invalid sequence of a record that was converted from another encoding.
     std::function<std::string(std::string_view record, std::size_t offset)> describe_invalid;
     InterruptCheck check_interrupts = ask_nobody;
@@ -34,8 +34,8 @@ struct ValidatorOptions {
 
 class RowValidator {
 public:
-    // Both must outlive the validator. The catalogue may grow while it is used.
-    RowValidator(const HeaderMap& header, const RoleCatalogue& catalogue, const ValidatorOptions& options);
+    // Both must outlive the validator. The catalog may grow while it is used.
+    RowValidator(const HeaderMap& header, const RoleCatalog& catalog, const ValidatorOptions& options);
 
     // Checks one record. Without issues it is added to `batch` and `issues` stays empty; otherwise `issues` says all
     // that is wrong with it. A refusal (too many codes in a cell) is of the whole file.
@@ -44,15 +44,16 @@ public:
     // The user name of the record that was validated last; empty when it has none that can be used.
     std::string_view user_name() const { return user_name_; }
 
-    // With collect_unknown_codes: the codes of addRoles and roles that the catalogue lacks, of records without issues,
+    // With collect_unknown_codes: the codes of addRoles and roles that the catalog lacks, of records without issues,
     // in order of appearance, the first spelling each.
     const std::vector<std::string>& unknown_codes() const { return unknown_codes_; }
 
 private:
-    // What a role cell says, by the catalogue.
+    // What a role cell says, by the catalog.
     struct RoleCell {
-        std::vector<std::string_view> known;    // a canonical role set in the catalogue's spelling
-        std::vector<std::string_view> unknown;  // as written, in order of appearance, distinct ignoring case; views of the cache's key
+        std::vector<std::string_view> known;  // a canonical role set in the catalog's spelling
+        std::vector<std::string_view>
+            unknown;  // as written, in order of appearance, distinct ignoring case; views of the cache's key
         bool too_many_codes = false;
 
         bool empty() const { return known.empty() && unknown.empty(); }
@@ -74,16 +75,16 @@ private:
     void add_to(Batch& batch, const CsvRecord& record);
 
     const HeaderMap& header_;
-    const RoleCatalogue& catalogue_;
+    const RoleCatalog& catalog_;
     ValidatorOptions options_;
     std::vector<std::string> unknown_codes_;
     TextMap<bool> collected_;  // unknown_codes_ in lower case
 
     // Files repeat few role cells very often. The cache is emptied between records: when it is full, and when the
-    // catalogue has grown, since unknown codes may be known then.
+    // catalog has grown, since unknown codes may be known then.
     TextMap<RoleCell> role_cells_;
     std::size_t role_cell_bytes_ = 0;
-    std::size_t catalogue_size_ = 0;
+    std::size_t catalog_size_ = 0;
 
     // The record in progress; the role cells live in the cache.
     std::string user_name_;

@@ -52,14 +52,18 @@ public:
     explicit RowWriter(char delimiter) : delimiter_(delimiter) {}
 
     void add(std::string_view cell) {
-        if (!row_.empty()) row_ += delimiter_;
+        if (!row_.empty()) {
+            row_ += delimiter_;
+        }
         const bool plain = cell.find_first_of("\"\r\n,;|\t") == std::string_view::npos;
         if (plain && !cell.empty()) {
             row_ += cell;
             return;
         }
         row_ += '"';
-        for (const char c : cell) row_.append(c == '"' ? 2 : 1, c);
+        for (const char c : cell) {
+            row_.append(c == '"' ? 2 : 1, c);
+        }
         row_ += '"';
     }
 
@@ -98,11 +102,17 @@ Columns find_columns(const std::vector<std::string>& header, const std::vector<F
     const std::vector<std::string_view> names(header.begin(), header.end());
     const auto map = HeaderMap::create(names, fields);
     for (std::size_t column = 0; column < header.size(); ++column) {
-        if (equal_ignoring_ascii_case(trim(header[column]), kEscapedColumn)) columns.escaped = column;
-        if (!is_own_column(header[column])) columns.kept.push_back(column);
+        if (equal_ignoring_ascii_case(trim(header[column]), kEscapedColumn)) {
+            columns.escaped = column;
+        }
+        if (!is_own_column(header[column])) {
+            columns.kept.push_back(column);
+        }
         if (const auto* mapped = std::get_if<HeaderMap>(&map)) {
             const int index = mapped->columns()[column];
-            if (index != HeaderMap::kIgnored) columns.fields[column] = fields[static_cast<std::size_t>(index)].name;
+            if (index != HeaderMap::kIgnored) {
+                columns.fields[column] = fields[static_cast<std::size_t>(index)].name;
+            }
         }
     }
     return columns;
@@ -112,7 +122,9 @@ std::string write_record(const RejectedRecord& record, char delimiter, const Col
     RowWriter row(delimiter);
     std::string escaped;
     auto note = [&](std::string_view field) {
-        if (!field.empty()) escaped += (escaped.empty() ? "" : ";") + std::string(field);
+        if (!field.empty()) {
+            escaped += (escaped.empty() ? "" : ";") + std::string(field);
+        }
     };
     const auto cells = SingleRecord().read(record.raw, delimiter);
     const bool is_record = cells && cells->size() == columns.count;
@@ -121,8 +133,12 @@ std::string write_record(const RejectedRecord& record, char delimiter, const Col
         for (const std::size_t column : columns.kept) {
             std::string_view cell = (*cells)[column];
             const std::string& field = columns.fields[column];
-            if (!field.empty() && names_escaped_field(list, field)) cell = unescape_formula(cell);
-            if (row.add_safe(cell)) note(field);
+            if (!field.empty() && names_escaped_field(list, field)) {
+                cell = unescape_formula(cell);
+            }
+            if (row.add_safe(cell)) {
+                note(field);
+            }
         }
     } else {
         for (std::size_t index = 0; index < columns.kept.size(); ++index) {
@@ -135,28 +151,32 @@ std::string write_record(const RejectedRecord& record, char delimiter, const Col
     row.add_safe(record.error);
     row.add(escaped);
     // What cannot be imported as it stands gets one cell too many: nobody imports it by mistake before it is mended.
-    if (!is_record || record.raw.find(kReplacement) != std::string::npos) row.add("");
+    if (!is_record || record.raw.find(kReplacement) != std::string::npos) {
+        row.add("");
+    }
     return row.take();
 }
 
 }  // namespace
 
 bool is_formula(std::string_view cell) {
-    for (const std::string_view start : {"=", "+", "-", "@", "\t", "\r", "\xef\xbc\x9d", "\xef\xbc\x8b", "\xef\xbc\x8d",
-                                         "\xef\xbc\xa0"}) {
-        if (cell.starts_with(start)) return true;
+    for (const std::string_view start :
+         {"=", "+", "-", "@", "\t", "\r", "\xef\xbc\x9d", "\xef\xbc\x8b", "\xef\xbc\x8d", "\xef\xbc\xa0"}) {
+        if (cell.starts_with(start)) {
+            return true;
+        }
     }
     return false;
 }
 
-std::string_view unescape_formula(std::string_view cell) {
-    return cell.starts_with('\'') ? cell.substr(1) : cell;
-}
+std::string_view unescape_formula(std::string_view cell) { return cell.starts_with('\'') ? cell.substr(1) : cell; }
 
 bool names_escaped_field(std::string_view list, std::string_view field) {
     while (!list.empty()) {
         const std::size_t end = list.find(';');
-        if (equal_ignoring_ascii_case(trim(list.substr(0, end)), field)) return true;
+        if (equal_ignoring_ascii_case(trim(list.substr(0, end)), field)) {
+            return true;
+        }
         list = end == std::string_view::npos ? std::string_view() : list.substr(end + 1);
     }
     return false;
@@ -165,18 +185,25 @@ bool names_escaped_field(std::string_view list, std::string_view field) {
 SpreadsheetFile make_spreadsheet_csv(std::string_view raw_header, char delimiter, const std::vector<Field>& fields,
                                      std::span<const RejectedRecord> records, std::size_t max_bytes,
                                      InterruptCheck check) {
-    const std::vector<std::string> header = SingleRecord().read(raw_header, delimiter).value_or(std::vector<std::string>());
+    const std::vector<std::string> header =
+        SingleRecord().read(raw_header, delimiter).value_or(std::vector<std::string>());
     const Columns columns = find_columns(header, fields);
     SpreadsheetFile file;
     file.csv = kByteOrderMark;
     RowWriter row(delimiter);
-    for (const std::size_t column : columns.kept) row.add_safe(header[column]);
-    for (const std::string_view own : kOwnColumns) row.add(own);
+    for (const std::size_t column : columns.kept) {
+        row.add_safe(header[column]);
+    }
+    for (const std::string_view own : kOwnColumns) {
+        row.add(own);
+    }
     file.csv += row.take();
     for (const RejectedRecord& record : records) {
         check();
         const std::string line = write_record(record, delimiter, columns);
-        if (file.csv.size() + line.size() > max_bytes) break;
+        if (file.csv.size() + line.size() > max_bytes) {
+            break;
+        }
         file.csv += line;
         ++file.records;
     }

@@ -28,7 +28,7 @@ bool names_escaped_field(std::string_view list, std::string_view field);
 
 struct RejectedRecord {
     std::int64_t line = 0;
-    std::string raw;    // as it came, in UTF-8
+    std::string raw;  // as it came, in UTF-8
     std::string error;
 };
 

@@ -21,8 +21,8 @@ struct FamilyMember {
     std::optional<std::int64_t> undoes;  // its source, if it is an undo
     std::int64_t started_at = 0;
     std::int64_t finished_at = 0;
-    bool took_something_back = false;    // it has changed a customer
-    bool left_something = false;         // it has issues, or records that it did not reach
+    bool took_something_back = false;  // it has changed a customer
+    bool left_something = false;       // it has issues, or records that it did not reach
 };
 
 struct UndoState {

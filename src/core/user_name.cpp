@@ -13,7 +13,9 @@ namespace {
 
 bool is_ascii(std::string_view text) {
     unsigned char bits = 0;
-    for (const char c : text) bits |= static_cast<unsigned char>(c);
+    for (const char c : text) {
+        bits |= static_cast<unsigned char>(c);
+    }
     return bits < 0x80;
 }
 
@@ -38,7 +40,9 @@ bool map_once(std::string_view name, utf8proc_option_t options, std::vector<utf8
         buffer.resize(static_cast<std::size_t>(size) + 1);
         size = decompose();
     }
-    if (size < 0) return false;
+    if (size < 0) {
+        return false;
+    }
     size = utf8proc_reencode(buffer.data(), size, options);
     out.assign(reinterpret_cast<const char*>(buffer.data()), static_cast<std::size_t>(size));
     return true;
@@ -47,9 +51,13 @@ bool map_once(std::string_view name, utf8proc_option_t options, std::vector<utf8
 bool has_control_character(std::string_view name) {
     for (std::size_t i = 0; i < name.size(); ++i) {
         const auto byte = static_cast<unsigned char>(name[i]);
-        if (byte < 0x20 || byte == 0x7F) return true;
+        if (byte < 0x20 || byte == 0x7F) {
+            return true;
+        }
         // U+0080 to U+009F
-        if (byte == 0xC2 && i + 1 < name.size() && static_cast<unsigned char>(name[i + 1]) < 0xA0) return true;
+        if (byte == 0xC2 && i + 1 < name.size() && static_cast<unsigned char>(name[i + 1]) < 0xA0) {
+            return true;
+        }
     }
     return false;
 }
@@ -78,15 +86,25 @@ void fold_user_name(std::string_view name, std::string& out) {
 }
 
 UserNameFault check_user_name(std::string_view name) {
-    if (name.empty()) return UserNameFault::missing;
-    if (name.size() > kMaxUserNameBytes) return UserNameFault::too_long;
-    if (has_control_character(name)) return UserNameFault::control_character;
+    if (name.empty()) {
+        return UserNameFault::missing;
+    }
+    if (name.size() > kMaxUserNameBytes) {
+        return UserNameFault::too_long;
+    }
+    if (has_control_character(name)) {
+        return UserNameFault::control_character;
+    }
     return UserNameFault::none;
 }
 
 bool is_user_name(std::string_view name) {
-    if (check_user_name(name) != UserNameFault::none) return false;
-    if (find_invalid_utf8(name) != std::string_view::npos) return false;
+    if (check_user_name(name) != UserNameFault::none) {
+        return false;
+    }
+    if (find_invalid_utf8(name) != std::string_view::npos) {
+        return false;
+    }
     std::string folded;
     fold_user_name(name, folded);
     return folded == name;

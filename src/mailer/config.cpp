@@ -9,8 +9,8 @@
 #include <memory>
 #include <sstream>
 
-#include <CLI/CLI.hpp>
 #include <toml++/toml.h>
+#include <CLI/CLI.hpp>
 
 #include "core/email_address.h"
 #include "core/text.h"
@@ -39,9 +39,7 @@ constexpr std::array<TextOption, 8> kTextOptions = {{
 }};
 constexpr const char* kAllowPlaintext = "allow-plaintext";
 
-bool is_letter_or_digit(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
+bool is_letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
 // What libcurl must never take for syntax of a URL or a command.
 bool is_host(std::string_view host) {
@@ -55,7 +53,8 @@ bool is_host(std::string_view host) {
 }
 
 bool has_control_character(std::string_view text) {
-    return std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+    return std::any_of(text.begin(), text.end(),
+                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
 }
 
 // Everybody on the machine can read the command line.
@@ -65,19 +64,25 @@ bool holds_password(const std::string& conninfo) {
                                                                              &PQconninfoFree);
     PQfreemem(error);
     for (const PQconninfoOption* part = parts.get(); part != nullptr && part->keyword != nullptr; ++part) {
-        if (std::strcmp(part->keyword, "password") == 0 && part->val != nullptr && *part->val != '\0') return true;
+        if (std::strcmp(part->keyword, "password") == 0 && part->val != nullptr && *part->val != '\0') {
+            return true;
+        }
     }
     return false;
 }
 
 // A URI with a scheme or a string of name=value is checked by libpq itself; a plain database name is fine.
 std::optional<std::string> conninfo_fault(const std::string& conninfo) {
-    if (conninfo.find('=') == std::string::npos && conninfo.find("://") == std::string::npos) return std::nullopt;
+    if (conninfo.find('=') == std::string::npos && conninfo.find("://") == std::string::npos) {
+        return std::nullopt;
+    }
     char* error = nullptr;
     const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parts(PQconninfoParse(conninfo.c_str(), &error),
                                                                              &PQconninfoFree);
     const std::unique_ptr<char, decltype(&PQfreemem)> text(error, &PQfreemem);
-    if (parts) return std::nullopt;
+    if (parts) {
+        return std::nullopt;
+    }
     // libpq's text may repeat a part of the string, and with it a password.
     return std::string("invalid connection string for --database");
 }
@@ -90,9 +95,13 @@ std::string value_of(const std::map<std::string, std::string>& environment, cons
 std::string default_maildir(const std::map<std::string, std::string>& environment) {
     // systemd may name several directories; the first is ours.
     const std::string state = value_of(environment, "STATE_DIRECTORY");
-    if (!state.empty()) return state.substr(0, state.find(':')) + "/Maildir";
+    if (!state.empty()) {
+        return state.substr(0, state.find(':')) + "/Maildir";
+    }
     const std::string user_state = value_of(environment, "XDG_STATE_HOME");
-    if (!user_state.empty()) return user_state + "/customer-import-mailer/Maildir";
+    if (!user_state.empty()) {
+        return user_state + "/customer-import-mailer/Maildir";
+    }
     const std::string home = value_of(environment, "HOME");
     return home.empty() ? std::string() : home + "/.local/state/customer-import-mailer/Maildir";
 }
@@ -107,11 +116,17 @@ ConfigFault unknown_key(std::string_view key) {
             nearest = name;
         }
     };
-    for (const TextOption& option : kTextOptions) consider(option.name);
+    for (const TextOption& option : kTextOptions) {
+        consider(option.name);
+    }
     consider(kAllowPlaintext);
     std::string reason = "unknown key " + customer_import::quoted(visible(key, 100)) + " in the configuration file";
-    if (key == "password") return {reason + "; a password stands in a file of its own, see password-file"};
-    if (!nearest.empty()) reason.append("; did you mean \"").append(nearest).append("\"?");
+    if (key == "password") {
+        return {reason + "; a password belongs in a file of its own: see password-file"};
+    }
+    if (!nearest.empty()) {
+        reason.append("; did you mean \"").append(nearest).append("\"?");
+    }
     return {std::move(reason)};
 }
 
@@ -119,9 +134,12 @@ ConfigFault unknown_key(std::string_view key) {
 std::string unexpected_arguments(const std::vector<std::string>& arguments) {
     std::string names;
     for (const std::string& argument : arguments) {
-        if (argument.starts_with("-")) names += " " + visible(argument.substr(0, argument.find('=')), 100);
+        if (argument.starts_with("-")) {
+            names += " " + visible(argument.substr(0, argument.find('=')), 100);
+        }
     }
-    return "customer-import-mailer: " + (names.empty() ? std::string("unexpected arguments") : "unknown option" + names) +
+    return "customer-import-mailer: " +
+           (names.empty() ? std::string("unexpected arguments") : "unknown option" + names) +
            "\nRun with --help for more information.\n";
 }
 
@@ -157,8 +175,9 @@ std::variant<CommandLine, EndNow> parse_command_line(const std::vector<std::stri
         return EndNow{status == 0 ? 0 : 2, text.str()};
     }
     if (line.options.database && holds_password(*line.options.database)) {
-        return EndNow{2, "customer-import-mailer: a password in --database could be read by all users of this machine\n"
-                         "Use a password file of libpq (passfile), or put it into the file of --config.\n"};
+        return EndNow{2,
+                      "customer-import-mailer: a password in --database could be read by all users of this machine\n"
+                      "Use a password file of libpq (passfile), or put it into the file of --config.\n"};
     }
     return line;
 }
@@ -176,14 +195,20 @@ std::variant<Options, ConfigFault> parse_config_file(std::string_view text) {
         const std::string_view name = key.str();
         if (name == kAllowPlaintext) {
             options.allow_plaintext = value.value_exact<bool>();
-            if (!options.allow_plaintext) return ConfigFault{"allow-plaintext must be true or false"};
+            if (!options.allow_plaintext) {
+                return ConfigFault{"allow-plaintext must be true or false"};
+            }
             continue;
         }
         const auto* const option = std::find_if(kTextOptions.begin(), kTextOptions.end(),
                                                 [name](const TextOption& o) { return name == o.name; });
-        if (option == kTextOptions.end()) return unknown_key(name);
+        if (option == kTextOptions.end()) {
+            return unknown_key(name);
+        }
         options.*option->member = value.value_exact<std::string>();
-        if (!(options.*option->member)) return ConfigFault{std::string(option->name) + " must be a text in quotes"};
+        if (!(options.*option->member)) {
+            return ConfigFault{std::string(option->name) + " must be a text in quotes"};
+        }
     }
     return options;
 }
@@ -191,9 +216,13 @@ std::variant<Options, ConfigFault> parse_config_file(std::string_view text) {
 Options merged(const Options& first, const Options& second) {
     Options result = first;
     for (const TextOption& option : kTextOptions) {
-        if (!(result.*option.member)) result.*option.member = second.*option.member;
+        if (!(result.*option.member)) {
+            result.*option.member = second.*option.member;
+        }
     }
-    if (!result.allow_plaintext) result.allow_plaintext = second.allow_plaintext;
+    if (!result.allow_plaintext) {
+        result.allow_plaintext = second.allow_plaintext;
+    }
     return result;
 }
 
@@ -207,25 +236,37 @@ std::optional<SmtpServer> parse_smtp_url(std::string_view url) {
     } else {
         return std::nullopt;
     }
-    if (url.ends_with('/')) url.remove_suffix(1);
+    if (url.ends_with('/')) {
+        url.remove_suffix(1);
+    }
     server.port = server.implicit_tls ? 465 : 587;
     const std::size_t colon = url.rfind(':');
     const std::size_t bracket = url.rfind(']');
     if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
         const std::string_view port = url.substr(colon + 1);
         const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), server.port);
-        if (error != std::errc() || end != port.data() + port.size()) return std::nullopt;
+        if (error != std::errc() || end != port.data() + port.size()) {
+            return std::nullopt;
+        }
         url = url.substr(0, colon);
     }
-    if (server.port < 1 || server.port > 65535 || !is_host(url)) return std::nullopt;
+    if (server.port < 1 || server.port > 65535 || !is_host(url)) {
+        return std::nullopt;
+    }
     server.host = url;
     return server;
 }
 
 std::optional<std::string> password_from_file(std::string_view content) {
-    if (content.ends_with('\n')) content.remove_suffix(1);
-    if (content.ends_with('\r')) content.remove_suffix(1);
-    if (has_control_character(content) || content.size() > 1000) return std::nullopt;
+    if (content.ends_with('\n')) {
+        content.remove_suffix(1);
+    }
+    if (content.ends_with('\r')) {
+        content.remove_suffix(1);
+    }
+    if (has_control_character(content) || content.size() > 1000) {
+        return std::nullopt;
+    }
     return std::string(content);
 }
 
@@ -239,16 +280,23 @@ std::variant<Config, ConfigFault> make_config(const Options& options,
     }
     Config config;
     config.database = options.database.value_or("");
-    if (auto fault = conninfo_fault(config.database)) return ConfigFault{std::move(*fault)};
-    config.from = options.from.value_or("");
-    if (config.from.empty()) return ConfigFault{"missing sender; give --from ADDRESS"};
-    if (!is_email_address(config.from)) {
-        return ConfigFault{"invalid sender " + customer_import::quoted(visible(config.from, 100)) + "; give a plain address in ASCII"};
+    if (auto fault = conninfo_fault(config.database)) {
+        return ConfigFault{std::move(*fault)};
     }
-    const int transports = static_cast<int>(options.smtp_url.has_value()) + static_cast<int>(options.maildir.has_value()) +
+    config.from = options.from.value_or("");
+    if (config.from.empty()) {
+        return ConfigFault{"missing sender; give --from ADDRESS"};
+    }
+    if (!is_email_address(config.from)) {
+        return ConfigFault{"invalid sender " + customer_import::quoted(visible(config.from, 100)) +
+                           "; give a plain address in ASCII"};
+    }
+    const int transports = static_cast<int>(options.smtp_url.has_value()) +
+                           static_cast<int>(options.maildir.has_value()) +
                            static_cast<int>(options.sendmail.has_value());
-    if (transports > 1) return ConfigFault{"give only one of smtp-url, maildir and sendmail"};
-
+    if (transports > 1) {
+        return ConfigFault{"give only one of smtp-url, maildir and sendmail"};
+    }
     config.allow_plaintext = options.allow_plaintext.value_or(false);
     config.user = options.user.value_or("");
     config.password_file = options.password_file.value_or("");
@@ -262,7 +310,9 @@ std::variant<Config, ConfigFault> make_config(const Options& options,
         if (config.allow_plaintext && config.smtp->implicit_tls) {
             return ConfigFault{"allow-plaintext contradicts an smtps:// URL"};
         }
-        if (!config.password_file.empty() && config.user.empty()) return ConfigFault{"password-file without user"};
+        if (!config.password_file.empty() && config.user.empty()) {
+            return ConfigFault{"password-file without user"};
+        }
         return config;
     }
     if (!config.user.empty() || !config.password_file.empty() || !config.ca_file.empty() || config.allow_plaintext) {
@@ -270,11 +320,15 @@ std::variant<Config, ConfigFault> make_config(const Options& options,
     }
     if (options.sendmail) {
         config.sendmail = *options.sendmail;
-        if (!config.sendmail.starts_with('/')) return ConfigFault{"sendmail must be an absolute path"};
+        if (!config.sendmail.starts_with('/')) {
+            return ConfigFault{"sendmail must be an absolute path"};
+        }
         return config;
     }
     config.maildir = options.maildir ? *options.maildir : default_maildir(environment);
-    if (config.maildir.empty()) return ConfigFault{"no transport; give --smtp-url, --sendmail or --maildir"};
+    if (config.maildir.empty()) {
+        return ConfigFault{"no transport; give --smtp-url, --sendmail or --maildir"};
+    }
     return config;
 }
 

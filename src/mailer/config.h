@@ -62,7 +62,8 @@ struct Config {
 };
 
 // Reads the arguments after the program's name.
-std::variant<CommandLine, EndNow> parse_command_line(const std::vector<std::string>& arguments, std::string_view version);
+std::variant<CommandLine, EndNow> parse_command_line(const std::vector<std::string>& arguments,
+                                                     std::string_view version);
 
 // Reads the text of a configuration file. Keys are the names of the options.
 std::variant<Options, ConfigFault> parse_config_file(std::string_view text);

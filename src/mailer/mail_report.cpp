@@ -11,7 +11,9 @@ namespace {
 using Json = nlohmann::json;
 
 const Json* member(const Json& object, const char* name) {
-    if (!object.is_object()) return nullptr;
+    if (!object.is_object()) {
+        return nullptr;
+    }
     const auto found = object.find(name);
     return found == object.end() || found->is_null() ? nullptr : &*found;
 }
@@ -23,21 +25,29 @@ std::string text_of(const Json& object, const char* name) {
 
 std::optional<std::int64_t> number_of(const Json& object, const char* name) {
     const Json* value = member(object, name);
-    if (value == nullptr || !value->is_number_integer()) return std::nullopt;
+    if (value == nullptr || !value->is_number_integer()) {
+        return std::nullopt;
+    }
     return value->get<std::int64_t>();
 }
 
 template <class Read>
 void for_each_of(const Json& object, const char* name, Read read) {
     const Json* list = member(object, name);
-    if (list == nullptr || !list->is_array()) return;
-    for (const Json& element : *list) read(element);
+    if (list == nullptr || !list->is_array()) {
+        return;
+    }
+    for (const Json& element : *list) {
+        read(element);
+    }
 }
 
 Counts counts_of(const Json& object) {
     Counts counts;
     const Json* value = member(object, "counts");
-    if (value == nullptr) return counts;
+    if (value == nullptr) {
+        return counts;
+    }
     counts.records = number_of(*value, "records").value_or(0);
     counts.created = number_of(*value, "created").value_or(0);
     counts.updated = number_of(*value, "updated").value_or(0);
@@ -73,12 +83,20 @@ IssueGroup group_of(const Json& object) {
 
 // Takes a number of exactly `digits` digits from the text, and the character after it, if one is given.
 bool take_number(std::string_view& text, std::size_t digits, char next, int& number) {
-    if (text.size() < digits) return false;
+    if (text.size() < digits) {
+        return false;
+    }
     const auto [end, error] = std::from_chars(text.data(), text.data() + digits, number);
-    if (error != std::errc() || end != text.data() + digits || number < 0) return false;
+    if (error != std::errc() || end != text.data() + digits || number < 0) {
+        return false;
+    }
     text.remove_prefix(digits);
-    if (next == 0) return true;
-    if (!text.starts_with(next)) return false;
+    if (next == 0) {
+        return true;
+    }
+    if (!text.starts_with(next)) {
+        return false;
+    }
     text.remove_prefix(1);
     return true;
 }
@@ -106,16 +124,22 @@ std::optional<ReportTime> read_time(std::string_view text) {
         const int sign = text.front() == '-' ? -1 : 1;
         text.remove_prefix(1);
         int hours = 0, minutes = 0;
-        if (!take_number(text, 2, 0, hours)) return std::nullopt;
+        if (!take_number(text, 2, 0, hours)) {
+            return std::nullopt;
+        }
         if (text.starts_with(':')) {
             text.remove_prefix(1);
-            if (!take_number(text, 2, 0, minutes)) return std::nullopt;
+            if (!take_number(text, 2, 0, minutes)) {
+                return std::nullopt;
+            }
         }
         time.offset_minutes = sign * (60 * hours + minutes);
     }
     const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
                                            std::chrono::day(static_cast<unsigned>(day))};
-    if (!date.ok()) return std::nullopt;
+    if (!date.ok()) {
+        return std::nullopt;
+    }
     const std::int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
     const std::int64_t minutes = (days * 24 + hour) * 60 + minute - time.offset_minutes;
     time.unix_microseconds = (minutes * 60 + second) * 1000000 + microseconds;
@@ -128,7 +152,9 @@ std::optional<MailReport> read_report(std::string_view json) {
     const auto import_id = number_of(object, "import_id");
     report.state = text_of(object, "state");
     report.message = text_of(object, "message");
-    if (!import_id || report.state.empty() || report.message.empty()) return std::nullopt;
+    if (!import_id || report.state.empty() || report.message.empty()) {
+        return std::nullopt;
+    }
     report.import_id = *import_id;
     report.file_name = text_of(object, "file_name");
     report.file_bytes = number_of(object, "file_bytes");
@@ -144,7 +170,9 @@ std::optional<MailReport> read_report(std::string_view json) {
     report.finished_at = read_time(text_of(object, "finished_at"));
     report.counts = counts_of(object);
     for_each_of(object, "warnings", [&](const Json& warning) {
-        if (warning.is_string()) report.warnings.push_back(warning.get<std::string>());
+        if (warning.is_string()) {
+            report.warnings.push_back(warning.get<std::string>());
+        }
     });
     for_each_of(object, "issues", [&](const Json& group) { report.issues.push_back(group_of(group)); });
     for_each_of(object, "unknown_codes", [&](const Json& code) {

@@ -27,32 +27,44 @@ bool make_directories(const std::string& path) {
         if (mkdir(path.substr(0, slash).c_str(), 0700) != 0 && errno != EEXIST) {
             // A directory above may be there without being writable for us.
             struct stat status {};
-            if (stat(path.substr(0, slash).c_str(), &status) != 0) return false;
+            if (stat(path.substr(0, slash).c_str(), &status) != 0) {
+                return false;
+            }
         }
-        if (slash == std::string::npos) return true;
+        if (slash == std::string::npos) {
+            return true;
+        }
     }
 }
 
 bool write_durably(const std::string& path, const std::string& bytes) {
     const int descriptor = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (descriptor < 0) return false;
+    if (descriptor < 0) {
+        return false;
+    }
     bool good = true;
     for (std::size_t done = 0; good && done < bytes.size();) {
         const ssize_t written = write(descriptor, bytes.data() + done, bytes.size() - done);
-        if (written > 0) done += static_cast<std::size_t>(written);
+        if (written > 0) {
+            done += static_cast<std::size_t>(written);
+        }
         good = written > 0 || errno == EINTR;
     }
     good = good && fsync(descriptor) == 0;
     const int error = errno;
     close(descriptor);
-    if (!good) unlink(path.c_str());
+    if (!good) {
+        unlink(path.c_str());
+    }
     errno = error;
     return good;
 }
 
 bool sync_directory(const std::string& path) {
     const int descriptor = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0) return false;
+    if (descriptor < 0) {
+        return false;
+    }
     const bool good = fsync(descriptor) == 0;
     close(descriptor);
     return good;
@@ -63,7 +75,9 @@ std::string unique_part(const std::string& bytes) {
     constexpr std::string_view kHeader = "\r\nMessage-ID: <";
     const std::string_view headers = std::string_view(bytes).substr(0, bytes.find("\r\n\r\n"));
     const std::size_t start = headers.find(kHeader);
-    if (start == std::string_view::npos) return random_token();
+    if (start == std::string_view::npos) {
+        return random_token();
+    }
     std::string_view name = headers.substr(start + kHeader.size());
     name = name.substr(0, name.find('@'));
     const bool plain = !name.empty() && name.size() <= 100 && name.front() != '.' &&
@@ -73,10 +87,14 @@ std::string unique_part(const std::string& bytes) {
 
 std::string host_part() {
     std::string name(256, '\0');
-    if (gethostname(name.data(), name.size() - 1) != 0) return "localhost";
+    if (gethostname(name.data(), name.size() - 1) != 0) {
+        return "localhost";
+    }
     name.resize(std::strlen(name.c_str()));
     for (char& c : name) {
-        if (c == '/' || c == ':') c = '-';
+        if (c == '/' || c == ':') {
+            c = '-';
+        }
     }
     return name.empty() ? "localhost" : name;
 }
@@ -86,24 +104,34 @@ public:
     explicit Maildir(std::string directory) : directory_(std::move(directory)) {}
 
     Delivery send(const std::string&, const std::string& bytes) override {
-        if (auto fault = check()) return unreachable(std::move(*fault));
+        if (auto fault = check()) {
+            return unreachable(std::move(*fault));
+        }
         const std::string name = unique_part(bytes) + "." + host_part();
         const std::string temporary_path = directory_ + "/tmp/" + name + "." + random_token();
         const std::string final_path = directory_ + "/new/" + name;
-        if (!write_durably(temporary_path, with_unix_line_ends(bytes))) return unreachable(system_reason("write a message"));
+        if (!write_durably(temporary_path, with_unix_line_ends(bytes))) {
+            return unreachable(system_reason("write a message"));
+        }
         // Unlike rename(), link() never replaces; a file that is there already is this very message.
         const bool linked = link(temporary_path.c_str(), final_path.c_str()) == 0 || errno == EEXIST;
         Delivery result = linked ? sent() : unreachable(system_reason("deliver a message"));
         unlink(temporary_path.c_str());
-        if (linked && !sync_directory(directory_ + "/new")) return unreachable(system_reason("make a message durable"));
+        if (linked && !sync_directory(directory_ + "/new")) {
+            return unreachable(system_reason("make a message durable"));
+        }
         return result;
     }
 
     std::optional<std::string> check() override {
         for (const char* part : {"/tmp", "/new", "/cur"}) {
             const std::string path = directory_ + part;
-            if (!make_directories(path)) return system_reason("create directory \"" + path + "\"");
-            if (access(path.c_str(), W_OK | X_OK) != 0) return system_reason("write to directory \"" + path + "\"");
+            if (!make_directories(path)) {
+                return system_reason("create directory \"" + path + "\"");
+            }
+            if (access(path.c_str(), W_OK | X_OK) != 0) {
+                return system_reason("write to directory \"" + path + "\"");
+            }
         }
         return std::nullopt;
     }

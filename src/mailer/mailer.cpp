@@ -23,8 +23,12 @@ Mailer::Mailer(const Config& config, Transport& transport, const StopSignal& sto
     : config_(config), transport_(transport), stop_(stop), client_(config.database, stop) {}
 
 bool Mailer::connect() {
-    if (client_.connected()) return true;
-    if (!client_.connect()) return false;
+    if (client_.connected()) {
+        return true;
+    }
+    if (!client_.connect()) {
+        return false;
+    }
     // Errors of later statements, too, make the next attempts rarer: the delay starts anew after the first good one.
     if (!ready_) {
         notify_service_manager("READY=1\nSTATUS=waiting for messages");
@@ -35,29 +39,37 @@ bool Mailer::connect() {
 }
 
 bool Mailer::acknowledge() {
-    if (!unacknowledged_) return true;
+    if (!unacknowledged_) {
+        return true;
+    }
     const auto kept = client_.message_sent(unacknowledged_->id, unacknowledged_->fence);
-    if (!kept) return false;
+    if (!kept) {
+        return false;
+    }
     if (!*kept) {
-        log_line(Severity::warning, message_name(unacknowledged_->id) +
-                                        ": sent, but its lease had ended: it may be sent once more");
+        log_line(Severity::warning,
+                 message_name(unacknowledged_->id) + ": sent, but its lease had ended: it may be sent once more");
     }
     unacknowledged_.reset();
     return true;
 }
 
 Mailer::Pass Mailer::send_due() {
-    if (!acknowledge()) return Pass::broken;
+    if (!acknowledge()) {
+        return Pass::broken;
+    }
     while (!stop_.requested()) {
         ClaimedMessage message;
         switch (client_.claim(message)) {
-        case OutboxClient::Claim::failed: return Pass::broken;
-        case OutboxClient::Claim::none: database_delay_.reset(); return Pass::done;
-        case OutboxClient::Claim::message: break;
+            case OutboxClient::Claim::failed: return Pass::broken;
+            case OutboxClient::Claim::none: database_delay_.reset(); return Pass::done;
+            case OutboxClient::Claim::message: break;
         }
         database_delay_.reset();
         const Pass pass = deliver(message);
-        if (pass != Pass::done) return pass;
+        if (pass != Pass::done) {
+            return pass;
+        }
     }
     return Pass::stopped;
 }
@@ -66,14 +78,20 @@ Mailer::Pass Mailer::deliver(ClaimedMessage& message) {
     if (!message.bytes) {
         const std::string token = random_token();
         auto rendered = render_message({message.report, message.recipient, config_.from,
-                                        message.attachment ? &*message.attachment : nullptr, message.attachment_note, token,
-                                        static_cast<long long>(std::time(nullptr))});
-        if (const auto* fault = std::get_if<RenderFault>(&rendered)) return record(message, permanent(fault->reason));
+                                        message.attachment ? &*message.attachment : nullptr, message.attachment_note,
+                                        token, static_cast<long long>(std::time(nullptr))});
+        if (const auto* fault = std::get_if<RenderFault>(&rendered)) {
+            return record(message, permanent(fault->reason));
+        }
         message.bytes = std::move(std::get<RenderedMessage>(rendered).bytes);
         const auto stored = client_.store_message(message, *message.bytes);
-        if (!stored) return Pass::broken;
+        if (!stored) {
+            return Pass::broken;
+        }
         // Another mailer has the message by now, and its bytes count.
-        if (!*stored) return Pass::done;
+        if (!*stored) {
+            return Pass::done;
+        }
     }
     return record(message, transport_.send(message.recipient, *message.bytes));
 }
@@ -88,7 +106,9 @@ Mailer::Pass Mailer::record(const ClaimedMessage& message, const Delivery& deliv
     anything_failed_ = true;
     const bool final = delivery.outcome == Delivery::Outcome::permanent;
     const auto again = client_.message_failed(message.id, message.fence, delivery.reason, final);
-    if (!again) return Pass::broken;
+    if (!again) {
+        return Pass::broken;
+    }
     log_line(*again ? Severity::warning : Severity::error,
              message_name(message.id) + (*again ? ": could not be sent, will be tried again: " : ": failed: ") +
                  delivery.reason);
@@ -113,15 +133,23 @@ void Mailer::wait_after(Pass pass) {
         const auto end = std::chrono::steady_clock::now() + transport_delay_.next(random_chance());
         for (auto now = std::chrono::steady_clock::now(); now < end; now = std::chrono::steady_clock::now()) {
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - now);
-            if (stop_.wait(client_.socket(), POLLIN, left) != StopSignal::Woken::by_socket) return;
-            if (!client_.drain()) return;
+            if (stop_.wait(client_.socket(), POLLIN, left) != StopSignal::Woken::by_socket) {
+                return;
+            }
+            if (!client_.drain()) {
+                return;
+            }
         }
         return;
     }
     auto delay = std::chrono::milliseconds(kPollInterval);
     const auto next = client_.time_to_next_message();
-    if (!next) return wait_after(Pass::broken);
-    if (next->count() >= 0) delay = std::min(delay, *next);
+    if (!next) {
+        return wait_after(Pass::broken);
+    }
+    if (next->count() >= 0) {
+        delay = std::min(delay, *next);
+    }
     notify_service_manager("STATUS=waiting for messages");
     // A message that is due now and was not handed out is somebody else's at the moment.
     delay = std::max(delay, std::chrono::milliseconds(250));
@@ -133,7 +161,9 @@ void Mailer::wait_after(Pass pass) {
 int Mailer::run() {
     while (!stop_.requested()) {
         const Pass pass = connect() ? send_due() : Pass::broken;
-        if (!stop_.requested()) wait_after(pass);
+        if (!stop_.requested()) {
+            wait_after(pass);
+        }
     }
     notify_service_manager("STOPPING=1");
     log_line(Severity::information, "stopped");
@@ -146,7 +176,9 @@ int Mailer::run_once() {
         return 1;
     }
     const Pass pass = send_due();
-    if (pass == Pass::broken) log_line(Severity::error, "database: " + client_.error());
+    if (pass == Pass::broken) {
+        log_line(Severity::error, "database: " + client_.error());
+    }
     return pass == Pass::done && !anything_failed_ ? 0 : 1;
 }
 
@@ -160,7 +192,9 @@ int Mailer::check() {
         log_line(Severity::error, "transport: " + *fault);
         good = false;
     }
-    if (good) log_line(Severity::information, "the configuration is good; messages would go by " + transport_.name());
+    if (good) {
+        log_line(Severity::information, "the configuration is good; messages would go by " + transport_.name());
+    }
     return good ? 0 : 1;
 }
 

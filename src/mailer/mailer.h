@@ -26,7 +26,7 @@ public:
 
 private:
     enum class Pass {
-        done,         // nothing more is due
+        done,  // nothing more is due
         stopped,
         unreachable,  // the transport is down
         broken,       // the database is

@@ -36,7 +36,9 @@ struct FileText {
 std::variant<FileText, ConfigFault> read_file(const std::string& path) {
     const auto fault = [&path] { return ConfigFault{"could not read \"" + path + "\": " + std::strerror(errno)}; };
     const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) return fault();
+    if (descriptor < 0) {
+        return fault();
+    }
     struct stat status {};
     fstat(descriptor, &status);
     FileText file;
@@ -47,36 +49,52 @@ std::variant<FileText, ConfigFault> read_file(const std::string& path) {
         file.text.append(buffer.data(), static_cast<std::size_t>(length));
     }
     close(descriptor);
-    if (length < 0) return fault();
+    if (length < 0) {
+        return fault();
+    }
     return file;
 }
 
 std::map<std::string, std::string> environment_of(std::initializer_list<const char*> names) {
     std::map<std::string, std::string> environment;
     for (const char* name : names) {
-        if (const char* value = std::getenv(name)) environment[name] = value;
+        if (const char* value = std::getenv(name)) {
+            environment[name] = value;
+        }
     }
     return environment;
 }
 
 std::variant<std::string, ConfigFault> password_in(const std::string& path) {
     auto read = read_file(path);
-    if (auto* fault = std::get_if<ConfigFault>(&read)) return std::move(*fault);
+    if (auto* fault = std::get_if<ConfigFault>(&read)) {
+        return std::move(*fault);
+    }
     const FileText& file = std::get<FileText>(read);
-    if (file.world_readable) return ConfigFault{"password file \"" + path + "\" can be read by all users; chmod 600 it"};
+    if (file.world_readable) {
+        return ConfigFault{"password file \"" + path + "\" can be read by all users; chmod 600 it"};
+    }
     auto password = password_from_file(file.text);
-    if (!password) return ConfigFault{"password file \"" + path + "\" does not hold one line of text"};
+    if (!password) {
+        return ConfigFault{"password file \"" + path + "\" does not hold one line of text"};
+    }
     return std::move(*password);
 }
 
 // The file that is named, else the environment, else the credential that systemd hands over.
 std::variant<std::string, ConfigFault> find_password(const Config& config,
                                                      const std::map<std::string, std::string>& environment) {
-    if (config.user.empty()) return std::string();
-    if (!config.password_file.empty()) return password_in(config.password_file);
+    if (config.user.empty()) {
+        return std::string();
+    }
+    if (!config.password_file.empty()) {
+        return password_in(config.password_file);
+    }
     if (const auto found = environment.find(std::string(kPasswordVariable)); found != environment.end()) {
         auto password = password_from_file(found->second);
-        if (password) return std::move(*password);
+        if (password) {
+            return std::move(*password);
+        }
         return ConfigFault{"the password in " + std::string(kPasswordVariable) + " is not one line of text"};
     }
     if (const auto found = environment.find("CREDENTIALS_DIRECTORY"); found != environment.end()) {
@@ -101,9 +119,13 @@ int run(const std::vector<std::string>& arguments) {
     Options options = line.options;
     if (!line.config_file.empty()) {
         auto read = read_file(line.config_file);
-        if (const auto* fault = std::get_if<ConfigFault>(&read)) return fail(fault->reason);
+        if (const auto* fault = std::get_if<ConfigFault>(&read)) {
+            return fail(fault->reason);
+        }
         auto from_file = parse_config_file(std::get<FileText>(read).text);
-        if (const auto* fault = std::get_if<ConfigFault>(&from_file)) return fail(fault->reason);
+        if (const auto* fault = std::get_if<ConfigFault>(&from_file)) {
+            return fail(fault->reason);
+        }
         options = merged(options, std::get<Options>(from_file));
     }
     const auto environment = environment_of(
@@ -111,16 +133,23 @@ int run(const std::vector<std::string>& arguments) {
     // Programs that we start have no use for it.
     unsetenv(kPasswordVariable.data());
     auto made = make_config(options, environment);
-    if (const auto* fault = std::get_if<ConfigFault>(&made)) return fail(fault->reason);
+    if (const auto* fault = std::get_if<ConfigFault>(&made)) {
+        return fail(fault->reason);
+    }
     const Config& config = std::get<Config>(made);
     auto password = find_password(config, environment);
-    if (const auto* fault = std::get_if<ConfigFault>(&password)) return fail(fault->reason);
-    if (!config.user.empty() && std::get<std::string>(password).empty()) return fail("the password of the SMTP user is empty");
-
+    if (const auto* fault = std::get_if<ConfigFault>(&password)) {
+        return fail(fault->reason);
+    }
+    if (!config.user.empty() && std::get<std::string>(password).empty()) {
+        return fail("the password of the SMTP user is empty");
+    }
     const StopSignal stop;
     const auto transport = make_transport(config, std::move(std::get<std::string>(password)), stop);
     Mailer mailer(config, *transport, stop);
-    if (line.check_config) return mailer.check();
+    if (line.check_config) {
+        return mailer.check();
+    }
     return line.once ? mailer.run_once() : mailer.run();
 }
 
@@ -129,7 +158,9 @@ int run(const std::vector<std::string>& arguments) {
 
 int main(int count, char** arguments) {
     try {
-        if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return 1;
+        if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+            return 1;
+        }
         const int status = customer_import::mailer::run({arguments + 1, arguments + count});
         curl_global_cleanup();
         return status;

@@ -29,7 +29,9 @@ bool is_token(std::string_view text) {
 class Headers {
 public:
     void add(const std::optional<std::string>& line) {
-        if (line) text_ += *line;
+        if (line) {
+            text_ += *line;
+        }
         complete_ = complete_ && line.has_value();
     }
     bool complete() const { return complete_; }
@@ -42,19 +44,28 @@ private:
 
 std::string display_name(const MailReport& report) {
     // An address as display name in front of another address is a trick of forgers.
-    if (report.operator_name.find('@') != std::string::npos) return {};
+    if (report.operator_name.find('@') != std::string::npos) {
+        return {};
+    }
     return visible(report.operator_name, kMaxDisplayNameBytes);
 }
 
 }  // namespace
 
 std::variant<RenderedMessage, RenderFault> render_message(const MessageSource& source) {
-    if (!is_email_address(source.recipient)) return RenderFault{"recipient is no valid e-mail address"};
-    if (!is_email_address(source.sender)) return RenderFault{"sender is no valid e-mail address"};
-    if (!is_token(source.token)) return RenderFault{"could not make a message id"};
+    if (!is_email_address(source.recipient)) {
+        return RenderFault{"recipient is no valid e-mail address"};
+    }
+    if (!is_email_address(source.sender)) {
+        return RenderFault{"sender is no valid e-mail address"};
+    }
+    if (!is_token(source.token)) {
+        return RenderFault{"could not make a message id"};
+    }
     const std::optional<MailReport> report = read_report(source.report);
-    if (!report) return RenderFault{"report is not readable"};
-
+    if (!report) {
+        return RenderFault{"report is not readable"};
+    }
     const std::string token(source.token);
     const std::string domain(source.sender.substr(source.sender.find('@') + 1));
     Headers headers;
@@ -62,22 +73,26 @@ std::variant<RenderedMessage, RenderFault> render_message(const MessageSource& s
     headers.add(mailbox_line("From", "Customer import", source.sender));
     headers.add(mailbox_line("To", display_name(*report), source.recipient));
     headers.add(header_line("Subject", subject(*report)));
-    headers.add(header_line("Message-ID", "<import-" + std::to_string(report->import_id) + "." + token + "@" + domain + ">"));
+    headers.add(
+        header_line("Message-ID", "<import-" + std::to_string(report->import_id) + "." + token + "@" + domain + ">"));
     headers.add(header_line("Auto-Submitted", "auto-generated"));
     headers.add(header_line("X-Auto-Response-Suppress", "All"));
     headers.add(header_line("MIME-Version", "1.0"));
 
     const std::string file_name = source.attachment != nullptr ? attachment_name(*report) : std::string();
-    std::string content = multipart(
-        "alternative", "alternative" + token,
-        {text_part("plain", render_plain_text(*report, file_name, source.attachment_note)),
-         text_part("html", render_html(*report, file_name, source.attachment_note))});
+    std::string content = multipart("alternative", "alternative" + token,
+                                    {text_part("plain", render_plain_text(*report, file_name, source.attachment_note)),
+                                     text_part("html", render_html(*report, file_name, source.attachment_note))});
     if (source.attachment != nullptr) {
         auto attachment = csv_part(file_name, *source.attachment);
-        if (!attachment) return RenderFault{"file name of the attachment is not valid"};
+        if (!attachment) {
+            return RenderFault{"file name of the attachment is not valid"};
+        }
         content = multipart("mixed", "mixed" + token, {std::move(content), std::move(*attachment)});
     }
-    if (!headers.complete()) return RenderFault{"a header of the message is not valid"};
+    if (!headers.complete()) {
+        return RenderFault{"a header of the message is not valid"};
+    }
     return RenderedMessage{headers.take() + content};
 }
 

@@ -23,9 +23,7 @@ bool is_ascii(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
-bool is_letter_or_digit(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
+bool is_letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
 bool is_header_name(std::string_view name) {
     return !name.empty() && name.size() <= 40 &&
@@ -50,8 +48,12 @@ std::string base64(std::string_view bytes) {
 
 // The longest prefix of at most `limit` bytes that ends at a character boundary.
 std::string_view whole_characters(std::string_view text, std::size_t limit) {
-    if (text.size() <= limit) return text;
-    while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
+    if (text.size() <= limit) {
+        return text;
+    }
+    while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) {
+        --limit;
+    }
     return text.substr(0, limit);
 }
 
@@ -62,7 +64,9 @@ std::string encoded_words(std::string_view text, std::size_t column) {
     while (!text.empty()) {
         const std::size_t room = std::max<std::size_t>(kEncodedLineLength - std::min(column, std::size_t{50}), 24);
         const std::string_view piece = whole_characters(text, (room - kFrame) / 4 * 3);
-        if (!words.empty()) words += "\r\n ";
+        if (!words.empty()) {
+            words += "\r\n ";
+        }
         words.append(kWordStart).append(base64(piece)).append(kWordEnd);
         text.remove_prefix(piece.size());
         column = 1;
@@ -90,40 +94,51 @@ std::string folded_words(std::string_view text, std::size_t column) {
 }
 
 bool can_be_folded(std::string_view text) {
-    if (text.empty()) return true;
-    if (text.front() == ' ' || text.back() == ' ' || text.find("  ") != std::string_view::npos) return false;
+    if (text.empty()) {
+        return true;
+    }
+    if (text.front() == ' ' || text.back() == ' ' || text.find("  ") != std::string_view::npos) {
+        return false;
+    }
     for (std::size_t start = 0; start < text.size();) {
         const std::size_t end = std::min(text.find(' ', start), text.size());
-        if (end - start > kMaxPlainWord) return false;
+        if (end - start > kMaxPlainWord) {
+            return false;
+        }
         start = end + 1;
     }
     return true;
 }
 
 bool is_phrase(std::string_view text) {
-    return std::all_of(text.begin(), text.end(), [](char c) { return is_letter_or_digit(c) || c == ' ' || c == '-'; }) &&
+    return std::all_of(text.begin(), text.end(),
+                       [](char c) { return is_letter_or_digit(c) || c == ' ' || c == '-'; }) &&
            can_be_folded(text);
 }
 
 std::string encoded_display_name(std::string_view name, std::size_t column) {
-    if (is_phrase(name)) return folded_words(name, column);
+    if (is_phrase(name)) {
+        return folded_words(name, column);
+    }
     if (!is_ascii(name) || name.size() > 60 || name.find("=?") != std::string_view::npos) {
         return encoded_words(name, column);
     }
     std::string quoted_name = "\"";
     for (const char c : name) {
-        if (c == '"' || c == '\\') quoted_name += '\\';
+        if (c == '"' || c == '\\') {
+            quoted_name += '\\';
+        }
         quoted_name += c;
     }
     return quoted_name + '"';
 }
 
-bool is_parameter_character(char c) {
-    return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-';
-}
+bool is_parameter_character(char c) { return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-'; }
 
 std::string percent_encoded(char c) {
-    if (is_parameter_character(c)) return std::string(1, c);
+    if (is_parameter_character(c)) {
+        return std::string(1, c);
+    }
     const auto byte = static_cast<unsigned char>(c);
     return {'%', kHex[byte >> 4], kHex[byte & 15]};
 }
@@ -131,21 +146,31 @@ std::string percent_encoded(char c) {
 }  // namespace
 
 bool is_header_text(std::string_view text) {
-    if (find_invalid_utf8(text) != std::string_view::npos) return false;
+    if (find_invalid_utf8(text) != std::string_view::npos) {
+        return false;
+    }
     for (const char c : text) {
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) return false;
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
+            return false;
+        }
     }
     // U+0080 to U+009F, and the two separators.
     for (std::size_t i = 0; i + 1 < text.size(); ++i) {
-        if (text[i] == '\xC2' && static_cast<unsigned char>(text[i + 1]) < 0xA0) return false;
+        if (text[i] == '\xC2' && static_cast<unsigned char>(text[i + 1]) < 0xA0) {
+            return false;
+        }
         const std::string_view three = text.substr(i, 3);
-        if (three == "\xE2\x80\xA8" || three == "\xE2\x80\xA9") return false;
+        if (three == "\xE2\x80\xA8" || three == "\xE2\x80\xA9") {
+            return false;
+        }
     }
     return true;
 }
 
 std::optional<std::string> header_line(std::string_view name, std::string_view value) {
-    if (!is_header_name(name) || !is_header_text(value)) return std::nullopt;
+    if (!is_header_name(name) || !is_header_text(value)) {
+        return std::nullopt;
+    }
     std::string line(name);
     line += ": ";
     const bool plain = is_ascii(value) && can_be_folded(value) && value.find("=?") == std::string_view::npos;
@@ -155,10 +180,14 @@ std::optional<std::string> header_line(std::string_view name, std::string_view v
 
 std::optional<std::string> mailbox_line(std::string_view name, std::string_view display_name,
                                         std::string_view address) {
-    if (!is_header_name(name) || !is_header_text(display_name) || !is_email_address(address)) return std::nullopt;
+    if (!is_header_name(name) || !is_header_text(display_name) || !is_email_address(address)) {
+        return std::nullopt;
+    }
     std::string line(name);
     line += ": ";
-    if (display_name.empty()) return line.append(address) + "\r\n";
+    if (display_name.empty()) {
+        return line.append(address) + "\r\n";
+    }
     line += encoded_display_name(display_name, line.size());
     const std::size_t column = line.size() - std::min(line.rfind('\n') + 1, line.size());
     line += column + address.size() + 3 > kEncodedLineLength ? "\r\n <" : " <";
@@ -166,7 +195,9 @@ std::optional<std::string> mailbox_line(std::string_view name, std::string_view 
 }
 
 std::optional<std::string> attachment_line(std::string_view file_name) {
-    if (!is_header_text(file_name) || file_name.empty()) return std::nullopt;
+    if (!is_header_text(file_name) || file_name.empty()) {
+        return std::nullopt;
+    }
     std::string line = "Content-Disposition: attachment;\r\n ";
     if (file_name.size() <= 60 && std::all_of(file_name.begin(), file_name.end(), is_parameter_character)) {
         return line.append("filename=\"").append(file_name) + "\"\r\n";
@@ -180,7 +211,9 @@ std::optional<std::string> attachment_line(std::string_view file_name) {
     };
     for (const char c : file_name) {
         const bool begins_character = (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-        if (begins_character && section.size() >= kSectionLength) write_section(false);
+        if (begins_character && section.size() >= kSectionLength) {
+            write_section(false);
+        }
         section += percent_encoded(c);
     }
     write_section(true);
@@ -204,14 +237,18 @@ std::string encode_quoted_printable(std::string_view text) {
         const std::size_t end = text.find('\n');
         std::string_view line = text.substr(0, end);
         text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-        if (line.ends_with('\r')) line.remove_suffix(1);
+        if (line.ends_with('\r')) {
+            line.remove_suffix(1);
+        }
         std::size_t column = 0;
         for (std::size_t i = 0; i < line.size(); ++i) {
             const auto byte = static_cast<unsigned char>(line[i]);
             const bool blank = byte == ' ' || byte == '\t';
             bool literal = blank ? i + 1 < line.size() : byte > 0x20 && byte < 0x7F && byte != '=';
             // What mailboxes and old gateways take for syntax at the start of a line.
-            if (column == 0 && (byte == '.' || line.substr(i).starts_with("From "))) literal = false;
+            if (column == 0 && (byte == '.' || line.substr(i).starts_with("From "))) {
+                literal = false;
+            }
             const std::size_t width = literal ? 1 : 3;
             if (column + width > kEncodedLineLength - 1) {
                 lines += "=\r\n";
@@ -237,15 +274,20 @@ std::string text_part(std::string_view subtype, std::string_view text) {
 
 std::optional<std::string> csv_part(std::string_view file_name, std::string_view bytes) {
     const auto disposition = attachment_line(file_name);
-    if (!disposition) return std::nullopt;
+    if (!disposition) {
+        return std::nullopt;
+    }
     return "Content-Type: text/csv; charset=utf-8; header=present\r\n" + *disposition +
            "Content-Transfer-Encoding: base64\r\n\r\n" + encode_base64(bytes);
 }
 
 std::string multipart(std::string_view subtype, std::string_view token, const std::vector<std::string>& parts) {
     const std::string boundary = "=_" + std::string(token);
-    std::string text = "Content-Type: multipart/" + std::string(subtype) + ";\r\n boundary=\"" + boundary + "\"\r\n\r\n";
-    for (const std::string& part : parts) text += "--" + boundary + "\r\n" + part + "\r\n";
+    std::string text = "Content-Type: multipart/" + std::string(subtype) + ";\r\n boundary=\"" + boundary +
+                       "\"\r\n\r\n";
+    for (const std::string& part : parts) {
+        text += "--" + boundary + "\r\n" + part + "\r\n";
+    }
     return text + "--" + boundary + "--\r\n";
 }
 
@@ -270,7 +312,9 @@ std::string with_unix_line_ends(std::string_view message) {
     std::string text;
     text.reserve(message.size());
     for (std::size_t i = 0; i < message.size(); ++i) {
-        if (message[i] == '\r' && i + 1 < message.size() && message[i + 1] == '\n') continue;
+        if (message[i] == '\r' && i + 1 < message.size() && message[i + 1] == '\n') {
+            continue;
+        }
         text += message[i];
     }
     return text;

@@ -25,32 +25,40 @@ std::string text_at(const PGresult* result, int column) {
 }
 
 std::optional<std::string> bytes_at(const PGresult* result, int column) {
-    if (is_null(result, column)) return std::nullopt;
+    if (is_null(result, column)) {
+        return std::nullopt;
+    }
     std::size_t length = 0;
     const std::unique_ptr<unsigned char, decltype(&PQfreemem)> bytes(
         PQunescapeBytea(reinterpret_cast<const unsigned char*>(PQgetvalue(result, 0, column)), &length), &PQfreemem);
-    if (!bytes) return std::nullopt;
+    if (!bytes) {
+        return std::nullopt;
+    }
     return std::string(reinterpret_cast<const char*>(bytes.get()), length);
 }
 
 }  // namespace
 
-OutboxClient::OutboxClient(std::string conninfo, const StopSignal& stop) : conninfo_(std::move(conninfo)), stop_(stop) {}
+OutboxClient::OutboxClient(std::string conninfo, const StopSignal& stop)
+    : conninfo_(std::move(conninfo)), stop_(stop) {}
 
 void OutboxClient::disconnect() { connection_.reset(); }
 
 int OutboxClient::socket() const { return connection_ ? PQsocket(connection_.get()) : -1; }
 
-void OutboxClient::keep_error(const char* text) {
-    error_ = one_line(text, kMaxErrorBytes);
-}
+void OutboxClient::keep_error(const char* text) { error_ = one_line(text, kMaxErrorBytes); }
 
 bool OutboxClient::connect() {
     // What stands before dbname is a default: the connection string may say otherwise.
-    const std::array<const char*, 7> names = {"connect_timeout", "tcp_user_timeout", "keepalives_idle", "application_name",
-                                              "dbname", "client_encoding", nullptr};
-    const std::array<const char*, 7> values = {"10", "60000", "60", "customer-import-mailer",
-                                               conninfo_.c_str(), "UTF8", nullptr};
+    const std::array<const char*, 7> names = {"connect_timeout",
+                                              "tcp_user_timeout",
+                                              "keepalives_idle",
+                                              "application_name",
+                                              "dbname",
+                                              "client_encoding",
+                                              nullptr};
+    const std::array<const char*, 7> values = {"10",   "60000", "60", "customer-import-mailer", conninfo_.c_str(),
+                                               "UTF8", nullptr};
     connection_.reset(PQconnectdbParams(names.data(), values.data(), 1));
     if (!connection_ || PQstatus(connection_.get()) != CONNECTION_OK) {
         keep_error(connection_ ? PQerrorMessage(connection_.get()) : "out of memory");
@@ -58,7 +66,8 @@ bool OutboxClient::connect() {
         return false;
     }
     // Notices could hold anything, and standard error is the log.
-    PQsetNoticeReceiver(connection_.get(), [](void*, const PGresult*) {}, nullptr);
+    PQsetNoticeReceiver(
+        connection_.get(), [](void*, const PGresult*) {}, nullptr);
     // Listening comes before the first look: what is queued in between is announced.
     if (!run("LISTEN customer_import_email", {})) {
         disconnect();
@@ -72,8 +81,12 @@ bool OutboxClient::drain() {
         keep_error(connection_ ? PQerrorMessage(connection_.get()) : "not connected");
         return false;
     }
-    while (PGnotify* notification = PQnotifies(connection_.get())) PQfreemem(notification);
-    if (PQstatus(connection_.get()) == CONNECTION_OK) return true;
+    while (PGnotify* notification = PQnotifies(connection_.get())) {
+        PQfreemem(notification);
+    }
+    if (PQstatus(connection_.get()) == CONNECTION_OK) {
+        return true;
+    }
     keep_error("connection lost");
     return false;
 }
@@ -82,13 +95,19 @@ bool OutboxClient::wait_for(short events, std::chrono::steady_clock::time_point 
     while (std::chrono::steady_clock::now() < end) {
         // A stop does not tear a statement apart at once; wait() would return at once, so poll in short steps then.
         if (stop_.requested()) {
-            if (stop_.overdue()) return false;
+            if (stop_.overdue()) {
+                return false;
+            }
             pollfd descriptor = {socket(), events, 0};
-            if (poll(&descriptor, 1, 200) > 0) return true;
+            if (poll(&descriptor, 1, 200) > 0) {
+                return true;
+            }
             continue;
         }
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
-        if (stop_.wait(socket(), events, left) == StopSignal::Woken::by_socket) return true;
+        if (stop_.wait(socket(), events, left) == StopSignal::Woken::by_socket) {
+            return true;
+        }
     }
     return false;
 }
@@ -109,8 +128,8 @@ OutboxClient::Result OutboxClient::run(const char* statement, std::initializer_l
     }
     const auto end = std::chrono::steady_clock::now() + kStatementTimeout;
     if (PQsetnonblocking(connection, 1) != 0 ||
-        PQsendQueryParams(connection, statement, static_cast<int>(values.size()), nullptr, values.data(), lengths.data(),
-                          formats.data(), 0) == 0) {
+        PQsendQueryParams(connection, statement, static_cast<int>(values.size()), nullptr, values.data(),
+                          lengths.data(), formats.data(), 0) == 0) {
         keep_error(PQerrorMessage(connection));
         return result;
     }
@@ -134,7 +153,9 @@ OutboxClient::Result OutboxClient::run(const char* statement, std::initializer_l
             }
         }
         PGresult* const next = PQgetResult(connection);
-        if (next == nullptr) break;
+        if (next == nullptr) {
+            break;
+        }
         if (!result || PQresultStatus(next) == PGRES_FATAL_ERROR) {
             result.reset(next);
         } else {
@@ -153,15 +174,23 @@ OutboxClient::Result OutboxClient::run(const char* statement, std::initializer_l
 
 std::optional<bool> OutboxClient::run_boolean(const char* statement, std::initializer_list<Parameter> parameters) {
     const Result result = run(statement, parameters);
-    if (!result) return std::nullopt;
+    if (!result) {
+        return std::nullopt;
+    }
     return PQntuples(result.get()) == 1 && text_at(result.get(), 0) == "t";
 }
 
 OutboxClient::Claim OutboxClient::claim(ClaimedMessage& message) {
-    const Result result = run("SELECT id, fence, recipient, attempts, message, report, attachment, attachment_note"
-                              "  FROM customer_import.claim_message()", {});
-    if (!result) return Claim::failed;
-    if (PQntuples(result.get()) == 0) return Claim::none;
+    const Result result = run(
+        "SELECT id, fence, recipient, attempts, message, report, attachment, attachment_note"
+        "  FROM customer_import.claim_message()",
+        {});
+    if (!result) {
+        return Claim::failed;
+    }
+    if (PQntuples(result.get()) == 0) {
+        return Claim::none;
+    }
     message = {};
     message.id = std::strtoll(text_at(result.get(), 0).c_str(), nullptr, 10);
     message.fence = static_cast<std::int32_t>(std::strtol(text_at(result.get(), 1).c_str(), nullptr, 10));
@@ -189,15 +218,22 @@ std::optional<bool> OutboxClient::message_failed(std::int64_t message_id, std::i
                                                  const std::string& reason, bool permanent) {
     const std::string id = std::to_string(message_id), fence = std::to_string(message_fence);
     const std::string text = visible(reason, kMaxErrorBytes - 10);
-    return run_boolean("SELECT customer_import.message_failed($1::bigint, $2::integer, $3::text, $4::boolean) IS NOT NULL",
-                       {{id.c_str()}, {fence.c_str()}, {text.c_str()}, {permanent ? "true" : "false"}});
+    return run_boolean(
+        "SELECT customer_import.message_failed($1::bigint, $2::integer, $3::text, $4::boolean) IS NOT NULL",
+        {{id.c_str()}, {fence.c_str()}, {text.c_str()}, {permanent ? "true" : "false"}});
 }
 
 std::optional<std::chrono::milliseconds> OutboxClient::time_to_next_message() {
-    const Result result = run("SELECT greatest(0, least(86400000, ceil(extract(epoch FROM"
-                              " customer_import.next_message_at() - pg_catalog.clock_timestamp()) * 1000)))::bigint", {});
-    if (!result || PQntuples(result.get()) != 1) return std::nullopt;
-    if (is_null(result.get(), 0)) return std::chrono::milliseconds(-1);
+    const Result result = run(
+        "SELECT greatest(0, least(86400000, ceil(extract(epoch FROM"
+        " customer_import.next_message_at() - pg_catalog.clock_timestamp()) * 1000)))::bigint",
+        {});
+    if (!result || PQntuples(result.get()) != 1) {
+        return std::nullopt;
+    }
+    if (is_null(result.get(), 0)) {
+        return std::chrono::milliseconds(-1);
+    }
     return std::chrono::milliseconds(std::strtoll(text_at(result.get(), 0).c_str(), nullptr, 10));
 }
 
@@ -210,9 +246,14 @@ bool OutboxClient::check_functions() {
         " WHERE CASE WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'customer_import') THEN true"
         "            WHEN NOT pg_catalog.has_schema_privilege('customer_import', 'USAGE') THEN true"
         "            ELSE NOT COALESCE(pg_catalog.has_function_privilege("
-        "                     pg_catalog.to_regprocedure('customer_import.' || f.name)::oid, 'EXECUTE'), false) END", {});
-    if (!result) return false;
-    if (PQntuples(result.get()) == 1 && is_null(result.get(), 0)) return true;
+        "                     pg_catalog.to_regprocedure('customer_import.' || f.name)::oid, 'EXECUTE'), false) END",
+        {});
+    if (!result) {
+        return false;
+    }
+    if (PQntuples(result.get()) == 1 && is_null(result.get(), 0)) {
+        return true;
+    }
     error_ = "this database role may not call " + text_at(result.get(), 0) +
              ", or the extension is missing here; a superuser grants it with customer_import.grant_mailer()";
     return false;

@@ -24,7 +24,9 @@ std::size_t width(std::string_view text) {
 
 std::string padded(std::string text, std::size_t length) {
     const std::size_t has = width(text);
-    if (has < length) text.append(length - has, ' ');
+    if (has < length) {
+        text.append(length - has, ' ');
+    }
     return text;
 }
 
@@ -46,7 +48,9 @@ public:
                 line = indent;
                 empty = true;
             }
-            if (!empty) line += ' ';
+            if (!empty) {
+                line += ' ';
+            }
             line += word;
             empty = false;
         }
@@ -65,7 +69,9 @@ private:
 // One sign for each outcome: [++++****==!]
 void write_outcomes(Page& page, const MailReport& report) {
     const auto counts = outcomes(report);
-    if (counts.empty()) return;
+    if (counts.empty()) {
+        return;
+    }
     const auto widths = bar_widths(counts);
     std::string bar;
     std::size_t longest = 0;
@@ -87,11 +93,21 @@ void write_outcomes(Page& page, const MailReport& report) {
 
 void write_issue(Page& page, const ReportIssue& issue, bool with_message) {
     std::string text = issue.line > 0 ? "line " + std::to_string(issue.line) : "a record";
-    if (!issue.column_name.empty()) text += ", " + visible(issue.column_name, kMaxValueBytes);
-    if (issue.value) text += ", \"" + visible(*issue.value, kMaxValueBytes) + "\"";
-    if (with_message) text += ": " + visible(issue.message, kMaxMessageBytes);
-    if (!issue.detail.empty()) text += " (" + visible(issue.detail, kMaxMessageBytes) + ")";
-    if (!issue.hint.empty()) text += (with_message ? ". " : ": ") + visible(issue.hint, kMaxMessageBytes);
+    if (!issue.column_name.empty()) {
+        text += ", " + visible(issue.column_name, kMaxValueBytes);
+    }
+    if (issue.value) {
+        text += ", \"" + visible(*issue.value, kMaxValueBytes) + "\"";
+    }
+    if (with_message) {
+        text += ": " + visible(issue.message, kMaxMessageBytes);
+    }
+    if (!issue.detail.empty()) {
+        text += " (" + visible(issue.detail, kMaxMessageBytes) + ")";
+    }
+    if (!issue.hint.empty()) {
+        text += (with_message ? ". " : ": ") + visible(issue.hint, kMaxMessageBytes);
+    }
     page.paragraph("  - ", "    ", text);
 }
 
@@ -99,11 +115,17 @@ void write_group(Page& page, const IssueGroup& group) {
     page.line();
     page.line(format_count(group.count) + " x " + reason_title(visible(group.code, kMaxValueBytes)) + " (" +
               visible(group.outcome, kMaxValueBytes) + ")");
-    if (const std::string_view advice = reason_advice(group.code); !advice.empty()) page.paragraph("  ", "  ", advice);
+    if (const std::string_view advice = reason_advice(group.code); !advice.empty()) {
+        page.paragraph("  ", "  ", advice);
+    }
     const std::size_t shown = std::min(group.first.size(), kExamples);
-    for (std::size_t i = 0; i < shown; ++i) write_issue(page, group.first[i], !title_says_all(group.code));
+    for (std::size_t i = 0; i < shown; ++i) {
+        write_issue(page, group.first[i], !title_says_all(group.code));
+    }
     const std::int64_t more = group.count - static_cast<std::int64_t>(shown);
-    if (shown > 0 && more > 0) page.line("    and " + format_count(more) + " more");
+    if (shown > 0 && more > 0) {
+        page.line("    and " + format_count(more) + " more");
+    }
 }
 
 void write_unknown_codes(Page& page, const MailReport& report) {
@@ -116,7 +138,9 @@ void write_unknown_codes(Page& page, const MailReport& report) {
     for (std::size_t i = 0; i < shown; ++i) {
         const UnknownCode& code = report.unknown_codes[i];
         std::string text = "  " + padded(visible(code.code, 100), longest) + "  " + count_of(code.count, "time");
-        if (!code.suggestion.empty()) text += "  did you mean " + visible(code.suggestion, 100) + "?";
+        if (!code.suggestion.empty()) {
+            text += "  did you mean " + visible(code.suggestion, 100) + "?";
+        }
         page.line(text);
     }
     if (shown < report.unknown_codes.size()) {
@@ -160,9 +184,13 @@ std::string render_plain_text(const MailReport& report, std::string_view attachm
     }
     if (!report.issues.empty()) {
         page.heading("Why records were not applied");
-        for (const IssueGroup& group : report.issues) write_group(page, group);
+        for (const IssueGroup& group : report.issues) {
+            write_group(page, group);
+        }
     }
-    if (!report.unknown_codes.empty()) write_unknown_codes(page, report);
+    if (!report.unknown_codes.empty()) {
+        write_unknown_codes(page, report);
+    }
     write_steps(page, next_steps(report, attachment_name, attachment_note));
     page.line();
     page.line("-- ");

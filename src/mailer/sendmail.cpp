@@ -33,13 +33,17 @@ struct Pipe {
     int write_end = -1;
     bool open() {
         std::array<int, 2> ends{};
-        if (pipe2(ends.data(), O_CLOEXEC) != 0) return false;
+        if (pipe2(ends.data(), O_CLOEXEC) != 0) {
+            return false;
+        }
         read_end = ends[0];
         write_end = ends[1];
         return true;
     }
     static void shut(int& end) {
-        if (end >= 0) close(end);
+        if (end >= 0) {
+            close(end);
+        }
         end = -1;
     }
     ~Pipe() {
@@ -53,10 +57,14 @@ public:
     Sendmail(std::string path, const StopSignal& stop) : path_(std::move(path)), stop_(stop) {}
 
     Delivery send(const std::string& recipient, const std::string& bytes) override {
-        if (!is_email_address(recipient)) return permanent("recipient is no valid e-mail address");
+        if (!is_email_address(recipient)) {
+            return permanent("recipient is no valid e-mail address");
+        }
         Pipe input, output;
         pid_t child = -1;
-        if (!input.open() || !output.open()) return unreachable("could not make a pipe");
+        if (!input.open() || !output.open()) {
+            return unreachable("could not make a pipe");
+        }
         if (const int error = start(input, output, child); error != 0) {
             return unreachable(visible("could not run \"" + path_ + "\": " + std::strerror(error), 400));
         }
@@ -64,15 +72,22 @@ public:
         Pipe::shut(output.write_end);
         std::string answer;
         const bool in_time = converse(with_unix_line_ends(bytes), input.write_end, output.read_end, answer);
-        if (!in_time) kill(-child, SIGKILL);
+        if (!in_time) {
+            kill(-child, SIGKILL);
+        }
         int status = 0;
-        while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
-        if (!in_time) return unreachable("\"" + visible(path_, 200) + "\" did not end in time");
+        while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+        }
+        if (!in_time) {
+            return unreachable("\"" + visible(path_, 200) + "\" did not end in time");
+        }
         return judge(status, answer);
     }
 
     std::optional<std::string> check() override {
-        if (access(path_.c_str(), X_OK) == 0) return std::nullopt;
+        if (access(path_.c_str(), X_OK) == 0) {
+            return std::nullopt;
+        }
         return visible("could not run \"" + path_ + "\": " + std::strerror(errno), 400);
     }
 
@@ -95,8 +110,7 @@ private:
         posix_spawnattr_setsigmask(&attributes, &none);
         posix_spawnattr_setsigdefault(&attributes, &defaults);
         posix_spawnattr_setpgroup(&attributes, 0);
-        posix_spawnattr_setflags(&attributes,
-                                 POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
         std::string program = path_, from_header = "-t", ignore_dots = "-i";
         const std::array<char*, 4> arguments = {program.data(), from_header.data(), ignore_dots.data(), nullptr};
         const int error = posix_spawn(&child, program.c_str(), &files, &attributes, arguments.data(), environ);
@@ -110,39 +124,57 @@ private:
         fcntl(input, F_SETFL, O_NONBLOCK);
         const auto end = std::chrono::steady_clock::now() + kTimeout;
         for (std::size_t done = 0; std::chrono::steady_clock::now() < end && !stop_.overdue();) {
-            if (input >= 0 && done == bytes.size()) Pipe::shut(input);
+            if (input >= 0 && done == bytes.size()) {
+                Pipe::shut(input);
+            }
             std::array<pollfd, 2> descriptors = {{{output, POLLIN, 0}, {input, POLLOUT, 0}}};
-            if (poll(descriptors.data(), descriptors.size(), 1000) <= 0) continue;
+            if (poll(descriptors.data(), descriptors.size(), 1000) <= 0) {
+                continue;
+            }
             if (descriptors[1].revents != 0) {
                 const ssize_t written = write(input, bytes.data() + done, bytes.size() - done);
-                if (written > 0) done += static_cast<std::size_t>(written);
+                if (written > 0) {
+                    done += static_cast<std::size_t>(written);
+                }
                 // It does not want the rest: its exit status says why.
-                if (written < 0 && errno != EAGAIN && errno != EINTR) Pipe::shut(input);
+                if (written < 0 && errno != EAGAIN && errno != EINTR) {
+                    Pipe::shut(input);
+                }
             }
             if (descriptors[0].revents != 0) {
                 std::array<char, 1024> buffer{};
                 const ssize_t length = read(output, buffer.data(), buffer.size());
-                if (length <= 0) return true;
-                if (answer.size() < kMaxAnswerBytes) answer.append(buffer.data(), static_cast<std::size_t>(length));
+                if (length <= 0) {
+                    return true;
+                }
+                if (answer.size() < kMaxAnswerBytes) {
+                    answer.append(buffer.data(), static_cast<std::size_t>(length));
+                }
             }
         }
         return false;
     }
 
     Delivery judge(int status, const std::string& answer) const {
-        if (WIFEXITED(status) && WEXITSTATUS(status) == EX_OK) return sent();
+        if (WIFEXITED(status) && WEXITSTATUS(status) == EX_OK) {
+            return sent();
+        }
         std::string reason = path_;
         reason += WIFEXITED(status) ? ": exit status " + std::to_string(WEXITSTATUS(status))
                                     : ": ended by signal " + std::to_string(WTERMSIG(status));
-        if (!answer.empty()) reason += ": " + answer;
+        if (!answer.empty()) {
+            reason += ": " + answer;
+        }
         reason = one_line(reason, 400);
-        if (!WIFEXITED(status)) return temporary(std::move(reason));
+        if (!WIFEXITED(status)) {
+            return temporary(std::move(reason));
+        }
         switch (WEXITSTATUS(status)) {
-        // About the message or its recipient; all else is about the program, its configuration or the moment.
-        case EX_DATAERR:
-        case EX_NOUSER:
-        case EX_NOHOST: return permanent(std::move(reason));
-        default: return temporary(std::move(reason));
+            // About the message or its recipient; all else is about the program, its configuration or the moment.
+            case EX_DATAERR:
+            case EX_NOUSER:
+            case EX_NOHOST: return permanent(std::move(reason));
+            default: return temporary(std::move(reason));
         }
     }
 

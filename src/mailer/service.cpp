@@ -38,46 +38,62 @@ StopSignal::StopSignal() {
 }
 
 StopSignal::~StopSignal() {
-    if (descriptor_ >= 0) close(descriptor_);
+    if (descriptor_ >= 0) {
+        close(descriptor_);
+    }
 }
 
 bool StopSignal::requested() const {
     signalfd_siginfo information{};
     while (read(descriptor_, &information, sizeof(information)) > 0) {
-        if (!requested_) requested_at_ = std::chrono::steady_clock::now();
+        if (!requested_) {
+            requested_at_ = std::chrono::steady_clock::now();
+        }
         requested_ = true;
     }
     return requested_;
 }
 
-bool StopSignal::overdue() const {
-    return requested() && std::chrono::steady_clock::now() - requested_at_ > kGrace;
-}
+bool StopSignal::overdue() const { return requested() && std::chrono::steady_clock::now() - requested_at_ > kGrace; }
 
 StopSignal::Woken StopSignal::wait(int socket, short events, std::chrono::milliseconds time) const {
     const auto end = std::chrono::steady_clock::now() + time;
     for (;;) {
-        if (requested()) return Woken::by_stop;
+        if (requested()) {
+            return Woken::by_stop;
+        }
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
         std::array<pollfd, 2> descriptors = {{{descriptor_, POLLIN, 0}, {socket, events, 0}}};
         const auto timeout = std::clamp<std::chrono::milliseconds::rep>(left.count(), 0, 3600000);
         const int ready = poll(descriptors.data(), descriptors.size(), static_cast<int>(timeout));
-        if (ready > 0 && descriptors[1].revents != 0) return requested() ? Woken::by_stop : Woken::by_socket;
-        if (ready == 0 && left.count() <= timeout) return Woken::by_time;
+        if (ready > 0 && descriptors[1].revents != 0) {
+            return requested() ? Woken::by_stop : Woken::by_socket;
+        }
+        if (ready == 0 && left.count() <= timeout) {
+            return Woken::by_time;
+        }
     }
 }
 
 void notify_service_manager(std::string_view state) {
     const char* path = std::getenv("NOTIFY_SOCKET");
     sockaddr_un address{};
-    if (path == nullptr || std::strlen(path) < 2 || std::strlen(path) >= sizeof(address.sun_path)) return;
-    if (path[0] != '/' && path[0] != '@') return;
+    if (path == nullptr || std::strlen(path) < 2 || std::strlen(path) >= sizeof(address.sun_path)) {
+        return;
+    }
+    if (path[0] != '/' && path[0] != '@') {
+        return;
+    }
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path, path, std::strlen(path));
     // An abstract socket is written with @ and begins with NUL.
-    if (path[0] == '@') address.sun_path[0] = '\0';
+    if (path[0] == '@') {
+        address.sun_path[0] = '\0';
+    }
     const int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (descriptor < 0) return;
+    if (descriptor < 0) {
+        return;
+    }
     const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
     // Nobody hears a failure of this.
     [[maybe_unused]] const ssize_t sent = sendto(descriptor, state.data(), state.size(), MSG_NOSIGNAL,
@@ -94,7 +110,9 @@ void log_line(Severity severity, std::string_view text) {
 
 std::string random_token() {
     std::array<unsigned char, 16> bytes{};
-    if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) return {};
+    if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
+        return {};
+    }
     std::string token;
     for (const unsigned char byte : bytes) {
         token += "0123456789abcdef"[byte >> 4];
@@ -105,7 +123,9 @@ std::string random_token() {
 
 double random_chance() {
     unsigned short number = 0;
-    if (getrandom(&number, sizeof(number), 0) != sizeof(number)) return 0.5;
+    if (getrandom(&number, sizeof(number), 0) != sizeof(number)) {
+        return 0.5;
+    }
     return static_cast<double>(number) / 65535;
 }
 

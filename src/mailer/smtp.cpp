@@ -66,16 +66,23 @@ int watch_stop(void* data, curl_off_t, curl_off_t, curl_off_t, curl_off_t) noexc
 class Smtp final : public Transport {
 public:
     Smtp(const Config& config, std::string password, const StopSignal& stop)
-        : config_(config), password_(std::move(password)), secrets_(smtp_secrets(config.user, password_)), stop_(stop) {}
+        : config_(config),
+          password_(std::move(password)),
+          secrets_(smtp_secrets(config.user, password_)),
+          stop_(stop) {}
 
     Delivery send(const std::string& recipient, const std::string& bytes) override {
         // The addresses become arguments of SMTP commands.
-        if (!is_email_address(recipient)) return permanent("recipient is no valid e-mail address");
+        if (!is_email_address(recipient)) {
+            return permanent("recipient is no valid e-mail address");
+        }
         Conversation conversation;
         conversation.unread = bytes;
         const Curl curl = prepared(conversation, kSendSeconds);
         const List recipients(curl_slist_append(nullptr, ("<" + recipient + ">").c_str()), &curl_slist_free_all);
-        if (!curl || !recipients) return unreachable("out of memory");
+        if (!curl || !recipients) {
+            return unreachable("out of memory");
+        }
         const std::string sender = "<" + config_.from + ">";
         curl_easy_setopt(curl.get(), CURLOPT_MAIL_FROM, sender.c_str());
         curl_easy_setopt(curl.get(), CURLOPT_MAIL_RCPT, recipients.get());
@@ -87,23 +94,30 @@ public:
     std::optional<std::string> check() override {
         Conversation conversation;
         const Curl curl = prepared(conversation, kCheckSeconds);
-        if (!curl) return "out of memory";
+        if (!curl) {
+            return "out of memory";
+        }
         curl_easy_setopt(curl.get(), CURLOPT_CUSTOMREQUEST, "NOOP");
         curl_easy_setopt(curl.get(), CURLOPT_NOBODY, 1L);
         const CURLcode code = curl_easy_perform(curl.get());
-        if (code == CURLE_OK) return std::nullopt;
+        if (code == CURLE_OK) {
+            return std::nullopt;
+        }
         return judge(code, conversation).reason;
     }
 
     std::string name() const override {
         const SmtpServer& server = *config_.smtp;
-        return std::string(server.implicit_tls ? "smtps://" : "smtp://") + server.host + ":" + std::to_string(server.port);
+        return std::string(server.implicit_tls ? "smtps://" : "smtp://") + server.host + ":" +
+               std::to_string(server.port);
     }
 
 private:
     Curl prepared(Conversation& conversation, long seconds) const {
         Curl curl(curl_easy_init(), &curl_easy_cleanup);
-        if (!curl) return curl;
+        if (!curl) {
+            return curl;
+        }
         conversation.stop = &stop_;
         CURL* const handle = curl.get();
         curl_easy_setopt(handle, CURLOPT_URL, name().c_str());
@@ -144,23 +158,32 @@ private:
     }
 
     Delivery judge(CURLcode code, const Conversation& conversation) const {
-        if (code == CURLE_OK) return sent();
-        if (conversation.stopped) return unreachable("stopped while the server was being waited for");
+        if (code == CURLE_OK) {
+            return sent();
+        }
+        if (conversation.stopped) {
+            return unreachable("stopped while the server was being waited for");
+        }
         const std::string reply = conversation.replies.text(secrets_);
         const std::string prefix = name() + ": ";
         switch (code) {
-        case CURLE_USE_SSL_FAILED:
-            return unreachable(prefix + "the server offers no encryption (STARTTLS); nothing was sent");
-        case CURLE_PEER_FAILED_VERIFICATION:
-            return unreachable(prefix + "the certificate of the server is not valid: " + curl_easy_strerror(code));
-        case CURLE_LOGIN_DENIED: return unreachable(prefix + "could not log in" + (reply.empty() ? "" : ": " + reply));
-        default: break;
+            case CURLE_USE_SSL_FAILED:
+                return unreachable(prefix + "the server offers no encryption (STARTTLS); nothing was sent");
+            case CURLE_PEER_FAILED_VERIFICATION:
+                return unreachable(prefix + "the certificate of the server is not valid: " + curl_easy_strerror(code));
+            case CURLE_LOGIN_DENIED:
+                return unreachable(prefix + "could not log in" + (reply.empty() ? "" : ": " + reply));
+            default: break;
         }
-        if (reply.empty()) return unreachable(prefix + curl_easy_strerror(code));
+        if (reply.empty()) {
+            return unreachable(prefix + curl_easy_strerror(code));
+        }
         // RCPT, MAIL and DATA are refused with a send error; a refusal after the body comes as a strange reply. Before
         // that, at the greeting, a refusal is not about this message.
         const bool about_message = code == CURLE_SEND_ERROR || conversation.body_taken;
-        if (!about_message) return unreachable(prefix + reply);
+        if (!about_message) {
+            return unreachable(prefix + reply);
+        }
         const bool final = is_permanent_reply(conversation.replies.code());
         return final ? permanent(prefix + reply) : temporary(prefix + reply);
     }

@@ -24,10 +24,9 @@ struct Reason {
 
 constexpr std::array kReasons = {
     Reason{"missing_user_name", "User name is missing", "Fill in the user name of these records."},
-    Reason{"invalid_user_name", "User name is not valid",
-           "A user name has 1 to 320 bytes and no control characters."},
-    Reason{"unknown_role", "Role code is not in the catalogue",
-           "Correct the spelling, or let an administrator add the code to the catalogue first."},
+    Reason{"invalid_user_name", "User name is not valid", "A user name has 1 to 320 bytes and no control characters."},
+    Reason{"unknown_role", "Role code is not in the catalog",
+           "Correct the spelling, or let an administrator add the code to the catalog first."},
     Reason{"role_not_grantable", "Role may not be given or taken by you",
            "Privileged roles, and your own roles, are changed by administrators only."},
     Reason{"conflicting_roles", "Role columns contradict each other",
@@ -55,15 +54,20 @@ const Reason* find_reason(std::string_view code) {
 }
 
 std::string capitalised(std::string text) {
-    if (!text.empty() && text.front() >= 'a' && text.front() <= 'z') text.front() = static_cast<char>(text.front() - 32);
+    if (!text.empty() && text.front() >= 'a' && text.front() <= 'z') {
+        text.front() = static_cast<char>(text.front() - 32);
+    }
     return text;
 }
 
 // Drops "See why: SELECT …", which next_steps() says in its own words.
 std::string_view without_next_step(std::string_view message) {
-    for (const std::string_view next : {" See why: ", " See every change: ", " To bring it back: ", " Put that right and try again."}) {
+    for (const std::string_view next :
+         {" See why: ", " See every change: ", " To bring it back: ", " Put that right and try again."}) {
         const std::size_t start = message.rfind(next);
-        if (start != std::string_view::npos) message = message.substr(0, start);
+        if (start != std::string_view::npos) {
+            message = message.substr(0, start);
+        }
     }
     return message;
 }
@@ -75,52 +79,69 @@ std::int64_t applied(const MailReport& report) {
 }
 
 std::string mode_text(std::string_view mode) {
-    if (mode == "create_and_update") return "Create & Update";
-    if (mode == "create_only") return "Create Only";
-    if (mode == "update_only") return "Update Only";
+    if (mode == "create_and_update") {
+        return "Create & Update";
+    }
+    if (mode == "create_only") {
+        return "Create Only";
+    }
+    if (mode == "update_only") {
+        return "Update Only";
+    }
     return capitalised(std::string(mode));
 }
 
 std::string size_text(std::int64_t bytes) {
     constexpr std::array<std::string_view, 4> kUnits = {"KB", "MB", "GB", "TB"};
-    if (bytes < 1000) return count_of(bytes, "byte");
+    if (bytes < 1000) {
+        return count_of(bytes, "byte");
+    }
     double size = static_cast<double>(bytes);
     std::size_t unit = 0;
-    for (size /= 1000; size >= 999.5 && unit + 1 < kUnits.size(); ++unit) size /= 1000;
+    for (size /= 1000; size >= 999.5 && unit + 1 < kUnits.size(); ++unit) {
+        size /= 1000;
+    }
     std::array<char, 32> text{};
     std::snprintf(text.data(), text.size(), size < 9.95 ? "%.1f " : "%.0f ", size);
     return std::string(text.data()).append(kUnits[unit]);
 }
 
 std::string time_text(const ReportTime& time) {
-    constexpr std::array<const char*, 12> kMonths = {"January", "February", "March", "April", "May", "June", "July",
-                                                     "August", "September", "October", "November", "December"};
+    constexpr std::array<const char*, 12> kMonths = {"January",   "February", "March",    "April",
+                                                     "May",       "June",     "July",     "August",
+                                                     "September", "October",  "November", "December"};
     const std::chrono::sys_time<std::chrono::microseconds> utc{std::chrono::microseconds(time.unix_microseconds)};
     const auto local = std::chrono::floor<std::chrono::minutes>(utc) + std::chrono::minutes(time.offset_minutes);
     const auto midnight = std::chrono::floor<std::chrono::days>(local);
     const std::chrono::year_month_day day(midnight);
     const int offset = std::abs(time.offset_minutes);
     std::array<char, 24> zone{};
-    std::snprintf(zone.data(), zone.size(), offset % 60 == 0 ? "%c%d" : "%c%d:%02d", time.offset_minutes < 0 ? '-' : '+',
-                  offset / 60, offset % 60);
+    std::snprintf(zone.data(), zone.size(), offset % 60 == 0 ? "%c%d" : "%c%d:%02d",
+                  time.offset_minutes < 0 ? '-' : '+', offset / 60, offset % 60);
     const auto minute = static_cast<int>((local - midnight).count());
     std::array<char, 80> text{};
     std::snprintf(text.data(), text.size(), "%u %s %d, %02d:%02d UTC%s", static_cast<unsigned>(day.day()),
-                  kMonths[static_cast<unsigned>(day.month()) - 1], static_cast<int>(day.year()), minute / 60, minute % 60,
-                  time.offset_minutes == 0 ? "" : zone.data());
+                  kMonths[static_cast<unsigned>(day.month()) - 1], static_cast<int>(day.year()), minute / 60,
+                  minute % 60, time.offset_minutes == 0 ? "" : zone.data());
     return text.data();
 }
 
 std::string duration_text(std::int64_t microseconds) {
     std::array<char, 32> text{};
-    if (microseconds < kSecond / 100) return "under 0.01 s";
+    if (microseconds < kSecond / 100) {
+        return "under 0.01 s";
+    }
     if (microseconds < 10 * kSecond) {
         std::snprintf(text.data(), text.size(), "%.2f s", static_cast<double>(microseconds) / kSecond);
         return text.data();
     }
     const std::int64_t seconds = (microseconds + kSecond / 2) / kSecond;
-    if (seconds < 60) return std::to_string(seconds) + " s";
-    if (seconds < 3600) return std::to_string(seconds / 60) + " min " + std::to_string(seconds % 60) + " s";
+    if (seconds < 60) {
+        return std::to_string(seconds) + " s";
+    }
+    if (seconds < 3600) {
+        return std::to_string(seconds / 60) + " min " + std::to_string(seconds % 60) + " s";
+    }
     return format_count(seconds / 3600) + " h " + std::to_string(seconds % 3600 / 60) + " min";
 }
 
@@ -131,8 +152,12 @@ bool is_retry(const MailReport& report) { return report.mode == "retry" && repor
 // What was asked for, once more.
 std::string again(const MailReport& report) {
     const std::string source = std::to_string(report.source_import_id);
-    if (is_undo(report)) return "SELECT * FROM customer_import.undo_import(" + source + ");";
-    if (is_retry(report)) return "SELECT * FROM customer_import.retry_rejects(" + source + ");";
+    if (is_undo(report)) {
+        return "SELECT * FROM customer_import.undo_import(" + source + ");";
+    }
+    if (is_retry(report)) {
+        return "SELECT * FROM customer_import.retry_rejects(" + source + ");";
+    }
     return {};
 }
 
@@ -142,24 +167,34 @@ std::string select_issues(const MailReport& report) {
 }
 
 std::string select_changes(const MailReport& report) {
-    return "SELECT *\n  FROM customer_import.import_changes\n WHERE import_id = " + std::to_string(report.import_id) + ";";
+    return "SELECT *\n  FROM customer_import.import_changes\n WHERE import_id = " + std::to_string(report.import_id) +
+           ";";
 }
 
 void add_steps_for_rejects(const MailReport& report, std::string_view attachment, std::string_view note,
                            std::vector<Step>& steps) {
     const std::string issues = "See every rejected record and its reason:";
     if (attachment.empty()) {
-        steps.push_back({"Correct these records in your file and import it again."
-                         " What was applied already will be unchanged or skipped then.", {}});
-        if (!note.empty()) steps.push_back({std::string(note), {}});
+        steps.push_back(
+            {"Correct these records in your file and import it again."
+             " What was applied already will be unchanged or skipped then.",
+             {}});
+        if (!note.empty()) {
+            steps.push_back({std::string(note), {}});
+        }
         steps.push_back({issues, select_issues(report)});
         return;
     }
     steps.push_back({"Open the attached file " + std::string(attachment) +
-                         ": it holds the rejected records; the column _error says what is wrong with each.", {}});
-    if (!note.empty()) steps.push_back({std::string(note), {}});
-    steps.push_back({"Mend the records there, keep the columns whose names begin with an underscore, and import that file"
-                     " in the same mode. What was applied already is not touched.", {}});
+                         ": it holds the rejected records; the column _error says what is wrong with each.",
+                     {}});
+    if (!note.empty()) {
+        steps.push_back({std::string(note), {}});
+    }
+    steps.push_back(
+        {"Mend the records there, keep the columns whose names begin with an underscore, and import that file"
+         " in the same mode. What was applied already is not touched.",
+         {}});
     steps.push_back({issues, select_issues(report)});
 }
 
@@ -175,43 +210,65 @@ void add_steps_for_stopped(const MailReport& report, std::vector<Step>& steps) {
         const std::string ask = "Ask an administrator for the right to import, then ";
         steps.push_back({ask + (is_of_import ? what : "import the file again."), again(report)});
     } else if (report.state == "canceled") {
-        steps.push_back({is_of_import ? "When you want it, " + what
-                                      : "Import the file again when you want it. What was applied already will be unchanged or"
-                                        " skipped then.", again(report)});
+        steps.push_back({is_of_import
+                             ? "When you want it, " + what
+                             : "Import the file again when you want it. What was applied already will be unchanged or"
+                               " skipped then.",
+                         again(report)});
     } else if (is_of_import) {
         steps.push_back({"Correct the cause, then " + what, again(report)});
     } else {
-        steps.push_back({applied(report) > 0 ? "Correct the cause and import the file again. What was applied already will be"
-                                               " unchanged or skipped then."
-                                             : "Correct the cause and import the file again.", {}});
+        steps.push_back({applied(report) > 0
+                             ? "Correct the cause and import the file again. What was applied already will be"
+                               " unchanged or skipped then."
+                             : "Correct the cause and import the file again.",
+                         {}});
     }
 }
 
 std::vector<Step> steps_of_undo(const MailReport& report) {
     std::vector<Step> steps;
-    if (report.state != "completed") add_steps_for_stopped(report, steps);
+    if (report.state != "completed") {
+        add_steps_for_stopped(report, steps);
+    }
     if (left_by_undo(report) > 0) {
         steps.push_back({"See what was left as it is, and why:", select_issues(report)});
-        if (report.state == "completed") steps.push_back({"When the reasons are gone, undo the rest:", again(report)});
+        if (report.state == "completed") {
+            steps.push_back({"When the reasons are gone, undo the rest:", again(report)});
+        }
     }
-    if (applied(report) > 0) steps.push_back({"See every change:", select_changes(report)});
-    if (!report.undo.empty()) steps.push_back({"To bring back what it has taken back, undo it:", report.undo});
-    if (steps.empty()) steps.push_back({"Nothing is left to do.", {}});
+    if (applied(report) > 0) {
+        steps.push_back({"See every change:", select_changes(report)});
+    }
+    if (!report.undo.empty()) {
+        steps.push_back({"To bring back what it has taken back, undo it:", report.undo});
+    }
+    if (steps.empty()) {
+        steps.push_back({"Nothing is left to do.", {}});
+    }
     return steps;
 }
 
 }  // namespace
 
 Tone tone(const MailReport& report) {
-    if (is_undone(report)) return Tone::attention;
-    if (report.state != "completed") return Tone::bad;
+    if (is_undone(report)) {
+        return Tone::attention;
+    }
+    if (report.state != "completed") {
+        return Tone::bad;
+    }
     return report.counts.rejected > 0 || (is_undo(report) && left_by_undo(report) > 0) ? Tone::attention : Tone::good;
 }
 
 std::string import_name(const MailReport& report) {
     const std::string source = " of import " + std::to_string(report.source_import_id);
-    if (is_undo(report)) return "Undo" + source;
-    if (is_retry(report)) return "Retry" + source;
+    if (is_undo(report)) {
+        return "Undo" + source;
+    }
+    if (is_retry(report)) {
+        return "Retry" + source;
+    }
     return "Import " + std::to_string(report.import_id);
 }
 
@@ -228,7 +285,9 @@ std::string count_of(std::int64_t number, std::string_view noun) {
 std::string subject(const MailReport& report) {
     std::string_view sentence = without_next_step(report.message);
     sentence = sentence.substr(0, sentence.find(". "));
-    if (sentence.ends_with('.')) sentence.remove_suffix(1);
+    if (sentence.ends_with('.')) {
+        sentence.remove_suffix(1);
+    }
     const std::string own = "Import " + std::to_string(report.import_id) + " ";
     if (sentence.starts_with(own)) {
         return visible(import_name(report) + std::string(sentence.substr(own.size() - 1)), kMaxSubjectBytes);
@@ -240,7 +299,9 @@ std::string headline(const MailReport& report) {
     const Counts& counts = report.counts;
     if (report.state == "completed" && is_undo(report)) {
         const std::int64_t left = left_by_undo(report);
-        if (left > 0) return "Completed, but " + count_of(left, "change") + (left == 1 ? " stays" : " stay");
+        if (left > 0) {
+            return "Completed, but " + count_of(left, "change") + (left == 1 ? " stays" : " stay");
+        }
         return applied(report) > 0 ? "Completed, everything was taken back" : "Completed, nothing had to be taken back";
     }
     if (report.state == "completed") {
@@ -250,8 +311,12 @@ std::string headline(const MailReport& report) {
         }
         return applied(report) > 0 ? "Completed without a fault" : "Completed, nothing had to change";
     }
-    if (is_undone(report)) return "Undone by import " + std::to_string(report.undo_import_id);
-    if (report.state == "canceled") return applied(report) > 0 ? "Canceled halfway" : "Canceled, nothing was applied";
+    if (is_undone(report)) {
+        return "Undone by import " + std::to_string(report.undo_import_id);
+    }
+    if (report.state == "canceled") {
+        return applied(report) > 0 ? "Canceled halfway" : "Canceled, nothing was applied";
+    }
     const std::string what = report.state == "denied" ? "Denied" : report.state == "failed" ? "Failed" : report.state;
     return capitalised(what) + (applied(report) > 0 ? ", but a part was applied" : ", nothing was applied");
 }
@@ -260,17 +325,22 @@ std::string lead(const MailReport& report) {
     if (report.state == "completed" && is_undo(report)) {
         const std::string all = count_of(report.counts.records, "change");
         const std::int64_t left = left_by_undo(report);
-        if (left == 0) return all + " of import " + std::to_string(report.source_import_id) + " looked at, none stays.";
-        return format_count(report.counts.records - left) + " of " + all + (report.counts.records - left == 1 ? " is" : " are") +
+        if (left == 0) {
+            return all + " of import " + std::to_string(report.source_import_id) + " looked at, none stays.";
+        }
+        return format_count(report.counts.records - left) + " of " + all +
+               (report.counts.records - left == 1 ? " is" : " are") +
                " undone. What has been changed since, or may not be undone by you, stays as it is.";
     }
     if (report.state == "completed") {
         const std::string all = count_of(report.counts.records, "record");
         const std::int64_t others = report.counts.records - report.counts.rejected;
-        if (report.counts.rejected > 0 && others <= 0) return "Nothing was applied. The records can be mended.";
+        if (report.counts.rejected > 0 && others <= 0) {
+            return "Nothing was applied. The records can be corrected.";
+        }
         if (report.counts.rejected > 0) {
-            return "The other " + format_count(others) + " of " + all +
-                   (others == 1 ? " is" : " are") + " done. The rejected ones can be mended.";
+            return "The other " + format_count(others) + " of " + all + (others == 1 ? " is" : " are") +
+                   " done. The rejected ones can be corrected.";
         }
         if (report.counts.skipped > 0 && is_retry(report)) {
             return all + " tried again. " + format_count(report.counts.skipped) +
@@ -282,21 +352,27 @@ std::string lead(const MailReport& report) {
         }
         return all + " read, none rejected.";
     }
-    if (is_undone(report)) return "It had ended before. What it did was taken back, as far as nobody had changed it since.";
+    if (is_undone(report)) {
+        return "It had ended before. What it did was taken back, except what had been changed since.";
+    }
     // The headline has said "Import 7 failed: " already.
     std::string_view message = without_next_step(report.message);
     const std::string prefix = "Import " + std::to_string(report.import_id) + " " + report.state + ": ";
-    if (message.starts_with(prefix)) message.remove_prefix(prefix.size());
+    if (message.starts_with(prefix)) {
+        message.remove_prefix(prefix.size());
+    }
     constexpr std::string_view kNothing = " Nothing was applied.";
-    if (applied(report) == 0 && message.ends_with(kNothing)) message.remove_suffix(kNothing.size());
+    if (applied(report) == 0 && message.ends_with(kNothing)) {
+        message.remove_suffix(kNothing.size());
+    }
     return capitalised(std::string(message));
 }
 
 std::vector<OutcomeCount> outcomes(const MailReport& report) {
     const Counts& counts = report.counts;
-    std::vector<OutcomeCount> result = {{"created", counts.created},     {"updated", counts.updated},
-                                        {"unchanged", counts.unchanged}, {"skipped", counts.skipped},
-                                        {"rejected", counts.rejected},   {"deleted", counts.deleted},
+    std::vector<OutcomeCount> result = {{"created", counts.created},        {"updated", counts.updated},
+                                        {"unchanged", counts.unchanged},    {"skipped", counts.skipped},
+                                        {"rejected", counts.rejected},      {"deleted", counts.deleted},
                                         {"unprocessed", counts.unprocessed}};
     std::erase_if(result, [](const OutcomeCount& count) { return count.number <= 0; });
     return result;
@@ -304,7 +380,9 @@ std::vector<OutcomeCount> outcomes(const MailReport& report) {
 
 std::vector<int> bar_widths(const std::vector<OutcomeCount>& counts) {
     double sum = 0;
-    for (const OutcomeCount& count : counts) sum += static_cast<double>(count.number);
+    for (const OutcomeCount& count : counts) {
+        sum += static_cast<double>(count.number);
+    }
     std::vector<int> widths;
     int rest = 100;
     for (const OutcomeCount& count : counts) {
@@ -312,7 +390,9 @@ std::vector<int> bar_widths(const std::vector<OutcomeCount>& counts) {
         rest -= widths.back();
     }
     // Rounding is paid by the widest.
-    if (!widths.empty()) *std::max_element(widths.begin(), widths.end()) += rest;
+    if (!widths.empty()) {
+        *std::max_element(widths.begin(), widths.end()) += rest;
+    }
     return widths;
 }
 
@@ -323,31 +403,44 @@ std::vector<Fact> facts(const MailReport& report) {
         const std::string size = size_text(*report.file_bytes);
         file = file.empty() ? size : file + " (" + size + ")";
     }
-    if (!file.empty()) result.push_back({"File", std::move(file)});
+    if (!file.empty()) {
+        result.push_back({"File", std::move(file)});
+    }
     if (is_undo(report) || is_retry(report)) {
         result.push_back({"Mode", import_name(report)});
     } else if (!report.mode.empty()) {
         result.push_back({"Mode", mode_text(report.mode)});
     }
-    if (report.counts.records > 0) result.push_back({"Records", format_count(report.counts.records)});
+    if (report.counts.records > 0) {
+        result.push_back({"Records", format_count(report.counts.records)});
+    }
     if (!report.operator_name.empty()) {
-        result.push_back({is_undo(report) ? "Undone by" : is_retry(report) ? "Retried by" : "Imported by", report.operator_name});
+        result.push_back({is_undo(report)    ? "Undone by"
+                          : is_retry(report) ? "Retried by"
+                                             : "Imported by",
+                          report.operator_name});
     }
     const auto& start = report.started_at ? report.started_at : report.submitted_at;
-    if (start) result.push_back({"Started", time_text(*start)});
+    if (start) {
+        result.push_back({"Started", time_text(*start)});
+    }
     if (report.started_at && report.finished_at) {
-        const std::int64_t time =
-            std::max<std::int64_t>(0, report.finished_at->unix_microseconds - report.started_at->unix_microseconds);
+        const std::int64_t time = std::max<std::int64_t>(
+            0, report.finished_at->unix_microseconds - report.started_at->unix_microseconds);
         std::string text = duration_text(time);
         const std::int64_t done = report.counts.sum();
-        if (time >= kSecond && done > 0) text += ", " + count_of(done * kSecond / time, "record") + " a second";
+        if (time >= kSecond && done > 0) {
+            text += ", " + count_of(done * kSecond / time, "record") + " a second";
+        }
         result.push_back({"Duration", std::move(text)});
     }
     return result;
 }
 
 std::string reason_title(std::string_view code) {
-    if (const Reason* reason = find_reason(code)) return std::string(reason->title);
+    if (const Reason* reason = find_reason(code)) {
+        return std::string(reason->title);
+    }
     std::string title(code);
     std::replace(title.begin(), title.end(), '_', ' ');
     return capitalised(std::move(title));
@@ -369,36 +462,47 @@ std::string attachment_name(const MailReport& report) {
 }
 
 std::vector<Step> next_steps(const MailReport& report, std::string_view attachment, std::string_view note) {
-    if (is_undo(report)) return steps_of_undo(report);
+    if (is_undo(report)) {
+        return steps_of_undo(report);
+    }
     std::vector<Step> steps;
-    if (report.state != "completed") add_steps_for_stopped(report, steps);
+    if (report.state != "completed") {
+        add_steps_for_stopped(report, steps);
+    }
     if (report.counts.rejected > 0 && report.state == "completed") {
         add_steps_for_rejects(report, attachment, note, steps);
         if (!report.retry.empty()) {
-            steps.push_back({"Records that were right, while the catalogue, a right or the table was not, need no new file. Retry"
-                             " all of them once that is put right:", report.retry});
+            steps.push_back(
+                {"Records that were right, while the catalog, a right or the table was not, need no new file. Retry"
+                 " all of them once that is put right:",
+                 report.retry});
         }
     } else if (!attachment.empty()) {
         steps.push_back({"The attached file " + std::string(attachment) +
-                             " holds the rejected records; the column _error says what is wrong with each.", {}});
-        if (!note.empty()) steps.push_back({std::string(note), {}});
+                             " holds the rejected records; the column _error says what is wrong with each.",
+                         {}});
+        if (!note.empty()) {
+            steps.push_back({std::string(note), {}});
+        }
     }
     if (report.counts.rejected > 0 && report.state != "completed") {
         steps.push_back({"See every rejected record and its reason:", select_issues(report)});
     } else if (report.counts.rejected == 0 && report.counts.skipped > 0) {
-        steps.push_back({"Nothing has to be mended. See which records were skipped:", select_issues(report)});
+        steps.push_back({"Nothing has to be corrected. See which records were skipped:", select_issues(report)});
     }
     if (applied(report) > 0) {
-        steps.push_back({steps.empty() ? "Nothing is left to do. See every change:" : "See every change:",
-                         select_changes(report)});
+        steps.push_back(
+            {steps.empty() ? "Nothing is left to do. See every change:" : "See every change:", select_changes(report)});
     }
     if (!report.undo.empty()) {
         steps.push_back({report.state == "completed" ? "To take it back, undo it:"
-                         : is_undone(report)           ? "Some of it stays. Undo the rest:"
-                                                       : "To take back what was applied, undo it:",
+                         : is_undone(report)         ? "Some of it stays. Undo the rest:"
+                                                     : "To take back what was applied, undo it:",
                          report.undo});
     }
-    if (steps.empty()) steps.push_back({"Nothing is left to do.", {}});
+    if (steps.empty()) {
+        steps.push_back({"Nothing is left to do.", {}});
+    }
     return steps;
 }
 

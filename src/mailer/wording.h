@@ -49,7 +49,7 @@ struct Fact {
 // File, mode, operator, start, duration, as far as they are known.
 std::vector<Fact> facts(const MailReport& report);
 
-// What an issue code means, for people: "Role code not in the catalogue".
+// What an issue code means, for people: "Role code not in the catalog".
 std::string reason_title(std::string_view code);
 
 // True where the message of an issue only repeats the title and the value.

@@ -13,7 +13,7 @@ COMMENT ON COLUMN customer_import.import_files.chunk IS 'Counts the chunks of a 
 COMMENT ON COLUMN customer_import.import_files.bytes IS 'The chunk, in the encoding of the file.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.import_files', '');
 
-CREATE TABLE customer_import.import_jobs (
+CREATE TABLE customer_import.background_imports (
     import_id bigint PRIMARY KEY,
     role_oid oid NOT NULL,
     acts boolean NOT NULL,
@@ -25,19 +25,19 @@ CREATE TABLE customer_import.import_jobs (
     stop_state text CHECK (stop_state IN ('failed', 'denied', 'canceled')),
     stop_reason text
 );
-COMMENT ON TABLE customer_import.import_jobs IS 'What the workers of an import in the background need to know.';
-COMMENT ON COLUMN customer_import.import_jobs.role_oid IS 'The database role; it must still have the recorded name.';
-COMMENT ON COLUMN customer_import.import_jobs.acts IS 'The role is a gateway that acts as the operator.';
-COMMENT ON COLUMN customer_import.import_jobs.origin IS 'The database that the import was made in: it runs in no other.';
-COMMENT ON COLUMN customer_import.import_jobs.slices IS 'Into how many slices the file is split; frozen when it is claimed first.';
-COMMENT ON COLUMN customer_import.import_jobs.slice_hash IS 'The hash of the user name that decides about the slice.';
-COMMENT ON COLUMN customer_import.import_jobs.role_codes IS 'The role codes that the file was checked against.';
-COMMENT ON COLUMN customer_import.import_jobs.stop_state IS 'Set when the import is to end early: how, and why.';
-COMMENT ON COLUMN customer_import.import_jobs.import_id IS 'The import.';
-COMMENT ON COLUMN customer_import.import_jobs.settings IS
+COMMENT ON TABLE customer_import.background_imports IS 'What the workers of an import in the background need to know.';
+COMMENT ON COLUMN customer_import.background_imports.role_oid IS 'The database role; it must still have the recorded name.';
+COMMENT ON COLUMN customer_import.background_imports.acts IS 'The role is a gateway that acts as the operator.';
+COMMENT ON COLUMN customer_import.background_imports.origin IS 'The database that the import was made in: it runs in no other.';
+COMMENT ON COLUMN customer_import.background_imports.slices IS 'Into how many slices the file is split; frozen when it is claimed first.';
+COMMENT ON COLUMN customer_import.background_imports.slice_hash IS 'The hash of the user name that decides about the slice.';
+COMMENT ON COLUMN customer_import.background_imports.role_codes IS 'The role codes that the file was checked against.';
+COMMENT ON COLUMN customer_import.background_imports.stop_state IS 'Set when the import is to end early: how, and why.';
+COMMENT ON COLUMN customer_import.background_imports.import_id IS 'The import.';
+COMMENT ON COLUMN customer_import.background_imports.settings IS
     'Settings of the session that queued the import, which its workers take over.';
-COMMENT ON COLUMN customer_import.import_jobs.stop_reason IS 'Why, for people.';
-SELECT pg_catalog.pg_extension_config_dump('customer_import.import_jobs', '');
+COMMENT ON COLUMN customer_import.background_imports.stop_reason IS 'Why, for people.';
+SELECT pg_catalog.pg_extension_config_dump('customer_import.background_imports', '');
 
 CREATE TABLE customer_import.import_slices (
     import_id bigint NOT NULL,
@@ -84,8 +84,8 @@ SELECT pg_catalog.pg_extension_config_dump('customer_import.import_slices', '');
 -- Nobody sees the files and what is for the workers; how far an import is, whoever sees the import.
 ALTER TABLE customer_import.import_files ENABLE ROW LEVEL SECURITY;
 ALTER TABLE customer_import.import_files FORCE ROW LEVEL SECURITY;
-ALTER TABLE customer_import.import_jobs ENABLE ROW LEVEL SECURITY;
-ALTER TABLE customer_import.import_jobs FORCE ROW LEVEL SECURITY;
+ALTER TABLE customer_import.background_imports ENABLE ROW LEVEL SECURITY;
+ALTER TABLE customer_import.background_imports FORCE ROW LEVEL SECURITY;
 ALTER TABLE customer_import.import_slices ENABLE ROW LEVEL SECURITY;
 ALTER TABLE customer_import.import_slices FORCE ROW LEVEL SECURITY;
 CREATE POLICY own_or_admin ON customer_import.import_slices FOR SELECT
@@ -212,7 +212,7 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
                                                  AND l.objid::bigint = i.id & 4294967295 AS is_slice) AS b
                                 WHERE s.is_background AND l.locktype = 'object' AND l.granted AND l.mode = 'ExclusiveLock'
                                   AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
-                                  AND (b.is_slice OR l.classid = 'customer_import.import_jobs'::regclass AND l.objid = 0)) AS k) AS w
+                                  AND (b.is_slice OR l.classid = 'customer_import.background_imports'::regclass AND l.objid = 0)) AS k) AS w
              CROSS JOIN LATERAL (
                        SELECT s.is_background AND i.state <> 'held' AND customer_import._is_restored(i.id) AS is_restored) AS r
              WHERE i.finished_at IS NULL

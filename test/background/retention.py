@@ -2,7 +2,7 @@
 
 from harness import Session, adds_up, csv, fresh, gate, import_file, record, run_in_background, settings, state, submit, wait_ended, wait_idle, wait_until
 
-TABLES = ("imports", "import_files", "import_jobs", "import_slices", "import_issues", "import_change_pages")
+TABLES = ("imports", "import_files", "background_imports", "import_slices", "import_issues", "import_change_pages")
 CONTENT = "userName,addRoles,removeRoles,email\nold,buyer,approver,new@example.com\nnew,buyer,,n@example.com\nbad,nonsense,,b@example.com\nold\n"
 CHANGES = "SELECT user_name, created, added::text, removed::text FROM customer_import.import_changes WHERE import_id = $1 ORDER BY line"
 
@@ -135,7 +135,7 @@ def starts_supervisor(session, name):
     session.rows("BEGIN")
     session.rows("SELECT customer_import.import_customers($1::text, 'Create Only')", [f"userName,email\n{name},x\n"])
     locked = session.value("SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'object' AND objid = 1"
-                           " AND classid = (SELECT oid FROM pg_class WHERE relname = 'import_jobs')")
+                           " AND classid = (SELECT oid FROM pg_class WHERE relname = 'background_imports')")
     session.rows("COMMIT")
     return locked == "1"
 

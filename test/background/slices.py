@@ -15,7 +15,7 @@ def test_threshold(report):
             content += "z," + " " * (size - len(content) - 3) + "\n"
             number = submit(ann, content)
             row = wait_ended(admin, number)
-            report.equal((row["file_bytes"], admin.value("SELECT slices FROM customer_import.import_jobs WHERE import_id = $1", [number]),
+            report.equal((row["file_bytes"], admin.value("SELECT slices FROM customer_import.background_imports WHERE import_id = $1", [number]),
                           row["state"]), (size, slices, "completed"), f"{size} bytes: {slices} slices")
 
 
@@ -83,7 +83,7 @@ def test_frozen(report):
             row = wait_ended(admin, number)
         report.equal((row["state"], counts_of(row)), ("completed", (19_999, 1, 0, 0, 0, 0)),
                      "a worker that is terminated is replaced, each record is applied once")
-        report.equal(admin.value("SELECT slices FROM customer_import.import_jobs WHERE import_id = $1", [number]), "3", "the slices stay three")
+        report.equal(admin.value("SELECT slices FROM customer_import.background_imports WHERE import_id = $1", [number]), "3", "the slices stay three")
         report.equal(admin.value("SELECT count(DISTINCT line) FROM customer_import.import_changes"), "20000", "each change is listed once")
 
 
@@ -102,7 +102,7 @@ def test_one_by_one(report):
         number = submit(ann, new_customers(15_000) + "wait1,buyer\n")
         holder.wait()
         report.equal(admin.rows("SELECT slices, (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'customer_import worker')"
-                                " FROM customer_import.import_jobs WHERE import_id = $1", [number]), [("1", "1")],
+                                " FROM customer_import.background_imports WHERE import_id = $1", [number]), [("1", "1")],
                      "with a trigger one worker applies a large file")
         holder.open()
         report.equal(counts_of(wait_ended(admin, number)), (15_001, 0, 0, 0, 0, 0), "it completes")

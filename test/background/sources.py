@@ -91,7 +91,7 @@ def test_unknown_roles(report):
         report.equal(admin.rows("SELECT user_name, roles::text FROM customers ORDER BY 1"),
                      [("a", "{brandNew,buyer}"), ("b", "{brandNew}")], "and gives them")
         report.equal(admin.value("SELECT count(*) FROM customer_import.role_codes WHERE lower(code) = 'brandnew'"), "1",
-                     "the catalogue has the code once")
+                     "the catalog has the code once")
         row = run_in_background(admin, ann, "userName,addRoles\nc,noSuchCode\n")
         report.equal(counts_of(row), (0, 0, 0, 0, 1, 0), "without the option an unknown code rejects its record")
 
@@ -181,7 +181,7 @@ def test_null_arguments(report):
             report.line(ann.error(sql) is not None, f"{what} is an error of the call")
         report.refused(ann.error("SELECT customer_import.import_customers(E'userName,email\\nx,y\\n'::text, 'Create Only', background => NULL)"),
                        "22004", "background => NULL is an error, as NULL is where a value is needed")
-        report.equal(admin.value("SELECT count(*) FROM customer_import.import_jobs"), "0", "no job is left")
+        report.equal(admin.value("SELECT count(*) FROM customer_import.background_imports"), "0", "no import is left")
 
 
 def test_options_are_kept(report):

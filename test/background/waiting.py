@@ -228,7 +228,7 @@ def test_table_locks(report):
         report.equal(taken, {"ACCESS SHARE"}, "even administrators lock the extension's tables against nothing but DROP")
         report.equal(run_in_background(admin, ben, csv(["a,buyer"]))["state"], "completed", "imports run meanwhile")
         adm.rows("ROLLBACK")
-        for table in ("imports", "import_jobs", "import_slices", "email_outbox"):
+        for table in ("imports", "background_imports", "import_slices", "email_outbox"):
             with Session() as holder:
                 holder.rows("BEGIN")
                 number = submit(ben, csv([f"{table},buyer"]))

@@ -206,7 +206,7 @@ def reversals(report):
     def prepare(session):
         one_old_customer(session)
         session.rows("TRUNCATE customer_import.imports, customer_import.import_issues, customer_import.import_change_pages,"
-                     " customer_import.import_jobs, customer_import.import_slices RESTART IDENTITY;"
+                     " customer_import.background_imports, customer_import.import_slices RESTART IDENTITY;"
                      " SELECT customer_import.import_customers(bytes, 'Create & Update', encoding => 'LATIN1') FROM files")
 
     def result(session):

@@ -29,7 +29,7 @@ def build():
     crossings = [str(ROOT / "src" / "pg" / "server" / name) for name in ("guard.cpp", "statement.cpp", "text_array.cpp")]
     subprocess.run([*compiler, "-D_GNU_SOURCE", "-Wno-register", "-Wno-unused-parameter",
                     "-Wno-missing-field-initializers", f"-I{ROOT / 'src'}", "-isystem",
-                    server_directory("--includedir-server"), str(HERE / "probe.cpp"), *crossings, "-o",
+                    server_directory("--includedir-server"), str(HERE / "probe.cpp"), str(HERE / "probe_memory.cpp"), *crossings, "-o",
                     str(BUILD / "probe.so")], check=True)
     subprocess.run([*compiler, str(HERE / "failing_malloc.cpp"), "-o", str(BUILD / "failing_malloc.so"), "-ldl"],
                    check=True)

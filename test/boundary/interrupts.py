@@ -226,7 +226,7 @@ def interrupt_updates(report, subject):
 
 
 def suggestions(report, session):
-    """A record of 900 unknown codes: each is compared with the whole catalogue."""
+    """A record of 900 unknown codes: each is compared with the whole catalog."""
     session.rows("SELECT customer_import.add_role_codes(ARRAY(SELECT 'code_' || md5(n::text) FROM generate_series(1, 5000) n))")
     text = csv(["u," + ";".join(f"code_of_nobody_that_is_as_long_{index}" for index in range(900))])
     began = time.monotonic()
@@ -237,7 +237,7 @@ def suggestions(report, session):
     asked = time.monotonic()
     session.cancel()
     got = outcome(session)
-    report.note(f"900 unknown codes, a catalogue of 5,000: {duration:.2f} s; a cancel was answered after "
+    report.note(f"900 unknown codes, a catalog of 5,000: {duration:.2f} s; a cancel was answered after "
                 f"{(time.monotonic() - asked) * 1000:.0f} ms")
     report.line(got == USER_CANCEL and usable(session), "cancel while suggestions for unknown codes are searched", got)
     session.rows("SELECT customer_import.remove_role_codes(ARRAY(SELECT code FROM customer_import.role_codes"

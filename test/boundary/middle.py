@@ -411,21 +411,21 @@ def failure(session):
     return None
 
 
-def catalogue(report):
-    """The catalogue that a session keeps, while other sessions change it."""
+def catalog(report):
+    """The catalog that a session keeps, while other sessions change it."""
     with open_session() as session, open_session() as other:
         clean(session)
         session.rows("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM customers")
         other.rows("SELECT customer_import.add_role_codes('{late}')")
         session.rows("INSERT INTO customers (user_name, roles) VALUES ('early', '{buyer}'); COMMIT")
         error = session.error("INSERT INTO customers (user_name, roles) VALUES ('late', '{late}')")
-        report.line(error is None, "a catalogue read in an old snapshot is not kept beyond its transaction", error)
+        report.line(error is None, "a catalog read in an old snapshot is not kept beyond its transaction", error)
         session.rows("BEGIN; SELECT customer_import.add_role_codes('{never}');"
                      " INSERT INTO customers (user_name, roles) VALUES ('never', '{never}'); ROLLBACK")
         error = session.error("INSERT INTO customers (user_name, roles) VALUES ('never', '{never}')")
-        report.equal(error and error.sqlstate, "23514", "a code that was rolled back is not in the kept catalogue")
+        report.equal(error and error.sqlstate, "23514", "a code that was rolled back is not in the kept catalog")
     with open_session() as session, open_session() as other:
-        # The guard reads the catalogue for the first time in the session's life while the news of a change arrives.
+        # The guard reads the catalog for the first time in the session's life while the news of a change arrives.
         session.rows("TRUNCATE customers; SELECT count(*) FROM customer_import.role_codes")  # its name is looked up already
         session.rows("""
             CREATE FUNCTION waits() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -446,11 +446,11 @@ def catalogue(report):
         other.rows("SELECT pg_advisory_unlock(4713)")
         session.finish()
         got = session.value("SELECT array_to_string(roles, ',') FROM customers WHERE user_name = 'second'")
-        report.equal(got, ",".join(wanted), "codes are spelled right while the catalogue changes")
+        report.equal(got, ",".join(wanted), "codes are spelled right while the catalog changes")
         session.rows("DROP TRIGGER a_waits ON customers; DROP FUNCTION waits(); TRUNCATE customers")
         session.rows("SELECT customer_import.remove_role_codes($1)", ["{" + ",".join([*codes, "late", "news"]) + "}"])
 
 
 def run_all(report):
-    for part in (prepare, trigger_errors, caught, places, nasty_triggers, other_sessions, catalogue):
+    for part in (prepare, trigger_errors, caught, places, nasty_triggers, other_sessions, catalog):
         report.run(part)

@@ -14,8 +14,6 @@
 #include "pg/server/text_array.h"
 
 extern "C" {
-#include <dlfcn.h>
-#include <sys/resource.h>
 #include "storage/lock.h"
 #include "utils/resowner.h"
 PG_MODULE_MAGIC;
@@ -25,8 +23,8 @@ namespace customer_import::pg {
 
 namespace {
 
-int live_objects = 0;         // Counted objects that exist
-int live_when_raised = -1;    // how many there were when the server formed the last error behind a watched entry
+int live_objects = 0;       // Counted objects that exist
+int live_when_raised = -1;  // how many there were when the server formed the last error behind a watched entry
 
 // Has a destructor that matters, and memory of its own.
 class Counted {
@@ -51,25 +49,51 @@ Datum make_text(const std::string& text) { return text_datum(text); }
 
 [[noreturn]] void throw_kind(const std::string& kind) {
     Counted local;
-    if (kind == "runtime_error") throw std::runtime_error("runtime trouble");
-    if (kind == "logic_error") throw std::logic_error("logic trouble");
-    if (kind == "length_error") std::string().resize(std::string().max_size() + 1);
-    if (kind == "out_of_range") (void)std::vector<int>().at(1);
-    if (kind == "bad_optional_access") (void)std::optional<int>().value();
-    if (kind == "bad_alloc") throw std::bad_alloc();
-    if (kind == "bad_array_new_length") throw std::bad_array_new_length();
+    if (kind == "runtime_error") {
+        throw std::runtime_error("runtime trouble");
+    }
+    if (kind == "logic_error") {
+        throw std::logic_error("logic trouble");
+    }
+    if (kind == "length_error") {
+        std::string().resize(std::string().max_size() + 1);
+    }
+    if (kind == "out_of_range") {
+        (void)std::vector<int>().at(1);
+    }
+    if (kind == "bad_optional_access") {
+        (void)std::optional<int>().value();
+    }
+    if (kind == "bad_alloc") {
+        throw std::bad_alloc();
+    }
+    if (kind == "bad_array_new_length") {
+        throw std::bad_array_new_length();
+    }
     if (kind == "import_error") {
         throw ImportError(ERRCODE_BAD_COPY_FILE_FORMAT, "first line", "some detail", "some hint");
     }
-    if (kind == "import_error_bare") throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, "only a message");
-    if (kind == "refused_file") throw ImportError(broken_file("a file", "a detail", "a hint"));
+    if (kind == "import_error_bare") {
+        throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, "only a message");
+    }
+    if (kind == "refused_file") {
+        throw ImportError(broken_file("a file", "a detail", "a hint"));
+    }
     if (kind == "refused_argument") {
         throw ImportError(Refusal{Refusal::Fault::bad_argument, "an argument", {}, {}});
     }
-    if (kind == "number") throw 42;
-    if (kind == "text") throw "text";
-    if (kind == "foreign") throw ForeignException();
-    if (kind == "shared") throw std::make_shared<Counted>();
+    if (kind == "number") {
+        throw 42;
+    }
+    if (kind == "text") {
+        throw "text";
+    }
+    if (kind == "foreign") {
+        throw ForeignException();
+    }
+    if (kind == "shared") {
+        throw std::make_shared<Counted>();
+    }
     throw std::invalid_argument("no such kind: " + kind);
 }
 
@@ -209,9 +233,15 @@ CI_FUNCTION(probe_throw_text) {
     return entry([&]() -> Datum {
         const std::string kind = text_argument(fcinfo, 0);
         const std::string text = text_argument(fcinfo, 1);
-        if (kind == "message") throw ImportError(ERRCODE_RAISE_EXCEPTION, text);
-        if (kind == "detail") throw ImportError(ERRCODE_RAISE_EXCEPTION, "message", text);
-        if (kind == "hint") throw ImportError(ERRCODE_RAISE_EXCEPTION, "message", {}, text);
+        if (kind == "message") {
+            throw ImportError(ERRCODE_RAISE_EXCEPTION, text);
+        }
+        if (kind == "detail") {
+            throw ImportError(ERRCODE_RAISE_EXCEPTION, "message", text);
+        }
+        if (kind == "hint") {
+            throw ImportError(ERRCODE_RAISE_EXCEPTION, "message", {}, text);
+        }
         throw std::runtime_error(text);
     });
 }
@@ -259,8 +289,8 @@ CI_FUNCTION(probe_direct) {
                     (void)GetUserNameFromId(InvalidOid, false);
                 }
                 ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a message with %d", 100),
-                                errdetail("a detail"), errhint("a hint"), errcontext("a context"),
-                                errposition(7), internalerrposition(3), internalerrquery("a query")));
+                                errdetail("a detail"), errhint("a hint"), errcontext("a context"), errposition(7),
+                                internalerrposition(3), internalerrquery("a query")));
             });
         });
         return Datum{0};
@@ -371,9 +401,8 @@ CI_FUNCTION(probe_many_subtransactions) {
         const std::string sql = text_argument(fcinfo, 1);
         SpiConnection spi;
         const Surroundings before;
-        MemoryContext context = call([] {
-            return AllocSetContextCreate(CurrentMemoryContext, "probe", ALLOCSET_DEFAULT_SIZES);
-        });
+        MemoryContext context = call(
+            [] { return AllocSetContextCreate(CurrentMemoryContext, "probe", ALLOCSET_DEFAULT_SIZES); });
         int failed = 0;
         for (int count = PG_GETARG_INT32(0); count > 0; --count) {
             MemoryContextSwitchTo(context);
@@ -549,8 +578,8 @@ CI_FUNCTION(probe_allocate) {
                 }
             } else if (how == "contexts") {
                 call([&] {
-                    MemoryContext context =
-                        AllocSetContextCreate(CurrentMemoryContext, "probe", ALLOCSET_DEFAULT_SIZES);
+                    MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "probe",
+                                                                  ALLOCSET_DEFAULT_SIZES);
                     for (Size taken = 0; taken < bytes; taken += 1024) {
                         (void)MemoryContextAlloc(context, 1024);
                     }
@@ -560,36 +589,4 @@ CI_FUNCTION(probe_allocate) {
         });
         return Datum{0};
     });
-}
-
-// probe_limit(bytes bigint): the address space that this process may have; 0: no limit.
-CI_FUNCTION(probe_limit) {
-    const std::int64_t bytes = PG_GETARG_INT64(0);
-    struct rlimit limit;
-    getrlimit(RLIMIT_AS, &limit);
-    limit.rlim_cur = bytes == 0 ? limit.rlim_max : static_cast<rlim_t>(bytes);
-    if (setrlimit(RLIMIT_AS, &limit) != 0) {
-        elog(ERROR, "could not limit the address space: %m");
-    }
-    PG_RETURN_VOID();
-}
-
-// probe_fail_allocations(first bigint, count int): from now on the allocations number first, first + 1, ... fail,
-// `count` of them; first 0: none. Needs failing_malloc in the server.
-CI_FUNCTION(probe_fail_allocations) {
-    auto arm = reinterpret_cast<void (*)(long, int)>(dlsym(RTLD_DEFAULT, "failing_malloc_arm"));
-    if (arm == nullptr) {
-        elog(ERROR, "failing_malloc is not loaded");
-    }
-    arm(static_cast<long>(PG_GETARG_INT64(0)), PG_GETARG_INT32(1));
-    PG_RETURN_VOID();
-}
-
-// probe_allocations() returns bigint: how many allocations there were since the last call of probe_fail_allocations().
-CI_FUNCTION(probe_allocations) {
-    auto seen = reinterpret_cast<long (*)()>(dlsym(RTLD_DEFAULT, "failing_malloc_seen"));
-    if (seen == nullptr) {
-        elog(ERROR, "failing_malloc is not loaded");
-    }
-    return Int64GetDatum(seen());
 }

@@ -40,7 +40,7 @@ DROPS = {
     "privileges": "REVOKE ALL ON shop.customers FROM regress_chaos_vic, regress_chaos_ann; REVOKE USAGE ON SCHEMA shop FROM regress_chaos_vic",
     "role codes": "DELETE FROM customer_import.role_codes",
     "history": "DELETE FROM customer_import.imports; DELETE FROM customer_import.import_issues; DELETE FROM customer_import.import_change_pages; DELETE FROM customer_import.removal_marks;"
-               " DELETE FROM customer_import.import_jobs; DELETE FROM customer_import.import_slices",
+               " DELETE FROM customer_import.background_imports; DELETE FROM customer_import.import_slices",
     "operators": "DELETE FROM customer_import.operators",
     "extension": "DROP EXTENSION customer_import CASCADE",
 }

@@ -12,7 +12,7 @@ INSERT INTO public.customers (user_name, email, first_name, last_name, phone, co
     (U&'jos\00e9', NULL, NULL, NULL, NULL, NULL, true, '{viewer}'),
     ('strasse', NULL, NULL, NULL, NULL, NULL, true, '{viewer}');
 
--- dora keeps a code that the catalogue does not know any more.
+-- dora keeps a code that the catalog does not know any more.
 SELECT customer_import.remove_role_codes('{OldCode}');
 
 CREATE TABLE public.regress_before AS

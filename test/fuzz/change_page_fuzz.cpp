@@ -30,7 +30,8 @@ std::vector<Change> read_all(std::string_view payload, bool& damaged) {
     std::vector<Change> changes;
     Change change;
     while (reader.next(change)) {
-        require(changes.empty() || changes.back().user_name <= change.user_name, "changes come in the order of user names");
+        require(changes.empty() || changes.back().user_name <= change.user_name,
+                "changes come in the order of user names");
         changes.push_back(change);
     }
     damaged = reader.damaged();
@@ -42,10 +43,14 @@ void require_texts(const Change& change, std::size_t bytes) {
     require(is_text(change.user_name), "a user name is text");
     require(std::all_of(change.added.begin(), change.added.end(), is_text), "codes that were added are texts");
     require(std::all_of(change.removed.begin(), change.removed.end(), is_text), "codes that were removed are texts");
-    require(std::all_of(change.fields.begin(), change.fields.end(), [](const FieldChange& field) {
-        return is_text(field.field) && is_optional_text(field.before) && is_optional_text(field.after);
-    }), "fields are texts");
-    require(change.added.size() + change.removed.size() + 2 * change.fields.size() <= bytes, "nothing is made of no bytes");
+    require(std::all_of(change.fields.begin(), change.fields.end(),
+                        [](const FieldChange& field) {
+                            return is_text(field.field) && is_optional_text(field.before) &&
+                                   is_optional_text(field.after);
+                        }),
+            "fields are texts");
+    require(change.added.size() + change.removed.size() + 2 * change.fields.size() <= bytes,
+            "nothing is made of no bytes");
 }
 
 bool same_field(const FieldChange& a, const FieldChange& b) {

@@ -23,7 +23,7 @@
 #include "core/header_map.h"
 #include "core/issue.h"
 #include "core/record_codec.h"
-#include "core/role_catalogue.h"
+#include "core/role_catalog.h"
 #include "core/role_set.h"
 #include "core/row_validator.h"
 #include "core/text.h"
@@ -48,7 +48,9 @@ struct Settings {
 Settings read_settings(const std::uint8_t* bytes) {
     constexpr std::string_view kDelimiters = ",;\t|";
     Settings settings;
-    if ((bytes[0] & 1) != 0) settings.csv.delimiter = kDelimiters[bytes[0] >> 1 & 3];
+    if ((bytes[0] & 1) != 0) {
+        settings.csv.delimiter = kDelimiters[bytes[0] >> 1 & 3];
+    }
     settings.validator.fold_user_names = (bytes[0] & 8) == 0;
     settings.validator.collect_unknown_codes = (bytes[0] & 16) != 0;
     settings.adds_header = (bytes[0] & 32) != 0;
@@ -101,7 +103,10 @@ private:
         require(!record.raw.empty() && record.raw.size() <= kMaxRecordBytes, "a record is neither empty nor too long");
         require(record.malformed == record.fields.empty(), "a malformed record, and no other, has no fields");
         require(file_.records.empty() || record.line > file_.records.back().line, "lines grow");
-        file_.records.push_back({record.line, std::string(record.raw), record.malformed, record.too_many_fields,
+        file_.records.push_back({record.line,
+                                 std::string(record.raw),
+                                 record.malformed,
+                                 record.too_many_fields,
                                  {record.fields.begin(), record.fields.end()}});
         return {};
     }
@@ -114,7 +119,9 @@ Status feed_all(CsvReader& reader, std::string_view text, const std::function<st
     while (!text.empty()) {
         const std::string chunk(text.substr(0, next_size()));
         text.remove_prefix(chunk.size());
-        if (Status refusal = reader.feed(chunk)) return refusal;
+        if (Status refusal = reader.feed(chunk)) {
+            return refusal;
+        }
     }
     return reader.finish();
 }
@@ -149,8 +156,8 @@ void check_raw_bytes(const OwnFile& file) {
     constexpr std::size_t kRecords = 8;
     for (std::size_t i = 0; i < std::min(file.records.size(), kRecords); ++i) {
         // The blank line keeps a header like sep=; from being taken as the line that names the delimiter.
-        const OwnFile alone =
-            read_whole("\n" + file.records[0].raw + "\n" + file.records[i].raw + "\n", {file.delimiter});
+        const OwnFile alone = read_whole("\n" + file.records[0].raw + "\n" + file.records[i].raw + "\n",
+                                         {file.delimiter});
         require(alone.records.size() == 2, "a record's raw bytes are one record");
         OwnRecord expected = file.records[i];
         expected.line = alone.records[1].line;
@@ -164,10 +171,10 @@ std::vector<Field> fields_to_import() {
     return fields;
 }
 
-void check_role_set(std::span<const std::string_view> codes, const RoleCatalogue& catalogue) {
+void check_role_set(std::span<const std::string_view> codes, const RoleCatalog& catalog) {
     require(RoleSet::is_canonical(codes.data(), codes.size()), "role sets are canonical");
     for (const std::string_view code : codes) {
-        require(catalogue.find(code).data() == code.data(), "codes are in the catalogue's spelling");
+        require(catalog.find(code).data() == code.data(), "codes are in the catalog's spelling");
     }
 }
 
@@ -185,15 +192,15 @@ void check_cells(const Record& record, const HeaderMap& header) {
     }
 }
 
-void check_record(const Record& record, const HeaderMap& header, const RoleCatalogue& catalogue,
+void check_record(const Record& record, const HeaderMap& header, const RoleCatalog& catalog,
                   const ValidatorOptions& options) {
     require(check_user_name(record.user_name) == UserNameFault::none, "user names are valid");
     require(!options.fold_user_names || is_user_name(record.user_name), "user names are folded");
-    check_role_set(record.add_roles, catalogue);
-    check_role_set(record.remove_roles, catalogue);
-    check_role_set(record.replace_roles, catalogue);
+    check_role_set(record.add_roles, catalog);
+    check_role_set(record.remove_roles, catalog);
+    check_role_set(record.replace_roles, catalog);
     for (const std::string_view code : record.lost_roles) {
-        require(catalogue.find(code).empty() && !code.empty() && trim(code) == code, "lost codes are lost");
+        require(catalog.find(code).empty() && !code.empty() && trim(code) == code, "lost codes are lost");
     }
     for (const std::string_view code : record.add_roles) {
         require(!std::binary_search(record.remove_roles.begin(), record.remove_roles.end(), code),
@@ -239,12 +246,16 @@ Change change_of(const Record& record, const HeaderMap& header) {
     change.removed.assign(record.remove_roles.begin(), record.remove_roles.end());
     for (std::size_t i = 0; i < record.cells.size(); ++i) {
         const Cell& cell = record.cells[i];
-        if (cell.action == Cell::Action::keep) continue;
+        if (cell.action == Cell::Action::keep) {
+            continue;
+        }
         const Field& field = header.fields()[static_cast<std::size_t>(header.value_fields()[i])];
         FieldChange& value = change.fields.emplace_back();
         value.field = field.name;
         value.before = record.raw;
-        if (cell.action == Cell::Action::set) value.after = cell.text;
+        if (cell.action == Cell::Action::set) {
+            value.after = cell.text;
+        }
     }
     return change;
 }
@@ -277,7 +288,9 @@ void check_codec(const std::vector<Record>& records, RecordOrder order) {
         require(same_record(decoded.records()[i], records[i]), "an encoded record is that record");
     }
     const auto comes_first = [&](const Record& a, const Record& b) {
-        if (order == RecordOrder::by_line || a.user_name == b.user_name) return a.line < b.line;
+        if (order == RecordOrder::by_line || a.user_name == b.user_name) {
+            return a.line < b.line;
+        }
         return a.user_name < b.user_name;
     };
     for (std::size_t i = 1; i < records.size(); ++i) {
@@ -294,7 +307,9 @@ void check_batch(const Batch& batch, const HeaderMap& header) {
     check_rounds(records, rounds);
     std::vector<Change> changes;
     for (const auto& round : rounds) {
-        for (const std::uint32_t index : round) changes.push_back(change_of(records[index], header));
+        for (const std::uint32_t index : round) {
+            changes.push_back(change_of(records[index], header));
+        }
     }
     // As the change log is written.
     std::stable_sort(changes.begin(), changes.end(),
@@ -304,7 +319,9 @@ void check_batch(const Batch& batch, const HeaderMap& header) {
     for (const Change& change : changes) {
         written.push_back(change);
         writer.add(change);
-        if (!writer.full()) continue;
+        if (!writer.full()) {
+            continue;
+        }
         check_page(writer.take(), written);
         written.clear();
     }
@@ -313,9 +330,9 @@ void check_batch(const Batch& batch, const HeaderMap& header) {
 
 // Validates all records in batches. Returns the lines of the valid ones, or nothing when the file is refused.
 std::optional<std::vector<std::int64_t>> validate_all(const OwnFile& file, const HeaderMap& header,
-                                                      const RoleCatalogue& catalogue, const Settings& settings,
+                                                      const RoleCatalog& catalog, const Settings& settings,
                                                       std::vector<std::string>& unknown_codes) {
-    RowValidator validator(header, catalogue, settings.validator);
+    RowValidator validator(header, catalog, settings.validator);
     Batch batch;
     std::vector<Issue> issues;
     std::vector<std::int64_t> valid_lines;
@@ -324,19 +341,27 @@ std::optional<std::vector<std::int64_t>> validate_all(const OwnFile& file, const
         const std::vector<std::string_view> fields(record.fields.begin(), record.fields.end());
         const CsvRecord csv{record.line, record.raw, record.malformed, record.too_many_fields, fields};
         const std::size_t before = batch.size();
-        if (validator.validate(csv, batch, issues)) return std::nullopt;
+        if (validator.validate(csv, batch, issues)) {
+            return std::nullopt;
+        }
         check_issues(issues);
         require(batch.size() == before + (issues.empty() ? 1 : 0), "a record is valid or has issues");
         if (issues.empty()) {
             require(batch.records().back().raw == record.raw, "a record keeps its raw bytes");
             valid_lines.push_back(record.line);
         }
-        if (batch.size() < settings.batch_rows) continue;
-        for (const Record& valid : batch.records()) check_record(valid, header, catalogue, settings.validator);
+        if (batch.size() < settings.batch_rows) {
+            continue;
+        }
+        for (const Record& valid : batch.records()) {
+            check_record(valid, header, catalog, settings.validator);
+        }
         check_batch(batch, header);
         batch.clear();
     }
-    for (const Record& valid : batch.records()) check_record(valid, header, catalogue, settings.validator);
+    for (const Record& valid : batch.records()) {
+        check_record(valid, header, catalog, settings.validator);
+    }
     check_batch(batch, header);
     unknown_codes = validator.unknown_codes();
     return valid_lines;
@@ -346,37 +371,48 @@ void check_records(const OwnFile& file, Settings settings) {
     static const std::vector<Field> fields = fields_to_import();
     const std::vector<std::string_view> names(file.records[0].fields.begin(), file.records[0].fields.end());
     auto created = HeaderMap::create(names, fields);
-    if (std::holds_alternative<Refusal>(created)) return;
+    if (std::holds_alternative<Refusal>(created)) {
+        return;
+    }
     const HeaderMap& header = std::get<HeaderMap>(created);
     require(header.columns().size() == names.size() && header.has(FieldKind::user_name), "a header map is complete");
 
-    RoleCatalogue catalogue;
-    for (const char* code : {"buyer", "approver", "companyAdmin", "Viewer", "a", "_EMPTY_VALUE_"}) catalogue.add(code);
+    RoleCatalog catalog;
+    for (const char* code : {"buyer", "approver", "companyAdmin", "Viewer", "a", "_EMPTY_VALUE_"}) {
+        catalog.add(code);
+    }
     std::vector<std::string> unknown_codes;
-    const auto valid_lines = validate_all(file, header, catalogue, settings, unknown_codes);
+    const auto valid_lines = validate_all(file, header, catalog, settings, unknown_codes);
     require(settings.validator.collect_unknown_codes || unknown_codes.empty(), "codes are collected when asked for");
-    if (!valid_lines || !settings.validator.collect_unknown_codes) return;
-
+    if (!valid_lines || !settings.validator.collect_unknown_codes) {
+        return;
+    }
     for (const std::string& code : unknown_codes) {
-        require(is_role_code(code) && catalogue.add(code), "collected codes are well-formed, new and distinct");
+        require(is_role_code(code) && catalog.add(code), "collected codes are well-formed, new and distinct");
     }
     settings.validator.collect_unknown_codes = false;
-    require(validate_all(file, header, catalogue, settings, unknown_codes) == valid_lines,
+    require(validate_all(file, header, catalog, settings, unknown_codes) == valid_lines,
             "with the collected codes the same records are valid");
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    if (size < kSettingsBytes) return 0;
+    if (size < kSettingsBytes) {
+        return 0;
+    }
     const Settings settings = read_settings(data);
     std::string text;
-    if (settings.adds_header) text = "userName,addRoles,removeRoles,roles,email,active,score\n";
+    if (settings.adds_header) {
+        text = "userName,addRoles,removeRoles,roles,email,active,score\n";
+    }
     text.append(reinterpret_cast<const char*>(data) + kSettingsBytes, size - kSettingsBytes);
 
     const OwnFile file = read_whole(text, settings.csv);
     check_cuts(text, settings, file);
-    if (file.records.empty()) return 0;
+    if (file.records.empty()) {
+        return 0;
+    }
     check_raw_bytes(file);
     check_records(file, settings);
     return 0;

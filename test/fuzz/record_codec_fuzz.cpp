@@ -12,12 +12,16 @@
 using namespace customer_import;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    if (size == 0) return 0;
+    if (size == 0) {
+        return 0;
+    }
     const RecordOrder order = data[0] % 2 == 0 ? RecordOrder::by_user_name : RecordOrder::by_line;
     Batch batch;
     const bool decoded = decode_record({reinterpret_cast<const char*>(data) + 1, size - 1}, order, batch);
     require(batch.size() == (decoded ? 1 : 0), "a record is decoded or not");
-    if (!decoded) return 0;
+    if (!decoded) {
+        return 0;
+    }
     std::string bytes;
     encode_record(batch.records()[0], order, bytes);
     Batch again;

@@ -7,7 +7,9 @@
 namespace customer_import {
 
 inline void require(bool holds, const char* invariant) {
-    if (holds) return;
+    if (holds) {
+        return;
+    }
     std::fprintf(stderr, "broken: %s\n", invariant);
     std::abort();
 }

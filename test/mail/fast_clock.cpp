@@ -26,7 +26,9 @@ long long in_nanoseconds(const timespec& time) { return time.tv_sec * kNanosecon
 extern "C" int clock_gettime(clockid_t clock, timespec* time) noexcept {
     static const auto real = reinterpret_cast<ClockGettime>(dlsym(RTLD_NEXT, "clock_gettime"));
     const int result = real(clock, time);
-    if (result != 0 || (clock != CLOCK_MONOTONIC && clock != CLOCK_MONOTONIC_RAW)) return result;
+    if (result != 0 || (clock != CLOCK_MONOTONIC && clock != CLOCK_MONOTONIC_RAW)) {
+        return result;
+    }
     const long long now = in_nanoseconds(*time);
     static const long long start = now;
     const long long fast = start + (now - start) * factor();

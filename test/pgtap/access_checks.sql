@@ -107,12 +107,12 @@ SELECT is(pg_temp.attempt('regress_check_gateway', NULL, $$SELECT public.regress
 --
 -- The grant ceiling and imports
 --
--- A code that is held in another spelling than the catalogue's is the same code
+-- A code that is held in another spelling than the catalog's is the same code
 SET LOCAL session_replication_role = replica;
 INSERT INTO public.customers (user_name, roles) VALUES ('boss', '{ADMINISTRATOR}'), ('regress_check_ann', '{BUYER}');
 SET LOCAL session_replication_role = origin;
 SELECT is(pg_temp.attempt('regress_check_ann', NULL, $$SELECT pg_temp.import(E'userName,addRoles\nboss,administrator\n')$$, $$SELECT roles FROM public.customers WHERE user_name = 'boss'$$),
-          'ok completed updated=1 => {administrator}', 'a privileged code may get the catalogue''s spelling');
+          'ok completed updated=1 => {administrator}', 'a privileged code may get the catalog''s spelling');
 SELECT is(pg_temp.attempt('regress_check_ann', NULL, $$SELECT pg_temp.import(E'userName,addRoles\nregress_check_ann,buyer\n')$$, $$SELECT roles FROM public.customers WHERE user_name = 'regress_check_ann'$$),
           'ok completed updated=1 => {buyer}', 'also a code of his own');
 SELECT matches(pg_temp.attempt('regress_check_ann', NULL, $$SELECT pg_temp.import(E'userName,removeRoles\nboss,administrator\n')$$), '^ok completed rejected=1 \(role_not_grantable\)$', 'but it may not be taken');

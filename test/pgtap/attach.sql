@@ -77,7 +77,7 @@ SELECT set_eq($$SELECT s.relname::text, a.grantee::regrole::text FROM pg_class A
                  WHERE s.relnamespace = 'shop'::regnamespace AND s.relkind = 'S' AND a.privilege_type = 'USAGE' AND a.grantee <> 'regress_shop'::regrole$$,
               $$SELECT * FROM unnest('{users_id_seq,numbers}'::text[]) AS s, unnest('{regress_ann,regress_pool}'::text[]) AS w$$,
               'and on the sequences of its defaults to those who may create customers and cannot use them yet');
-SELECT set_eq($$SELECT code FROM customer_import.role_codes WHERE NOT privileged$$, ARRAY['Seller'], 'the codes in use are in the catalogue');
+SELECT set_eq($$SELECT code FROM customer_import.role_codes WHERE NOT privileged$$, ARRAY['Seller'], 'the codes in use are in the catalog');
 
 -- The application's roles are never refused anything; role sets that they write become canonical
 SELECT is(pg_temp.attempt('regress_shop', NULL, $$UPDATE shop.users SET roles = '{SELLER,nobody knows,NULL,"",Superuser,SELLER}' WHERE login = 'Ann'$$,
@@ -95,7 +95,7 @@ SELECT is(pg_temp.attempt('regress_shop', NULL, 'ALTER TABLE shop.users ALTER ro
 
 -- Operators and gateways are judged
 SELECT is(pg_temp.attempt('regress_ann', NULL, $$UPDATE shop.users SET roles = '{nobody}' WHERE login = 'Ann'$$),
-          '23514 role code "nobody" is not in the catalogue', 'an operator: by the catalogue');
+          '23514 role code "nobody" is not in the catalog', 'an operator: by the catalog');
 SELECT is(pg_temp.attempt('regress_ann', NULL, $$UPDATE shop.users SET roles = '{administrator}' WHERE login = 'Ann'$$),
           '42501 only administrators may give role code "administrator" [customer_import_grant_ceiling]', 'by the grant ceiling');
 SELECT is(pg_temp.attempt('regress_ann', NULL, $$DELETE FROM shop.users WHERE login = 'boss'$$) ~ '^42501', true, 'also when he deletes');
@@ -105,7 +105,7 @@ SELECT is(pg_temp.attempt('regress_ann', NULL, $$UPDATE shop.users SET roles = '
 SELECT is(pg_temp.attempt('regress_ann', NULL, $$INSERT INTO shop.users (login, roles) VALUES ('new', '{seller}')$$, $$SELECT roles FROM shop.users WHERE login = 'new'$$),
           'ok 1 => {Seller}', 'he can create a customer');
 SELECT is(pg_temp.attempt('regress_admin', NULL, $$UPDATE shop.users SET roles = '{superuser}' WHERE login = 'Ann'$$), 'ok 1', 'an administrator may grant a privileged code');
-SELECT is(pg_temp.attempt('regress_admin', NULL, $$UPDATE shop.users SET roles = '{nobody}' WHERE login = 'Ann'$$), '23514 role code "nobody" is not in the catalogue', 'but not one that does not exist');
+SELECT is(pg_temp.attempt('regress_admin', NULL, $$UPDATE shop.users SET roles = '{nobody}' WHERE login = 'Ann'$$), '23514 role code "nobody" is not in the catalog', 'but not one that does not exist');
 SELECT is(pg_temp.attempt('regress_pool', 'regress_ann', $$UPDATE shop.users SET roles = '{superuser}' WHERE login = 'Ann'$$) ~ '^42501', true, 'a gateway is judged as whom it acts');
 SELECT is(pg_temp.attempt('regress_pool', NULL, $$UPDATE shop.users SET roles = '{superuser}' WHERE login = 'Ann'$$) ~ '^42501', true, 'and as nobody when it does not act');
 SELECT is(pg_temp.attempt('regress_view', NULL, 'SELECT count(*) FROM shop.users'), 'ok 3', 'who may view customers sees them');

@@ -34,7 +34,7 @@ SELECT is(pg_temp.codes(), 'given rj2', '… leaves no code');
 SELECT is((SELECT created_by_import FROM customer_import.role_codes WHERE code = 'rj2'), pg_temp.last() - 1, '"a code knows the import that added it"');
 INSERT INTO public.customers (user_name, roles) VALUES ('holder', '{given}');
 DO $$ BEGIN PERFORM customer_import.remove_role_codes('{given}'); END $$;
-SELECT is(pg_temp.creates(E'userName,addRoles\nann,given\n', 'Create Only'), 'completed', 'a code that the catalogue has lost, and that is held');
+SELECT is(pg_temp.creates(E'userName,addRoles\nann,given\n', 'Create Only'), 'completed', 'a code that the catalog has lost, and that is held');
 SELECT is(pg_temp.codes(), 'given rj2', '… is back, whoever holds it');
 
 -- "An undo takes away the codes that the undone import has added and that nobody holds any more"

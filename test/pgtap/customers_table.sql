@@ -38,7 +38,7 @@ SELECT is((SELECT tgqual IS NULL AND tgattr = '' FROM pg_trigger WHERE tgrelid =
 SELECT is((SELECT tgfoid::regprocedure::text FROM pg_trigger WHERE tgrelid = 'public.customers'::regclass), 'customer_import._guard_customers()', 'its function is internal');
 SELECT is((SELECT convalidated FROM pg_constraint WHERE conrelid = 'public.customers'::regclass AND conname = 'customer_import_user_name'), true, 'a CHECK keeps user names folded');
 SELECT throws_ok($$INSERT INTO customers (user_name) VALUES ('Ann')$$, '23514', NULL, 'so that others are refused');
-SELECT throws_ok($$INSERT INTO customers (user_name, roles) VALUES ('ann', '{nothing}')$$, '23514', 'role code "nothing" is not in the catalogue');
+SELECT throws_ok($$INSERT INTO customers (user_name, roles) VALUES ('ann', '{nothing}')$$, '23514', 'role code "nothing" is not in the catalog');
 
 -- One in a database
 SELECT throws_ok($$SELECT customer_import.create_customers_table('public.others')$$, '55000', 'there is a customers table already: public.customers');

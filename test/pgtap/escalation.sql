@@ -1,5 +1,5 @@
 -- The grant ceiling: an operator with all four codes, but no administrator, tries to give or take what he may not: by
--- files, by hand, by way of catalogue, operators, roles, settings and objects of his own. After each try everything is
+-- files, by hand, by way of catalog, operators, roles, settings and objects of his own. After each try everything is
 -- as before. And what looks like it but changes no privileged code goes through.
 BEGIN;
 \ir attempt.psql
@@ -102,7 +102,7 @@ INSERT INTO files (name, header, records) VALUES
     ('himself, folded differently', 'addRoles', '" REGRESS_esc_Ann ",approver'),
     ('himself by his e-mail', 'addRoles', 'ann.lee@example.com,buyer'),
     ('himself by his e-mail, folded differently', 'removeRoles', 'ANN.Lee@Example.Com,approver'),
-    ('himself: a code that the catalogue has lost', 'removeRoles', 'ann.lee@example.com,oldCode'),
+    ('himself: a code that the catalog has lost', 'removeRoles', 'ann.lee@example.com,oldCode'),
     ('himself beside other fields', 'phone,addRoles', 'regress_esc_ann,1,approver');
 INSERT INTO files (who, name, header, records) VALUES
     ('regress_esc_jose', 'herself by her user name', 'addRoles', 'josé,approver'),
@@ -212,7 +212,7 @@ INSERT INTO cases (name, statement, expected) VALUES
     ('a SECURITY DEFINER function of his own', $$DO $do$BEGIN
         CREATE FUNCTION regress_mine.raise() RETURNS void LANGUAGE sql SECURITY DEFINER AS 'UPDATE public.customers SET roles = ''{administrator}'' WHERE user_name = ''plain''';
         PERFORM regress_mine.raise(); END$do$ $$, 'ceiling'),
-    ('names of his own in front of the catalogue', $$DO $do$BEGIN
+    ('names of his own in front of the catalog', $$DO $do$BEGIN
         CREATE TEMPORARY TABLE operators AS SELECT 'regress_esc_ann'::text AS name, '{administrator}'::text[] AS roles;
         CREATE TEMPORARY TABLE role_codes AS SELECT 'administrator'::text AS code, false AS privileged;
         CREATE FUNCTION regress_mine.lower(text) RETURNS text LANGUAGE sql AS 'SELECT ''x''';
@@ -389,7 +389,7 @@ SELECT is(pg_temp.attempt('regress_esc_ann', NULL, $$SELECT pg_temp.import(E'use
 SELECT is(pg_temp.attempt('regress_esc_ann', NULL, $$SELECT pg_temp.import(E'userName,roles\nholder,buyer\n')$$, $$SELECT concat_ws('|', code, column_name, value) FROM customer_import.import_issues ORDER BY import_id DESC LIMIT 1$$),
           'ok completed rejected=1 (role_not_grantable) => role_not_grantable|roles|customerView', 'and a code that would be taken');
 
--- Objects of a caller are never used on the way: traps in front of the catalogue go off when another than he runs them
+-- Objects of a caller are never used on the way: traps in front of the catalog go off when another than he runs them
 CREATE SCHEMA regress_trap;
 CREATE FUNCTION regress_trap.sprung() RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

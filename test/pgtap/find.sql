@@ -114,7 +114,7 @@ SELECT is(pg_temp.holders('{buyer}'), 'ann anna dan 王芳', 'all who hold a cod
 SELECT is(pg_temp.holders('{BUYER,Approver}'), 'anna', 'all of several codes, in any case');
 SELECT is(pg_temp.holders('{auditor,"",auditor}'), 'bea', 'an empty code is none');
 SELECT is(pg_temp.holders('{gone}'), 'cid', 'a code');
-SELECT lives_ok($$SELECT customer_import.remove_role_codes('{gone}')$$, 'that the catalogue loses');
+SELECT lives_ok($$SELECT customer_import.remove_role_codes('{gone}')$$, 'that the catalog loses');
 SELECT is(pg_temp.holders('{gone}'), 'cid', 'is still found');
 SELECT results_eq($$SELECT * FROM customer_import.customers_with_roles('{approver}')$$, $$VALUES ('anna', '{approver,buyer}'::text[])$$, 'with all roles');
 
@@ -142,7 +142,7 @@ SELECT is(pg_temp.given('fred'), 'administrator::: approver:regress_find_clerk:-
 SELECT results_eq($$SELECT code, name, description, granted_at = (SELECT applied_at FROM customer_import.import_change_pages WHERE import_id = s.import_id)
                       FROM customer_import.customer_roles('eva') AS s$$,
                   $$VALUES ('Auditor', NULL, NULL, true), ('buyer', 'Buyer', 'May buy', true)$$, 'what the code means, and since when he has it');
-SELECT is(pg_temp.given('cid'), 'gone:::', 'a code that the catalogue has lost');
+SELECT is(pg_temp.given('cid'), 'gone:::', 'a code that the catalog has lost');
 -- An undo, as it is logged
 CREATE TEMPORARY TABLE page AS SELECT * FROM customer_import.import_change_pages WHERE import_id = :last;
 INSERT INTO customer_import.imports (id, operator, database_role, mode, state, source_import_id, customers_table)

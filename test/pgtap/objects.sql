@@ -27,7 +27,7 @@ SELECT is_empty($$SELECT relname FROM relations WHERE relowner <> (SELECT extown
                 'its owner owns every table, view and sequence');
 SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'customer_import'::regnamespace
                      AND proowner <> (SELECT extowner FROM pg_extension WHERE extname = 'customer_import')$$, 'its owner owns every function');
-SELECT tables_are('customer_import', '{role_codes,operators,gateways,operator_privileges,granted_privileges,customers_table,customers_table_columns,imports,import_issues,import_change_pages,removal_marks,import_files,import_jobs,import_slices,email_outbox,mailers}'::name[]);
+SELECT tables_are('customer_import', '{role_codes,operators,gateways,operator_privileges,granted_privileges,customers_table,customers_table_columns,imports,import_issues,import_change_pages,removal_marks,import_files,background_imports,import_slices,email_outbox,mailers}'::name[]);
 SELECT views_are('customer_import', '{import_changes,import_status,mailer_status}'::name[]);
 SELECT sequences_are('customer_import', '{imports_id_seq,email_outbox_id_seq}'::name[]);
 
@@ -58,7 +58,7 @@ SELECT is_empty($$SELECT relname FROM relations WHERE relpersistence <> 'p'$$, '
 SELECT is_empty($$SELECT tgname FROM pg_trigger WHERE tgrelid IN (SELECT oid FROM relations)
                      AND tgfoid NOT IN (SELECT objid FROM members WHERE classid = 'pg_proc'::regclass)$$, 'only functions of the extension are triggers on its tables');
 SELECT is((SELECT tgtype FROM pg_trigger WHERE tgname = 'role_codes_changed'), 60::int2,
-          'a statement trigger behind every INSERT, DELETE, UPDATE and TRUNCATE announces changes of the catalogue');
+          'a statement trigger behind every INSERT, DELETE, UPDATE and TRUNCATE announces changes of the catalog');
 SELECT is((SELECT tgenabled FROM pg_trigger WHERE tgname = 'role_codes_changed'), 'O'::"char", 'it is enabled');
 SELECT col_is_pk('customer_import', 'import_issues', '{import_id,line,issue_number}'::name[], 'an issue is known by its import, line and number');
 SELECT col_is_pk('customer_import', 'import_change_pages', '{import_id,page}'::name[], 'a page of changes by its import and number');

@@ -277,7 +277,7 @@ SELECT is(pg_temp.in_shop('GRANT USAGE ON SCHEMA regress_shop TO regress_aa WITH
 --
 CREATE TEMPORARY TABLE faults (number integer GENERATED ALWAYS AS IDENTITY, statement text, expected text, name text);
 INSERT INTO faults (statement, expected, name) VALUES
-    ($$SELECT customer_import.add_operator('regress_op_1')$$, '42710 operator "regress_op_1" exists already', 'an operator twice'),
+    ($$SELECT customer_import.add_operator('regress_op_1')$$, '42710 operator "regress_op_1" already exists', 'an operator twice'),
     ($$SELECT customer_import.add_operator('')$$, '22023 ', 'without a name'),
     ($$SELECT customer_import.add_operator(NULL)$$, '22004 ', 'the name NULL'),
     ($$SELECT customer_import.add_operator(repeat('x', 321))$$, '22023 ', 'a name of 321 bytes'),
@@ -338,7 +338,7 @@ SELECT is(pg_temp.attempt('regress_gw', NULL, $$SELECT customer_import.add_opera
 -- What is stored
 SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.add_operator('x', 'x@example.com', '{IMPORTEDIT,customerview,CustomerView}', user_name => 'X')$$,
                           $$SELECT concat_ws('|', database_role, email, roles, user_name, active) FROM customer_import.operators WHERE name = 'x'$$),
-          'ok  => f|x@example.com|{customerView,importEdit}|X|t', 'codes in the catalogue''s spelling, sorted');
+          'ok  => f|x@example.com|{customerView,importEdit}|X|t', 'codes in the catalog''s spelling, sorted');
 SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.add_operator('x')$$, $$SELECT to_jsonb(o) FROM customer_import.operators AS o WHERE name = 'x'$$),
           'ok  => {"name": "x", "email": null, "roles": [], "active": true, "role_key": "", "user_name": null, "database_role": false}', 'without anything');
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.add_operator('x', 'x@example.com', '{importView}', user_name => 'ann'); PERFORM customer_import.alter_operator('x'); END $do$ $$,

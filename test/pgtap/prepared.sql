@@ -70,9 +70,9 @@ CREATE FUNCTION pg_temp.degraded() RETURNS text LANGUAGE sql AS
     $$SELECT $q$SELECT customer_import.alter_operator('regress_prep_boss', roles => '{customerView,customerEdit,importView,importEdit}')$q$ $$;
 SELECT is(pg_temp.steps('boss: ' || pg_temp.created(), 'boss: ' || pg_temp.amended('cleo', 'newcode'), 'boss: ' || pg_temp.retried()), 'completed 1', 'a retry adds codes as the import did');
 SELECT is(pg_temp.steps('boss: ' || pg_temp.created(), 'boss: ' || pg_temp.amended('cleo', 'newcode'), pg_temp.degraded(), 'boss: ' || pg_temp.retried()),
-          'completed role code "newcode" is not in the catalogue', 'but not for who may not any more');
+          'completed role code "newcode" is not in the catalog', 'but not for who may not any more');
 SELECT is(pg_temp.steps('boss: ' || pg_temp.created(), 'boss: ' || pg_temp.amended('cleo', 'newcode'), pg_temp.degraded(), pg_temp.retried()),
-          'completed role code "newcode" is not in the catalogue', 'nor from a record of such a one');
+          'completed role code "newcode" is not in the catalog', 'nor from a record of such a one');
 
 SELECT is(pg_temp.steps('ann: ' || pg_temp.imported('cleo', 'byer'), 'ann: ' || pg_temp.amended('cleo', 'administrator'), 'boss: ' || pg_temp.retried()),
           'completed only administrators may give role code "administrator", and the record is by operator "regress_prep_ann"', 'an administrator''s retry does not apply what an operator amended to more than that may do');

@@ -14,7 +14,7 @@ $$;
 INSERT INTO public.customers (user_name, roles, company) VALUES ('ann', '{Lost1,buyer}', 'Acme'), ('bea', '{Lost1}', E'Acme\nLtd'), ('cid', '{tmp}', NULL);
 DO $$ BEGIN PERFORM customer_import.remove_role_codes('{Lost1,tmp}'); END $$;
 
--- "Codes are matched as in a file; one that the catalogue has lost is found where it is held."
+-- "Codes are matched as in a file; one that the catalog has lost is found where it is held."
 CREATE FUNCTION pg_temp.holders(codes text[]) RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(user_name, ' ' ORDER BY user_name) FROM customer_import.customers_with_roles(codes)
 $$;
@@ -22,10 +22,10 @@ SELECT is(pg_temp.holders(codes), found, 'holders of ' || codes::text)
   FROM (VALUES ('{Lost1}'::text[], 'ann bea'), ('{lost1}', 'ann bea'), ('{LOST1,BUYER}', 'ann'), ('{buyer}', 'ann'), ('{lost2}', NULL), ('{}', 'ann bea cid'),
                ('{TMP}', 'cid'), ('{lost1,tmp}', NULL), ('{""}', 'ann bea cid')) AS t (codes, found);
 
--- "A code that the customer holds already may stay even if the catalogue has lost it." In any case, as in a file
+-- "A code that the customer holds already may stay even if the catalog has lost it." In any case, as in a file
 UPDATE public.customers SET roles = '{TMP,buyer}' WHERE user_name = 'cid';
 SELECT is((SELECT roles FROM public.customers WHERE user_name = 'cid'), '{buyer,tmp}', 'by hand, in another case');
-SELECT throws_ok($$UPDATE public.customers SET roles = '{TMP}' WHERE user_name = 'ann'$$, '23514', 'role code "TMP" is not in the catalogue', 'of another customer');
+SELECT throws_ok($$UPDATE public.customers SET roles = '{TMP}' WHERE user_name = 'ann'$$, '23514', 'role code "TMP" is not in the catalog', 'of another customer');
 
 -- "line breaks are found nowhere"
 SELECT is((SELECT count(*) FROM customer_import.search_customers(query)), found, 'search for ' || query)
@@ -66,7 +66,7 @@ SELECT is(current_setting('customer_import.retention'), '90s', 'a minute and a h
 
 -- "_line and _error may stay in the file": what is rejected again has them once
 SELECT is((SELECT rejected FROM customer_import.import_customers(E'userName,addRoles,_line,_error\nzoe,byer,7,"role code ""byer"", unknown"\nyan,byer\n', 'Create Only')), 2::bigint, 'a file of rejected records');
-SELECT is(customer_import.rejected_csv(pg_temp.next_import()), E'userName,addRoles,_line,_error\nzoe,byer,2,"role code ""byer"" is not in the catalogue"\n'
+SELECT is(customer_import.rejected_csv(pg_temp.next_import()), E'userName,addRoles,_line,_error\nzoe,byer,2,"role code ""byer"" is not in the catalog"\n'
           'yan,byer,3,"the record has 2 fields, the header has 4"'::text || E'\n', 'has these columns once');
 
 -- "already_exists: Create Only met an existing customer", whatever the table thinks of the record, and however many new ones stand before it

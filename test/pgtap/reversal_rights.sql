@@ -210,10 +210,10 @@ SELECT is(pg_temp.attempt('regress_rev_ann', NULL, format('SELECT pg_temp.revers
           'ok completed updated=3 rejected=5 deleted=1 (2 role_not_grantable, 3 role_not_grantable, 4 role_not_grantable, 8 role_not_grantable, 10 role_not_grantable) => '
           || 'both {buyer} New, given {buyer} New, himself {} Old, holder {customerView} Old, myself {seller}, new {buyer}, other {} Old, taken {} New', 'nor delete himself');
 UPDATE customer_import.operators SET user_name = NULL WHERE name = 'regress_rev_ann';
--- A code that the catalogue has lost is not given back
+-- A code that the catalog has lost is not given back
 SELECT customer_import.remove_role_codes('{approver}') AS removed \gset
 SELECT is(pg_temp.attempt('regress_rev_admin', NULL, format('SELECT pg_temp.reverse(''undo_import'', %s)', :anns)),
-          'ok completed updated=5 rejected=1 deleted=3 (3 unknown_role)', 'a code that is not in the catalogue is not given back');
+          'ok completed updated=5 rejected=1 deleted=3 (3 unknown_role)', 'a code that is not in the catalog is not given back');
 SELECT customer_import.add_role_codes('{approver}') AS added \gset
 -- The undo of an undo
 SELECT customer_import.alter_role_code('buyer', privileged => false) AS altered \gset

@@ -13,7 +13,9 @@ namespace {
 
 std::vector<Record> records_of(const std::vector<std::string_view>& user_names) {
     std::vector<Record> records(user_names.size());
-    for (std::size_t i = 0; i < records.size(); ++i) records[i].user_name = user_names[i];
+    for (std::size_t i = 0; i < records.size(); ++i) {
+        records[i].user_name = user_names[i];
+    }
     return records;
 }
 
@@ -32,8 +34,12 @@ TEST(Batch, KeepsCopiesOfTexts) {
 TEST(Batch, KeepsManyTextsApart) {
     Batch batch;
     std::vector<std::string_view> kept;
-    for (int i = 0; i < 10000; ++i) kept.push_back(batch.keep("text " + std::to_string(i)));
-    for (int i = 0; i < 10000; ++i) ASSERT_EQ(kept[static_cast<std::size_t>(i)], "text " + std::to_string(i));
+    for (int i = 0; i < 10000; ++i) {
+        kept.push_back(batch.keep("text " + std::to_string(i)));
+    }
+    for (int i = 0; i < 10000; ++i) {
+        ASSERT_EQ(kept[static_cast<std::size_t>(i)], "text " + std::to_string(i));
+    }
 }
 
 TEST(Batch, KeepsListsOfCodes) {
@@ -75,9 +81,7 @@ TEST(Batch, ClearForgetsEverything) {
     EXPECT_EQ(batch.records().at(0).user_name, "bob");
 }
 
-TEST(MakeRounds, OfNothingAreNone) {
-    EXPECT_TRUE(make_rounds({}).empty());
-}
+TEST(MakeRounds, OfNothingAreNone) { EXPECT_TRUE(make_rounds({}).empty()); }
 
 TEST(MakeRounds, SortByUserNameInByteOrder) {
     EXPECT_EQ(make_rounds(records_of({"b", "a", "\xC3\xA9", "B", "aa"})), (Rounds{{3, 1, 4, 0, 2}}));
@@ -101,14 +105,18 @@ TEST(MakeRounds, AgreeWithTheNaiveVersion) {
     const std::vector<std::string> names = {"a", "ab", "abc", "b", "B", "c", "user1", "user10", "user2", "\xC3\xA4"};
     for (int round = 0; round < 1000; ++round) {
         std::vector<std::string_view> users(random() % 60);
-        for (auto& user : users) user = names[random() % names.size()];
+        for (auto& user : users) {
+            user = names[random() % names.size()];
+        }
         const std::vector<Record> records = records_of(users);
 
         std::map<std::string_view, std::size_t> seen;
         Rounds expected;
         for (std::uint32_t i = 0; i < records.size(); ++i) {
             const std::size_t n = seen[records[i].user_name]++;
-            if (n == expected.size()) expected.emplace_back();
+            if (n == expected.size()) {
+                expected.emplace_back();
+            }
             expected[n].push_back(i);
         }
         for (auto& indexes : expected) {

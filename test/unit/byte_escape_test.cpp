@@ -16,8 +16,8 @@ std::string escape(int byte) {
 }
 
 TEST(ByteEscape, OtherTextIsNone) {
-    for (const std::string text : {"", "a", "\xED", "\xED\xB2", "\xED\xB1\x80", "\xED\xB4\x80", "\xED\x9F\xBF", "\xFF",
-                                   "x\xED\xB2\x80"}) {
+    for (const std::string text :
+         {"", "a", "\xED", "\xED\xB2", "\xED\xB1\x80", "\xED\xB4\x80", "\xED\x9F\xBF", "\xFF", "x\xED\xB2\x80"}) {
         EXPECT_EQ(read_byte_escape(text), -1) << text;
     }
 }
@@ -30,11 +30,15 @@ TEST(ByteEscape, IsNeverValidUtf8) {
 }
 
 TEST(ByteEscape, GivesTheByteBack) {
-    for (int byte = 0x80; byte < 0x100; ++byte) EXPECT_EQ(read_byte_escape(escape(byte) + "x"), byte);
+    for (int byte = 0x80; byte < 0x100; ++byte) {
+        EXPECT_EQ(read_byte_escape(escape(byte) + "x"), byte);
+    }
 }
 
 TEST(ByteEscape, LeavesAscii) {
-    for (int byte = 0; byte < 0x80; ++byte) EXPECT_EQ(escape(byte), std::string(1, static_cast<char>(byte)));
+    for (int byte = 0; byte < 0x80; ++byte) {
+        EXPECT_EQ(escape(byte), std::string(1, static_cast<char>(byte)));
+    }
 }
 
 }  // namespace

@@ -30,7 +30,8 @@ public:
         return entry ? std::optional(history_.entries()[*entry].import_id) : std::nullopt;
     }
     bool superseded(const Key& key, std::int64_t import_id) const {
-        return history_.is_superseded(key, [&](const ChangeHistory::Entry& entry) { return entry.import_id > import_id; });
+        return history_.is_superseded(key,
+                                      [&](const ChangeHistory::Entry& entry) { return entry.import_id > import_id; });
     }
 
 private:
@@ -260,7 +261,9 @@ TEST(ChangeHistory, AgreesWithReplayingWhatIsLeft) {
         // A step is in force unless a later undo of it that is in force itself has taken it back.
         const auto in_force = [&](const auto& self, std::int64_t id) -> bool {
             for (const auto& [later, step] : steps) {
-                if (step.source == id && self(self, later)) return false;
+                if (step.source == id && self(self, later)) {
+                    return false;
+                }
             }
             return true;
         };
@@ -290,8 +293,9 @@ TEST(ChangeHistory, AnswersQuicklyWhatItAnswersSlowly) {
                 lines.pop_back();
                 continue;
             }
-            const Change change = pick(6) == 0 ? creates({codes[pick(2)]})
-                                  : pick(2) == 0 ? adds({codes[pick(2)]}) : removes({codes[pick(2)]});
+            const Change change = pick(6) == 0   ? creates({codes[pick(2)]})
+                                  : pick(2) == 0 ? adds({codes[pick(2)]})
+                                                 : removes({codes[pick(2)]});
             std::optional<std::int64_t> source;
             std::int64_t line = static_cast<std::int64_t>(pick(2));
             const std::int64_t import = static_cast<std::int64_t>(pick(4));  // several entries of one import and line
@@ -305,9 +309,9 @@ TEST(ChangeHistory, AnswersQuicklyWhatItAnswersSlowly) {
             const ChangeHistory::Entry* entries = history.entries().data();
             for (std::size_t entry = 0; entry < lines.size(); ++entry) {
                 for (const Key& key : {Key::role("Buyer"), Key::role("viewer"), Key::existence()}) {
-                    ASSERT_EQ(history.is_superseded_after(key, entry), history.is_superseded(key, [&](const auto& later) {
-                        return &later > entries + entry;
-                    })) << "round " << round << ", step " << step << ", entry " << entry;
+                    ASSERT_EQ(history.is_superseded_after(key, entry),
+                              history.is_superseded(key, [&](const auto& later) { return &later > entries + entry; }))
+                        << "round " << round << ", step " << step << ", entry " << entry;
                 }
             }
         }

@@ -44,7 +44,9 @@ void expect_reads_back(const std::string& payload, const std::vector<Change>& ch
 
 std::string write(const std::vector<Change>& changes) {
     ChangePageWriter writer;
-    for (const Change& change : changes) writer.add(change);
+    for (const Change& change : changes) {
+        writer.add(change);
+    }
     EXPECT_EQ(writer.count(), changes.size());
     return writer.take();
 }
@@ -80,18 +82,16 @@ TEST(ChangePage, FindsEveryTruncation) {
     }
 }
 
-TEST(ChangePage, FindsTrailingBytes) {
-    EXPECT_FALSE(reads_to_the_end(write(some_changes()) + '\0'));
-}
+TEST(ChangePage, FindsTrailingBytes) { EXPECT_FALSE(reads_to_the_end(write(some_changes()) + '\0')); }
 
 TEST(ChangePage, FindsImpossibleNumbers) {
     const std::string huge = "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F";
     const std::string endless(20, '\x80');
     for (const std::string& number : {huge, endless}) {
-        EXPECT_FALSE(reads_to_the_end("\1" + number));                           // changes
-        EXPECT_FALSE(reads_to_the_end(std::string("\1\1\2\0", 4) + number));     // length of the user name
-        EXPECT_FALSE(reads_to_the_end(std::string("\1\1\2\0\1a", 6) + number));  // added
-        EXPECT_FALSE(reads_to_the_end(std::string("\1\1\2\0\1a\1", 7) + number)); // name
+        EXPECT_FALSE(reads_to_the_end("\1" + number));                             // changes
+        EXPECT_FALSE(reads_to_the_end(std::string("\1\1\2\0", 4) + number));       // length of the user name
+        EXPECT_FALSE(reads_to_the_end(std::string("\1\1\2\0\1a", 6) + number));    // added
+        EXPECT_FALSE(reads_to_the_end(std::string("\1\1\2\0\1a\1", 7) + number));  // name
     }
 }
 
@@ -127,17 +127,13 @@ TEST(ChangePage, SurvivesEveryChangedByte) {
     SUCCEED();
 }
 
-TEST(ChangePage, ReadsBackNothing) {
-    expect_reads_back(write({}), {});
-}
+TEST(ChangePage, ReadsBackNothing) { expect_reads_back(write({}), {}); }
 
-TEST(ChangePage, ReadsBackChanges) {
-    expect_reads_back(write(some_changes()), some_changes());
-}
+TEST(ChangePage, ReadsBackChanges) { expect_reads_back(write(some_changes()), some_changes()); }
 
 TEST(ChangePage, TellsNullFromEmpty) {
-    const std::vector<Change> changes = {{1, "a", false, {}, {}, {{"f", std::nullopt, ""}, {"f", "", std::nullopt},
-                                                                  {"f", std::nullopt, std::nullopt}}}};
+    const std::vector<Change> changes = {
+        {1, "a", false, {}, {}, {{"f", std::nullopt, ""}, {"f", "", std::nullopt}, {"f", std::nullopt, std::nullopt}}}};
     expect_reads_back(write(changes), changes);
 }
 
@@ -153,13 +149,16 @@ TEST(ChangePage, ReadsBackAnyLine) {
 
 TEST(ChangePage, ReadsBackAnyCharacters) {
     std::string text = "\x7F\u0080\uFFFD\U0010FFFF";
-    for (int c = 1; c < 128; ++c) text += static_cast<char>(c);
+    for (int c = 1; c < 128; ++c) {
+        text += static_cast<char>(c);
+    }
     const std::vector<Change> changes = {{1, text, false, {text, ""}, {text}, {{text, text, text}}}};
     expect_reads_back(write(changes), changes);
 }
 
 TEST(ChangePage, FindsWhatIsNoText) {
-    for (const std::string& bytes : {std::string(1, '\0'), std::string("a\xFF"), std::string("\xED\xB2\x80"), std::string("\xC3")}) {
+    for (const std::string& bytes :
+         {std::string(1, '\0'), std::string("a\xFF"), std::string("\xED\xB2\x80"), std::string("\xC3")}) {
         EXPECT_FALSE(reads_to_the_end(write({{1, bytes, false, {}, {}, {}}})));
         EXPECT_FALSE(reads_to_the_end(write({{1, "a", false, {"b", bytes}, {}, {}}})));
         EXPECT_FALSE(reads_to_the_end(write({{1, "a", false, {}, {bytes}, {}}})));
@@ -170,7 +169,8 @@ TEST(ChangePage, FindsWhatIsNoText) {
 }
 
 TEST(ChangePage, FindsUserNamesOutOfOrder) {
-    EXPECT_TRUE(reads_to_the_end(write({{1, "a", false, {}, {}, {}}, {2, "a", false, {}, {}, {}}, {3, "é", false, {}, {}, {}}})));
+    EXPECT_TRUE(reads_to_the_end(
+        write({{1, "a", false, {}, {}, {}}, {2, "a", false, {}, {}, {}}, {3, "é", false, {}, {}, {}}})));
     EXPECT_FALSE(reads_to_the_end(write({{1, "b", false, {}, {}, {}}, {2, "a", false, {}, {}, {}}})));
 }
 
@@ -187,7 +187,9 @@ TEST(ChangePage, StartsAfreshAfterTake) {
     writer.take();
     EXPECT_TRUE(writer.empty());
     EXPECT_EQ(writer.count(), 0u);
-    for (const Change& change : some_changes()) writer.add(change);
+    for (const Change& change : some_changes()) {
+        writer.add(change);
+    }
     EXPECT_EQ(writer.take(), write(some_changes()));
 }
 
@@ -201,7 +203,9 @@ TEST(ChangePage, IsFullWhenAHeapPageIs) {
     ChangePageWriter writer;
     EXPECT_FALSE(writer.full());
     const Change change{1, "somebody@example.com", false, {"buyer"}, {}, {}};
-    while (!writer.full()) writer.add(change);
+    while (!writer.full()) {
+        writer.add(change);
+    }
     const std::size_t size = writer.take().size();
     EXPECT_GE(size, kChangePageBytes);
     EXPECT_LT(size, kChangePageBytes + 40);
@@ -219,11 +223,13 @@ TEST(ChangePage, TakesAChangeLargerThanAPage) {
 
 TEST(ChangePage, ReadsBackRandomChanges) {
     std::mt19937 random(8);
-    const std::vector<std::string> texts = {"", "a", "buyer", "approver", "email", std::string(300, 'z'), "é",
-                                            "ann@example.com", "phone"};
+    const std::vector<std::string> texts = {
+        "", "a", "buyer", "approver", "email", std::string(300, 'z'), "é", "ann@example.com", "phone"};
     const auto text = [&]() -> std::string_view { return texts[random() % texts.size()]; };
     const auto optional_text = [&]() -> std::optional<std::string_view> {
-        if (random() % 3 == 0) return std::nullopt;
+        if (random() % 3 == 0) {
+            return std::nullopt;
+        }
         return text();
     };
     for (int round = 0; round < 2000; ++round) {
@@ -236,11 +242,18 @@ TEST(ChangePage, ReadsBackRandomChanges) {
             change.added.resize(random() % 4);
             change.removed.resize(random() % 4);
             change.fields.resize(random() % 4);
-            for (auto& code : change.added) code = text();
-            for (auto& code : change.removed) code = text();
-            for (auto& field : change.fields) field = {text(), optional_text(), optional_text()};
+            for (auto& code : change.added) {
+                code = text();
+            }
+            for (auto& code : change.removed) {
+                code = text();
+            }
+            for (auto& field : change.fields) {
+                field = {text(), optional_text(), optional_text()};
+            }
         }
-        std::sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) { return a.user_name < b.user_name; });
+        std::sort(changes.begin(), changes.end(),
+                  [](const Change& a, const Change& b) { return a.user_name < b.user_name; });
         expect_reads_back(write(changes), changes);
     }
 }

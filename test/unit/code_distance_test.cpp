@@ -14,7 +14,9 @@ namespace {
 
 std::string random_text(std::mt19937& random, std::string_view alphabet, std::size_t length) {
     std::string text;
-    for (std::size_t i = 0; i < length; ++i) text += alphabet[random() % alphabet.size()];
+    for (std::size_t i = 0; i < length; ++i) {
+        text += alphabet[random() % alphabet.size()];
+    }
     return text;
 }
 
@@ -23,14 +25,24 @@ std::string edited(std::mt19937& random, std::string text, int edits) {
     for (; edits > 0; --edits) {
         const std::size_t place = random() % (text.size() + 1);
         switch (random() % 5) {
-        case 0: text.erase(place, 1); break;
-        case 1: text.insert(place, 1, 'b'); break;
-        case 2: text.insert(place, 1, '?'); break;
-        case 3: if (place < text.size()) text[place] = 'C'; break;
-        default: if (place + 1 < text.size()) std::swap(text[place], text[place + 1]); break;
+            case 0: text.erase(place, 1); break;
+            case 1: text.insert(place, 1, 'b'); break;
+            case 2: text.insert(place, 1, '?'); break;
+            case 3:
+                if (place < text.size()) {
+                    text[place] = 'C';
+                }
+                break;
+            default:
+                if (place + 1 < text.size()) {
+                    std::swap(text[place], text[place + 1]);
+                }
+                break;
         }
     }
-    for (std::size_t place; (place = text.find('?')) != std::string::npos;) text.replace(place, 1, "\u00e4");
+    for (std::size_t place; (place = text.find('?')) != std::string::npos;) {
+        text.replace(place, 1, "\u00e4");
+    }
     return text;
 }
 
@@ -43,7 +55,8 @@ TEST(CodeDistance, IsTheEditDistance) {
                                                      : random_text(random, alphabet, random() % 100);
             const std::size_t limit = random() % 40;
             const CodeDistance distance(other);
-            EXPECT_EQ(distance.to(code, limit), edit_distance(other, code, limit)) << other << " " << code << " " << limit;
+            EXPECT_EQ(distance.to(code, limit), edit_distance(other, code, limit))
+                << other << " " << code << " " << limit;
             EXPECT_TRUE(distance.counts().may_be_within(edit_distance(other, code, 1000), LetterCounts(code)))
                 << other << " " << code;
         }

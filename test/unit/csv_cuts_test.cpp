@@ -23,7 +23,9 @@ void expect_same_in_two_chunks(const std::string& text) {
 
 void expect_same_byte_by_byte(const std::string& text) {
     std::vector<std::string_view> bytes;
-    for (const char& c : text) bytes.emplace_back(&c, 1);
+    for (const char& c : text) {
+        bytes.emplace_back(&c, 1);
+    }
     ASSERT_EQ(read_chunks(bytes), read_file(text)) << text;
 }
 
@@ -48,8 +50,10 @@ std::vector<std::string> nasty_files() {
         "\"\"",
         "\xEF\xBB\xBF",
         "\xEF\xBB",
-        "\xEF\xBB\xBF\xEF\xBB\xBF" "a,b\n1,2",
-        "\xFF\xFE" "a\0,\0"s,
+        "\xEF\xBB\xBF\xEF\xBB\xBF"
+        "a,b\n1,2",
+        "\xFF\xFE"
+        "a\0,\0"s,
         "\xFF\xFE\0\0a\0\0\0"s,
         "\0\0\xFE\xFF\0\0\0a"s,
         "a\0,\0b\0\r\0\n\0"s,
@@ -80,36 +84,47 @@ std::vector<std::string> nasty_files() {
 }
 
 std::string random_file(std::mt19937& random) {
-    static const char* const kParts[] = {"a", "b", ",", ";", "\"", "\"", "\"\"", "\n", "\r", "\r\n", " ", "\t", "|",
-                                         "\xC3\xA9", "\xFF", "x,y", "\"q\"", ",\"", "\",", "\"\n", "\n\""};
+    static const char* const kParts[] = {"a",    "b",   ",",     ";",   "\"",  "\"",   "\"\"",
+                                         "\n",   "\r",  "\r\n",  " ",   "\t",  "|",    "\xC3\xA9",
+                                         "\xFF", "x,y", "\"q\"", ",\"", "\",", "\"\n", "\n\""};
     std::string text = random() % 3 == 0 ? "a,b\n" : "";
-    for (std::size_t count = random() % 40; count > 0; --count) text += kParts[random() % std::size(kParts)];
+    for (std::size_t count = random() % 40; count > 0; --count) {
+        text += kParts[random() % std::size(kParts)];
+    }
     return text;
 }
 
 // Mostly well-formed files, so that the reader comes far.
 std::string random_table(std::mt19937& random) {
     static const char* const kBreaks[] = {"\n", "\r\n", "\r"};
-    static const char* const kCells[] = {"", "a", " ", "user@example.com", "\"\"", "\"x,y\"", "\"1\r\n2\"", "\"\r\"",
-                                         "\"a\"\"b\"", "\xC3\xA9", "\"\n\n\""};
+    static const char* const kCells[] = {"",           "a",      " ",          "user@example.com", "\"\"",    "\"x,y\"",
+                                         "\"1\r\n2\"", "\"\r\"", "\"a\"\"b\"", "\xC3\xA9",         "\"\n\n\""};
     std::string text = "userName;addRoles";
     for (std::size_t records = random() % 8; records > 0; --records) {
         text += kBreaks[random() % 3];
         text += kCells[random() % std::size(kCells)];
         text += ";";
         text += kCells[random() % std::size(kCells)];
-        if (random() % 12 == 0) text += "\"";
+        if (random() % 12 == 0) {
+            text += "\"";
+        }
     }
-    if (random() % 2 == 0) text += kBreaks[random() % 3];
+    if (random() % 2 == 0) {
+        text += kBreaks[random() % 3];
+    }
     return text;
 }
 
 TEST(CsvCuts, NastyFilesInTwoChunks) {
-    for (const std::string& text : nasty_files()) expect_same_in_two_chunks(text);
+    for (const std::string& text : nasty_files()) {
+        expect_same_in_two_chunks(text);
+    }
 }
 
 TEST(CsvCuts, NastyFilesByteByByte) {
-    for (const std::string& text : nasty_files()) expect_same_byte_by_byte(text);
+    for (const std::string& text : nasty_files()) {
+        expect_same_byte_by_byte(text);
+    }
 }
 
 TEST(CsvCuts, NastyFilesInThreeChunks) {
@@ -120,7 +135,8 @@ TEST(CsvCuts, NastyFilesInThreeChunks) {
             for (std::size_t second = first; second <= text.size(); ++second) {
                 ASSERT_EQ(read_chunks({view.substr(0, first), view.substr(first, second - first), view.substr(second)}),
                           whole)
-                    << first << " " << second << " of:\n" << text;
+                    << first << " " << second << " of:\n"
+                    << text;
             }
         }
     }
@@ -128,7 +144,9 @@ TEST(CsvCuts, NastyFilesInThreeChunks) {
 
 TEST(CsvCuts, RandomBytesInAllTwoChunks) {
     std::mt19937 random(4);
-    for (int i = 0; i < 1500; ++i) expect_same_in_two_chunks(random_file(random));
+    for (int i = 0; i < 1500; ++i) {
+        expect_same_in_two_chunks(random_file(random));
+    }
 }
 
 TEST(CsvCuts, RandomBytesInRandomChunks) {
@@ -142,7 +160,9 @@ TEST(CsvCuts, RandomBytesInRandomChunks) {
 
 TEST(CsvCuts, RandomTablesInAllTwoChunks) {
     std::mt19937 random(6);
-    for (int i = 0; i < 1000; ++i) expect_same_in_two_chunks(random_table(random));
+    for (int i = 0; i < 1000; ++i) {
+        expect_same_in_two_chunks(random_table(random));
+    }
 }
 
 TEST(CsvCuts, RandomTablesInRandomChunks) {

@@ -39,8 +39,12 @@ struct ReadFile {
 };
 
 inline std::ostream& operator<<(std::ostream& out, const ReadFile& file) {
-    for (const auto& header : file.headers) out << "header " << header << "\n";
-    for (const auto& record : file.records) out << "record " << record << "\n";
+    for (const auto& header : file.headers) {
+        out << "header " << header << "\n";
+    }
+    for (const auto& record : file.records) {
+        out << "record " << record << "\n";
+    }
     return out << file.lines << " lines, delimiter " << file.delimiter << ", " << file.message << " " << file.detail;
 }
 
@@ -61,7 +65,10 @@ public:
 
 private:
     static ReadRecord copy(const CsvRecord& record) {
-        return {record.line, std::string(record.raw), record.malformed, record.too_many_fields,
+        return {record.line,
+                std::string(record.raw),
+                record.malformed,
+                record.too_many_fields,
                 {record.fields.begin(), record.fields.end()}};
     }
 
@@ -78,9 +85,13 @@ inline ReadFile read_chunks(const std::vector<std::string_view>& chunks, const C
         // A copy of its own: a reader that looks beyond its chunk is found by the sanitizers.
         const std::vector<char> copy(chunk.begin(), chunk.end());
         refusal = reader.feed({copy.data(), copy.size()});
-        if (refusal) break;
+        if (refusal) {
+            break;
+        }
     }
-    if (!refusal) refusal = reader.finish();
+    if (!refusal) {
+        refusal = reader.finish();
+    }
     if (refusal) {
         file.refused = true;
         file.message = refusal->message;

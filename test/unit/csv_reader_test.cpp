@@ -15,13 +15,17 @@ using Fields = std::vector<std::string>;
 
 std::vector<Fields> fields_of(const ReadFile& file) {
     std::vector<Fields> all;
-    for (const ReadRecord& record : file.records) all.push_back(record.fields);
+    for (const ReadRecord& record : file.records) {
+        all.push_back(record.fields);
+    }
     return all;
 }
 
 std::vector<std::int64_t> lines_of(const ReadFile& file) {
     std::vector<std::int64_t> lines;
-    for (const ReadRecord& record : file.records) lines.push_back(record.line);
+    for (const ReadRecord& record : file.records) {
+        lines.push_back(record.line);
+    }
     return lines;
 }
 
@@ -54,7 +58,9 @@ TEST(CsvReader, RefusesNulBytesInTheHeader) {
 }
 
 TEST(CsvReader, RefusesInvalidUtf8InTheHeader) {
-    const ReadFile file = read_file("userName,gr\xF6\xDF" "e\na,b\n");
+    const ReadFile file = read_file(
+        "userName,gr\xF6\xDF"
+        "e\na,b\n");
     EXPECT_EQ(file.message, "the header contains an invalid byte sequence");
     EXPECT_EQ(file.hint, "Save the file as UTF-8, or name its encoding with the option \"encoding\".");
     EXPECT_TRUE(file.headers.empty());
@@ -65,7 +71,7 @@ TEST(CsvReader, RefusesAMalformedHeader) {
                                    "user\"Name,b\nx,\"y\"\n", "user\"Name;b\n\"x\";y\n"}) {
         const ReadFile file = read_file(text);
         EXPECT_EQ(file.message, "the header at line 1 is malformed") << text;
-        EXPECT_EQ(file.detail, "a quote stands inside an unquoted field, or text follows a closing quote");
+        EXPECT_EQ(file.detail, "a quote appears inside an unquoted field, or text follows a closing quote");
         EXPECT_TRUE(file.headers.empty() && file.records.empty());
     }
 }
@@ -114,7 +120,9 @@ TEST(CsvReader, RefusesALongRecord) {
 
 TEST(CsvReader, NamesTheOpenQuoteOfALongRecord) {
     std::string text = "a,b\nx,\"y\n";
-    for (int i = 0; i < 30000; ++i) text += "some other record,with roles,and a name\n";
+    for (int i = 0; i < 30000; ++i) {
+        text += "some other record,with roles,and a name\n";
+    }
     const ReadFile file = read_file(text);
     EXPECT_EQ(file.message, "the record at line 2 is longer than 1048576 bytes");
     EXPECT_EQ(file.detail, "A quote opened on line 2 is still open.");
@@ -124,7 +132,8 @@ TEST(CsvReader, NamesTheOpenQuoteOfALongRecord) {
 TEST(CsvReader, CallsNoShortFieldAtTheEndAnOpenQuote) {
     const std::string cell(kMaxRecordBytes - 10, 'x');
     for (const std::string& begin : {"a,", "\"a\nb\","}) {
-        const ReadFile file = read_file("a,b,c\n" + begin + cell + ",\"role code \"\"byer\"\" is not in the catalogue\"\n");
+        const ReadFile file = read_file("a,b,c\n" + begin + cell +
+                                        ",\"role code \"\"byer\"\" is not in the catalog\"\n");
         EXPECT_EQ(file.message, "the record at line 2 is longer than 1048576 bytes");
         EXPECT_EQ(file.detail, "");
     }
@@ -185,9 +194,7 @@ TEST(CsvReader, PassesInvalidBytesOfRecords) {
 class RefusingSink : public RecordSink {
 public:
     explicit RefusingSink(bool refuse_header) : refuse_header_(refuse_header) {}
-    Status header(const CsvRecord&) override {
-        return refuse_header_ ? Status(broken_file("no header")) : Status();
-    }
+    Status header(const CsvRecord&) override { return refuse_header_ ? Status(broken_file("no header")) : Status(); }
     Status record(const CsvRecord&) override {
         ++records_;
         return broken_file("no record");
@@ -235,8 +242,7 @@ TEST(CsvReader, ReadsHeaderAndRecords) {
     EXPECT_EQ(file.headers[0], (ReadRecord{1, "userName,addRoles", false, false, {"userName", "addRoles"}}));
     ASSERT_EQ(file.records.size(), 2u);
     EXPECT_EQ(file.records[0], (ReadRecord{2, "ann,buyer", false, false, {"ann", "buyer"}}));
-    EXPECT_EQ(file.records[1],
-              (ReadRecord{3, "\"bob\",\"buyer,approver\"", false, false, {"bob", "buyer,approver"}}));
+    EXPECT_EQ(file.records[1], (ReadRecord{3, "\"bob\",\"buyer,approver\"", false, false, {"bob", "buyer,approver"}}));
     EXPECT_EQ(file.lines, 3);
     EXPECT_EQ(file.delimiter, ',');
 }

@@ -13,13 +13,11 @@ namespace {
 using State = FieldSplitter::State;
 using Fields = std::vector<std::string>;
 
-Fields fields_of(const FieldSplitter& splitter) {
-    return {splitter.fields().begin(), splitter.fields().end()};
-}
+Fields fields_of(const FieldSplitter& splitter) { return {splitter.fields().begin(), splitter.fields().end()}; }
 
 TEST(FieldSplitter, FindsStrayQuotes) {
-    for (const std::string_view line : {"a\"b\n", "a,b\"\n", "\"a\"b\n", "\"a\" ,b\n", " \"a\"\n", "\"\"a\n",
-                                        "\"a\"\"\"b\n", "a\"\"b\n"}) {
+    for (const std::string_view line :
+         {"a\"b\n", "a,b\"\n", "\"a\"b\n", "\"a\" ,b\n", " \"a\"\n", "\"\"a\n", "\"a\"\"\"b\n", "a\"\"b\n"}) {
         FieldSplitter splitter;
         EXPECT_EQ(splitter.add_line(line), State::malformed) << line;
         EXPECT_TRUE(splitter.fields().empty());
@@ -103,7 +101,9 @@ TEST(FieldSplitter, PassesAnyByte) {
     FieldSplitter splitter;
     std::string line;
     for (int c = 1; c < 256; ++c) {
-        if (c != '"' && c != '\n' && c != '\r' && c != ',') line += static_cast<char>(c);
+        if (c != '"' && c != '\n' && c != '\r' && c != ',') {
+            line += static_cast<char>(c);
+        }
     }
     line += '\0';
     EXPECT_EQ(splitter.add_line(line + "\n"), State::complete);

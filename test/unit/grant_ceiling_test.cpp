@@ -13,10 +13,10 @@ using Codes = std::vector<std::string_view>;
 class CeilingTest : public testing::Test {
 protected:
     CeilingTest() {
-        catalogue_.add("administrator", true);
-        catalogue_.add("superuser", true);
-        catalogue_.add("buyer");
-        catalogue_.add("approver");
+        catalog_.add("administrator", true);
+        catalog_.add("superuser", true);
+        catalog_.add("buyer");
+        catalog_.add("approver");
     }
 
     std::string change(std::string_view user_name, const Codes& before, const Codes& after) const {
@@ -28,15 +28,19 @@ protected:
     std::string departure(std::string_view user_name, const Codes& roles) const {
         return text(ceiling_.check_departure(user_name, roles));
     }
-    static std::string text(const GrantCeiling::Breaches& breaches) {
+    static std::string text(const GrantCeiling::Violations& violations) {
         std::string text;
-        for (const GrantCeiling::Breach& breach : breaches) text += (text.empty() ? "" : "; ") + breach.message;
+        for (const GrantCeiling::Violation& violation : violations) {
+            text += (text.empty() ? "" : "; ") + violation.message;
+        }
         return text;
     }
 
-    RoleCatalogue catalogue_;
-    std::vector<std::string> own_names_ = {"ann", "stra\xc3\x9f" "e@example.com"};
-    GrantCeiling ceiling_{catalogue_, own_names_};
+    RoleCatalog catalog_;
+    std::vector<std::string> own_names_ = {"ann",
+                                           "stra\xc3\x9f"
+                                           "e@example.com"};
+    GrantCeiling ceiling_{catalog_, own_names_};
 };
 
 TEST_F(CeilingTest, LetsOrdinaryCodesPass) {
@@ -78,11 +82,13 @@ TEST_F(CeilingTest, NamesTheCodeAndTheWay) {
 }
 
 TEST_F(CeilingTest, NamesAllCodesAtOnce) {
-    EXPECT_EQ(change("ann", {"superuser"}, {"administrator", "buyer"}),
-              "only administrators may give role code \"administrator\"; only administrators may take role code \"superuser\"; "
-              "only administrators may change their own roles");
-    EXPECT_EQ(arrival("bob", {"administrator", "superuser"}),
-              "only administrators may give role code \"administrator\"; only administrators may give role code \"superuser\"");
+    EXPECT_EQ(
+        change("ann", {"superuser"}, {"administrator", "buyer"}),
+        "only administrators may give role code \"administrator\"; only administrators may take role code \"superuser\"; "
+        "only administrators may change their own roles");
+    EXPECT_EQ(
+        arrival("bob", {"administrator", "superuser"}),
+        "only administrators may give role code \"administrator\"; only administrators may give role code \"superuser\"");
 }
 
 TEST_F(CeilingTest, ProtectsTheOperatorsOwnRoles) {
@@ -93,7 +99,10 @@ TEST_F(CeilingTest, ProtectsTheOperatorsOwnRoles) {
 
 TEST_F(CeilingTest, FoldsNamesBeforeItComparesThem) {
     own_names_ = {"strasse@example.com"};
-    EXPECT_NE(change("Stra\xc3\x9f" "e@Example.com", {}, {"buyer"}), "");
+    EXPECT_NE(change("Stra\xc3\x9f"
+                     "e@Example.com",
+                     {}, {"buyer"}),
+              "");
     EXPECT_EQ(change("strase@example.com", {}, {"buyer"}), "");
 }
 
@@ -116,7 +125,8 @@ TEST_F(CeilingTest, KnowsNobodyWithoutOwnNames) {
 
 TEST_F(CeilingTest, MakesIssues) {
     const Codes none, admin = {"administrator"}, buyer = {"buyer"};
-    const Issue privileged = role_not_grantable_issue(ceiling_.check_change("bob", none, admin).at(0), "addRoles", "bob");
+    const Issue privileged = role_not_grantable_issue(ceiling_.check_change("bob", none, admin).at(0), "addRoles",
+                                                      "bob");
     EXPECT_EQ(privileged.code, IssueCode::role_not_grantable);
     EXPECT_EQ(privileged.column, "addRoles");
     EXPECT_EQ(privileged.value, "administrator");

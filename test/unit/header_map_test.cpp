@@ -68,7 +68,7 @@ TEST(HeaderMap, RefusesAHeaderWithNothingToImport) {
 
 TEST(HeaderMap, RefusesAFieldThatStandsTwice) {
     const Refusal refusal = refusal_of({"userName", "addRoles", "email", "add_roles"});
-    EXPECT_EQ(refusal.message, "column \"addRoles\" stands twice in the header");
+    EXPECT_EQ(refusal.message, "column \"addRoles\" appears twice in the header");
     EXPECT_EQ(refusal.detail, "Columns 2 and 4 both mean \"addRoles\".");
 }
 
@@ -89,12 +89,12 @@ TEST(HeaderMap, NamesTheFieldThatANearMissMeans) {
         const std::size_t begin = hint.find('"') + 1;
         return hint.substr(begin, hint.find('"', begin) - begin);
     };
-    EXPECT_EQ(meant("emial"), "email");          // an exchange
+    EXPECT_EQ(meant("emial"), "email");  // an exchange
     EXPECT_EQ(meant("e-mails"), "email");
     EXPECT_EQ(meant("role"), "roles");
     EXPECT_EQ(meant("Pone"), "phone");
-    EXPECT_EQ(meant("usrnme"), "userName");      // two edits of a long name
-    EXPECT_EQ(meant("roles to ad"), "addRoles"); // an alias
+    EXPECT_EQ(meant("usrnme"), "userName");       // two edits of a long name
+    EXPECT_EQ(meant("roles to ad"), "addRoles");  // an alias
     EXPECT_EQ(meant("first nme"), "firstName");
     EXPECT_EQ(meant("remove_rolls"), "removeRoles");
 }
@@ -132,8 +132,8 @@ TEST(HeaderMap, ShortensWhatItShows) {
 TEST(HeaderMap, WarnsOfUnknownColumns) {
     const HeaderMap map = map_of({"userName", "colour", "email", " "});
     EXPECT_EQ(names_of(map), (Names{"userName", "-", "email", "-"}));
-    EXPECT_EQ(map.warnings(), (Names{"column \"colour\" is not known and was ignored",
-                                     "column 4 has no name and was ignored"}));
+    EXPECT_EQ(map.warnings(),
+              (Names{"column \"colour\" is not known and was ignored", "column 4 has no name and was ignored"}));
 }
 
 TEST(HeaderMap, IgnoresColumnsWithUnderscoreSilently) {
@@ -167,7 +167,9 @@ TEST(HeaderMap, KnowsTheAliases) {
 TEST(HeaderMap, KeepsTheOrderOfTheHeader) {
     const HeaderMap map = map_of({"phone", "roles", "active", "userName", "email"});
     Names values;
-    for (const int index : map.value_fields()) values.push_back(map.fields()[static_cast<std::size_t>(index)].name);
+    for (const int index : map.value_fields()) {
+        values.push_back(map.fields()[static_cast<std::size_t>(index)].name);
+    }
     EXPECT_EQ(values, (Names{"phone", "active", "email"}));
 }
 
@@ -200,10 +202,12 @@ TEST(HeaderMap, TellsFieldsApartThatDifferLittle) {
                                     {"emailAddress", {}, FieldKind::text, true},
                                     {"emailAddresses", {}, FieldKind::text, true}};
     const HeaderMap map = map_of({"phone2", "E-Mail Addresses", "userName", "PHONE_1", "emailAddress"}, fields);
-    EXPECT_EQ(names_of(map), (std::vector<std::string>{"phone2", "emailAddresses", "userName", "phone1", "emailAddress"}));
+    EXPECT_EQ(names_of(map),
+              (std::vector<std::string>{"phone2", "emailAddresses", "userName", "phone1", "emailAddress"}));
     const auto created = create({"userName", "phone3"}, fields);
     ASSERT_TRUE(std::holds_alternative<Refusal>(created));
-    EXPECT_EQ(std::get<Refusal>(created).hint, "Did you mean \"phone1\"? Begin its name with \"_\" to have it ignored.");
+    EXPECT_EQ(std::get<Refusal>(created).hint,
+              "Did you mean \"phone1\"? Begin its name with \"_\" to have it ignored.");
 }
 
 TEST(HeaderKey, LeavesOutWhatDoesNotCount) {
@@ -215,7 +219,9 @@ TEST(HeaderKey, LeavesOutWhatDoesNotCount) {
 TEST(StandardFields, AreThoseOfTheContract) {
     Names clearable;
     for (const Field& field : standard_fields()) {
-        if (field.clearable) clearable.push_back(field.name);
+        if (field.clearable) {
+            clearable.push_back(field.name);
+        }
     }
     EXPECT_EQ(clearable, (Names{"roles", "email", "firstName", "lastName", "phone", "company"}));
     EXPECT_EQ(standard_fields().size(), 10u);

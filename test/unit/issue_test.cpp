@@ -45,7 +45,7 @@ TEST(UnknownRoleIssue, SuggestsTheNearestIfThereIsOne) {
     EXPECT_EQ(issue.code, IssueCode::unknown_role);
     EXPECT_EQ(issue.column, "addRoles");
     EXPECT_EQ(issue.value, "byer");
-    EXPECT_EQ(issue.message, "role code \"byer\" is not in the catalogue");
+    EXPECT_EQ(issue.message, "role code \"byer\" is not in the catalog");
     EXPECT_EQ(issue.hint, "Did you mean \"buyer\"?");
     EXPECT_EQ(unknown_role_issue("addRoles", "zzz", {}).hint, "");
 }
@@ -69,7 +69,7 @@ TEST(NotPermittedIssue, NamesTheUser) {
     EXPECT_EQ(issue.code, IssueCode::not_permitted);
     EXPECT_EQ(issue.column, "userName");
     EXPECT_EQ(issue.value, "ann");
-    EXPECT_EQ(issue.message, "the customer is not visible to you, or his row may not be written");
+    EXPECT_EQ(issue.message, "the customer is not visible to you, or its row may not be written");
 }
 
 TEST(Names, AreThoseOfTheContract) {

@@ -21,7 +21,9 @@ Options options_of(const std::string& toml) {
 
 std::string fault_of(const std::string& toml) {
     auto parsed = parse_config_file(toml);
-    if (const auto* fault = std::get_if<ConfigFault>(&parsed)) return fault->reason;
+    if (const auto* fault = std::get_if<ConfigFault>(&parsed)) {
+        return fault->reason;
+    }
     auto made = make_config(std::get<Options>(parsed), kHome);
     const auto* fault = std::get_if<ConfigFault>(&made);
     return fault ? fault->reason : "";
@@ -42,9 +44,9 @@ CommandLine line_of(const std::vector<std::string>& arguments) {
 }
 
 TEST(MailerConfig, ReadsTheCommandLine) {
-    const CommandLine line = line_of({"--database", "dbname=shop", "--from=a@b.example", "--smtp-url", "smtp://mx", "--user", "u",
-                                      "--password-file", "p", "--ca-file", "c", "--allow-plaintext", "--once",
-                                      "--check-config", "--config", "f.toml"});
+    const CommandLine line = line_of({"--database", "dbname=shop", "--from=a@b.example", "--smtp-url", "smtp://mx",
+                                      "--user", "u", "--password-file", "p", "--ca-file", "c", "--allow-plaintext",
+                                      "--once", "--check-config", "--config", "f.toml"});
     EXPECT_EQ(line.options.database, "dbname=shop");
     EXPECT_EQ(line.options.from, "a@b.example");
     EXPECT_EQ(line.options.smtp_url, "smtp://mx");
@@ -85,8 +87,9 @@ TEST(MailerConfig, KeepsPasswordsOutOfTheCommandLine) {
 }
 
 TEST(MailerConfig, ReadsToml) {
-    const Options options = options_of("# all of them\ndatabase = \"dbname=shop\"\nfrom = \"a@b.example\"\nsmtp-url = \"smtps://mx\"\n"
-                                       "user = \"u\"\npassword-file = \"p\"\nca-file = \"c\"\nallow-plaintext = false\n");
+    const Options options = options_of(
+        "# all of them\ndatabase = \"dbname=shop\"\nfrom = \"a@b.example\"\nsmtp-url = \"smtps://mx\"\n"
+        "user = \"u\"\npassword-file = \"p\"\nca-file = \"c\"\nallow-plaintext = false\n");
     EXPECT_EQ(options.database, "dbname=shop");
     EXPECT_EQ(options.smtp_url, "smtps://mx");
     EXPECT_EQ(options.password_file, "p");
@@ -96,7 +99,8 @@ TEST(MailerConfig, ReadsToml) {
 TEST(MailerConfig, RefusesFaultsInToml) {
     EXPECT_NE(fault_of("from = ").find("line 1"), std::string::npos);
     EXPECT_NE(fault_of("\n\nfrom = 'x").find("line 3"), std::string::npos);
-    EXPECT_EQ(fault_of("smtp-ulr = 'x'"), "unknown key \"smtp-ulr\" in the configuration file; did you mean \"smtp-url\"?");
+    EXPECT_EQ(fault_of("smtp-ulr = 'x'"),
+              "unknown key \"smtp-ulr\" in the configuration file; did you mean \"smtp-url\"?");
     EXPECT_NE(fault_of("password = 'x'").find("file of its own"), std::string::npos);
     EXPECT_NE(fault_of("[smtp]\nurl = 'x'").find("unknown key"), std::string::npos);
     EXPECT_EQ(fault_of("from = 3"), "from must be a text in quotes");
@@ -108,7 +112,8 @@ TEST(MailerConfig, CommandLineGoesFirst) {
     const Options both = merged(line_of({"--user", "cli"}).options, options_of("user = 'file'\nfrom = 'a@b.example'"));
     EXPECT_EQ(both.user, "cli");
     EXPECT_EQ(both.from, "a@b.example");
-    EXPECT_EQ(merged(line_of({"--allow-plaintext"}).options, options_of("allow-plaintext = false")).allow_plaintext, true);
+    EXPECT_EQ(merged(line_of({"--allow-plaintext"}).options, options_of("allow-plaintext = false")).allow_plaintext,
+              true);
 }
 
 TEST(MailerConfig, ParsesSmtpUrls) {
@@ -126,10 +131,32 @@ TEST(MailerConfig, ParsesSmtpUrls) {
 }
 
 TEST(MailerConfig, RefusesOtherUrls) {
-    for (const char* url : {"", "mx", "http://mx", "smtp:/mx", "smtp://", "smtp:///", "smtp://user@mx", "smtp://u:p@mx", "smtp://mx/x",
-                            "smtp://mx:0", "smtp://mx:65536", "smtp://mx:", "smtp://mx:25x", "smtp://mx:-1", "smtp://m x",
-                            "smtp://mx?x", "smtp://mx#x", "smtp://-mx", "smtp://.mx", "smtp://[mx]", "smtp://[::1", "smtp://m\xc3\xa4x",
-                            "smtp://mx\r\nQUIT", "smtp://mx%0d", "file:///tmp/x", "SMTP://mx"}) {
+    for (const char* url : {"",
+                            "mx",
+                            "http://mx",
+                            "smtp:/mx",
+                            "smtp://",
+                            "smtp:///",
+                            "smtp://user@mx",
+                            "smtp://u:p@mx",
+                            "smtp://mx/x",
+                            "smtp://mx:0",
+                            "smtp://mx:65536",
+                            "smtp://mx:",
+                            "smtp://mx:25x",
+                            "smtp://mx:-1",
+                            "smtp://m x",
+                            "smtp://mx?x",
+                            "smtp://mx#x",
+                            "smtp://-mx",
+                            "smtp://.mx",
+                            "smtp://[mx]",
+                            "smtp://[::1",
+                            "smtp://m\xc3\xa4x",
+                            "smtp://mx\r\nQUIT",
+                            "smtp://mx%0d",
+                            "file:///tmp/x",
+                            "SMTP://mx"}) {
         EXPECT_FALSE(parse_smtp_url(url)) << url;
     }
 }
@@ -144,7 +171,8 @@ TEST(MailerConfig, ChecksOptions) {
     EXPECT_NE(fault_of(from + "sendmail = 'sendmail'").find("absolute"), std::string::npos);
     EXPECT_NE(fault_of(from + "user = 'u'").find("need smtp-url"), std::string::npos);
     EXPECT_NE(fault_of(from + "allow-plaintext = true").find("need smtp-url"), std::string::npos);
-    EXPECT_NE(fault_of(from + "smtp-url = 'smtps://mx'\nallow-plaintext = true").find("contradicts"), std::string::npos);
+    EXPECT_NE(fault_of(from + "smtp-url = 'smtps://mx'\nallow-plaintext = true").find("contradicts"),
+              std::string::npos);
     EXPECT_NE(fault_of(from + "smtp-url = 'smtp://mx'\npassword-file = 'p'").find("without user"), std::string::npos);
     EXPECT_NE(fault_of(from + "database = 'nonsense=1'").find("invalid connection string"), std::string::npos);
     const std::string leak = fault_of(from + "smtp-url = 'smtp://u:secret@mx'");

@@ -19,9 +19,31 @@ constexpr char kToken[] = "0123456789abcdef0123456789abcdef";
 
 // What some reader takes for the end of a line, or for the end of a text.
 std::vector<std::string> breaks() {
-    return {"\r\n", "\n", "\r", "\r\r\n", "\n\r", "\r\n ", "\r\n\t", "\r\n\r\n", "\n\n", std::string(1, '\0'), "\x0b",
-            "\x0c", "\x1c", "\x1d", "\x1e", "\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9", "\x1b", "\x7f", "\x08",
-            std::string("\r\0\n", 3), "\xc0\x8a", "\xe0\x80\x8a", "\xc0\x8d\xc0\x8a"};
+    return {"\r\n",
+            "\n",
+            "\r",
+            "\r\r\n",
+            "\n\r",
+            "\r\n ",
+            "\r\n\t",
+            "\r\n\r\n",
+            "\n\n",
+            std::string(1, '\0'),
+            "\x0b",
+            "\x0c",
+            "\x1c",
+            "\x1d",
+            "\x1e",
+            "\xc2\x85",
+            "\xe2\x80\xa8",
+            "\xe2\x80\xa9",
+            "\x1b",
+            "\x7f",
+            "\x08",
+            std::string("\r\0\n", 3),
+            "\xc0\x8a",
+            "\xe0\x80\x8a",
+            "\xc0\x8d\xc0\x8a"};
 }
 
 std::vector<std::string> payloads() {
@@ -36,15 +58,19 @@ struct Attempt {
 };
 
 nlohmann::json plain_report() {
-    return {{"import_id", 7}, {"state", "completed"}, {"message", "Import 7 completed: 1 rejected. See why: SELECT 1"},
-            {"operator", "ann"}, {"file_name", "roles.csv"}, {"mode", "update_only"},
+    return {{"import_id", 7},
+            {"state", "completed"},
+            {"message", "Import 7 completed: 1 rejected. See why: SELECT 1"},
+            {"operator", "ann"},
+            {"file_name", "roles.csv"},
+            {"mode", "update_only"},
             {"counts", {{"records", 2}, {"updated", 1}, {"rejected", 1}}}};
 }
 
 std::string render(const Attempt& attempt) {
     const std::string attachment = "userName\r\nbob\r\n";
-    auto rendered =
-        render_message({attempt.report, attempt.recipient, attempt.sender, &attachment, "", kToken, 1714564987});
+    auto rendered = render_message(
+        {attempt.report, attempt.recipient, attempt.sender, &attachment, "", kToken, 1714564987});
     const auto* message = std::get_if<RenderedMessage>(&rendered);
     return message == nullptr ? std::string() : message->bytes;
 }
@@ -65,7 +91,9 @@ std::vector<std::string> header_names(const std::string& message) {
         } else if (in_headers && line.front() != ' ' && line.front() != '\t') {
             names.push_back(line.substr(0, line.find(':')));
         }
-        if (end == std::string::npos) break;
+        if (end == std::string::npos) {
+            break;
+        }
         start = end + 2;
     }
     return names;
@@ -77,7 +105,9 @@ void expect_harmless(const std::string& message, const std::string& attempt) {
     ASSERT_FALSE(message.empty());
     static const std::vector<std::string> innocent = header_names(render({plain_report().dump()}));
     EXPECT_EQ(header_names(message), innocent);
-    for (const char c : message) ASSERT_TRUE((c >= ' ' && c <= '~') || c == '\r' || c == '\n');
+    for (const char c : message) {
+        ASSERT_TRUE((c >= ' ' && c <= '~') || c == '\r' || c == '\n');
+    }
 }
 
 // JSON holds valid UTF-8 only; what is not becomes U+FFFD on the way.
@@ -114,8 +144,8 @@ TEST(MailerInjection, AddressesAreRefused) {
         }
     }
     for (const char* text : {"b> NOTIFY=NEVER <c", "ann@example.com> SIZE=1", "ann@example.com,bob@example.com",
-                             "<ann@example.com>", "ann @example.com", "\"ann\\\"@x\"@example.com", "@a,@b:c@example.com",
-                             "ann@example.com (x)", "ann%bob@example.com>", "ann@[127.0.0.1]"}) {
+                             "<ann@example.com>", "ann @example.com", "\"ann\\\"@x\"@example.com",
+                             "@a,@b:c@example.com", "ann@example.com (x)", "ann%bob@example.com>", "ann@[127.0.0.1]"}) {
         EXPECT_EQ(render({plain_report().dump(), text}), "") << text;
         ++attempts;
     }
@@ -138,28 +168,63 @@ TEST(MailerInjection, HeadersRefuseEveryBreak) {
 }
 
 TEST(MailerInjection, EveryControlCharacterIsRefused) {
-    for (int c = 0; c < 0x20; ++c) EXPECT_FALSE(is_header_text(std::string("a") + static_cast<char>(c) + "b")) << c;
+    for (int c = 0; c < 0x20; ++c) {
+        EXPECT_FALSE(is_header_text(std::string("a") + static_cast<char>(c) + "b")) << c;
+    }
     EXPECT_FALSE(is_header_text("a\x7f"));
-    for (int c = 0x80; c < 0xA0; ++c) EXPECT_FALSE(is_header_text(std::string("\xc2") + static_cast<char>(c))) << c;
+    for (int c = 0x80; c < 0xA0; ++c) {
+        EXPECT_FALSE(is_header_text(std::string("\xc2") + static_cast<char>(c))) << c;
+    }
     EXPECT_FALSE(is_header_text("\xff"));
     EXPECT_TRUE(is_header_text("M\xc3\xa4rz \xe2\x82\xac \xf0\x9f\x98\x80"));
 }
 
 // Texts that have broken programs before, in every field that a file can fill: nothing of them may reach the HTML as markup.
 TEST(MailerInjection, NaughtyTextsInEveryField) {
-    const std::vector<std::string> texts = {
-        "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "'-alert(1)-'", "</style><script>", "&lt;script&gt;",
-        "</title><b>", "javascript:alert(1)", "<!--", "]]>", "{{7*7}}", "${x}", "%00", "=cmd|' /C calc'!A0", "\xe2\x80\xae" "evil",
-        "\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d", "\xef\xbb\xbfx", "a\xcc\x81\xcc\x81\xcc\x81", "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb",
-        "\\u0000", std::string(5000, 'W'), std::string(3000, ' '), "NULL", "-- ", ".", "..", "From x", "=3D", "=\r\n"};
+    const std::vector<std::string> texts = {"<script>alert(1)</script>",
+                                            "\"><img src=x onerror=alert(1)>",
+                                            "'-alert(1)-'",
+                                            "</style><script>",
+                                            "&lt;script&gt;",
+                                            "</title><b>",
+                                            "javascript:alert(1)",
+                                            "<!--",
+                                            "]]>",
+                                            "{{7*7}}",
+                                            "${x}",
+                                            "%00",
+                                            "=cmd|' /C calc'!A0",
+                                            "\xe2\x80\xae"
+                                            "evil",
+                                            "\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d",
+                                            "\xef\xbb\xbfx",
+                                            "a\xcc\x81\xcc\x81\xcc\x81",
+                                            "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb",
+                                            "\\u0000",
+                                            std::string(5000, 'W'),
+                                            std::string(3000, ' '),
+                                            "NULL",
+                                            "-- ",
+                                            ".",
+                                            "..",
+                                            "From x",
+                                            "=3D",
+                                            "=\r\n"};
     for (const std::string& text : texts) {
         auto report = plain_report();
         report["file_name"] = text;
         report["operator"] = text;
         report["warnings"] = {text};
-        report["issues"] = {{{"code", text}, {"outcome", text}, {"count", 3},
-                             {"first", {{{"line", 2}, {"column_name", text}, {"value", text}, {"message", text},
-                                         {"detail", text}, {"hint", text}}}}}};
+        report["issues"] = {{{"code", text},
+                             {"outcome", text},
+                             {"count", 3},
+                             {"first",
+                              {{{"line", 2},
+                                {"column_name", text},
+                                {"value", text},
+                                {"message", text},
+                                {"detail", text},
+                                {"hint", text}}}}}};
         report["unknown_codes"] = {{{"code", text}, {"count", 1}, {"suggestion", text}}};
         expect_harmless(render({dumped(report)}), text);
     }

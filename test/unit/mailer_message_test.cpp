@@ -25,7 +25,7 @@ constexpr char kReport[] = R"({"import_id": 7, "file_name": "roles.csv", "file_b
             "unprocessed": 0},
  "warnings": ["column \"Notes\" is ignored"],
  "issues": [{"code": "unknown_role", "outcome": "rejected", "count": 3, "first": [
-    {"line": 12, "column_name": "addRoles", "value": "<byer>", "message": "role code is not in the catalogue", "detail": null,
+    {"line": 12, "column_name": "addRoles", "value": "<byer>", "message": "role code is not in the catalog", "detail": null,
      "hint": "Did you mean \"buyer\"?", "sqlstate": null}]}],
  "unknown_codes": [{"code": "<byer>", "count": 3, "suggestion": "buyer"}]})";
 
@@ -63,14 +63,16 @@ TEST(MailerReport, ReadsAll) {
 }
 
 TEST(MailerReport, RefusesWhatIsNone) {
-    for (const char* json : {"", "null", "[]", "3", "{", "{}", R"({"import_id": 7})", R"({"import_id": "7", "state": "x", "message": "y"})",
-                             R"({"import_id": 7, "state": "", "message": "y"})"}) {
+    for (const char* json :
+         {"", "null", "[]", "3", "{", "{}", R"({"import_id": 7})",
+          R"({"import_id": "7", "state": "x", "message": "y"})", R"({"import_id": 7, "state": "", "message": "y"})"}) {
         EXPECT_FALSE(read_report(json)) << json;
     }
 }
 
 TEST(MailerReport, EnduresOtherTypes) {
-    const MailReport report = report_of(R"({"import_id": 7, "state": "completed", "message": "m", "counts": [], "issues": {"a": 1},
+    const MailReport report = report_of(
+        R"({"import_id": 7, "state": "completed", "message": "m", "counts": [], "issues": {"a": 1},
         "unknown_codes": [3, null, {}], "warnings": [1, "w"], "started_at": 5, "file_bytes": "x"})");
     EXPECT_EQ(report.counts.records, 0);
     EXPECT_EQ(report.warnings.size(), 1U);
@@ -82,7 +84,8 @@ TEST(MailerReport, ReadsTimes) {
     EXPECT_EQ(read_time("2024-05-01T14:03:07.25+02:00")->unix_microseconds, 1714564987250000);
     EXPECT_EQ(read_time("2024-05-01T14:03:07.25+02:00")->offset_minutes, 120);
     EXPECT_EQ(read_time("2024-05-01T06:33:07-05:30")->unix_microseconds, 1714564987000000);
-    for (const char* text : {"", "infinity", "2024-05-01", "2024-13-01T00:00:00Z", "2024-05-01 00:00:00", "2024-05-01T00:00:00+x"}) {
+    for (const char* text :
+         {"", "infinity", "2024-05-01", "2024-13-01T00:00:00Z", "2024-05-01 00:00:00", "2024-05-01T00:00:00+x"}) {
         EXPECT_FALSE(read_time(text)) << text;
     }
 }
@@ -105,11 +108,13 @@ TEST(MailerWording, Headlines) {
     EXPECT_EQ(headline(ended("canceled", "m", 3, 9)), "Canceled halfway");
     EXPECT_EQ(lead(ended("failed", "Import 8 failed: unclosed quote. Nothing was applied. See why: SELECT 1", 0, 0)),
               "Unclosed quote.");
-    EXPECT_EQ(lead(ended("failed", "Import 8 failed: unclosed quote. Nothing was applied. Put that right and try again.", 0, 0)),
+    EXPECT_EQ(lead(ended("failed",
+                         "Import 8 failed: unclosed quote. Nothing was applied. Put that right and try again.", 0, 0)),
               "Unclosed quote.");
-    const char* halfway = "Import 8 failed: too late. It stopped at 1 updated. Put that right and try again. See every change: SELECT 1";
+    const char* halfway =
+        "Import 8 failed: too late. It stopped at 1 updated. Put that right and try again. See every change: SELECT 1";
     EXPECT_EQ(lead(ended("failed", halfway, 1, 8)).find("try again"), std::string::npos);
-    EXPECT_EQ(lead(report_of(kReport)), "The other 9,812 of 9,815 records are done. The rejected ones can be mended.");
+    EXPECT_EQ(lead(report_of(kReport)), "The other 9,812 of 9,815 records are done. The rejected ones can be corrected.");
 }
 
 TEST(MailerWording, BarsAreFull) {
@@ -117,7 +122,9 @@ TEST(MailerWording, BarsAreFull) {
         const std::vector<OutcomeCount> counts = {{"created", 1}, {"updated", big}, {"skipped", 1}, {"rejected", 3}};
         const auto widths = bar_widths(counts);
         EXPECT_EQ(std::accumulate(widths.begin(), widths.end(), 0), 100);
-        for (const int width : widths) EXPECT_GE(width, 1);
+        for (const int width : widths) {
+            EXPECT_GE(width, 1);
+        }
     }
     EXPECT_TRUE(bar_widths({}).empty());
 }
@@ -135,7 +142,8 @@ TEST(MailerWording, EveryStateSaysWhatToDoNext) {
 }
 
 // The report of an undo or a retry of import 7.
-MailReport reversal(const char* mode, const char* state, const char* message, std::int64_t updated, std::int64_t skipped) {
+MailReport reversal(const char* mode, const char* state, const char* message, std::int64_t updated,
+                    std::int64_t skipped) {
     MailReport report = ended(state, message, updated, 0);
     report.mode = mode;
     report.source_import_id = 7;
@@ -148,7 +156,9 @@ MailReport reversal(const char* mode, const char* state, const char* message, st
 
 std::string all_of(const std::vector<Step>& steps) {
     std::string text;
-    for (const Step& step : steps) text += step.text + "|" + step.code + "\n";
+    for (const Step& step : steps) {
+        text += step.text + "|" + step.code + "\n";
+    }
     return text;
 }
 
@@ -170,20 +180,25 @@ TEST(MailerWording, SaysHowToUndoAndRetry) {
     report.retry = "SELECT * FROM customer_import.retry_rejects(7);";
     for (const char* attachment : {"", "roles.csv"}) {
         const std::string steps = all_of(next_steps(report, attachment, ""));
-        EXPECT_TRUE(contains(steps, "To take it back, undo it:|SELECT * FROM customer_import.undo_import(7);")) << steps;
-        EXPECT_TRUE(contains(steps, "Retry all of them once that is put right:|SELECT * FROM customer_import.retry_rejects(7);"));
+        EXPECT_TRUE(contains(steps, "To take it back, undo it:|SELECT * FROM customer_import.undo_import(7);"))
+            << steps;
+        EXPECT_TRUE(contains(
+            steps, "Retry all of them once that is put right:|SELECT * FROM customer_import.retry_rejects(7);"));
     }
     EXPECT_TRUE(contains(render_plain_text(report, "", ""), "       SELECT * FROM customer_import.undo_import(7);\n"));
     EXPECT_TRUE(contains(render_html(report, "", ""), "<pre>SELECT * FROM customer_import.retry_rejects(7);</pre>"));
     report.state = "canceled";
     const std::string steps = all_of(next_steps(report, "", ""));
-    EXPECT_TRUE(contains(steps, "To take back what was applied, undo it:|SELECT * FROM customer_import.undo_import(7);"));
+    EXPECT_TRUE(
+        contains(steps, "To take back what was applied, undo it:|SELECT * FROM customer_import.undo_import(7);"));
     EXPECT_FALSE(contains(steps, "retry_rejects")) << "the file is to be imported again";
 }
 
 // Its mail is written when it is sent: it may have been undone by then.
 TEST(MailerWording, KnowsWhatIsUndone) {
-    MailReport report = ended("undone", "Import 8 was undone by import 9. To bring it back: SELECT * FROM customer_import.undo_import(9)", 5, 0);
+    MailReport report = ended(
+        "undone", "Import 8 was undone by import 9. To bring it back: SELECT * FROM customer_import.undo_import(9)", 5,
+        0);
     report.undo_import_id = 9;
     EXPECT_EQ(subject(report), "Import 8 was undone by import 9");
     EXPECT_EQ(headline(report), "Undone by import 9");
@@ -193,7 +208,8 @@ TEST(MailerWording, KnowsWhatIsUndone) {
     EXPECT_FALSE(contains(steps, "import the file")) << steps;
     EXPECT_FALSE(contains(lead(report), "SELECT"));
     report.undo = "SELECT * FROM customer_import.undo_import(8);";
-    EXPECT_TRUE(contains(all_of(next_steps(report, "", "")), "Undo the rest:|SELECT * FROM customer_import.undo_import(8);"));
+    EXPECT_TRUE(
+        contains(all_of(next_steps(report, "", "")), "Undo the rest:|SELECT * FROM customer_import.undo_import(8);"));
 }
 
 TEST(MailerWording, NamesUndoAndRetry) {
@@ -207,7 +223,8 @@ TEST(MailerWording, NamesUndoAndRetry) {
     EXPECT_EQ(facts(undo)[0].value, "Undo of import 7");
     EXPECT_EQ(facts(undo)[2].name, "Undone by");
     undo.undo = "SELECT * FROM customer_import.undo_import(8);";
-    EXPECT_TRUE(contains(all_of(next_steps(undo, "", "")), "what it has taken back, undo it:|SELECT * FROM customer_import.undo_import(8);"));
+    EXPECT_TRUE(contains(all_of(next_steps(undo, "", "")),
+                         "what it has taken back, undo it:|SELECT * FROM customer_import.undo_import(8);"));
     EXPECT_TRUE(contains(render_plain_text(undo, "", ""), "Undo of import 7 (import 8)\n"));
     EXPECT_TRUE(contains(render_html(undo, "", ""), "Undo of import 7 (import 8)"));
 
@@ -223,7 +240,8 @@ TEST(MailerWording, NamesUndoAndRetry) {
         EXPECT_FALSE(contains(steps, "mport the file")) << steps;
     }
 
-    const MailReport retry = reversal("retry", "completed", "Import 8 completed: 5 updated. See every change: SELECT 1", 5, 2);
+    const MailReport retry = reversal("retry", "completed", "Import 8 completed: 5 updated. See every change: SELECT 1",
+                                      5, 2);
     EXPECT_EQ(subject(retry), "Retry of import 7 completed: 5 updated");
     EXPECT_TRUE(contains(lead(retry), "a later import has changed the same"));
     EXPECT_EQ(facts(retry)[2].name, "Retried by");
@@ -237,7 +255,8 @@ TEST(MailerHtml, EscapesValuesAndHoldsNothingRemote) {
     const std::string html = render_html(report_of(kReport), "roles-import-7-rejected.csv", "");
     EXPECT_TRUE(contains(html, "&lt;byer&gt;"));
     EXPECT_FALSE(contains(html, "<byer>"));
-    for (const char* remote : {"http:", "https:", "url(", "src=", "href=", "<img", "<script", "<link", "<form", "@import"}) {
+    for (const char* remote :
+         {"http:", "https:", "url(", "src=", "href=", "<img", "<script", "<link", "<form", "@import"}) {
         EXPECT_FALSE(contains(html, remote)) << remote;
     }
     EXPECT_TRUE(contains(html, "prefers-color-scheme:dark"));
@@ -269,12 +288,13 @@ TEST(MailerMessage, HasItsHeadersAndTheSameBytesAgain) {
     const MessageSource source{kReport, "ann@example.com", "noreply@example.org", &attachment, "", kToken, 1714564987};
     const auto rendered = render_message(source);
     const std::string& bytes = std::get<RenderedMessage>(rendered).bytes;
-    EXPECT_TRUE(bytes.starts_with("Date: Wed, 01 May 2024 12:03:07 +0000\r\n"
-                                  "From: Customer import <noreply@example.org>\r\n"
-                                  "To: ann <ann@example.com>\r\n"
-                                  "Subject: Import 7 completed: 9,812 updated, 3 rejected\r\n"
-                                  "Message-ID: <import-7.0123456789abcdef0123456789abcdef@example.org>\r\n"
-                                  "Auto-Submitted: auto-generated\r\n"));
+    EXPECT_TRUE(
+        bytes.starts_with("Date: Wed, 01 May 2024 12:03:07 +0000\r\n"
+                          "From: Customer import <noreply@example.org>\r\n"
+                          "To: ann <ann@example.com>\r\n"
+                          "Subject: Import 7 completed: 9,812 updated, 3 rejected\r\n"
+                          "Message-ID: <import-7.0123456789abcdef0123456789abcdef@example.org>\r\n"
+                          "Auto-Submitted: auto-generated\r\n"));
     EXPECT_TRUE(contains(bytes, "multipart/mixed"));
     EXPECT_TRUE(contains(bytes, "filename=\"roles-import-7-rejected.csv\""));
     EXPECT_TRUE(contains(bytes, "dXNlck5hbWUNCmJvYg0K\r\n"));
@@ -299,12 +319,14 @@ TEST(MailerMessage, RefusesWhatItCannotRender) {
     EXPECT_EQ(fault_of({kReport, "a@b", "", nullptr, "", kToken, 0}), "sender is no valid e-mail address");
     EXPECT_EQ(fault_of({"{}", "a@b", "a@b", nullptr, "", kToken, 0}), "report is not readable");
     EXPECT_EQ(fault_of({kReport, "a@b", "a@b", nullptr, "", "short", 0}), "could not make a message id");
-    EXPECT_EQ(fault_of({kReport, "a@b", "a@b", nullptr, "", "0123456789abcdef\r\nx: ", 0}), "could not make a message id");
+    EXPECT_EQ(fault_of({kReport, "a@b", "a@b", nullptr, "", "0123456789abcdef\r\nx: ", 0}),
+              "could not make a message id");
 }
 
 TEST(MailerSmtpReply, KeepsTheLastRefusal) {
     SmtpReplies replies;
-    for (const char* line : {"220 mx ESMTP\r\n", "250-mx\r\n", "250 SIZE\r\n", "550-5.1.1 no such\r\n", "550 5.1.1 user here\r\n"}) {
+    for (const char* line :
+         {"220 mx ESMTP\r\n", "250-mx\r\n", "250 SIZE\r\n", "550-5.1.1 no such\r\n", "550 5.1.1 user here\r\n"}) {
         replies.add_line(line);
     }
     EXPECT_EQ(replies.code(), 550);
@@ -313,13 +335,19 @@ TEST(MailerSmtpReply, KeepsTheLastRefusal) {
 
 TEST(MailerSmtpReply, IsBoundedAndSafe) {
     SmtpReplies replies;
-    for (int i = 0; i < 100000; ++i) replies.add_line("450-" + std::string(500, 'x') + "\x1b[31m\r\n");
+    for (int i = 0; i < 100000; ++i) {
+        replies.add_line("450-" + std::string(500, 'x') + "\x1b[31m\r\n");
+    }
     EXPECT_LE(replies.text({}).size(), 310U);
     SmtpReplies hostile;
-    hostile.add_line("554 a\x1b]0;x\x07" "b\xe2\x80\xae\xff");
+    hostile.add_line(
+        "554 a\x1b]0;x\x07"
+        "b\xe2\x80\xae\xff");
     EXPECT_EQ(hostile.text({}), "554 a\\u001b]0;x\\u0007b\\u202e\\xff");
     SmtpReplies none;
-    for (const char* line : {"", "5", "55", "5x0 a", "550x", "220 ok", "999 x"}) none.add_line(line);
+    for (const char* line : {"", "5", "55", "5x0 a", "550x", "220 ok", "999 x"}) {
+        none.add_line(line);
+    }
     EXPECT_EQ(none.code(), 0);
 }
 
@@ -333,7 +361,9 @@ TEST(MailerSmtpReply, HidesThePassword) {
 }
 
 TEST(MailerSmtpReply, KnowsWhatIsPermanent) {
-    for (const int code : {500, 501, 550, 551, 552, 553, 554, 555}) EXPECT_TRUE(is_permanent_reply(code)) << code;
+    for (const int code : {500, 501, 550, 551, 552, 553, 554, 555}) {
+        EXPECT_TRUE(is_permanent_reply(code)) << code;
+    }
     for (const int code : {0, 250, 354, 421, 450, 451, 452, 454, 530, 534, 535, 538, 600}) {
         EXPECT_FALSE(is_permanent_reply(code)) << code;
     }

@@ -13,7 +13,9 @@ std::size_t longest_line(std::string_view text) {
     std::size_t longest = 0, length = 0;
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] == '\n') {
-            if (i == 0 || text[i - 1] != '\r') return 0xFFFF;
+            if (i == 0 || text[i - 1] != '\r') {
+                return 0xFFFF;
+            }
             longest = std::max(longest, length - 1);
             length = 0;
         } else {
@@ -36,12 +38,16 @@ TEST(MailerMime, RefusesHeaderNames) {
 
 TEST(MailerMime, FoldsLongHeadersAtBlanks) {
     std::string words = "word";
-    for (int i = 0; i < 60; ++i) words += " word" + std::to_string(i);
+    for (int i = 0; i < 60; ++i) {
+        words += " word" + std::to_string(i);
+    }
     const std::string line = header_line("Subject", words).value();
     EXPECT_LE(longest_line(line), kEncodedLineLength);
     std::string unfolded;
     for (const char c : line) {
-        if (c != '\r' && c != '\n') unfolded += c;
+        if (c != '\r' && c != '\n') {
+            unfolded += c;
+        }
     }
     EXPECT_EQ(unfolded, "Subject: " + words);
 }
@@ -54,7 +60,9 @@ TEST(MailerMime, EncodesWhatIsNotAscii) {
 
 TEST(MailerMime, EncodedWordsKeepCharactersWhole) {
     std::string text;
-    for (int i = 0; i < 120; ++i) text += i % 3 == 0 ? "\xf0\x9f\x98\x80" : "\xe2\x82\xac";
+    for (int i = 0; i < 120; ++i) {
+        text += i % 3 == 0 ? "\xf0\x9f\x98\x80" : "\xe2\x82\xac";
+    }
     const std::string line = header_line("Subject", text).value();
     EXPECT_LE(longest_line(line), kEncodedLineLength);
     // Each word decodes to whole characters when the bytes of its base64 are a multiple of the character's.
@@ -63,7 +71,8 @@ TEST(MailerMime, EncodedWordsKeepCharactersWhole) {
 }
 
 TEST(MailerMime, EncodesWordsThatCannotBeFolded) {
-    for (const std::string& text : {std::string(2000, 'x'), std::string("a  b"), std::string(" a"), std::string("a ")}) {
+    for (const std::string& text :
+         {std::string(2000, 'x'), std::string("a  b"), std::string(" a"), std::string("a ")}) {
         const std::string line = header_line("Subject", text).value();
         EXPECT_NE(line.find("=?UTF-8?B?"), std::string::npos);
         EXPECT_LE(longest_line(line), kEncodedLineLength);
@@ -85,7 +94,9 @@ TEST(MailerMime, WritesFileNames) {
               "Content-Disposition: attachment;\r\n filename*0*=UTF-8''m%C3%A4rz%201.csv\r\n");
     EXPECT_EQ(attachment_line("a\".csv"), "Content-Disposition: attachment;\r\n filename*0*=UTF-8''a%22.csv\r\n");
     std::string long_name;
-    for (int i = 0; i < 60; ++i) long_name += "\xc3\xa4";
+    for (int i = 0; i < 60; ++i) {
+        long_name += "\xc3\xa4";
+    }
     const std::string line = attachment_line(long_name).value();
     EXPECT_LE(longest_line(line), kEncodedLineLength);
     EXPECT_NE(line.find(";\r\n filename*1*="), std::string::npos);
@@ -118,7 +129,9 @@ TEST(MailerMime, QuotedPrintable) {
 
 TEST(MailerMime, QuotedPrintableLinesAreShort) {
     std::string text;
-    for (int i = 0; i < 3000; ++i) text += static_cast<char>(i * 7 % 256 == '\n' ? 'x' : i * 7 % 256);
+    for (int i = 0; i < 3000; ++i) {
+        text += static_cast<char>(i * 7 % 256 == '\n' ? 'x' : i * 7 % 256);
+    }
     EXPECT_LE(longest_line(encode_quoted_printable(text)), kEncodedLineLength);
     for (std::size_t length = 70; length < 80; ++length) {
         EXPECT_LE(longest_line(encode_quoted_printable(std::string(length, 'a') + "\xc3\xa4 ")), kEncodedLineLength);
@@ -142,9 +155,7 @@ TEST(MailerMime, Dates) {
     EXPECT_EQ(date_text(1714564987), "Wed, 01 May 2024 12:03:07 +0000");
 }
 
-TEST(MailerMime, UnixLineEnds) {
-    EXPECT_EQ(with_unix_line_ends("a\r\nb\rc\r\n"), "a\nb\rc\n");
-}
+TEST(MailerMime, UnixLineEnds) { EXPECT_EQ(with_unix_line_ends("a\r\nb\rc\r\n"), "a\nb\rc\n"); }
 
 }  // namespace
 }  // namespace customer_import::mailer

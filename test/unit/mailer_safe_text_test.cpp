@@ -20,10 +20,10 @@ TEST(MailerSafeText, ShowsWhatHides) {
 }
 
 TEST(MailerSafeText, ShowsEveryBidirectionalControl) {
-    for (const char* control : {"\xd8\x9c", "\xe2\x80\x8e", "\xe2\x80\x8f", "\xe2\x80\xaa", "\xe2\x80\xab", "\xe2\x80\xac",
-                                "\xe2\x80\xad", "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x81\xa7", "\xe2\x81\xa8", "\xe2\x81\xa9",
-                                "\xe2\x80\x8b", "\xe2\x80\x8c", "\xe2\x80\x8d", "\xe2\x80\xa8", "\xe2\x80\xa9", "\xef\xbb\xbf",
-                                "\xc2\xad"}) {
+    for (const char* control :
+         {"\xd8\x9c", "\xe2\x80\x8e", "\xe2\x80\x8f", "\xe2\x80\xaa", "\xe2\x80\xab", "\xe2\x80\xac", "\xe2\x80\xad",
+          "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x81\xa7", "\xe2\x81\xa8", "\xe2\x81\xa9", "\xe2\x80\x8b",
+          "\xe2\x80\x8c", "\xe2\x80\x8d", "\xe2\x80\xa8", "\xe2\x80\xa9", "\xef\xbb\xbf", "\xc2\xad"}) {
         const std::string text = visible(std::string("a") + control + "b");
         EXPECT_EQ(text.find(control), std::string::npos) << text;
         EXPECT_EQ(text.substr(0, 3), "a\\u");

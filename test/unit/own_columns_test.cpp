@@ -6,7 +6,8 @@ namespace customer_import {
 namespace {
 
 TEST(OwnColumns, LeavesOtherFilesAsTheyAre) {
-    for (const char* header : {"userName,addRoles", "_line,_error", "userName,_line", "userName,_error,_line", "userName,\"_line,_error", ""}) {
+    for (const char* header : {"userName,addRoles", "_line,_error", "userName,_line", "userName,_error,_line",
+                               "userName,\"_line,_error", ""}) {
         const OwnColumns own(header, ',');
         EXPECT_EQ(own.header(), header);
         EXPECT_EQ(own.strip("ann,buyer,3,x"), "ann,buyer,3,x");

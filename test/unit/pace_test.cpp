@@ -8,7 +8,7 @@
 
 #include "core/code_finder.h"
 #include "core/grant_ceiling.h"
-#include "core/role_catalogue.h"
+#include "core/role_catalog.h"
 #include "core/role_set.h"
 
 namespace customer_import {
@@ -29,7 +29,9 @@ int questions(Body body) {
 
 std::vector<std::string> descending(std::size_t count, const std::string& end = {}) {
     std::vector<std::string> codes;
-    for (std::size_t n = 0; n < count; ++n) codes.push_back(std::to_string(9000000 - n) + end);
+    for (std::size_t n = 0; n < count; ++n) {
+        codes.push_back(std::to_string(9000000 - n) + end);
+    }
     return codes;
 }
 
@@ -37,18 +39,26 @@ using Views = std::vector<std::string_view>;
 
 TEST(Pace, AsksAfterStepsAndBytes) {
     EXPECT_GE(questions([](InterruptCheck check) {
-        Pace pace(check);
-        for (int step = 0; step < 100000; ++step) pace.step();
-    }), 10);
+                  Pace pace(check);
+                  for (int step = 0; step < 100000; ++step) {
+                      pace.step();
+                  }
+              }),
+              10);
     EXPECT_GE(questions([](InterruptCheck check) {
-        Pace pace(check);
-        for (int step = 0; step < 100; ++step) pace.step(100000);
-    }), 10);
+                  Pace pace(check);
+                  for (int step = 0; step < 100; ++step) {
+                      pace.step(100000);
+                  }
+              }),
+              10);
 }
 
 TEST(Pace, SplittingACell) {
     std::string cell;
-    for (int code = 0; code < 500000; ++code) cell += "a,";
+    for (int code = 0; code < 500000; ++code) {
+        cell += "a,";
+    }
     EXPECT_GE(questions([&](InterruptCheck check) { split_role_cell(cell, check); }), 500);
 }
 
@@ -63,18 +73,21 @@ TEST(Pace, LookingForCodesInAnyCase) {
     const std::vector<std::string> codes = descending(50000, "x");
     const Views views(codes.begin(), codes.end());
     EXPECT_GE(questions([&](InterruptCheck check) { CodeFinder finder(views, check); }), 50);
-    RoleCatalogue catalogue;
+    RoleCatalog catalog;
     const std::vector<std::string> nobody;
     EXPECT_GE(questions([&](InterruptCheck check) {
-        GrantCeiling(catalogue, nobody, true, nullptr, check).check_change("u", views, Views());
-    }), 10);
+                  GrantCeiling(catalog, nobody, true, nullptr, check).check_change("u", views, Views());
+              }),
+              10);
 }
 
 TEST(Pace, LookingForTheNearestCode) {
-    RoleCatalogue catalogue;
-    for (const std::string& code : descending(20000)) catalogue.add(code);
+    RoleCatalog catalog;
+    for (const std::string& code : descending(20000)) {
+        catalog.add(code);
+    }
     int code = 0;  // another one each time, for answers are remembered
-    EXPECT_GE(questions([&](InterruptCheck check) { catalogue.nearest("9000x" + std::to_string(++code), check); }), 5);
+    EXPECT_GE(questions([&](InterruptCheck check) { catalog.nearest("9000x" + std::to_string(++code), check); }), 5);
 }
 
 TEST(CodeFinder, FindsInAnyCaseTheFirstSpelling) {

@@ -51,9 +51,7 @@ std::string encode(const Record& record, RecordOrder order) {
 
 using Codes = std::vector<std::string_view>;
 
-Codes codes(std::span<const std::string_view> list) {
-    return {list.begin(), list.end()};
-}
+Codes codes(std::span<const std::string_view> list) { return {list.begin(), list.end()}; }
 
 void expect_same(const Record& a, const Record& b) {
     EXPECT_EQ(a.line, b.line);
@@ -135,16 +133,21 @@ TEST(RecordCodec, LeavesNothingThatViewsTheBytes) {
 // The records in the order of their bytes.
 std::vector<std::size_t> byte_order(const std::vector<Record>& records, RecordOrder order) {
     std::vector<std::string> bytes;
-    for (const Record& record : records) bytes.push_back(encode(record, order));
+    for (const Record& record : records) {
+        bytes.push_back(encode(record, order));
+    }
     std::vector<std::size_t> indexes;
-    for (std::size_t i = 0; i < records.size(); ++i) indexes.push_back(i);
+    for (std::size_t i = 0; i < records.size(); ++i) {
+        indexes.push_back(i);
+    }
     std::sort(indexes.begin(), indexes.end(), [&](auto a, auto b) { return bytes[a] < bytes[b]; });
     return indexes;
 }
 
 TEST(RecordCodec, SortsByUserNameThenLine) {
-    const std::vector<Record> records = {record_of("b", 2), record_of("ab", 3),  record_of("a", 300), record_of("a", 4),
-                                         record_of("é", 1), record_of("a b", 9), record_of("a", 70000)};
+    const std::vector<Record> records = {record_of("b", 2),    record_of("ab", 3), record_of("a", 300),
+                                         record_of("a", 4),    record_of("é", 1),  record_of("a b", 9),
+                                         record_of("a", 70000)};
     EXPECT_EQ(byte_order(records, RecordOrder::by_user_name), (std::vector<std::size_t>{3, 2, 6, 5, 1, 0, 4}));
 }
 

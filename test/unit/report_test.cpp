@@ -40,9 +40,7 @@ TEST(Counts, AddUp) {
     EXPECT_EQ(counts.records, 15);
 }
 
-TEST(DescribeCounts, SaysWhenThereIsNothing) {
-    EXPECT_EQ(describe_counts({}), "no records");
-}
+TEST(DescribeCounts, SaysWhenThereIsNothing) { EXPECT_EQ(describe_counts({}), "no records"); }
 
 TEST(DescribeCounts, LeavesOutZeroes) {
     Counts counts;
@@ -142,8 +140,14 @@ TEST(FailedMessage, SendsToNoIssuesWhereThereAreNone) {
 }
 
 TEST(Counts, SumUpWhatHasAnOutcome) {
-    const Counts counts{.records = 9, .created = 1, .updated = 1, .unchanged = 1, .skipped = 1, .rejected = 1,
-                        .deleted = 3, .unprocessed = 4};
+    const Counts counts{.records = 9,
+                        .created = 1,
+                        .updated = 1,
+                        .unchanged = 1,
+                        .skipped = 1,
+                        .rejected = 1,
+                        .deleted = 3,
+                        .unprocessed = 4};
     EXPECT_EQ(counts.sum(), 8);
 }
 
@@ -151,8 +155,9 @@ TEST(Remark, StandsBeforeWhatToDoNext) {
     EXPECT_EQ(with_remark(completed_message(7, {.records = 1, .updated = 1}), "No report is sent."),
               "Import 7 completed: 1 updated. No report is sent. "
               "See every change: SELECT * FROM customer_import.import_changes WHERE import_id = 7");
-    EXPECT_EQ(with_remark(stopped_message(7, "denied", "x", {}, false), "No report is sent."),
-              "Import 7 denied: x. Nothing was applied. No report is sent. Ask an administrator for the right to import.");
+    EXPECT_EQ(
+        with_remark(stopped_message(7, "denied", "x", {}, false), "No report is sent."),
+        "Import 7 denied: x. Nothing was applied. No report is sent. Ask an administrator for the right to import.");
     EXPECT_EQ(with_remark("One sentence", "Another."), "One sentence Another.");
     EXPECT_EQ(with_remark("One. Two.", ""), "One. Two.");
 }

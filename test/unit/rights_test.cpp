@@ -11,14 +11,18 @@ namespace {
 std::vector<std::string_view> combination(unsigned bits) {
     std::vector<std::string_view> codes;
     for (unsigned index = 0; index < std::size(kOperatorCodes); ++index) {
-        if ((bits >> index & 1U) != 0) codes.push_back(kOperatorCodes[index]);
+        if ((bits >> index & 1U) != 0) {
+            codes.push_back(kOperatorCodes[index]);
+        }
     }
     return codes;
 }
 
 int count_combinations(Right right) {
     int count = 0;
-    for (unsigned bits = 0; bits < 64; ++bits) count += Rights::of(combination(bits)).has(right) ? 1 : 0;
+    for (unsigned bits = 0; bits < 64; ++bits) {
+        count += Rights::of(combination(bits)).has(right) ? 1 : 0;
+    }
     return count;
 }
 
@@ -31,23 +35,31 @@ TEST(Rights, AreGivenByThisManyOfThe64Combinations) {
 }
 
 TEST(Rights, OfNobodyAreNone) {
-    for (const Right right : kRights) EXPECT_FALSE(Rights().has(right)) << right_name(right);
+    for (const Right right : kRights) {
+        EXPECT_FALSE(Rights().has(right)) << right_name(right);
+    }
 }
 
 TEST(Rights, OfADatabaseSuperuserAreAll) {
-    for (const Right right : kRights) EXPECT_TRUE(Rights::all().has(right)) << right_name(right);
+    for (const Right right : kRights) {
+        EXPECT_TRUE(Rights::all().has(right)) << right_name(right);
+    }
 }
 
 TEST(Rights, ComeFromEitherAdministratorCode) {
     for (const std::string_view code : {"administrator", "superuser"}) {
         const std::vector<std::string_view> codes = {code};
-        for (const Right right : kRights) EXPECT_TRUE(Rights::of(codes).has(right)) << code << " " << right_name(right);
+        for (const Right right : kRights) {
+            EXPECT_TRUE(Rights::of(codes).has(right)) << code << " " << right_name(right);
+        }
     }
 }
 
 TEST(Rights, DoNotComeFromOtherCodes) {
     const std::vector<std::string_view> codes = {"buyer", "Administrator", ""};
-    for (const Right right : kRights) EXPECT_FALSE(Rights::of(codes).has(right)) << right_name(right);
+    for (const Right right : kRights) {
+        EXPECT_FALSE(Rights::of(codes).has(right)) << right_name(right);
+    }
 }
 
 TEST(Rights, NameWhatIsMissing) {

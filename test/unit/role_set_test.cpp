@@ -14,9 +14,7 @@ namespace {
 
 using Codes = std::vector<std::string_view>;
 
-RoleSet role_set(const Codes& codes) {
-    return RoleSet(codes);
-}
+RoleSet role_set(const Codes& codes) { return RoleSet(codes); }
 
 TEST(RoleSet, DropsEmptyCodesAndRepeats) {
     EXPECT_EQ(role_set({"", "b", "a", "", "b", "a"}).codes(), (Codes{"a", "b"}));
@@ -29,9 +27,7 @@ TEST(RoleSet, SortsInByteOrder) {
               (Codes{"10", "9", "B", "a", "aa", "b", "\xC3\xA9"}));
 }
 
-TEST(RoleSet, TakesSortedCodesAsTheyAre) {
-    EXPECT_EQ(role_set({"a", "b", "c"}).codes(), (Codes{"a", "b", "c"}));
-}
+TEST(RoleSet, TakesSortedCodesAsTheyAre) { EXPECT_EQ(role_set({"a", "b", "c"}).codes(), (Codes{"a", "b", "c"})); }
 
 TEST(RoleSet, ContainsIsExact) {
     const RoleSet roles = role_set({"buyer", "approver"});
@@ -74,12 +70,18 @@ TEST(RoleSet, ComparesByContents) {
 TEST(RoleSet, AlgebraAgreesWithStdSet) {
     std::mt19937 random(2);
     std::vector<std::string> alphabet;
-    for (int i = 0; i < 12; ++i) alphabet.push_back(std::string(1 + i % 3, static_cast<char>('a' + i)));
+    for (int i = 0; i < 12; ++i) {
+        alphabet.push_back(std::string(1 + i % 3, static_cast<char>('a' + i)));
+    }
     for (int round = 0; round < 5000; ++round) {
         Codes a(random() % 9);
         Codes b(random() % 9);
-        for (auto& code : a) code = alphabet[random() % alphabet.size()];
-        for (auto& code : b) code = alphabet[random() % alphabet.size()];
+        for (auto& code : a) {
+            code = alphabet[random() % alphabet.size()];
+        }
+        for (auto& code : b) {
+            code = alphabet[random() % alphabet.size()];
+        }
         const std::set<std::string_view> sa(a.begin(), a.end());
         const std::set<std::string_view> sb(b.begin(), b.end());
         Codes expected;
@@ -91,7 +93,9 @@ TEST(RoleSet, AlgebraAgreesWithStdSet) {
         expected.clear();
         std::set_intersection(sa.begin(), sa.end(), sb.begin(), sb.end(), std::back_inserter(expected));
         ASSERT_EQ((role_set(a) & role_set(b)).codes(), expected);
-        for (const auto& code : alphabet) ASSERT_EQ(role_set(a).contains(code), sa.contains(code));
+        for (const auto& code : alphabet) {
+            ASSERT_EQ(role_set(a).contains(code), sa.contains(code));
+        }
     }
 }
 
@@ -106,9 +110,7 @@ TEST(SplitRoleCell, SplitsAtEverySeparator) {
     EXPECT_EQ(split_role_cell("a b\tc"), (Codes{"a b\tc"}));
 }
 
-TEST(SplitRoleCell, TrimsCodes) {
-    EXPECT_EQ(split_role_cell("  a ,\u00A0b\u3000;\tc"), (Codes{"a", "b", "c"}));
-}
+TEST(SplitRoleCell, TrimsCodes) { EXPECT_EQ(split_role_cell("  a ,\u00A0b\u3000;\tc"), (Codes{"a", "b", "c"})); }
 
 TEST(SplitRoleCell, DropsExactRepeatsAndKeepsTheOrder) {
     EXPECT_EQ(split_role_cell("b,a,B,b, a ,c"), (Codes{"b", "a", "B", "c"}));
@@ -123,7 +125,9 @@ TEST(SplitRoleCell, ViewsTheCell) {
 
 TEST(SplitRoleCell, StaysFastForManyCodes) {
     std::string cell;
-    for (int i = 0; i < 200000; ++i) cell += std::to_string(i % 100000) + ",";
+    for (int i = 0; i < 200000; ++i) {
+        cell += std::to_string(i % 100000) + ",";
+    }
     EXPECT_EQ(split_role_cell(cell).size(), 100000u);
 }
 

@@ -1,4 +1,4 @@
-// A validator with its header, catalogue and batch, for the tests of the validator.
+// A validator with its header, catalog and batch, for the tests of the validator.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -21,7 +21,9 @@ using Cells = std::vector<std::string_view>;
 class RowValidatorTest : public testing::Test {
 protected:
     void SetUp() override {
-        for (const char* code : {"buyer", "approver", "companyAdmin", "Viewer"}) catalogue_.add(code);
+        for (const char* code : {"buyer", "approver", "companyAdmin", "Viewer"}) {
+            catalog_.add(code);
+        }
     }
 
     void use_header(const Cells& header, const ValidatorOptions& options = {},
@@ -29,13 +31,15 @@ protected:
         auto created = HeaderMap::create(header, fields);
         ASSERT_TRUE(std::holds_alternative<HeaderMap>(created)) << std::get<Refusal>(created).message;
         header_ = std::get<HeaderMap>(std::move(created));
-        validator_ = std::make_unique<RowValidator>(*header_, catalogue_, options);
+        validator_ = std::make_unique<RowValidator>(*header_, catalog_, options);
     }
 
     // Returns true when the record is valid.
     bool check(const Cells& cells) {
         std::string raw;
-        for (const std::string_view cell : cells) raw.append(raw.empty() ? "" : ",").append(cell);
+        for (const std::string_view cell : cells) {
+            raw.append(raw.empty() ? "" : ",").append(cell);
+        }
         const CsvRecord record{7, raw, false, false, cells};
         return check_record(record);
     }
@@ -66,7 +70,7 @@ protected:
 
     static Cells codes(std::span<const std::string_view> list) { return {list.begin(), list.end()}; }
 
-    RoleCatalogue catalogue_;
+    RoleCatalog catalog_;
     std::optional<HeaderMap> header_;
     std::unique_ptr<RowValidator> validator_;
     Batch batch_;

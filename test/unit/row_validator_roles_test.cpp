@@ -17,10 +17,10 @@ TEST_F(RowValidatorRolesTest, UnknownCodesAreNamedOneByOne) {
     use_header({"addRoles", "userName"});
     EXPECT_FALSE(check({"byer, buyer ;zzzzzz|APROVER", "ann"}));
     ASSERT_EQ(issues_.size(), 3u);
-    expect_issue(0, IssueCode::unknown_role, "addRoles", "byer", "role code \"byer\" is not in the catalogue",
+    expect_issue(0, IssueCode::unknown_role, "addRoles", "byer", "role code \"byer\" is not in the catalog",
                  "Did you mean \"buyer\"?");
-    expect_issue(1, IssueCode::unknown_role, "addRoles", "zzzzzz", "role code \"zzzzzz\" is not in the catalogue");
-    expect_issue(2, IssueCode::unknown_role, "addRoles", "APROVER", "role code \"APROVER\" is not in the catalogue",
+    expect_issue(1, IssueCode::unknown_role, "addRoles", "zzzzzz", "role code \"zzzzzz\" is not in the catalog");
+    expect_issue(2, IssueCode::unknown_role, "addRoles", "APROVER", "role code \"APROVER\" is not in the catalog",
                  "Did you mean \"approver\"?");
 }
 
@@ -28,7 +28,7 @@ TEST_F(RowValidatorRolesTest, UnknownCodesAreNamedOnceIgnoringCase) {
     use_header({"userName", "addRoles"});
     EXPECT_FALSE(check({"ann", "Byer,byer,BYER"}));
     ASSERT_EQ(issues_.size(), 1u);
-    expect_issue(0, IssueCode::unknown_role, "addRoles", "Byer", "role code \"Byer\" is not in the catalogue",
+    expect_issue(0, IssueCode::unknown_role, "addRoles", "Byer", "role code \"Byer\" is not in the catalog",
                  "Did you mean \"buyer\"?");
 }
 
@@ -62,7 +62,7 @@ TEST_F(RowValidatorRolesTest, UnknownCodesOfRolesAreNamedBesideOtherFaults) {
     use_header({"roles", "active", "userName"});
     EXPECT_FALSE(check({"byer,gone", "maybe", "ann"}));
     ASSERT_EQ(issues_.size(), 3u);
-    expect_issue(0, IssueCode::unknown_role, "roles", "byer", "role code \"byer\" is not in the catalogue",
+    expect_issue(0, IssueCode::unknown_role, "roles", "byer", "role code \"byer\" is not in the catalog",
                  "Did you mean \"buyer\"?");
     EXPECT_EQ(issues_[1].code, IssueCode::unknown_role);
     EXPECT_EQ(issues_[2].code, IssueCode::invalid_value);
@@ -97,7 +97,7 @@ TEST_F(RowValidatorRolesTest, RolesCannotBeCombined) {
     }
     EXPECT_FALSE(check({"ann", "_EMPTY_VALUE_", "", "lost"}));
     ASSERT_EQ(issues_.size(), 2u);
-    expect_issue(0, IssueCode::unknown_role, "removeRoles", "lost", "role code \"lost\" is not in the catalogue");
+    expect_issue(0, IssueCode::unknown_role, "removeRoles", "lost", "role code \"lost\" is not in the catalog");
     expect_issue(1, IssueCode::conflicting_roles, "roles", std::nullopt,
                  "\"roles\" cannot be combined with \"addRoles\" or \"removeRoles\"");
     EXPECT_TRUE(check({"ann", "", "buyer", "approver"}));
@@ -121,7 +121,7 @@ TEST_F(RowValidatorRolesTest, OneUnknownCodeCannotBeAddedAndRemoved) {
     use_header({"userName", "addRoles", "removeRoles"}, options);
     EXPECT_FALSE(check({"ann", "fresh,other", "FRESH"}));
     ASSERT_EQ(issues_.size(), 2u);
-    expect_issue(0, IssueCode::unknown_role, "removeRoles", "FRESH", "role code \"FRESH\" is not in the catalogue");
+    expect_issue(0, IssueCode::unknown_role, "removeRoles", "FRESH", "role code \"FRESH\" is not in the catalog");
     expect_issue(1, IssueCode::conflicting_roles, "removeRoles", "fresh",
                  "role code \"fresh\" is both added and removed");
 }
@@ -138,7 +138,9 @@ TEST_F(RowValidatorRolesTest, ConflictsComeLast) {
 
 std::string many_codes(std::size_t count) {
     std::string cell;
-    for (std::size_t i = 0; i < count; ++i) cell += "code" + std::to_string(i) + ",";
+    for (std::size_t i = 0; i < count; ++i) {
+        cell += "code" + std::to_string(i) + ",";
+    }
     return cell;
 }
 
@@ -155,11 +157,13 @@ TEST_F(RowValidatorRolesTest, TooManyCodesRefuseTheFile) {
 TEST_F(RowValidatorRolesTest, RepeatsDoNotCountAsCodes) {
     use_header({"userName", "addRoles"});
     std::string cell;
-    for (int i = 0; i < 5000; ++i) cell += "buyer,";
+    for (int i = 0; i < 5000; ++i) {
+        cell += "buyer,";
+    }
     EXPECT_TRUE(check({"ann", cell}));
 }
 
-TEST_F(RowValidatorRolesTest, RoleCellsAreCanonicalSetsInTheSpellingOfTheCatalogue) {
+TEST_F(RowValidatorRolesTest, RoleCellsAreCanonicalSetsInTheSpellingOfTheCatalog) {
     use_header({"userName", "addRoles"});
     ASSERT_TRUE(check({"ann", "viewer,COMPANYADMIN|Buyer;approver,buyer\nviewer"}));
     EXPECT_EQ(codes(last().add_roles), (Cells{"Viewer", "approver", "buyer", "companyAdmin"}));
@@ -189,7 +193,7 @@ TEST_F(RowValidatorRolesTest, RolesReplaceOrClear) {
 }
 
 TEST_F(RowValidatorRolesTest, EscapedEmptyValueIsACode) {
-    catalogue_.add("_EMPTY_VALUE_");
+    catalog_.add("_EMPTY_VALUE_");
     use_header({"userName", "roles"});
     ASSERT_TRUE(check({"ann", "\\_EMPTY_VALUE_"}));
     EXPECT_EQ(codes(last().replace_roles), (Cells{"_EMPTY_VALUE_"}));
@@ -210,13 +214,15 @@ TEST_F(RowValidatorRolesTest, RepeatedCellsGiveTheSame) {
 TEST_F(RowValidatorRolesTest, CodesThatAreAddedLaterAreFound) {
     use_header({"userName", "addRoles"});
     EXPECT_FALSE(check({"ann", "fresh"}));
-    catalogue_.add("Fresh");
+    catalog_.add("Fresh");
     ASSERT_TRUE(check({"ann", "fresh"}));
     EXPECT_EQ(codes(last().add_roles), (Cells{"Fresh"}));
 }
 
 TEST_F(RowValidatorRolesTest, MoreCellsThanTheCacheHoldsGiveTheSame) {
-    for (int i = 0; i < 10000; ++i) catalogue_.add("role" + std::to_string(i));
+    for (int i = 0; i < 10000; ++i) {
+        catalog_.add("role" + std::to_string(i));
+    }
     use_header({"userName", "addRoles", "removeRoles"});
     for (int i = 0; i < 10000; ++i) {
         const std::string add = "role" + std::to_string(i);

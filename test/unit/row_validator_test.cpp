@@ -18,7 +18,7 @@ TEST_F(RowValidatorTest, MalformedRecordIsTheOnlyIssue) {
     EXPECT_FALSE(check_record({7, "\xFF\"", true, false, {}}));
     ASSERT_EQ(issues_.size(), 1u);
     expect_issue(0, IssueCode::malformed_record, "", std::nullopt,
-                 "a quote stands inside an unquoted field, or text follows a closing quote",
+                 "a quote appears inside an unquoted field, or text follows a closing quote",
                  "Double every quote inside a quoted field.");
 }
 
@@ -105,7 +105,9 @@ TEST_F(RowValidatorTest, LongUserNames) {
 TEST_F(RowValidatorTest, LengthOfTheFoldedNameCounts) {
     use_header({"userName", "addRoles"});
     std::string sharp_s;
-    for (int i = 0; i < 160; ++i) sharp_s += "\u1E9E";  // 3 bytes, folds to ss
+    for (int i = 0; i < 160; ++i) {
+        sharp_s += "\u1E9E";  // 3 bytes, folds to ss
+    }
     EXPECT_TRUE(check({sharp_s, "buyer"}));
     EXPECT_FALSE(check({sharp_s + "s", "buyer"}));
 }
@@ -224,11 +226,12 @@ TEST_F(RowValidatorTest, RecordsOwnWhatTheyView) {
         email.assign(email.size(), '#');
         remove.assign(remove.size(), '#');
     }
-    for (int i = 0; i < 5000; ++i) ASSERT_TRUE(check({"bob", "b", "gone" + std::to_string(i)}));
+    for (int i = 0; i < 5000; ++i) {
+        ASSERT_TRUE(check({"bob", "b", "gone" + std::to_string(i)}));
+    }
     const Record& record = batch_.records().front();
     EXPECT_EQ(record.line, 7);
-    EXPECT_EQ(record.raw,
-              "Somebody With A Long Name,somebody@example.com, and more,buyer,lost and never found again");
+    EXPECT_EQ(record.raw, "Somebody With A Long Name,somebody@example.com, and more,buyer,lost and never found again");
     EXPECT_EQ(record.user_name, "somebody with a long name");
     EXPECT_EQ(record.cells[0].text, "somebody@example.com, and more");
     EXPECT_EQ(codes(record.lost_roles), (Cells{"lost and never found again"}));
@@ -248,8 +251,9 @@ TEST(ParseBoolean, RefusesOtherWords) {
 }
 
 TEST(ParseBoolean, TakesAnyCase) {
-    for (const std::string_view cell :
-         {"true", "TRUE", "True", "yes", "Yes", "1", "t", "T", "y", " Y ", "\u00A0" "1\t"}) {
+    for (const std::string_view cell : {"true", "TRUE", "True", "yes", "Yes", "1", "t", "T", "y", " Y ",
+                                        "\u00A0"
+                                        "1\t"}) {
         EXPECT_EQ(parse_boolean(cell), "true") << cell;
     }
     for (const std::string_view cell : {"false", "FALSE", "no", "No", "0", "f", "F", "n", " N\n"}) {

@@ -19,8 +19,15 @@ std::string make(const std::string& header, const std::vector<RejectedRecord>& r
 }
 
 TEST(Formula, IsWhatASpreadsheetMightRun) {
-    for (const char* cell : {"=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\xef\xbc\x9d" "1", "\xef\xbc\x8b" "1",
-                             "\xef\xbc\x8d" "1", "\xef\xbc\xa0" "x"}) {
+    for (const char* cell : {"=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx",
+                             "\xef\xbc\x9d"
+                             "1",
+                             "\xef\xbc\x8b"
+                             "1",
+                             "\xef\xbc\x8d"
+                             "1",
+                             "\xef\xbc\xa0"
+                             "x"}) {
         EXPECT_TRUE(is_formula(cell)) << cell;
     }
     for (const char* cell : {"", "a=1", "'=1", "ann", " x", "1-1"}) {
@@ -52,8 +59,9 @@ TEST(SpreadsheetCsv, KeepsTheDelimiterAndQuotes) {
 
 TEST(SpreadsheetCsv, PutsWhatIsNoRecordIntoTheFirstCell) {
     EXPECT_EQ(make("userName,addRoles", {{2, "\"y\"z,=b", "e"}, {3, "=a,b,c", "e"}}),
-              kBom + "userName,addRoles,_line,_error,_escaped\n\"\"\"y\"\"z,=b\",\"\",2,e,\"\",\"\"\n"
-                     "\"'=a,b,c\",\"\",3,e,userName,\"\"\n");
+              kBom +
+                  "userName,addRoles,_line,_error,_escaped\n\"\"\"y\"\"z,=b\",\"\",2,e,\"\",\"\"\n"
+                  "\"'=a,b,c\",\"\",3,e,userName,\"\"\n");
     EXPECT_EQ(make("userName,addRoles", {{2, "a\xef\xbf\xbd,b", "e"}}),
               kBom + "userName,addRoles,_line,_error,_escaped\na\xef\xbf\xbd,b,2,e,\"\",\"\"\n");
 }
@@ -86,18 +94,20 @@ private:
         auto header = HeaderMap::create(record.fields, standard_fields());
         EXPECT_TRUE(std::holds_alternative<HeaderMap>(header));
         header_ = std::get<HeaderMap>(std::move(header));
-        validator_.emplace(header_, catalogue_, ValidatorOptions{});
+        validator_.emplace(header_, catalog_, ValidatorOptions{});
         return {};
     }
     Status record(const CsvRecord& record) override {
         std::vector<Issue> issues;
         Status status = validator_->validate(record, batch_, issues);
         EXPECT_TRUE(issues.empty()) << (issues.empty() ? "" : issues.front().message);
-        if (issues.empty()) values_.emplace_back(batch_.records().back().cells.front().text);
+        if (issues.empty()) {
+            values_.emplace_back(batch_.records().back().cells.front().text);
+        }
         return status;
     }
 
-    RoleCatalogue catalogue_;
+    RoleCatalog catalog_;
     HeaderMap header_;
     std::optional<RowValidator> validator_;
     Batch batch_;
@@ -105,12 +115,28 @@ private:
 };
 
 TEST(SpreadsheetCsv, IsReadBackExactly) {
-    const std::vector<std::string> texts = {"=1+1", "'=1+1", "''x", "'", "+49 1", "-", "@", "plain", "a,b", "a\"b", "a\nb",
-                                            "\xef\xbc\x9d" "x", "' =", "=\"a\"", "\\_EMPTY_VALUE_X"};
+    const std::vector<std::string> texts = {"=1+1",
+                                            "'=1+1",
+                                            "''x",
+                                            "'",
+                                            "+49 1",
+                                            "-",
+                                            "@",
+                                            "plain",
+                                            "a,b",
+                                            "a\"b",
+                                            "a\nb",
+                                            "\xef\xbc\x9d"
+                                            "x",
+                                            "' =",
+                                            "=\"a\"",
+                                            "\\_EMPTY_VALUE_X"};
     std::vector<RejectedRecord> records;
     for (const std::string& text : texts) {
         std::string quoted_text;
-        for (const char c : text) quoted_text.append(c == '"' ? 2 : 1, c);
+        for (const char c : text) {
+            quoted_text.append(c == '"' ? 2 : 1, c);
+        }
         records.push_back({2, "bob,\"" + quoted_text + "\"", "e"});
     }
     EXPECT_EQ(FieldReader().read(make("userName,firstName", records)), texts);

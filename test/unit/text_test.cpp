@@ -34,9 +34,7 @@ std::string encode(char32_t c) {
     return out;
 }
 
-unsigned long shown(char32_t c) {
-    return c;
-}
+unsigned long shown(char32_t c) { return c; }
 
 TEST(FindInvalidUtf8, FindsLoneContinuationBytes) {
     EXPECT_EQ(find_invalid_utf8("\x80"), 0u);
@@ -58,7 +56,9 @@ TEST(FindInvalidUtf8, FindsOverlongForms) {
 
 TEST(FindInvalidUtf8, FindsSurrogates) {
     EXPECT_EQ(find_invalid_utf8(encode(0xD7FF)), npos);
-    for (char32_t c = 0xD800; c <= 0xDFFF; ++c) ASSERT_EQ(find_invalid_utf8(encode(c)), 0u) << shown(c);
+    for (char32_t c = 0xD800; c <= 0xDFFF; ++c) {
+        ASSERT_EQ(find_invalid_utf8(encode(c)), 0u) << shown(c);
+    }
     EXPECT_EQ(find_invalid_utf8(encode(0xE000)), npos);
 }
 
@@ -96,7 +96,9 @@ TEST(FindInvalidUtf8, FindsABadByteAtEveryOffset) {
 
 TEST(FindInvalidUtf8, TakesEveryCodePoint) {
     for (char32_t c = 0; c <= 0x10FFFF; ++c) {
-        if (c == 0xD800) c = 0xE000;
+        if (c == 0xD800) {
+            c = 0xE000;
+        }
         ASSERT_EQ(find_invalid_utf8(encode(c)), npos) << shown(c);
     }
     EXPECT_EQ(find_invalid_utf8(""), npos);
@@ -122,21 +124,33 @@ TEST(Trim, LeavesBytesThatAreNoUtf8) {
 }
 
 TEST(Trim, LeavesWhatOnlyLooksLikeSpace) {
-    for (const std::string_view text : {"\u200B", "\u200D", "\u2060", "\uFEFF", "\u180E"}) EXPECT_EQ(trim(text), text);
+    for (const std::string_view text : {"\u200B", "\u200D", "\u2060", "\uFEFF", "\u180E"}) {
+        EXPECT_EQ(trim(text), text);
+    }
     EXPECT_EQ(trim("\0 "sv), "\0"sv);
 }
 
 TEST(Trim, DropsAllWhiteSpaceOfUnicode) {
     std::vector<char32_t> spaces = {0x20, 0x85, 0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000};
-    for (char32_t c = 0x09; c <= 0x0D; ++c) spaces.push_back(c);
-    for (char32_t c = 0x2000; c <= 0x200A; ++c) spaces.push_back(c);
+    for (char32_t c = 0x09; c <= 0x0D; ++c) {
+        spaces.push_back(c);
+    }
+    for (char32_t c = 0x2000; c <= 0x200A; ++c) {
+        spaces.push_back(c);
+    }
     std::size_t found = 0;
     for (char32_t c = 0; c <= 0x10FFFF; ++c) {
-        if (c == 0xD800) c = 0xE000;
-        if (trim(encode(c)).empty()) ++found;
+        if (c == 0xD800) {
+            c = 0xE000;
+        }
+        if (trim(encode(c)).empty()) {
+            ++found;
+        }
     }
     EXPECT_EQ(found, spaces.size());
-    for (const char32_t c : spaces) EXPECT_EQ(trim(encode(c) + "a b" + encode(c) + encode(c)), "a b") << shown(c);
+    for (const char32_t c : spaces) {
+        EXPECT_EQ(trim(encode(c) + "a b" + encode(c) + encode(c)), "a b") << shown(c);
+    }
 }
 
 TEST(Trim, LeavesInnerSpace) {
@@ -145,9 +159,7 @@ TEST(Trim, LeavesInnerSpace) {
     EXPECT_EQ(trim(" \t\r\n"), "");
 }
 
-TEST(AsciiLower, LeavesAllButAsciiLetters) {
-    EXPECT_EQ(ascii_lower("AZaz09_-@[`{ÄÖ"), "azaz09_-@[`{ÄÖ");
-}
+TEST(AsciiLower, LeavesAllButAsciiLetters) { EXPECT_EQ(ascii_lower("AZaz09_-@[`{ÄÖ"), "azaz09_-@[`{ÄÖ"); }
 
 TEST(EqualIgnoringAsciiCase, ComparesAsciiLettersOnly) {
     EXPECT_FALSE(equal_ignoring_ascii_case("abc", "abd"));
@@ -206,7 +218,9 @@ TEST(EditDistance, IsOptimalStringAlignment) {
 TEST(EditDistance, IsSymmetric) {
     const std::vector<std::string> words = {"", "a", "ab", "ba", "buyer", "byuer", "approver", "aprover", "xyz"};
     for (const auto& a : words) {
-        for (const auto& b : words) EXPECT_EQ(edit_distance(a, b, 20), edit_distance(b, a, 20)) << a << " " << b;
+        for (const auto& b : words) {
+            EXPECT_EQ(edit_distance(a, b, 20), edit_distance(b, a, 20)) << a << " " << b;
+        }
     }
 }
 

@@ -106,13 +106,16 @@ TEST(UndoStates, WhatIsBroughtBackDeepBelowMatters) {
     family.undo(1);
     EXPECT_EQ(family.state(1), "undone by 5");
     family.undo(forth);
-    EXPECT_EQ(family.state(1), "undone by 5 in part") << "the undo of the first one counts again, and it is older than the fifth";
+    EXPECT_EQ(family.state(1), "undone by 5 in part")
+        << "the undo of the first one counts again, and it is older than the fifth";
 }
 
 TEST(UndoStates, AnyDepth) {
     Family family;
     std::int64_t last = 1;
-    for (int depth = 0; depth < 20'001; ++depth) last = family.undo(last);
+    for (int depth = 0; depth < 20'001; ++depth) {
+        last = family.undo(last);
+    }
     EXPECT_EQ(family.state(1), "undone by 2");
     EXPECT_EQ(family.state(2), "in force");
     EXPECT_EQ(family.state(last - 1), "undone by " + std::to_string(last));

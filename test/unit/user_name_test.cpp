@@ -53,9 +53,7 @@ TEST(FoldUserName, ComposesToNfc) {
     EXPECT_EQ(fold("a\u0323\u0307"), fold("a\u0307\u0323"));
 }
 
-TEST(FoldUserName, LeavesCompositionExclusionsDecomposed) {
-    EXPECT_EQ(fold("\u0958"), "\u0915\u093C");
-}
+TEST(FoldUserName, LeavesCompositionExclusionsDecomposed) { EXPECT_EQ(fold("\u0958"), "\u0915\u093C"); }
 
 TEST(FoldUserName, FoldsCanonicallyEqualNamesAlike) {
     EXPECT_EQ(fold("\u03B1\u0345\u0301"), fold("\u03B1\u0301\u0345"));
@@ -66,7 +64,7 @@ TEST(FoldUserName, FoldsCanonicallyEqualNamesAlike) {
 TEST(FoldUserName, KeepsDifferentNamesApart) {
     EXPECT_NE(fold("ann"), fold("аnn"));  // Cyrillic а
     EXPECT_NE(fold("é"), fold("e"));
-    EXPECT_NE(fold("①"), fold("1"));      // no compatibility mapping
+    EXPECT_NE(fold("①"), fold("1"));  // no compatibility mapping
     EXPECT_NE(fold("a\u200Bb"), fold("ab"));
 }
 
@@ -75,26 +73,30 @@ TEST(FoldUserName, TrimsWhiteSpaceOfUnicode) {
     EXPECT_EQ(fold("\u3000Jörg\u2028"), "jörg");
 }
 
-TEST(FoldUserName, LeavesWhatIsNoUtf8) {
-    EXPECT_EQ(fold("Ann\xFF"), "Ann\xFF");
-}
+TEST(FoldUserName, LeavesWhatIsNoUtf8) { EXPECT_EQ(fold("Ann\xFF"), "Ann\xFF"); }
 
 TEST(FoldUserName, OnlyTrimsWhatIsFarTooLong) {
     std::string marks = "A";
-    for (int i = 0; i < 200000; ++i) marks += i % 2 == 0 ? "\u0301" : "\u0323";
+    for (int i = 0; i < 200000; ++i) {
+        marks += i % 2 == 0 ? "\u0301" : "\u0323";
+    }
     EXPECT_EQ(fold(" " + marks + " "), marks);
     EXPECT_EQ(fold(std::string(100000, 'A')), std::string(100000, 'a'));
 }
 
 TEST(FoldUserName, FoldsWhateverMayBecomeAValidName) {
     std::string kelvin;
-    for (std::size_t i = 0; i < kMaxUserNameBytes; ++i) kelvin += "\u212A";
+    for (std::size_t i = 0; i < kMaxUserNameBytes; ++i) {
+        kelvin += "\u212A";
+    }
     EXPECT_EQ(fold(kelvin), std::string(kMaxUserNameBytes, 'k'));
 }
 
 TEST(FoldUserName, IsIdempotentForEveryCodePoint) {
     for (utf8proc_int32_t c = 1; c <= 0x10FFFF; ++c) {
-        if (c == 0xD800) c = 0xE000;
+        if (c == 0xD800) {
+            c = 0xE000;
+        }
         for (const std::string& name : {encode(c), "A" + encode(c), encode(c) + "Z"}) {
             const std::string once = fold(name);
             ASSERT_EQ(fold(once), once) << c;
@@ -105,10 +107,14 @@ TEST(FoldUserName, IsIdempotentForEveryCodePoint) {
 
 TEST(FoldUserName, FoldsCaseVariantsOfEveryCodePointAlike) {
     for (utf8proc_int32_t c = 1; c <= 0x10FFFF; ++c) {
-        if (c == 0xD800) c = 0xE000;
+        if (c == 0xD800) {
+            c = 0xE000;
+        }
         // Simple lower and upper case, where they fold back: dotless i and a few titlecase letters do not.
         const utf8proc_int32_t lower = utf8proc_tolower(c);
-        if (utf8proc_toupper(lower) != c) continue;
+        if (utf8proc_toupper(lower) != c) {
+            continue;
+        }
         ASSERT_EQ(fold(encode(c)), fold(encode(lower))) << c;
     }
 }
@@ -116,11 +122,15 @@ TEST(FoldUserName, FoldsCaseVariantsOfEveryCodePointAlike) {
 TEST(FoldUserName, IsIdempotentForPairsOfWhatFoldsOrCombines) {
     std::vector<std::string> parts;
     for (utf8proc_int32_t c = 0x80; c < 0x30000; ++c) {
-        if (c == 0xD800) c = 0xE000;
+        if (c == 0xD800) {
+            c = 0xE000;
+        }
         const utf8proc_property_t* property = utf8proc_get_property(c);
         const bool combines = property->combining_class != 0 && c < 0x0370;
         const bool folds = fold(encode(c)) != encode(c);
-        if (combines || (folds && c < 0x2200)) parts.push_back(encode(c));
+        if (combines || (folds && c < 0x2200)) {
+            parts.push_back(encode(c));
+        }
     }
     ASSERT_GT(parts.size(), 1000u);
     for (const std::string& a : parts) {
@@ -139,22 +149,24 @@ TEST(FoldUserName, IsIdempotentForRandomNames) {
         std::string name;
         for (std::size_t length = 1 + random() % 8; length > 0; --length) {
             const utf8proc_int32_t c = random() % 4 == 0 ? any(random) : near(random);
-            if (utf8proc_codepoint_valid(c)) name += encode(c);
+            if (utf8proc_codepoint_valid(c)) {
+                name += encode(c);
+            }
         }
         const std::string once = fold(name);
         ASSERT_EQ(fold(once), once) << name;
     }
 }
 
-TEST(CheckUserName, FindsMissingNames) {
-    EXPECT_EQ(check_user_name(""), UserNameFault::missing);
-}
+TEST(CheckUserName, FindsMissingNames) { EXPECT_EQ(check_user_name(""), UserNameFault::missing); }
 
 TEST(CheckUserName, FindsLongNames) {
     EXPECT_EQ(check_user_name(std::string(kMaxUserNameBytes + 1, 'a')), UserNameFault::too_long);
     EXPECT_EQ(check_user_name(std::string(kMaxUserNameBytes, 'a')), UserNameFault::none);
     std::string wide;
-    for (std::size_t i = 0; i < kMaxUserNameBytes / 2; ++i) wide += "é";
+    for (std::size_t i = 0; i < kMaxUserNameBytes / 2; ++i) {
+        wide += "é";
+    }
     EXPECT_EQ(check_user_name(wide), UserNameFault::none);
     EXPECT_EQ(check_user_name(wide + "é"), UserNameFault::too_long);
 }

@@ -5,9 +5,9 @@ SELECT line, 'missing_user_name'
 FROM stage
 WHERE btrim(user_name) = '' OR user_name IS NULL;
 
--- The catalogue goes into the statement as a constant, because the server then looks codes up
+-- The catalog goes into the statement as a constant, because the server then looks codes up
 -- in a hash table; split in the select list, no join, no subquery a row. Checking the distinct
--- lists only, once each, took ten times as long, and `<@` against the catalogue four times.
+-- lists only, once each, took ten times as long, and `<@` against the catalog four times.
 SELECT array_agg(code) AS codes
 FROM customer_import.role_codes \gset
 
@@ -16,7 +16,7 @@ SELECT line, code
 FROM (SELECT line, string_to_table(add_roles, ',') AS code FROM stage) AS split
 WHERE code <> ALL (:'codes'::text[]);
 
--- What is not spelled as in the catalogue is seldom: only here blanks and case are looked at.
+-- What is not spelled as in the catalog is seldom: only here blanks and case are looked at.
 INSERT INTO public.import_rejects
 SELECT o.line, 'unknown_role', btrim(o.code)
 FROM odd_code AS o

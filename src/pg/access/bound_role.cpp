@@ -38,19 +38,23 @@ void update_bound_rows() {
     struct Table {
         const char *name, *column;
     };
-    for (const Table& table : {Table{"operators", "name"}, {"gateways", "name"}, {"mailers", "name"}, {"granted_privileges", "role"}}) {
+    for (const Table& table :
+         {Table{"operators", "name"}, {"gateways", "name"}, {"mailers", "name"}, {"granted_privileges", "role"}}) {
         const std::string update = std::string("UPDATE customer_import.") + table.name + " AS b SET ";
         const std::string role_name = std::string("b.") + table.column;
         const bool is_operator = std::string_view(table.name) == "operators";
-        if (!query(std::string("SELECT FROM customer_import.") + table.name + " WHERE NOT starts_with(role_key, $1) LIMIT 1",
-                   {parameter(std::string_view(origin))}).empty()) {
+        if (!query(std::string("SELECT FROM customer_import.") + table.name +
+                       " WHERE NOT starts_with(role_key, $1) LIMIT 1",
+                   {parameter(std::string_view(origin))})
+                 .empty()) {
             execute(update + "role_key = $1 || r.oid::text FROM pg_authid AS r WHERE r.rolname = " + role_name +
                         " AND NOT starts_with(b.role_key, $1)" + (is_operator ? " AND b.database_role" : ""),
                     {parameter(std::string_view(origin))});
         }
         if (!is_operator) {
-            execute(update + table.column + " = r.rolname FROM pg_authid AS r WHERE b.role_key = $1 || r.oid::text AND " +
-                        role_name + " <> r.rolname",
+            execute(update + table.column +
+                        " = r.rolname FROM pg_authid AS r WHERE b.role_key = $1 || r.oid::text AND " + role_name +
+                        " <> r.rolname",
                     {parameter(std::string_view(origin))});
         }
     }
@@ -89,8 +93,7 @@ HeapTuple bind_row(TriggerData* trigger) {
         found.key = SPI_getvalue(found.row, found.columns, found.key_attribute);
         return found;
     });
-    if (bound.name == nullptr || bound.key == nullptr ||
-        std::string_view(bound.key).starts_with(key_origin())) {
+    if (bound.name == nullptr || bound.key == nullptr || std::string_view(bound.key).starts_with(key_origin())) {
         return bound.row;
     }
     const Oid role = find_role(bound.name);

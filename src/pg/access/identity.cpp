@@ -17,8 +17,8 @@ namespace {
 
 // What act_as() has set: state of the current transaction, never of the session.
 struct Acting {
-    Oid role;                   // the gateway
-    SubTransactionId level;     // whose roll-back undoes it
+    Oid role;                // the gateway
+    SubTransactionId level;  // whose roll-back undoes it
     std::string name;
 };
 
@@ -68,8 +68,12 @@ RoleFacts current_role_facts() {
     return call([] {
         const Oid role = GetUserId();
         const Oid session_role = GetSessionUserId();
-        RoleFacts facts{role, GetUserNameFromId(role, false), superuser_arg(role), has_bypassrls_privilege(role),
-                        session_role == role || superuser_arg(session_role) ? InvalidOid : session_role, false};
+        RoleFacts facts{role,
+                        GetUserNameFromId(role, false),
+                        superuser_arg(role),
+                        has_bypassrls_privilege(role),
+                        session_role == role || superuser_arg(session_role) ? InvalidOid : session_role,
+                        false};
         CatCList* memberships = SearchSysCacheList1(AUTHMEMMEMROLE, ObjectIdGetDatum(role));
         facts.is_member = memberships->n_members > 0;
         ReleaseSysCacheList(memberships);
@@ -104,17 +108,20 @@ Candidate find_operator(const std::optional<std::string>& name, const RoleFacts&
     const std::string origin = key_origin();
     const std::string key = origin + std::to_string(role.oid);
     OwnerScope owner;
-    const Row row = query_latest(
-        "SELECT o.name, o.email, o.user_name, o.active, array_to_string(o.roles, ','), g.name, g.may_act_as_admin"
-        "  FROM (SELECT) AS one"
-        "  LEFT JOIN customer_import.operators AS o"
-        "         ON " + std::string(name ? "o.name = $4"
-                                        : "o.database_role AND"
-                                          " (o.role_key = $1 OR o.name = $2 AND NOT starts_with(o.role_key, $3))") +
-        "  LEFT JOIN customer_import.gateways AS g ON g.role_key = $1 OR g.name = $2 AND NOT starts_with(g.role_key, $3)"
-        " ORDER BY o.role_key = $1 DESC, g.role_key = $1 DESC LIMIT 1",
-        {parameter(std::string_view(key)), parameter(std::string_view(role.name)), parameter(std::string_view(origin)),
-         optional_parameter(name)}).front();
+    const Row row =
+        query_latest(
+            "SELECT o.name, o.email, o.user_name, o.active, array_to_string(o.roles, ','), g.name, g.may_act_as_admin"
+            "  FROM (SELECT) AS one"
+            "  LEFT JOIN customer_import.operators AS o"
+            "         ON " +
+                std::string(name ? "o.name = $4"
+                                 : "o.database_role AND"
+                                   " (o.role_key = $1 OR o.name = $2 AND NOT starts_with(o.role_key, $3))") +
+                "  LEFT JOIN customer_import.gateways AS g ON g.role_key = $1 OR g.name = $2 AND NOT starts_with(g.role_key, $3)"
+                " ORDER BY o.role_key = $1 DESC, g.role_key = $1 DESC LIMIT 1",
+            {parameter(std::string_view(key)), parameter(std::string_view(role.name)),
+             parameter(std::string_view(origin)), optional_parameter(name)})
+            .front();
     Candidate found;
     found.role_is_gateway = row[5].has_value();
     found.role_may_act_as_admin = row[6] == "t";
@@ -134,12 +141,12 @@ void add_reachable_names(const RoleFacts& role, std::vector<std::string>& names)
         return;
     }
     OwnerScope owner;
-    for (const Row& row : query_latest(
-             "SELECT o.name, o.email, o.user_name"
-             "  FROM (SELECT name, email, user_name, customer_import._role_of(name, role_key) AS role"
-             "          FROM customer_import.operators WHERE database_role OFFSET 0) AS o"
-             " WHERE pg_has_role($1, o.role, 'MEMBER') OR o.role = $2",
-             {parameter_oid(role.oid), parameter_oid(role.other_session_role)})) {
+    for (const Row& row :
+         query_latest("SELECT o.name, o.email, o.user_name"
+                      "  FROM (SELECT name, email, user_name, customer_import._role_of(name, role_key) AS role"
+                      "          FROM customer_import.operators WHERE database_role OFFSET 0) AS o"
+                      " WHERE pg_has_role($1, o.role, 'MEMBER') OR o.role = $2",
+                      {parameter_oid(role.oid), parameter_oid(role.other_session_role)})) {
         for (std::string& name : row[2] ? fold_names({row[2]}) : fold_names({row[0], row[1]})) {
             names.push_back(std::move(name));
         }
@@ -177,7 +184,8 @@ std::string find_own_obstacle(const RoleFacts& role, const Candidate& candidate)
     }
     OwnerScope owner;
     if (!query_latest("SELECT FROM customer_import.operators WHERE name = $1 AND database_role",
-                      {parameter(std::string_view(role.name))}).empty()) {
+                      {parameter(std::string_view(role.name))})
+             .empty()) {
         return "Role " + quoted(role.name) + " is not the role that is operator " + quoted(role.name) + ".";
     }
     return "Role " + quoted(role.name) + " is not an operator.";
@@ -195,8 +203,8 @@ Identity make_identity(const RoleFacts& role, Candidate candidate) {
         return identity;
     }
     identity.role_is_gateway = candidate.role_is_gateway;
-    identity.shortcoming =
-        identity.is_acted ? find_obstacle(role, identity.name, candidate) : find_own_obstacle(role, candidate);
+    identity.shortcoming = identity.is_acted ? find_obstacle(role, identity.name, candidate)
+                                             : find_own_obstacle(role, candidate);
     if (identity.shortcoming.empty()) {
         identity.is_known = true;
         identity.rights = candidate.rights;
@@ -236,7 +244,8 @@ bool holds_operator_privileges() {
                          "                     UNION SELECT role, role_key FROM customer_import.granted_privileges"
                          "                            WHERE object = 'customers table') AS r OFFSET 0) AS h"
                          " WHERE pg_has_role($1, h.role, 'USAGE') LIMIT 1",
-                         {parameter_oid(role)}).empty();
+                         {parameter_oid(role)})
+                         .empty();
             known_role = role;
         });
     }

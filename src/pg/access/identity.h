@@ -13,14 +13,15 @@
 namespace customer_import::pg {
 
 struct Identity {
-    std::string name;           // of the operator; of the current role where there is none
-    bool is_known = false;      // an active operator or a database superuser
-    bool is_operator = false;   // it stands among the operators, active or not
-    bool is_acted = false;      // the current role acts as it
+    std::string name;          // of the operator; of the current role where there is none
+    bool is_known = false;     // an active operator or a database superuser
+    bool is_operator = false;  // it stands among the operators, active or not
+    bool is_acted = false;     // the current role acts as it
     bool role_is_gateway = false;
     Rights rights;
-    std::string shortcoming;    // why he is not known: a sentence
-    std::vector<std::string> own_names;  // folded user names by which it is a customer itself, as itself or after SET ROLE
+    std::string shortcoming;  // why he is not known: a sentence
+    std::vector<std::string>
+        own_names;  // folded user names by which it is a customer itself, as itself or after SET ROLE
 };
 
 // Whether the current role has the privileges of an operator's or a gateway's role, or others on the customers table that the

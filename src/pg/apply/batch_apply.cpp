@@ -47,10 +47,8 @@ bool rejects_record(const PgError& error, bool while_reading) {
             case ERRCODE_TRANSACTION_ROLLBACK:
             case ERRCODE_INSUFFICIENT_RESOURCES:
             case ERRCODE_OPERATOR_INTERVENTION:
-            case ERRCODE_SYSTEM_ERROR:
-                return false;
-            default:
-                return true;
+            case ERRCODE_SYSTEM_ERROR: return false;
+            default: return true;
         }
     }
     if (error.sqlstate() == ERRCODE_PROGRAM_LIMIT_EXCEEDED) {  // of a role set, or of an index
@@ -60,10 +58,8 @@ bool rejects_record(const PgError& error, bool while_reading) {
         case MAKE_SQLSTATE('2', '2', '0', '0', '0'):
         case MAKE_SQLSTATE('2', '3', '0', '0', '0'):
         case MAKE_SQLSTATE('4', '4', '0', '0', '0'):
-        case MAKE_SQLSTATE('P', '0', '0', '0', '0'):
-            return true;
-        default:
-            return false;
+        case MAKE_SQLSTATE('P', '0', '0', '0', '0'): return true;
+        default: return false;
     }
 }
 
@@ -82,7 +78,8 @@ struct RefusedCell {
 };
 
 // The cell of a record that the type of a column did not take.
-RefusedCell refused_cell(const Target& target, const TargetColumn& column, const Record& record, std::string_view text) {
+RefusedCell refused_cell(const Target& target, const TargetColumn& column, const Record& record,
+                         std::string_view text) {
     if (&column == &target.user_name) {
         return {"userName", std::string(text)};
     }
@@ -107,10 +104,10 @@ std::string_view or_empty(const char* text) { return text == nullptr ? std::stri
 
 BatchApplier* BatchApplier::newest_ = nullptr;
 
-BatchApplier::BatchApplier(const Target& target, const HeaderMap& header, const RoleCatalogue& catalogue,
+BatchApplier::BatchApplier(const Target& target, const HeaderMap& header, const RoleCatalog& catalog,
                            std::int64_t records, ApplyState& state, MemoryContext context)
     : target_(target),
-      catalogue_(catalogue),
+      catalog_(catalog),
       columns_(make_columns(target, context)),
       token_(make_token()),
       statements_(token_, records, target, header, columns_, context),
@@ -235,14 +232,15 @@ void BatchApplier::reject(std::uint32_t record, const PgError& error) {
     const ErrorData* data = error.data();
     const bool not_permitted = is_refused_by_policy(error);
     const TargetColumn* refused = statements_.refused_column();
-    const RefusedCell cell = refused == nullptr ? RefusedCell{}
-                                                : refused_cell(target_, *refused, this->record(record), statements_.refused_text());
+    const RefusedCell cell = refused == nullptr
+                                 ? RefusedCell{}
+                                 : refused_cell(target_, *refused, this->record(record), statements_.refused_text());
     const IssueCode code = not_permitted                ? IssueCode::not_permitted
                            : is_refused_by_guard(error) ? IssueCode::role_not_grantable
                            : refused != nullptr         ? IssueCode::invalid_value
                                                         : IssueCode::database_error;
-    Issue issue = make_issue(code, cell.column, cell.value,
-                             std::string(or_empty(data->message)), std::string(or_empty(data->hint)));
+    Issue issue = make_issue(code, cell.column, cell.value, std::string(or_empty(data->message)),
+                             std::string(or_empty(data->hint)));
     issue.has_value = !cell.value.empty();
     issue.detail = or_empty(data->detail);
     issue.sqlstate = unpack_sql_state(data->sqlerrcode);

@@ -16,7 +16,7 @@
 #include "core/grant_ceiling.h"
 #include "core/header_map.h"
 #include "core/issue.h"
-#include "core/role_catalogue.h"
+#include "core/role_catalog.h"
 #include "pg/apply/batch_memory.h"
 #include "pg/apply/batch_statements.h"
 #include "pg/server/guard.h"
@@ -81,7 +81,7 @@ protected:
 
     // All arguments must outlive the object. `records` is how many there will be at the most; `context` holds what
     // lives longer than a batch. Needs an SPI connection.
-    BatchApplier(const Target& target, const HeaderMap& header, const RoleCatalogue& catalogue, std::int64_t records,
+    BatchApplier(const Target& target, const HeaderMap& header, const RoleCatalog& catalog, std::int64_t records,
                  ApplyState& state, MemoryContext context);
 
     // Applies records of different customers, or a single one.
@@ -132,7 +132,7 @@ protected:
     void log_rewritten(Change& change, const RowBefore& before, const CustomerRow& after);
 
     const Target& target_;
-    const RoleCatalogue& catalogue_;
+    const RoleCatalog& catalog_;
     std::vector<ColumnIo> columns_;  // for each of target_.values
     const std::int64_t token_;
     BatchStatements statements_;

@@ -52,7 +52,7 @@ bool ImportApplier::decide_record(std::uint32_t index, const CustomerRow& custom
     }
     const bool roles_changed = decide_roles(record, decision);
     if (roles_changed && ceiling_ != nullptr) {
-        add_breaches(ceiling_->check_change(record.user_name, held_, merged_, record.line), record, faults);
+        add_violations(ceiling_->check_change(record.user_name, held_, merged_, record.line), record, faults);
     }
     if (!faults.empty()) {
         set_result(attempt, Outcome::rejected, std::move(faults));
@@ -70,7 +70,7 @@ bool ImportApplier::decide_record(std::uint32_t index, const CustomerRow& custom
     return true;
 }
 
-// Puts the held codes that the catalogue does not have and the record removes, or keeps in `roles`, into lost_, and those
+// Puts the held codes that the catalog does not have and the record removes, or keeps in `roles`, into lost_, and those
 // that a retry leaves alone. Returns the faults of lost ones that the customer does not hold.
 std::vector<Issue> ImportApplier::take_lost_roles(const Record& record) {
     std::vector<Issue> issues;
@@ -84,7 +84,7 @@ std::vector<Issue> ImportApplier::take_lost_roles(const Record& record) {
     };
     for (std::string_view code : record.lost_roles) {
         if (!take_held(code)) {
-            issues.push_back(unknown_role_issue(column, code, catalogue_.nearest(code, check_interrupts)));
+            issues.push_back(unknown_role_issue(column, code, catalog_.nearest(code, check_interrupts)));
         }
     }
     for (std::string_view code : record.settled_roles) {
@@ -93,7 +93,7 @@ std::vector<Issue> ImportApplier::take_lost_roles(const Record& record) {
     return issues;
 }
 
-// Codes are the same whatever their case: one that the customer holds in another spelling than the catalogue's gives
+// Codes are the same whatever their case: one that the customer holds in another spelling than the catalog's gives
 // way.
 void ImportApplier::take_respelled(std::span<const std::string_view> codes) {
     for (std::string_view code : codes) {
@@ -106,7 +106,7 @@ void ImportApplier::take_respelled(std::span<const std::string_view> codes) {
     }
 }
 
-// A customer who does not exist holds no code that the catalogue has lost.
+// A customer who does not exist holds no code that the catalog has lost.
 bool ImportApplier::refuse_lost_roles(const Attempt& attempt) {
     held_.clear();
     lost_.clear();
@@ -202,7 +202,7 @@ bool ImportApplier::refuse_new_customer(const Attempt& attempt) {
     std::vector<Issue> faults = take_lost_roles(record);
     if (ceiling_ != nullptr) {
         merge_new_roles(record);
-        add_breaches(ceiling_->check_arrival(record.user_name, merged_, record.line), record, faults);
+        add_violations(ceiling_->check_arrival(record.user_name, merged_, record.line), record, faults);
     }
     if (faults.empty()) {
         return false;
@@ -221,7 +221,8 @@ void ImportApplier::log_update(std::uint32_t index, const CustomerRow* after) {
         log_rewritten(change, decision.before, *after);
     }
     if (watches_roles_) {
-        results_[attempts_[index].record].roles_after = after != nullptr ? memory_.keep_roles(roles_of(*after)) : decision.roles;
+        results_[attempts_[index].record].roles_after = after != nullptr ? memory_.keep_roles(roles_of(*after))
+                                                                         : decision.roles;
     }
     changes_.push_back(std::move(change));
 }
@@ -253,7 +254,7 @@ void ImportApplier::log_create(std::uint32_t index, const CustomerRow* after) {
         if (!logged && record.cells[cell].action == Cell::Action::set) {
             change.fields.push_back({target_.values[column].field, std::nullopt,
                                      memory_.keep(columns_[column].write_cell(record.cells[cell].text,
-                                                                      statements_.converted(index, cell)))});
+                                                                              statements_.converted(index, cell)))});
         }
     }
     if (watches_roles_) {
@@ -263,12 +264,13 @@ void ImportApplier::log_create(std::uint32_t index, const CustomerRow* after) {
     changes_.push_back(std::move(change));
 }
 
-void ImportApplier::add_breaches(const GrantCeiling::Breaches& breaches, const Record& record, std::vector<Issue>& faults) {
-    for (const GrantCeiling::Breach& breach : breaches) {
-        const std::string_view column = record.replaces_roles   ? "roles"
-                                        : breach.code_is_added ? "addRoles"
-                                                               : "removeRoles";
-        faults.push_back(role_not_grantable_issue(breach, column, record.user_name));
+void ImportApplier::add_violations(const GrantCeiling::Violations& violations, const Record& record,
+                                   std::vector<Issue>& faults) {
+    for (const GrantCeiling::Violation& violation : violations) {
+        const std::string_view column = record.replaces_roles     ? "roles"
+                                        : violation.code_is_added ? "addRoles"
+                                                                  : "removeRoles";
+        faults.push_back(role_not_grantable_issue(violation, column, record.user_name));
     }
 }
 

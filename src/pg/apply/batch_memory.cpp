@@ -56,7 +56,8 @@ void read_role_set(const ArrayType* roles, std::vector<std::string_view>& codes)
     }
 }
 
-void add_difference(std::span<const std::string_view> a, std::span<const std::string_view> b, std::vector<std::string_view>& to) {
+void add_difference(std::span<const std::string_view> a, std::span<const std::string_view> b,
+                    std::vector<std::string_view>& to) {
     std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(to));
 }
 

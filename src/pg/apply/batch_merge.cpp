@@ -32,9 +32,8 @@ void BatchApplier::apply_customers() {
         if (!several.empty()) {
             apply_at_once(several, next);
         }
-        std::sort(next.begin(), next.end(), [&](Indexes a, Indexes b) {
-            return record(a.front()).user_name < record(b.front()).user_name;
-        });
+        std::sort(next.begin(), next.end(),
+                  [&](Indexes a, Indexes b) { return record(a.front()).user_name < record(b.front()).user_name; });
         left = std::move(next);
     }
 }
@@ -66,12 +65,9 @@ void BatchApplier::apply_at_once(std::span<const Indexes> customers, std::vector
 
 bool ImportApplier::decide(std::uint32_t index, const CustomerRow& customer) {
     switch (stage_) {
-        case Stage::looking:
-            return sum_up(index, customer);
-        case Stage::writing:
-            return sums_[written_sums_.at(index)].version == customer.version;
-        case Stage::record_by_record:
-            break;
+        case Stage::looking: return sum_up(index, customer);
+        case Stage::writing: return sums_[written_sums_.at(index)].version == customer.version;
+        case Stage::record_by_record: break;
     }
     return decide_record(index, customer);
 }
@@ -192,12 +188,9 @@ Value ImportApplier::value_of(std::size_t column, const Cell& cell, const Value&
         return {};
     }
     switch (target_.values[column].kind) {
-        case FieldKind::text:
-            return {text_datum(cell.text), false};
-        case FieldKind::boolean:
-            return converted.is_null ? Value{BoolGetDatum(cell.text == "true"), false} : converted;
-        default:
-            return converted;
+        case FieldKind::text: return {text_datum(cell.text), false};
+        case FieldKind::boolean: return converted.is_null ? Value{BoolGetDatum(cell.text == "true"), false} : converted;
+        default: return converted;
     }
 }
 

@@ -184,7 +184,8 @@ TupleDesc BatchStatements::batch_columns() const {
         for (std::size_t index : cell_columns_) {
             char name[16];
             snprintf(name, sizeof name, "v%d", cell);
-            add(name, target_.values[index].base_type, target_.values[index].collation);  // a domain checks at the write
+            add(name, target_.values[index].base_type,
+                target_.values[index].collation);  // a domain checks at the write
             snprintf(name, sizeof name, "g%d", cell++);
             add(name, BOOLOID, InvalidOid);
         }
@@ -206,8 +207,8 @@ std::string BatchStatements::new_row() const {
 std::string BatchStatements::value_list(const std::vector<bool>& values) const {
     std::string list;
     for (std::size_t column = 0; column < target_.values.size(); ++column) {
-        list += ", " + (values[column] ? "c." + target_.values[column].name
-                                       : "NULL::" + target_.values[column].type_name);
+        list += ", " +
+                (values[column] ? "c." + target_.values[column].name : "NULL::" + target_.values[column].type_name);
     }
     return list;
 }
@@ -285,9 +286,7 @@ void BatchStatements::clear() {
     refused_column_ = nullptr;
 }
 
-void BatchStatements::add(const Record& record, const ArrayType* roles) {
-    rows_.push_back({&record, roles});
-}
+void BatchStatements::add(const Record& record, const ArrayType* roles) { rows_.push_back({&record, roles}); }
 
 void BatchStatements::require_roles(const ArrayType* roles) {
     if (roles_) {
@@ -349,9 +348,8 @@ void BatchStatements::convert_cells() {
             const ColumnIo& io = columns_[cell_columns_[cell]];
             Value value;
             if (needs_reading(source, cell_columns_[cell])) {
-                value = read(column, source.text, [&] {
-                    return cells_are_written_ ? io.read_written(source.text) : io.read(source.text);
-                });
+                value = read(column, source.text,
+                             [&] { return cells_are_written_ ? io.read_written(source.text) : io.read(source.text); });
             } else if (source.action == Cell::Action::clear && is_domain(column)) {
                 read(column, kEmptyValue, [&] {
                     io.require_in_domain(Value{});
@@ -367,8 +365,7 @@ void BatchStatements::convert_cells() {
 void BatchStatements::watch_growth() {
     const BlockNumber blocks = call([&] {
         Relation relation = table_open(target_.relation, NoLock);
-        BlockNumber number =
-            RELKIND_HAS_STORAGE(relation->rd_rel->relkind) ? RelationGetNumberOfBlocks(relation) : 0;
+        BlockNumber number = RELKIND_HAS_STORAGE(relation->rd_rel->relkind) ? RelationGetNumberOfBlocks(relation) : 0;
         table_close(relation, NoLock);
         return number;
     });
@@ -439,9 +436,7 @@ void BatchStatements::fill() {
     });
 }
 
-void BatchStatements::look() {
-    look_.run(nullptr, search_parameters());
-}
+void BatchStatements::look() { look_.run(nullptr, search_parameters()); }
 
 void BatchStatements::update() {
     written_.assign(rows_.size(), 0);
@@ -475,8 +470,8 @@ const CustomerRow* BatchStatements::lock(bool to_delete) {
 
 void BatchStatements::remove() {
     if (!remove_) {
-        remove_.emplace("DELETE FROM " + target_.name + " AS c USING " + kBatchTable + " AS b WHERE " + same_customer() +
-                            " AND " + decide_call() + " RETURNING b.o",
+        remove_.emplace("DELETE FROM " + target_.name + " AS c USING " + kBatchTable + " AS b WHERE " +
+                            same_customer() + " AND " + decide_call() + " RETURNING b.o",
                         std::vector<Oid>{INT8OID});
     }
     written_.assign(rows_.size(), 0);

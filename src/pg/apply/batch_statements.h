@@ -122,7 +122,7 @@ private:
     std::vector<std::size_t> cell_columns_;
     std::vector<bool> in_file_;
     std::vector<bool> has_default_;
-    bool converts_ = false;    // a cell needs reading
+    bool converts_ = false;  // a cell needs reading
     bool cells_are_written_ = false;
     bool returns_new_rows_ = false;
 

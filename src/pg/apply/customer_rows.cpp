@@ -35,9 +35,8 @@ const CustomerRow* CustomerRowReceiver::expect(std::size_t count) {
     state_.count = static_cast<std::int32_t>(count);
     state_.next = 0;
     state_.rows = call([&] {
-        return static_cast<CustomerRow*>(
-            MemoryContextAllocExtended(CurrentMemoryContext, std::max<Size>(count, 1) * sizeof(CustomerRow),
-                                       MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+        return static_cast<CustomerRow*>(MemoryContextAllocExtended(
+            CurrentMemoryContext, std::max<Size>(count, 1) * sizeof(CustomerRow), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     });
     return state_.rows;
 }

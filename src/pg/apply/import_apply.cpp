@@ -7,8 +7,8 @@ namespace customer_import::pg {
 
 namespace {
 
-constexpr int kMaxAttempts = 10;       // against writers that keep changing the same customer
-constexpr std::size_t kAllNew = 100;   // so many new customers in a row promise more of them
+constexpr int kMaxAttempts = 10;      // against writers that keep changing the same customer
+constexpr std::size_t kAllNew = 100;  // so many new customers in a row promise more of them
 
 }  // namespace
 
@@ -109,9 +109,8 @@ void ImportApplier::create_missing(std::vector<Attempt>& again) {
         missing = look_again(std::move(missing), again);
     }
     const bool all_are_new = missing.size() == attempts_.size();
-    const auto first_refused = std::stable_partition(missing.begin(), missing.end(), [&](const Attempt& attempt) {
-        return !refuse_new_customer(attempt);
-    });
+    const auto first_refused = std::stable_partition(
+        missing.begin(), missing.end(), [&](const Attempt& attempt) { return !refuse_new_customer(attempt); });
     std::vector<Attempt> refused(first_refused, missing.end());
     missing.erase(first_refused, missing.end());
     if (state_.expect_new && !refused.empty()) {  // refused as new customers, but nobody has looked whether they are
@@ -119,8 +118,8 @@ void ImportApplier::create_missing(std::vector<Attempt>& again) {
         again = std::move(attempts_);
         return;
     }
-    state_.expect_new = !updates(mode_) && may_expect_new_ && !state_.unless_exists && all_are_new &&
-                        refused.empty() && (state_.expect_new || missing.size() >= kAllNew);
+    state_.expect_new = !updates(mode_) && may_expect_new_ && !state_.unless_exists && all_are_new && refused.empty() &&
+                        (state_.expect_new || missing.size() >= kAllNew);
     if (target_.has_policies && !state_.unless_exists) {
         look_again(std::move(refused), again);
     }
@@ -217,7 +216,7 @@ void ImportApplier::settle_missing(std::vector<Attempt>& again) {
 // Looks at customers whom the UPDATE did not come upon: another session may have created them meanwhile, or they can be
 // seen and a policy keeps them from being updated. Returns those who cannot be seen either.
 std::vector<ImportApplier::Attempt> ImportApplier::look_again(std::vector<Attempt> missing,
-                                                            std::vector<Attempt>& again) {
+                                                              std::vector<Attempt>& again) {
     if (missing.empty()) {
         return missing;
     }

@@ -16,9 +16,9 @@ namespace customer_import::pg {
 class ImportApplier : public BatchApplier {
 public:
     // As BatchApplier; `header` says which columns the records write.
-    ImportApplier(const Target& target, const HeaderMap& header, ImportMode mode, const RoleCatalogue& catalogue,
+    ImportApplier(const Target& target, const HeaderMap& header, ImportMode mode, const RoleCatalog& catalog,
                   std::int64_t records, ApplyState& state, MemoryContext context)
-        : BatchApplier(target, header, catalogue, records, state, context), mode_(mode) {}
+        : BatchApplier(target, header, catalog, records, state, context), mode_(mode) {}
 
     void apply(const Batch& batch, const GrantCeiling* ceiling) override {
         met_unknown_ = false;
@@ -64,9 +64,9 @@ private:
         std::size_t first_row = 0, size = 0;  // of his records in attempts_
         std::size_t taken = 0;                // how many of them are settled with the sum
         bool changes = false;
-        std::uint32_t written_as = 0;         // its row when it is written
-        RowVersion version{};                 // of the row, as it was looked at
-        const ArrayType* roles = nullptr;     // nullptr: they stay
+        std::uint32_t written_as = 0;      // its row when it is written
+        RowVersion version{};              // of the row, as it was looked at
+        const ArrayType* roles = nullptr;  // nullptr: they stay
         std::vector<Cell> cells;
     };
 
@@ -97,7 +97,8 @@ private:
     void take_respelled(std::span<const std::string_view> codes);
     bool refuse_lost_roles(const Attempt& attempt);
     bool refuse_new_customer(const Attempt& attempt);
-    static void add_breaches(const GrantCeiling::Breaches& breaches, const Record& record, std::vector<Issue>& faults);
+    static void add_violations(const GrantCeiling::Violations& violations, const Record& record,
+                               std::vector<Issue>& faults);
     bool decide_roles(const Record& record, Decision& decision);
     bool decide_values(std::uint32_t index, const CustomerRow& customer, Change& change);
     void merge_new_roles(const Record& record);
@@ -110,8 +111,8 @@ private:
 
     const ImportMode mode_;
     bool met_unknown_ = false;
-    bool has_searched_ = false;    // for the customers that are being created
-    bool may_expect_new_ = true;   // no create of this batch has failed
+    bool has_searched_ = false;   // for the customers that are being created
+    bool may_expect_new_ = true;  // no create of this batch has failed
 
     // Of the statements that are running.
     std::vector<Attempt> attempts_;

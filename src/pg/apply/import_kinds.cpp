@@ -5,7 +5,7 @@
 #include "pg/apply/undo_apply.h"
 #include "pg/history/reversal.h"
 #include "pg/input/file_check.h"
-#include "pg/input/undo_supply.h"
+#include "pg/input/undo_reader.h"
 #include "pg/server/statement.h"
 
 namespace customer_import::pg {
@@ -18,8 +18,8 @@ bool runs_backwards(std::int64_t import_id) {
     bool backwards = false;
     OwnerScope owner;
     for (std::optional<std::int64_t> next = import_id; next;) {
-        const std::vector<Row> rows =
-            query("SELECT source_import_id FROM customer_import.imports WHERE id = $1 AND mode = 'undo'", {parameter(*next)});
+        const std::vector<Row> rows = query(
+            "SELECT source_import_id FROM customer_import.imports WHERE id = $1 AND mode = 'undo'", {parameter(*next)});
         next = rows.empty() || !rows.front()[0] ? std::nullopt : std::optional(std::stoll(*rows.front()[0]));
         backwards = backwards != next.has_value();
     }
@@ -39,18 +39,19 @@ std::int64_t stored_bytes(const ImportRequest& request) {
                                    "  FROM customer_import.import_change_pages WHERE import_id = $1"
                                  : "SELECT COALESCE(sum(length(record)), 0)::bigint"
                                    "  FROM customer_import.import_issues WHERE import_id = $1 AND retried_by IS NULL",
-                             {parameter(request.source_import_id)}).front()[0]);
+                             {parameter(request.source_import_id)})
+                           .front()[0]);
 }
 
-std::unique_ptr<RecordSupply> make_supply(ImportRequest& request, InputSource* source, const Target& target,
-                                          RoleCatalogue& catalogue) {
+std::unique_ptr<RecordReader> make_reader(ImportRequest& request, InputSource* source, const Target& target,
+                                          RoleCatalog& catalog) {
     if (request.kind != ImportKind::file) {
         require_same_table(request.source_import_id, target.relation);
     }
     if (request.kind == ImportKind::undo) {
-        return std::make_unique<UndoSupply>(request.source_import_id, target, catalogue);
+        return std::make_unique<UndoReader>(request.source_import_id, target, catalog);
     }
-    return std::make_unique<FileCheck>(request, *source, target, catalogue);
+    return std::make_unique<FileCheck>(request, *source, target, catalog);
 }
 
 RecordOrder record_order(const ImportRequest& request, const Target& target) {
@@ -62,19 +63,18 @@ RecordOrder record_order(const ImportRequest& request, const Target& target) {
 }
 
 std::unique_ptr<BatchApplier> make_applier(const ImportRequest& request, std::int64_t import_id, const Target& target,
-                                           const HeaderMap& header, const RoleCatalogue& catalogue, std::int64_t records,
+                                           const HeaderMap& header, const RoleCatalog& catalog, std::int64_t records,
                                            ApplyState& state, MemoryContext context) {
     switch (request.kind) {
         case ImportKind::undo:
-            return std::make_unique<UndoApplier>(request.source_import_id, import_id, target, header, catalogue, records,
+            return std::make_unique<UndoApplier>(request.source_import_id, import_id, target, header, catalog, records,
                                                  state, context);
         case ImportKind::retry:
             return std::make_unique<RetryApplier>(request.source_import_id, import_id, target, header, request.mode,
-                                                  catalogue, records, state, context);
-        case ImportKind::file:
-            break;
+                                                  catalog, records, state, context);
+        case ImportKind::file: break;
     }
-    return std::make_unique<ImportApplier>(target, header, request.mode, catalogue, records, state, context);
+    return std::make_unique<ImportApplier>(target, header, request.mode, catalog, records, state, context);
 }
 
 }  // namespace customer_import::pg

@@ -8,7 +8,7 @@
 #include "pg/apply/batch_apply.h"
 #include "pg/input/import_request.h"
 #include "pg/input/input_source.h"
-#include "pg/input/record_supply.h"
+#include "pg/input/record_reader.h"
 #include "pg/table/target.h"
 
 namespace customer_import::pg {
@@ -20,15 +20,15 @@ std::unique_ptr<InputSource> make_source(const ImportRequest& request, std::int6
 // How many bytes of the history an undo or a retry reads. Needs an SPI connection.
 std::int64_t stored_bytes(const ImportRequest& request);
 
-// `source` may be nullptr for an undo. The arguments must outlive the supply.
-std::unique_ptr<RecordSupply> make_supply(ImportRequest& request, InputSource* source, const Target& target,
-                                          RoleCatalogue& catalogue);
+// `source` may be nullptr for an undo. The arguments must outlive the reader.
+std::unique_ptr<RecordReader> make_reader(ImportRequest& request, InputSource* source, const Target& target,
+                                          RoleCatalog& catalog);
 
 RecordOrder record_order(const ImportRequest& request, const Target& target);
 
 // As the constructors of the appliers. The arguments must outlive the applier.
 std::unique_ptr<BatchApplier> make_applier(const ImportRequest& request, std::int64_t import_id, const Target& target,
-                                           const HeaderMap& header, const RoleCatalogue& catalogue, std::int64_t records,
+                                           const HeaderMap& header, const RoleCatalog& catalog, std::int64_t records,
                                            ApplyState& state, MemoryContext context);
 
 }  // namespace customer_import::pg

@@ -16,7 +16,7 @@ constexpr int kKeyTableKilobytes = 4 * 1024;
 struct ForeignKey {
     std::string table;  // for people
     Oid owner = InvalidOid;
-    std::string from;   // quoted for SQL
+    std::string from;  // quoted for SQL
     // For each column: the customers table's, how it is compared, the referencing table's; quoted for SQL.
     struct Column {
         AttrNumber attribute;
@@ -31,23 +31,24 @@ std::vector<ForeignKey> find_foreign_keys(const Target& target) {
     std::vector<ForeignKey> keys;
     std::string last;
     // Those of partitions that only repeat one of their parent are left out, on either side.
-    for (const Row& row : query_latest(
-             "SELECT c.oid, format('%I.%I', n.nspname, t.relname), t.relowner, t.relkind,"
-             "       (SELECT m.attnum FROM pg_attribute AS m JOIN pg_attribute AS r ON r.attname = m.attname"
-             "         WHERE m.attrelid = $1 AND r.attrelid = c.confrelid AND r.attnum = k.key), k.place,"
-             "       format('OPERATOR(%I.%s)', s.nspname, o.oprname), format('%I', a.attname),"
-             "       c.conrelid::regclass::text"
-             "  FROM pg_constraint AS c"
-             "  JOIN pg_class AS t ON t.oid = c.conrelid"
-             "  JOIN pg_namespace AS n ON n.oid = t.relnamespace"
-             " CROSS JOIN LATERAL unnest(c.confkey, c.conkey, c.conpfeqop) WITH ORDINALITY AS k (key, column_number, operator, place)"
-             "  JOIN pg_operator AS o ON o.oid = k.operator"
-             "  JOIN pg_namespace AS s ON s.oid = o.oprnamespace"
-             "  JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.column_number"
-             " WHERE c.contype = 'f' AND c.conparentid = 0"
-             "   AND c.confrelid IN (SELECT $1 UNION SELECT relid FROM pg_partition_tree($1))"
-             " ORDER BY c.oid, k.place",
-             {parameter_oid(target.relation)})) {
+    for (
+        const Row& row : query_latest(
+            "SELECT c.oid, format('%I.%I', n.nspname, t.relname), t.relowner, t.relkind,"
+            "       (SELECT m.attnum FROM pg_attribute AS m JOIN pg_attribute AS r ON r.attname = m.attname"
+            "         WHERE m.attrelid = $1 AND r.attrelid = c.confrelid AND r.attnum = k.key), k.place,"
+            "       format('OPERATOR(%I.%s)', s.nspname, o.oprname), format('%I', a.attname),"
+            "       c.conrelid::regclass::text"
+            "  FROM pg_constraint AS c"
+            "  JOIN pg_class AS t ON t.oid = c.conrelid"
+            "  JOIN pg_namespace AS n ON n.oid = t.relnamespace"
+            " CROSS JOIN LATERAL unnest(c.confkey, c.conkey, c.conpfeqop) WITH ORDINALITY AS k (key, column_number, operator, place)"
+            "  JOIN pg_operator AS o ON o.oid = k.operator"
+            "  JOIN pg_namespace AS s ON s.oid = o.oprnamespace"
+            "  JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.column_number"
+            " WHERE c.contype = 'f' AND c.conparentid = 0"
+            "   AND c.confrelid IN (SELECT $1 UNION SELECT relid FROM pg_partition_tree($1))"
+            " ORDER BY c.oid, k.place",
+            {parameter_oid(target.relation)})) {
         if (*row[0] != last) {
             last = *row[0];
             ForeignKey& key = keys.emplace_back();
@@ -66,7 +67,7 @@ constexpr int kFirstKeyColumn = 4;
 struct KeyColumns {
     TupleDesc columns;
     std::string list = "c.tableoid, c.ctid";  // of the customers table as c, for SQL
-    std::map<AttrNumber, int> position;  // in the key table, by attribute
+    std::map<AttrNumber, int> position;       // in the key table, by attribute
 };
 
 KeyColumns make_key_columns(const Target& target, const std::vector<ForeignKey>& keys, MemoryContext context) {

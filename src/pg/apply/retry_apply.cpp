@@ -1,5 +1,5 @@
-#include "core/code_finder.h"
 #include "pg/apply/retry_apply.h"
+#include "core/code_finder.h"
 
 #include <algorithm>
 #include <iterator>
@@ -21,9 +21,9 @@ struct ChangedMeanwhile {};
 }  // namespace
 
 RetryApplier::RetryApplier(std::int64_t source_import_id, std::int64_t retry_import_id, const Target& target,
-                           const HeaderMap& header, ImportMode mode, const RoleCatalogue& catalogue,
-                           std::int64_t records, ApplyState& state, MemoryContext context)
-    : ImportApplier(target, header, mode, catalogue, records, state, context), header_(header) {
+                           const HeaderMap& header, ImportMode mode, const RoleCatalog& catalog, std::int64_t records,
+                           ApplyState& state, MemoryContext context)
+    : ImportApplier(target, header, mode, catalog, records, state, context), header_(header) {
     OwnerScope owner;
     chain_.push_back(retry_import_id);
     std::optional<std::int64_t> next = source_import_id;
@@ -31,14 +31,15 @@ RetryApplier::RetryApplier(std::int64_t source_import_id, std::int64_t retry_imp
         chain_.push_back(*next);
         began_ = import_began(*next).value_or(began_);
         const std::vector<Row> rows = query(
-            "SELECT source_import_id FROM customer_import.imports WHERE id = $1 AND mode = 'retry'", {parameter(*next)});
+            "SELECT source_import_id FROM customer_import.imports WHERE id = $1 AND mode = 'retry'",
+            {parameter(*next)});
         next = rows.empty() || !rows.front()[0] ? std::nullopt : std::optional(std::stoll(*rows.front()[0]));
     }
 }
 
 void RetryApplier::read_histories(const Batch& batch) {
     histories_.clear();
-    moment_.take();
+    snapshot_.take();
     for (const Record& record : batch.records()) {
         histories_.try_emplace(std::string(record.user_name));
     }
@@ -161,7 +162,8 @@ void RetryApplier::apply(const Batch& batch, const GrantCeiling* ceiling) {
         } catch (const ChangedMeanwhile&) {
             if (attempt == kMaxAttempts) {
                 throw ImportError(ERRCODE_T_R_SERIALIZATION_FAILURE,
-                                  "could not retry a record because its customer keeps changing", {}, "Retry once more.");
+                                  "could not retry a record because its customer keeps changing", {},
+                                  "Retry once more.");
             }
             state_ = before;
         }

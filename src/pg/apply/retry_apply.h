@@ -11,7 +11,7 @@
 #include "core/change_history.h"
 #include "core/text.h"
 #include "pg/apply/import_apply.h"
-#include "pg/server/read_moment.h"
+#include "pg/server/read_snapshot.h"
 
 namespace customer_import::pg {
 
@@ -19,7 +19,7 @@ class RetryApplier final : public ImportApplier {
 public:
     // As ImportApplier; the records are rejected ones of the source import.
     RetryApplier(std::int64_t source_import_id, std::int64_t retry_import_id, const Target& target,
-                 const HeaderMap& header, ImportMode mode, const RoleCatalogue& catalogue, std::int64_t records,
+                 const HeaderMap& header, ImportMode mode, const RoleCatalog& catalog, std::int64_t records,
                  ApplyState& state, MemoryContext context);
 
     void apply(const Batch& batch, const GrantCeiling* ceiling) override;
@@ -30,7 +30,7 @@ private:
         std::map<std::string, std::string> codes;  // that it speaks of, by their lower case
     };
 
-    bool knows(const CustomerRow& customer) const override { return moment_.has_seen(customer.version.xmin); }
+    bool knows(const CustomerRow& customer) const override { return snapshot_.has_seen(customer.version.xmin); }
     void apply_known(const Batch& batch, const GrantCeiling* ceiling);
     void read_histories(const Batch& batch);
     bool is_superseded(const History& history, const ChangeHistory::Key& key, std::int64_t line) const;
@@ -44,7 +44,7 @@ private:
     std::int64_t began_ = 0;           // when the first one began; what others did later is not overwritten
 
     TextMap<History> histories_;
-    ReadMoment moment_;                  // of the histories
+    ReadSnapshot snapshot_;              // of the histories
     Batch kept_;                         // what is left of the records
     std::vector<std::uint32_t> origin_;  // for each of them its index in the batch
 };

@@ -16,8 +16,7 @@ void Trial::add(const Record& record) {
 }
 
 std::optional<std::string> Trial::run(std::int64_t import_id, const Target& target, const HeaderMap& header,
-                                      const RoleCatalogue& catalogue, const GrantCeiling* ceiling,
-                                      MemoryContext context) {
+                                      const RoleCatalog& catalog, const GrantCeiling* ceiling, MemoryContext context) {
     if (!is_due()) {
         return std::nullopt;
     }
@@ -29,8 +28,8 @@ std::optional<std::string> Trial::run(std::int64_t import_id, const Target& targ
         ContextScope scope(context);
         const ConstraintsChecked constraints(target);
         ApplyState state;
-        const std::unique_ptr<BatchApplier> applier =
-            make_applier(request_, import_id, target, header, catalogue, 1, state, context);
+        const std::unique_ptr<BatchApplier> applier = make_applier(request_, import_id, target, header, catalog, 1,
+                                                                   state, context);
         Batch batch;
         while (all_fail_alike && spool_.next(batch, 1)) {
             check_interrupts();

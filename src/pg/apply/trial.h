@@ -10,7 +10,7 @@
 #include "core/batch.h"
 #include "core/grant_ceiling.h"
 #include "core/header_map.h"
-#include "core/role_catalogue.h"
+#include "core/role_catalog.h"
 #include "pg/input/import_request.h"
 #include "pg/input/record_spool.h"
 #include "pg/server/guard.h"
@@ -31,7 +31,7 @@ public:
     // the table, or not like the one before. Returns why the import fails: all have failed with one SQLSTATE. Arguments
     // as of make_applier() and BatchApplier::apply(). Errors that reject no record propagate as PgError.
     std::optional<std::string> run(std::int64_t import_id, const Target& target, const HeaderMap& header,
-                                   const RoleCatalogue& catalogue, const GrantCeiling* ceiling, MemoryContext context);
+                                   const RoleCatalog& catalog, const GrantCeiling* ceiling, MemoryContext context);
 
     static constexpr int kRecords = 1000;
 

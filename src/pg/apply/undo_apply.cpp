@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "pg/apply/references.h"
-#include "pg/input/undo_supply.h"
+#include "pg/input/undo_reader.h"
 #include "pg/server/statement.h"
 
 namespace customer_import::pg {
@@ -12,11 +12,11 @@ namespace customer_import::pg {
 using Key = ChangeHistory::Key;
 
 UndoApplier::UndoApplier(std::int64_t source_import_id, std::int64_t undo_import_id, const Target& target,
-                         const HeaderMap& header, const RoleCatalogue& catalogue, std::int64_t records, ApplyState& state,
+                         const HeaderMap& header, const RoleCatalog& catalog, std::int64_t records, ApplyState& state,
                          MemoryContext context)
-    : BatchApplier(target, header, catalogue, records, state, context),
+    : BatchApplier(target, header, catalog, records, state, context),
       histories_(source_import_id, undo_import_id),
-      planner_(target, columns_, catalogue, statements_, memory_, todays_fields(source_import_id)) {
+      planner_(target, columns_, catalog, statements_, memory_, todays_fields(source_import_id)) {
     statements_.take_written_cells();
 }
 
@@ -115,8 +115,7 @@ void UndoApplier::settle_unlocked(const std::vector<std::uint32_t>& records) {
     for (std::size_t index = 0; index < records.size(); ++index) {
         if (seen[index].found) {
             refuse(records[index]);
-        } else if (sources_[records[index]].created &&
-                   !undo_record(records[index]).place.counts(Key::existence())) {
+        } else if (sources_[records[index]].created && !undo_record(records[index]).place.counts(Key::existence())) {
             set_result(records[index], Outcome::unchanged);  // an undo before has deleted it
         } else {
             set_result(records[index], Outcome::skipped, {not_found_issue(record(records[index]).user_name)});
@@ -151,8 +150,9 @@ void UndoApplier::fill_statement(const std::vector<UndoPlan>& plans) {
 
 void UndoApplier::take_back(const std::vector<std::uint32_t>& records) {
     const CustomerRow* rows = lock(records, false);
-    const auto unlocked = plan_locked(
-        records, rows, [&](std::size_t index) { return planner_.plan_update(undo_record(records[index]), rows[index]); });
+    const auto unlocked = plan_locked(records, rows, [&](std::size_t index) {
+        return planner_.plan_update(undo_record(records[index]), rows[index]);
+    });
     if (!plans_.empty()) {
         fill_statement(plans_);
         statements_.update();

@@ -17,8 +17,9 @@ namespace customer_import::pg {
 class UndoApplier final : public BatchApplier {
 public:
     // As BatchApplier; `header` names all columns that the source import has changed.
-    UndoApplier(std::int64_t source_import_id, std::int64_t undo_import_id, const Target& target, const HeaderMap& header,
-                const RoleCatalogue& catalogue, std::int64_t records, ApplyState& state, MemoryContext context);
+    UndoApplier(std::int64_t source_import_id, std::int64_t undo_import_id, const Target& target,
+                const HeaderMap& header, const RoleCatalog& catalog, std::int64_t records, ApplyState& state,
+                MemoryContext context);
 
     void apply(const Batch& batch, const GrantCeiling* ceiling) override;
 

@@ -15,7 +15,7 @@ UndoHistories::UndoHistories(std::int64_t source_import_id, std::int64_t undo_im
 void UndoHistories::read(const Batch& batch, MemoryContext context) {
     histories_.clear();
     added_ = 0;
-    moment_.take();
+    snapshot_.take();
     ContextScope scope(context);
     read_changes(batch, source_began_, [&](const LoggedChange& logged) {
         auto place = histories_.find(logged.change.user_name);
@@ -27,9 +27,8 @@ void UndoHistories::read(const Batch& batch, MemoryContext context) {
 }
 
 bool UndoHistories::has_missed(std::span<const CustomerRow> locked) const {
-    return std::any_of(locked.begin(), locked.end(), [&](const CustomerRow& row) {
-        return row.found && !moment_.has_seen(row.version.xmin);
-    });
+    return std::any_of(locked.begin(), locked.end(),
+                       [&](const CustomerRow& row) { return row.found && !snapshot_.has_seen(row.version.xmin); });
 }
 
 void UndoHistories::add(std::span<const Change> changes) {
@@ -53,8 +52,9 @@ void UndoHistories::forget(std::span<const Change> changes, std::size_t kept) {
 
 PlaceInHistory UndoHistories::find(std::string_view user_name, std::int64_t line) const {
     const auto history = histories_.find(user_name);
-    const std::optional<std::size_t> entry =
-        history == histories_.end() ? std::nullopt : history->second.find(source_import_id_, line);
+    const std::optional<std::size_t> entry = history == histories_.end()
+                                                 ? std::nullopt
+                                                 : history->second.find(source_import_id_, line);
     if (!entry) {
         throw ImportError(ERRCODE_DATA_CORRUPTED, "a change is missing in the change log");
     }

@@ -12,7 +12,7 @@
 #include "core/change_page.h"
 #include "core/text.h"
 #include "pg/apply/customer_rows.h"
-#include "pg/server/read_moment.h"
+#include "pg/server/read_snapshot.h"
 #include "pg/server/server.h"
 
 namespace customer_import::pg {
@@ -52,7 +52,7 @@ private:
     const std::int64_t source_began_;  // what was logged earlier, it has nothing to do with
     TextMap<ChangeHistory> histories_;
     std::size_t added_ = 0;  // how many of the batch's changes are in there
-    ReadMoment moment_;
+    ReadSnapshot snapshot_;
 };
 
 }  // namespace customer_import::pg

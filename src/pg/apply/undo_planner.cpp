@@ -11,7 +11,7 @@ namespace {
 
 using Key = ChangeHistory::Key;
 
-// Appends the codes of `a` that are not in `b`, whatever their case: the catalogue may have got another spelling since.
+// Appends the codes of `a` that are not in `b`, whatever their case: the catalog may have got another spelling since.
 void add_missing(const std::vector<std::string_view>& a, const std::vector<std::string_view>& b,
                  std::vector<std::string_view>& to) {
     const CodeFinder found(b, check_interrupts);
@@ -25,11 +25,11 @@ void add_missing(const std::vector<std::string_view>& a, const std::vector<std::
 
 }  // namespace
 
-UndoPlanner::UndoPlanner(const Target& target, const std::vector<ColumnIo>& columns, const RoleCatalogue& catalogue,
+UndoPlanner::UndoPlanner(const Target& target, const std::vector<ColumnIo>& columns, const RoleCatalog& catalog,
                          BatchStatements& statements, BatchMemory& memory, TextMap<std::string> field_names)
     : target_(target),
       columns_(columns),
-      catalogue_(catalogue),
+      catalog_(catalog),
       statements_(statements),
       memory_(memory),
       field_names_(std::move(field_names)),
@@ -54,11 +54,11 @@ UndoPlan UndoPlanner::plan_update(const UndoRecord& record, const CustomerRow& r
     UndoPlan plan = start(record, row.version);
     std::vector<Issue> faults;
     const bool roles_change = plan_roles(plan, record, row, faults);
-    GrantCeiling::Breaches breaches;
+    GrantCeiling::Violations violations;
     if (roles_change && ceiling_ != nullptr) {
-        breaches = ceiling_->check_change(plan.change.user_name, held_, merged_, plan.change.line);
+        violations = ceiling_->check_change(plan.change.user_name, held_, merged_, plan.change.line);
     }
-    if (reject(plan, breaches, std::move(faults))) {
+    if (reject(plan, violations, std::move(faults))) {
         return plan;
     }
     const bool fields_change = plan_fields(plan, record, row);
@@ -85,7 +85,8 @@ bool UndoPlanner::plan_roles(UndoPlan& plan, const UndoRecord& record, const Cus
         }
         return true;
     };
-    const CodeFinder held(held_, check_interrupts), given(change.added, check_interrupts), taken(change.removed, check_interrupts);
+    const CodeFinder held(held_, check_interrupts), given(change.added, check_interrupts),
+        taken(change.removed, check_interrupts);
     for (const std::string_view code : change.added) {
         check_interrupts();
         if (held.contains(code) && !taken.contains(code) && is_open(code)) {
@@ -99,9 +100,9 @@ bool UndoPlanner::plan_roles(UndoPlan& plan, const UndoRecord& record, const Cus
         if (held.contains(code) || given.contains(code) || !is_open(code)) {
             continue;
         }
-        const std::string_view spelling = catalogue_.find(code);
+        const std::string_view spelling = catalog_.find(code);
         if (spelling.empty()) {
-            faults.push_back(unknown_role_issue("roles", code, catalogue_.nearest(code, check_interrupts)));
+            faults.push_back(unknown_role_issue("roles", code, catalog_.nearest(code, check_interrupts)));
             continue;
         }
         merged_.push_back(spelling);
@@ -124,7 +125,8 @@ bool UndoPlanner::plan_fields(UndoPlan& plan, const UndoRecord& record, const Cu
         }
         const std::optional<std::size_t> column = find_column(field.field);
         if (!column) {
-            plan.issues.push_back(changed_since_issue(field.field, "", "the customers table has no such field any more"));
+            plan.issues.push_back(
+                changed_since_issue(field.field, "", "the customers table has no such field any more"));
             continue;
         }
         const Value held = columns_[*column].flat(row.values[*column]);
@@ -181,9 +183,10 @@ void UndoPlanner::find_differences(UndoPlan& plan, const UndoRecord& record, con
     add_missing(created.added, held_, different);
     for (const std::string_view code : different) {
         check_interrupts();
-        plan.issues.push_back(record.place.is_superseded(Key::role(code))
-                                  ? superseded_issue("roles", code)
-                                  : changed_since_issue("roles", code, "the customer's roles have been changed since the import"));
+        plan.issues.push_back(
+            record.place.is_superseded(Key::role(code))
+                ? superseded_issue("roles", code)
+                : changed_since_issue("roles", code, "the customer's roles have been changed since the import"));
     }
     std::vector<std::optional<std::string_view>> created_with(columns_.size());
     for (const FieldChange& value : created.fields) {
@@ -217,15 +220,15 @@ UndoPlan UndoPlanner::plan_creation(const UndoRecord& record) {
     std::vector<Issue> faults;
     for (const std::string_view code : deleted.removed) {
         check_interrupts();
-        if (catalogue_.find(code).empty()) {
-            faults.push_back(unknown_role_issue("roles", code, catalogue_.nearest(code, check_interrupts)));
+        if (catalog_.find(code).empty()) {
+            faults.push_back(unknown_role_issue("roles", code, catalog_.nearest(code, check_interrupts)));
         }
     }
-    GrantCeiling::Breaches breaches;
+    GrantCeiling::Violations violations;
     if (ceiling_ != nullptr) {
-        breaches = ceiling_->check_arrival(plan.change.user_name, deleted.removed, plan.change.line);
+        violations = ceiling_->check_arrival(plan.change.user_name, deleted.removed, plan.change.line);
     }
-    if (reject(plan, breaches, std::move(faults))) {
+    if (reject(plan, violations, std::move(faults))) {
         return plan;
     }
     plan.roles = memory_.keep_roles(deleted.removed);
@@ -241,9 +244,9 @@ UndoPlan UndoPlanner::plan_creation(const UndoRecord& record) {
 }
 
 // Has the record be rejected if anything is wrong with it.
-bool UndoPlanner::reject(UndoPlan& plan, const GrantCeiling::Breaches& breaches, std::vector<Issue> faults) {
-    for (const GrantCeiling::Breach& breach : breaches) {
-        faults.push_back(role_not_grantable_issue(breach, "roles", plan.change.user_name));
+bool UndoPlanner::reject(UndoPlan& plan, const GrantCeiling::Violations& violations, std::vector<Issue> faults) {
+    for (const GrantCeiling::Violation& violation : violations) {
+        faults.push_back(role_not_grantable_issue(violation, "roles", plan.change.user_name));
     }
     if (faults.empty()) {
         return false;

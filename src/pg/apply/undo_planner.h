@@ -11,7 +11,7 @@
 #include "core/change_page.h"
 #include "core/grant_ceiling.h"
 #include "core/issue.h"
-#include "core/role_catalogue.h"
+#include "core/role_catalog.h"
 #include "core/text.h"
 #include "pg/apply/batch_memory.h"
 #include "pg/apply/batch_statements.h"
@@ -34,16 +34,16 @@ struct UndoPlan {
     std::optional<Outcome> outcome;    // of one for which nothing is written; else how the customer is to be written:
     const ArrayType* roles = nullptr;  // nullptr: they stay
     std::vector<Cell> cells;
-    Change change;                     // for the log
-    std::vector<Issue> issues;         // about what stays
-    RowVersion version{};              // of the row that was locked
-    RowBefore before;                  // of a row that may be rewritten
+    Change change;              // for the log
+    std::vector<Issue> issues;  // about what stays
+    RowVersion version{};       // of the row that was locked
+    RowBefore before;           // of a row that may be rewritten
 };
 
 class UndoPlanner {
 public:
     // All arguments must outlive the object. `field_names`: fields of the source import, and what they are called today.
-    UndoPlanner(const Target& target, const std::vector<ColumnIo>& columns, const RoleCatalogue& catalogue,
+    UndoPlanner(const Target& target, const std::vector<ColumnIo>& columns, const RoleCatalog& catalog,
                 BatchStatements& statements, BatchMemory& memory, TextMap<std::string> field_names);
 
     // The ceiling from now on; nullptr for administrators.
@@ -53,7 +53,8 @@ public:
     const std::vector<Cell>& no_cells() const { return no_cells_; }
 
     // A plan that writes nothing yet, of a customer whose row was locked in that version.
-    UndoPlan start(std::uint32_t record, std::int64_t line, std::string_view user_name, const RowVersion& version) const;
+    UndoPlan start(std::uint32_t record, std::int64_t line, std::string_view user_name,
+                   const RowVersion& version) const;
 
     // Each takes a record and the row of its customer. The source has updated, created or, itself an undo, deleted it.
     UndoPlan plan_update(const UndoRecord& record, const CustomerRow& row);
@@ -68,7 +69,7 @@ private:
     UndoPlan start(const UndoRecord& record, const RowVersion& version) const;
     bool plan_roles(UndoPlan& plan, const UndoRecord& record, const CustomerRow& row, std::vector<Issue>& faults);
     bool plan_fields(UndoPlan& plan, const UndoRecord& record, const CustomerRow& row);
-    static bool reject(UndoPlan& plan, const GrantCeiling::Breaches& breaches, std::vector<Issue> faults = {});
+    static bool reject(UndoPlan& plan, const GrantCeiling::Violations& violations, std::vector<Issue> faults = {});
     void find_differences(UndoPlan& plan, const UndoRecord& record, const CustomerRow& row);
     std::optional<std::size_t> find_column(std::string_view field) const;
     std::optional<std::size_t> find_cell(std::size_t column) const;
@@ -76,7 +77,7 @@ private:
 
     const Target& target_;
     const std::vector<ColumnIo>& columns_;
-    const RoleCatalogue& catalogue_;
+    const RoleCatalog& catalog_;
     BatchStatements& statements_;
     BatchMemory& memory_;
     const TextMap<std::string> field_names_;

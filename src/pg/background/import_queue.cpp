@@ -33,7 +33,7 @@ LOCKTAG slice_tag(std::int64_t import_id, int slice) {
 constexpr Oid kSuspectsClass = 0x43494d50;  // of no database: any number that all versions agree on
 
 enum : std::uint32_t { kSupervisor = 0, kSubmission = 1 };
-LOCKTAG queue_tag(std::uint32_t which) { return make_tag("import_jobs", which, 0); }
+LOCKTAG queue_tag(std::uint32_t which) { return make_tag("background_imports", which, 0); }
 
 // Takes a session lock at once or not at all.
 bool try_session_lock(const LOCKTAG& tag, LOCKMODE mode) {
@@ -66,18 +66,18 @@ Counts read_counts(const Row& row, std::size_t first) {
 }
 
 // Adds up what the slices did and writes how the import has ended.
-void finish_job(std::int64_t import_id) {
+void remove_background_import(std::int64_t import_id) {
     Counts counts;
     const std::optional<Stop> stop = requested_stop(import_id);
     {
         OwnerScope owner;
-        const std::vector<Row> rows =
-            query("SELECT i.records, sum(s.created), sum(s.updated), sum(s.unchanged), sum(s.skipped),"
-                  "       sum(s.rejected), sum(s.deleted)"
-                  "  FROM customer_import.imports AS i"
-                  "  LEFT JOIN customer_import.import_slices AS s ON s.import_id = i.id"
-                  " WHERE i.id = $1 GROUP BY i.id",
-                  {parameter(import_id)});
+        const std::vector<Row> rows = query(
+            "SELECT i.records, sum(s.created), sum(s.updated), sum(s.unchanged), sum(s.skipped),"
+            "       sum(s.rejected), sum(s.deleted)"
+            "  FROM customer_import.imports AS i"
+            "  LEFT JOIN customer_import.import_slices AS s ON s.import_id = i.id"
+            " WHERE i.id = $1 GROUP BY i.id",
+            {parameter(import_id)});
         if (rows.empty()) {
             return;  // somebody has deleted it by hand
         }
@@ -86,13 +86,13 @@ void finish_job(std::int64_t import_id) {
         counts.records = number(row[0]);
         counts.unprocessed = counts.records - counts.sum();
     }
-    const bool came_too_late =
-        stop && stop->state == "canceled" && counts.records > 0 && counts.unprocessed == 0;
+    const bool came_too_late = stop && stop->state == "canceled" && counts.records > 0 && counts.unprocessed == 0;
     const bool is_explained = has_issues(import_id);
     if (!stop || came_too_late) {
         finish_import(import_id, "completed", completed_message(import_id, counts, is_explained), counts);
     } else {
-        finish_import(import_id, stop->state, stopped_message(import_id, stop->state, stop->reason, counts, is_explained), counts);
+        finish_import(import_id, stop->state,
+                      stopped_message(import_id, stop->state, stop->reason, counts, is_explained), counts);
     }
 }
 
@@ -145,20 +145,19 @@ void lock_submission() {
     call([&] { LockAcquire(&tag, ShareLock, false, false); });
 }
 
-bool no_submission_under_way() {
-    return try_transaction_lock(queue_tag(kSubmission));
-}
+bool no_submission_under_way() { return try_transaction_lock(queue_tag(kSubmission)); }
 
 void enqueue(std::int64_t import_id, Oid role, bool acts, const std::string& settings) {
     OwnerScope owner;
-    execute("INSERT INTO customer_import.import_jobs (import_id, role_oid, acts, origin, settings)"
-            " VALUES ($1, $2, $3, $4, $5::jsonb)",
-            {parameter(import_id), parameter_oid(role), parameter(acts), parameter(database_origin()),
-             parameter(std::string_view(settings))});
+    execute(
+        "INSERT INTO customer_import.background_imports (import_id, role_oid, acts, origin, settings)"
+        " VALUES ($1, $2, $3, $4, $5::jsonb)",
+        {parameter(import_id), parameter_oid(role), parameter(acts), parameter(database_origin()),
+         parameter(std::string_view(settings))});
     execute("INSERT INTO customer_import.import_slices (import_id, slice) VALUES ($1, 0)", {parameter(import_id)});
 }
 
-std::optional<Job> load_job(std::int64_t import_id) {
+std::optional<BackgroundImport> load_background_import(std::int64_t import_id) {
     OwnerScope owner;
     const std::vector<Row> rows = query_latest(
         "SELECT i.state, i.operator, i.database_role, j.role_oid, j.acts, i.mode, i.options ->> 'reject_limit',"
@@ -166,44 +165,47 @@ std::optional<Job> load_job(std::int64_t import_id) {
         "       j.stop_state, j.stop_reason,"
         "       COALESCE((extract(epoch FROM i.started_at - '2000-01-01 UTC') * 1000000)::bigint, 0),"
         "       COALESCE(i.source_import_id, 0), i.customers_table::oid"
-        "  FROM customer_import.imports AS i JOIN customer_import.import_jobs AS j ON j.import_id = i.id"
+        "  FROM customer_import.imports AS i JOIN customer_import.background_imports AS j ON j.import_id = i.id"
         " WHERE i.id = $1 AND i.state IN ('queued', 'checking', 'running')",
         {parameter(import_id)});
     if (rows.empty()) {
         return std::nullopt;
     }
     const Row& row = rows.front();
-    Job job;
-    job.id = import_id;
-    job.state = *row[0];
-    job.operator_name = *row[1];
-    job.role_name = *row[2];
-    job.role = static_cast<Oid>(number(row[3]));
-    job.acts = row[4] == "t";
-    job.request.kind = *row[5] == "undo" ? ImportKind::undo : *row[5] == "retry" ? ImportKind::retry : ImportKind::file;
-    job.request.source_import_id = number(row[17]);
-    job.request.mode = job.request.kind == ImportKind::file ? parse_import_mode(*row[5]).value()
-                                                            : original_mode(job.request.source_import_id);
+    BackgroundImport import;
+    import.id = import_id;
+    import.state = *row[0];
+    import.operator_name = *row[1];
+    import.role_name = *row[2];
+    import.role = static_cast<Oid>(number(row[3]));
+    import.acts = row[4] == "t";
+    import.request.kind = *row[5] == "undo"    ? ImportKind::undo
+                          : *row[5] == "retry" ? ImportKind::retry
+                                               : ImportKind::file;
+    import.request.source_import_id = number(row[17]);
+    import.request.mode = import.request.kind == ImportKind::file ? parse_import_mode(*row[5]).value()
+                                                                  : original_mode(import.request.source_import_id);
     if (row[6]) {
-        job.request.reject_limit = number(row[6]);
+        import.request.reject_limit = number(row[6]);
     }
-    job.request.delimiter = row[7].value_or(",").front();
-    job.request.encoding = FileEncoding(*row[8]);
-    job.request.create_unknown_roles = row[9] == "create";
-    job.settings = *row[10];
-    job.file_bytes = number(row[11]);
-    job.records = number(row[12]);
-    job.slices = static_cast<int>(number(row[13]));
+    import.request.delimiter = row[7].value_or(",").front();
+    import.request.encoding = FileEncoding(*row[8]);
+    import.request.create_unknown_roles = row[9] == "create";
+    import.settings = *row[10];
+    import.file_bytes = number(row[11]);
+    import.records = number(row[12]);
+    import.slices = static_cast<int>(number(row[13]));
     if (row[14]) {
-        job.stop = Stop{*row[14], row[15].value_or("")};
+        import.stop = Stop{*row[14], row[15].value_or("")};
     }
-    job.started_at = number(row[16]);
-    job.customers_table = static_cast<Oid>(number(row[18]));
-    for (const Row& code : query_latest("SELECT unnest(role_codes) FROM customer_import.import_jobs WHERE import_id = $1",
-                                        {parameter(import_id)})) {
-        job.role_codes.push_back(*code[0]);
+    import.started_at = number(row[16]);
+    import.customers_table = static_cast<Oid>(number(row[18]));
+    for (const Row& code :
+         query_latest("SELECT unnest(role_codes) FROM customer_import.background_imports WHERE import_id = $1",
+                      {parameter(import_id)})) {
+        import.role_codes.push_back(*code[0]);
     }
-    return job;
+    return import;
 }
 
 namespace {
@@ -212,7 +214,8 @@ std::vector<int> find_slices(std::int64_t import_id, const std::string& conditio
     OwnerScope owner;
     std::vector<int> slices;
     for (const Row& row : query_latest("SELECT slice FROM customer_import.import_slices"
-                                       " WHERE import_id = $1 AND NOT ended AND " + condition + " ORDER BY slice",
+                                       " WHERE import_id = $1 AND NOT ended AND " +
+                                           condition + " ORDER BY slice",
                                        {parameter(import_id)})) {
         slices.push_back(static_cast<int>(number(row[0])));
     }
@@ -237,11 +240,12 @@ int count_claims(std::int64_t import_id, int slice) {
 
 std::optional<Slice> claim_slice(std::int64_t import_id, int slice) {
     OwnerScope owner;
-    const std::vector<Row> rows = query("UPDATE customer_import.import_slices SET fence = fence + 1, claims = claims + 1,"
-                                        "       next_attempt_at = NULL, wait_reason = NULL, blocked_by = NULL"
-                                        " WHERE import_id = $1 AND slice = $2 AND NOT ended"
-                                        " RETURNING fence, claims, records, position, pages",
-                                        {parameter(import_id), parameter(std::int64_t{slice})});
+    const std::vector<Row> rows = query(
+        "UPDATE customer_import.import_slices SET fence = fence + 1, claims = claims + 1,"
+        "       next_attempt_at = NULL, wait_reason = NULL, blocked_by = NULL"
+        " WHERE import_id = $1 AND slice = $2 AND NOT ended"
+        " RETURNING fence, claims, records, position, pages",
+        {parameter(import_id), parameter(std::int64_t{slice})});
     if (rows.empty()) {
         return std::nullopt;
     }
@@ -258,72 +262,78 @@ std::optional<Slice> claim_slice(std::int64_t import_id, int slice) {
     return claimed;
 }
 
-void start_job(Job& job) {
+void start_background_import(BackgroundImport& import) {
     {
         OwnerScope owner;
         execute("UPDATE customer_import.imports SET state = 'checking', started_at = clock_timestamp() WHERE id = $1",
-                {parameter(job.id)});
+                {parameter(import.id)});
     }
-    job.started_at = GetCurrentTimestamp();
-    announce_import(job.id, "checking");
+    import.started_at = GetCurrentTimestamp();
+    announce_import(import.id, "checking");
 }
 
-void record_check(const Job& job, const Counts& counts, const std::vector<std::int64_t>& valid,
+void record_check(const BackgroundImport& import, const Counts& counts, const std::vector<std::int64_t>& valid,
                   const std::vector<std::string>& role_codes) {
     OwnerScope owner;
     execute("UPDATE customer_import.imports SET state = 'running', records = $2 WHERE id = $1",
-            {parameter(job.id), parameter(counts.records)});
-    execute("UPDATE customer_import.import_jobs SET role_codes = $2, slices = $3, slice_hash = 'FNV-1a, 64 bits'"
-            " WHERE import_id = $1",
-            {parameter(job.id), text_array_parameter(role_codes), parameter(static_cast<std::int64_t>(valid.size()))});
+            {parameter(import.id), parameter(counts.records)});
+    execute(
+        "UPDATE customer_import.background_imports SET role_codes = $2, slices = $3, slice_hash = 'FNV-1a, 64 bits'"
+        " WHERE import_id = $1",
+        {parameter(import.id), text_array_parameter(role_codes), parameter(static_cast<std::int64_t>(valid.size()))});
     for (std::size_t slice = 0; slice < valid.size(); ++slice) {
-        execute("INSERT INTO customer_import.import_slices (import_id, slice, records, rejected) VALUES ($1, $2, $3, $4)"
-                " ON CONFLICT (import_id, slice) DO UPDATE SET records = EXCLUDED.records, rejected = EXCLUDED.rejected",
-                {parameter(job.id), parameter(static_cast<std::int64_t>(slice)), parameter(valid[slice]),
-                 parameter(slice == 0 ? counts.rejected : std::int64_t{0})});
+        execute(
+            "INSERT INTO customer_import.import_slices (import_id, slice, records, rejected) VALUES ($1, $2, $3, $4)"
+            " ON CONFLICT (import_id, slice) DO UPDATE SET records = EXCLUDED.records, rejected = EXCLUDED.rejected",
+            {parameter(import.id), parameter(static_cast<std::int64_t>(slice)), parameter(valid[slice]),
+             parameter(slice == 0 ? counts.rejected : std::int64_t{0})});
     }
 }
 
 bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t records, std::int64_t pages,
                    const Counts& counts) {
     OwnerScope owner;
-    return execute("UPDATE customer_import.import_slices SET position = position + $4, pages = $5, claims = 0, waits = 0,"
-                   "       created = created + $6, updated = updated + $7, unchanged = unchanged + $8,"
-                   "       skipped = skipped + $9, rejected = rejected + $10, deleted = deleted + $11"
-                   " WHERE import_id = $1 AND slice = $2 AND fence = $3 AND NOT ended",
-                   {parameter(import_id), parameter(std::int64_t{slice.number}), parameter(std::int64_t{slice.fence}),
-                    parameter(records), parameter(pages), parameter(counts.created), parameter(counts.updated),
-                    parameter(counts.unchanged), parameter(counts.skipped), parameter(counts.rejected),
-                    parameter(counts.deleted)}) == 1;
+    return execute(
+               "UPDATE customer_import.import_slices SET position = position + $4, pages = $5, claims = 0, waits = 0,"
+               "       created = created + $6, updated = updated + $7, unchanged = unchanged + $8,"
+               "       skipped = skipped + $9, rejected = rejected + $10, deleted = deleted + $11"
+               " WHERE import_id = $1 AND slice = $2 AND fence = $3 AND NOT ended",
+               {parameter(import_id), parameter(std::int64_t{slice.number}), parameter(std::int64_t{slice.fence}),
+                parameter(records), parameter(pages), parameter(counts.created), parameter(counts.updated),
+                parameter(counts.unchanged), parameter(counts.skipped), parameter(counts.rejected),
+                parameter(counts.deleted)}) == 1;
 }
 
 void set_aside(std::int64_t import_id, const Slice& slice, const std::string& reason) {
     limit_waits_of_transaction(0);  // who holds the row is the supervisor, for a moment
     OwnerScope owner;
-    execute("UPDATE customer_import.import_slices SET claims = greatest(claims - 1, 0), waits = waits + 1, wait_reason = $4,"
-            "       next_attempt_at = clock_timestamp() + least(interval '1 second' * 2 ^ least(waits, 10), interval '1 minute')"
-            " WHERE import_id = $1 AND slice = $2 AND fence = $3 AND NOT ended",
-            {parameter(import_id), parameter(std::int64_t{slice.number}), parameter(std::int64_t{slice.fence}),
-             parameter(std::string_view(reason))});
+    execute(
+        "UPDATE customer_import.import_slices SET claims = greatest(claims - 1, 0), waits = waits + 1, wait_reason = $4,"
+        "       next_attempt_at = clock_timestamp() + least(interval '1 second' * 2 ^ least(waits, 10), interval '1 minute')"
+        " WHERE import_id = $1 AND slice = $2 AND fence = $3 AND NOT ended",
+        {parameter(import_id), parameter(std::int64_t{slice.number}), parameter(std::int64_t{slice.fence}),
+         parameter(std::string_view(reason))});
 }
 
 std::int64_t rejected_so_far(std::int64_t import_id) {
     OwnerScope owner;
-    return number(query("SELECT sum(rejected) FROM customer_import.import_slices WHERE import_id = $1",
-                        {parameter(import_id)}).front()[0]);
+    return number(
+        query("SELECT sum(rejected) FROM customer_import.import_slices WHERE import_id = $1", {parameter(import_id)})
+            .front()[0]);
 }
 
 void request_stop(std::int64_t import_id, const Stop& stop) {
     OwnerScope owner;
-    execute("UPDATE customer_import.import_jobs SET stop_state = $2, stop_reason = $3"
-            " WHERE import_id = $1 AND stop_state IS NULL",
-            {parameter(import_id), parameter(std::string_view(stop.state)), parameter(std::string_view(stop.reason))});
+    execute(
+        "UPDATE customer_import.background_imports SET stop_state = $2, stop_reason = $3"
+        " WHERE import_id = $1 AND stop_state IS NULL",
+        {parameter(import_id), parameter(std::string_view(stop.state)), parameter(std::string_view(stop.reason))});
 }
 
 std::optional<Stop> requested_stop(std::int64_t import_id) {
     OwnerScope owner;
     const std::vector<Row> rows = query_latest(
-        "SELECT stop_state, stop_reason FROM customer_import.import_jobs WHERE import_id = $1 AND stop_state IS NOT NULL",
+        "SELECT stop_state, stop_reason FROM customer_import.background_imports WHERE import_id = $1 AND stop_state IS NOT NULL",
         {parameter(import_id)});
     return rows.empty() ? std::nullopt : std::optional(Stop{*rows.front()[0], rows.front()[1].value_or("")});
 }
@@ -340,16 +350,16 @@ void end_slice(std::int64_t import_id, int slice) {
         execute("SELECT FROM customer_import.imports WHERE id = $1 FOR UPDATE", {parameter(import_id)});
     }
     if (open_slices(import_id).empty()) {
-        finish_job(import_id);
+        remove_background_import(import_id);
     }
 }
 
-void end_job(std::int64_t import_id) {
+void end_background_import(std::int64_t import_id) {
     {
         OwnerScope owner;
         execute("UPDATE customer_import.import_slices SET ended = true WHERE import_id = $1", {parameter(import_id)});
     }
-    finish_job(import_id);
+    remove_background_import(import_id);
 }
 
 }  // namespace customer_import::pg

@@ -22,7 +22,7 @@ struct Stop {
 };
 
 // An import in the background that has not ended.
-struct Job {
+struct BackgroundImport {
     std::int64_t id = 0;
     std::string state;
     std::string operator_name;
@@ -30,19 +30,17 @@ struct Job {
     Oid role = InvalidOid;
     bool acts = false;
     ImportRequest request;
-    std::string settings;                 // JSON
+    std::string settings;  // JSON
     std::int64_t file_bytes = 0;
     std::int64_t records = 0;             // known after the check
     int slices = 0;                       // 0: not claimed yet
     std::vector<std::string> role_codes;  // those of the check; empty before
     std::optional<Stop> stop;
-    TimestampTz started_at = 0;           // 0: not yet
-    Oid customers_table = InvalidOid;     // when it was submitted
+    TimestampTz started_at = 0;        // 0: not yet
+    Oid customers_table = InvalidOid;  // when it was submitted
 
     // How long it has been running.
-    std::int64_t milliseconds() const {
-        return started_at == 0 ? 0 : (GetCurrentTimestamp() - started_at) / 1000;
-    }
+    std::int64_t milliseconds() const { return started_at == 0 ? 0 : (GetCurrentTimestamp() - started_at) / 1000; }
 };
 
 struct Slice {
@@ -99,7 +97,7 @@ bool no_submission_under_way();
 void enqueue(std::int64_t import_id, Oid role, bool acts, const std::string& settings);
 
 // Returns an unfinished import of the queue; nothing when it has ended or is held.
-std::optional<Job> load_job(std::int64_t import_id);
+std::optional<BackgroundImport> load_background_import(std::int64_t import_id);
 
 // The slices of an import that have not ended.
 std::vector<int> open_slices(std::int64_t import_id);
@@ -114,11 +112,11 @@ int count_claims(std::int64_t import_id, int slice);
 std::optional<Slice> claim_slice(std::int64_t import_id, int slice);
 
 // The import is claimed for the first time.
-void start_job(Job& job);
+void start_background_import(BackgroundImport& import);
 
 // The file was checked: freezes what the slices start from. `valid` holds the number of valid records of each slice; what
 // the check rejected is counted with the first one.
-void record_check(const Job& job, const Counts& counts, const std::vector<std::int64_t>& valid,
+void record_check(const BackgroundImport& import, const Counts& counts, const std::vector<std::int64_t>& valid,
                   const std::vector<std::string>& role_codes);
 
 // Records what one batch did. Returns false when another worker has taken over the slice: then nothing of the batch must
@@ -141,6 +139,6 @@ std::optional<Stop> requested_stop(std::int64_t import_id);
 void end_slice(std::int64_t import_id, int slice);
 
 // Ends an import that no worker has, whatever is left of it.
-void end_job(std::int64_t import_id);
+void end_background_import(std::int64_t import_id);
 
 }  // namespace customer_import::pg

@@ -21,9 +21,9 @@ namespace customer_import::pg {
 
 namespace {
 
-constexpr long kSupervisorWait = 1000;   // milliseconds between two looks at the queue
-constexpr long kStopWait = 200;          // while an import that is to stop still runs
-constexpr int kMaxStarts = 20;           // of workers of an import that end before they claim anything
+constexpr long kSupervisorWait = 1000;  // milliseconds between two looks at the queue
+constexpr long kStopWait = 200;         // while an import that is to stop still runs
+constexpr int kMaxStarts = 20;          // of workers of an import that end before they claim anything
 
 struct StartedWorker {
     std::int64_t import_id;
@@ -38,11 +38,11 @@ struct WaitingImport {
     std::string origin;
     bool stops = false;
     bool is_claimed = false;
-    int due_slices = 0;     // that have not ended and were not set aside
-    int locked_slices = 0;  // that a worker works on, whoever started it
+    int due_slices = 0;          // that have not ended and were not set aside
+    int locked_slices = 0;       // that a worker works on, whoever started it
     bool is_locked_out = false;  // by who is about to end it
-    int fences = 0;         // changes whenever a worker has claimed a slice, or set one aside
-    int claims = 0;         // of the slice that was claimed most often without getting on
+    int fences = 0;              // changes whenever a worker has claimed a slice, or set one aside
+    int claims = 0;              // of the slice that was claimed most often without getting on
     bool role_exists = false;
     bool role_may_log_in = false;
 
@@ -53,27 +53,28 @@ struct WaitingImport {
 std::vector<WaitingImport> find_waiting() {
     OwnerScope owner;
     std::vector<WaitingImport> waiting;
-    for (const Row& row : query_latest(
-             "SELECT i.id, j.role_oid, i.database_role, j.origin, j.stop_state IS NOT NULL, i.state <> 'queued',"
-             "       s.due_slices, s.fences, s.claims, r.oid IS NOT NULL, COALESCE(r.rolcanlogin, false),"
-             "       w.workers, w.is_locked_out, i.operator"
-             "  FROM customer_import.imports AS i"
-             "  JOIN customer_import.import_jobs AS j ON j.import_id = i.id"
-             "  LEFT JOIN pg_roles AS r ON r.oid = j.role_oid"
-             " CROSS JOIN LATERAL ("
-             "           SELECT count(*) FILTER (WHERE NOT p.ended AND (p.next_attempt_at IS NULL"
-             "                                          OR p.next_attempt_at <= clock_timestamp())) AS due_slices,"
-             "                  sum(p.fence + p.waits) AS fences, max(p.claims) FILTER (WHERE NOT p.ended) AS claims"
-             "             FROM customer_import.import_slices AS p WHERE p.import_id = i.id) AS s"
-             " CROSS JOIN LATERAL ("
-             "           SELECT count(*) FILTER (WHERE l.mode = 'ExclusiveLock') AS workers,"
-             "                  count(*) FILTER (WHERE l.mode <> 'ExclusiveLock') > 0 AS is_locked_out"
-             "             FROM pg_locks AS l"
-             "            WHERE l.locktype = 'object' AND l.granted AND l.objid::bigint = i.id & 4294967295"
-             "              AND l.classid = 'customer_import.import_slices'::regclass"
-             "              AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())) AS w"
-             " WHERE i.state IN ('queued', 'checking', 'running')"
-             " ORDER BY i.state = 'queued', i.id")) {
+    for (
+        const Row& row : query_latest(
+            "SELECT i.id, j.role_oid, i.database_role, j.origin, j.stop_state IS NOT NULL, i.state <> 'queued',"
+            "       s.due_slices, s.fences, s.claims, r.oid IS NOT NULL, COALESCE(r.rolcanlogin, false),"
+            "       w.workers, w.is_locked_out, i.operator"
+            "  FROM customer_import.imports AS i"
+            "  JOIN customer_import.background_imports AS j ON j.import_id = i.id"
+            "  LEFT JOIN pg_roles AS r ON r.oid = j.role_oid"
+            " CROSS JOIN LATERAL ("
+            "           SELECT count(*) FILTER (WHERE NOT p.ended AND (p.next_attempt_at IS NULL"
+            "                                          OR p.next_attempt_at <= clock_timestamp())) AS due_slices,"
+            "                  sum(p.fence + p.waits) AS fences, max(p.claims) FILTER (WHERE NOT p.ended) AS claims"
+            "             FROM customer_import.import_slices AS p WHERE p.import_id = i.id) AS s"
+            " CROSS JOIN LATERAL ("
+            "           SELECT count(*) FILTER (WHERE l.mode = 'ExclusiveLock') AS workers,"
+            "                  count(*) FILTER (WHERE l.mode <> 'ExclusiveLock') > 0 AS is_locked_out"
+            "             FROM pg_locks AS l"
+            "            WHERE l.locktype = 'object' AND l.granted AND l.objid::bigint = i.id & 4294967295"
+            "              AND l.classid = 'customer_import.import_slices'::regclass"
+            "              AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())) AS w"
+            " WHERE i.state IN ('queued', 'checking', 'running')"
+            " ORDER BY i.state = 'queued', i.id")) {
         WaitingImport& import = waiting.emplace_back();
         import.id = std::stoll(*row[0]);
         import.role = static_cast<Oid>(std::stoul(*row[1]));
@@ -106,19 +107,20 @@ constexpr const char* kWaitingWorkers =
 // Notes for whom workers wait: when they have given up, nobody can tell any more.
 void note_blockers() {
     OwnerScope owner;
-    execute(std::string(kWaitingWorkers) +
-            "UPDATE customer_import.import_slices AS s SET blocked_by = f.blockers FROM ("
-            "       SELECT t.import_id, t.slice, b.blockers FROM w CROSS JOIN LATERAL customer_import._blockers(w.pid) AS b (blockers)"
-            "         JOIN customer_import.import_slices AS t USING (import_id, slice)"
-            "        WHERE t.blocked_by IS DISTINCT FROM b.blockers AND b.blockers IS NOT NULL FOR UPDATE OF t SKIP LOCKED) AS f"
-            " WHERE s.import_id = f.import_id AND s.slice = f.slice");
+    execute(
+        std::string(kWaitingWorkers) +
+        "UPDATE customer_import.import_slices AS s SET blocked_by = f.blockers FROM ("
+        "       SELECT t.import_id, t.slice, b.blockers FROM w CROSS JOIN LATERAL customer_import._blockers(w.pid) AS b (blockers)"
+        "         JOIN customer_import.import_slices AS t USING (import_id, slice)"
+        "        WHERE t.blocked_by IS DISTINCT FROM b.blockers AND b.blockers IS NOT NULL FOR UPDATE OF t SKIP LOCKED) AS f"
+        " WHERE s.import_id = f.import_id AND s.slice = f.slice");
 }
 
 // Ends the waits of workers whose import is to stop: they find out then.
 void end_waits() {
     OwnerScope owner;
     execute(std::string(kWaitingWorkers) +
-            "SELECT pg_cancel_backend(w.pid) FROM w JOIN customer_import.import_jobs AS j USING (import_id)"
+            "SELECT pg_cancel_backend(w.pid) FROM w JOIN customer_import.background_imports AS j USING (import_id)"
             " WHERE j.stop_state IS NOT NULL");
 }
 
@@ -148,15 +150,15 @@ private:
     std::vector<StartedWorker> workers_;
     struct Starts {
         int fences = 0;
-        int count = 0;                // of workers, without one that got on
-        TimestampTz not_before = 0;   // of the next one, for a suspect
+        int count = 0;               // of workers, without one that got on
+        TimestampTz not_before = 0;  // of the next one, for a suspect
     };
     std::map<std::int64_t, Starts> starts_;
     std::map<std::string, std::int64_t> turns_;  // when an operator had his last one
     std::int64_t turn_ = 0;
     std::int64_t last_emptied_ = 0;
-    const MemoryContext context_ =
-        call([] { return AllocSetContextCreate(TopMemoryContext, "customer_import look", ALLOCSET_DEFAULT_SIZES); });
+    const MemoryContext context_ = call(
+        [] { return AllocSetContextCreate(TopMemoryContext, "customer_import look", ALLOCSET_DEFAULT_SIZES); });
 };
 
 void Supervisor::forget_ended() {
@@ -171,9 +173,8 @@ void Supervisor::forget_ended() {
 }
 
 int Supervisor::count_workers(std::int64_t import_id) const {
-    return static_cast<int>(std::count_if(workers_.begin(), workers_.end(), [&](const StartedWorker& worker) {
-        return worker.import_id == import_id;
-    }));
+    return static_cast<int>(std::count_if(workers_.begin(), workers_.end(),
+                                          [&](const StartedWorker& worker) { return worker.import_id == import_id; }));
 }
 
 // Why no worker can do it.
@@ -207,20 +208,23 @@ bool Supervisor::settle(const WaitingImport& import) {
     (void)transactions_.run_unless_locked([&] {
         OwnerScope owner;
         const Parameter id = parameter(import.id);
-        if (query("SELECT FROM customer_import.imports WHERE id = $1 AND finished_at IS NULL FOR UPDATE SKIP LOCKED", {id})
+        if (query("SELECT FROM customer_import.imports WHERE id = $1 AND finished_at IS NULL FOR UPDATE SKIP LOCKED",
+                  {id})
                 .empty()) {
             return;
         }
         if (!obstacle) {
-            execute("UPDATE customer_import.imports SET state = 'held', message = $2 WHERE id = $1 AND EXISTS ("
-                    "SELECT FROM customer_import.import_jobs AS j WHERE j.import_id = $1 AND j.origin = $3)",
-                    {id,
-                     parameter("Import " + std::to_string(import.id) + " is held: it was restored from another database. "
-                               "Let it go on with SELECT customer_import.release_restored()."),
-                     parameter(std::string_view(import.origin))});
+            execute(
+                "UPDATE customer_import.imports SET state = 'held', message = $2 WHERE id = $1 AND EXISTS ("
+                "SELECT FROM customer_import.background_imports AS j WHERE j.import_id = $1 AND j.origin = $3)",
+                {id,
+                 parameter("Import " + std::to_string(import.id) +
+                           " is held: it was restored from another database. "
+                           "Let it go on with SELECT customer_import.release_restored()."),
+                 parameter(std::string_view(import.origin))});
         } else if (lock_out_workers(import.id)) {
             request_stop(import.id, *obstacle);
-            end_job(import.id);
+            end_background_import(import.id);
         }
     });
     return true;
@@ -235,9 +239,9 @@ std::vector<WaitingImport>::iterator Supervisor::next_in_turn(std::vector<Waitin
         const auto turn = turns_.find(import.operator_name);
         return std::pair(count == running.end() ? 0 : count->second, turn == turns_.end() ? 0 : turn->second);
     };
-    return std::min_element(candidates.begin(), candidates.end(), [&](const WaitingImport& one, const WaitingImport& other) {
-        return rank(one) < rank(other);
-    });
+    return std::min_element(
+        candidates.begin(), candidates.end(),
+        [&](const WaitingImport& one, const WaitingImport& other) { return rank(one) < rank(other); });
 }
 
 // The imports to work on now.
@@ -325,8 +329,9 @@ Supervisor::Finding Supervisor::look() {
         start_workers(import);
     }
     test_point("workers_started");
-    return stops ? Finding::stops
-                 : !waiting.empty() || !workers_.empty() || empties_more ? Finding::work : Finding::nothing;
+    return stops                                                   ? Finding::stops
+           : !waiting.empty() || !workers_.empty() || empties_more ? Finding::work
+                                                                   : Finding::nothing;
 }
 
 void Supervisor::run() {

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "pg/background/background_process.h"
+#include "pg/background/background_run.h"
 #include "pg/background/import_queue.h"
 #include "pg/background/import_supervisor.h"
-#include "pg/background/job_run.h"
 #include "pg/history/retention.h"
 #include "pg/server/settings.h"
 #include "pg/server/statement.h"
@@ -36,7 +36,7 @@ int find_supervisor() {
     OwnerScope owner;
     const std::vector<Row> rows = query(
         "SELECT l.pid FROM pg_locks AS l WHERE l.locktype = 'object' AND l.granted AND l.objid = 0"
-        "   AND l.classid = 'customer_import.import_jobs'::regclass"
+        "   AND l.classid = 'customer_import.background_imports'::regclass"
         "   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())");
     return rows.empty() ? 0 : std::stoi(*rows.front()[0]);
 }
@@ -87,9 +87,7 @@ void show_activity(const std::string& text) {
 // Whether the extension is in this database.
 bool extension_exists(Transactions& transactions) {
     bool exists = false;
-    if (std::optional<PgError> error = transactions.run([&] {
-            exists = lock_extension();
-        })) {
+    if (std::optional<PgError> error = transactions.run([&] { exists = lock_extension(); })) {
         throw PgError(*error);
     }
     return exists;
@@ -115,7 +113,7 @@ void work(const WorkerArguments& arguments) {
     if (!extension_exists(transactions)) {
         return;
     }
-    run_job(transactions, arguments.import_id, workers_per_import);
+    run_background_import(transactions, arguments.import_id, workers_per_import);
     // If the supervisor has gone, the imports of others must not wait for it.
     if (std::optional<PgError> error = transactions.run([] { start_waiting(); })) {
         throw PgError(*error);
@@ -141,7 +139,8 @@ std::vector<Oid> find_databases() {
             auto database = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
             ListCell* name;
             foreach (name, names) {
-                if (database->datallowconn && strcmp(static_cast<const char*>(lfirst(name)), NameStr(database->datname)) == 0) {
+                if (database->datallowconn &&
+                    strcmp(static_cast<const char*>(lfirst(name)), NameStr(database->datname)) == 0) {
                     found[static_cast<std::size_t>(number++)] = database->oid;
                     break;
                 }
@@ -159,9 +158,7 @@ std::vector<Oid> find_databases() {
 void launch() {
     std::vector<Oid> databases;
     WorkerTransactions transactions;
-    if (std::optional<PgError> error = transactions.run([&] {
-            databases = find_databases();
-        })) {
+    if (std::optional<PgError> error = transactions.run([&] { databases = find_databases(); })) {
         throw PgError(*error);
     }
     for (Oid database : databases) {
@@ -191,8 +188,11 @@ void start_waiting() {
     bool waits = false;
     {
         OwnerScope owner;
-        waits = !query("SELECT FROM customer_import.imports AS i JOIN customer_import.import_jobs AS j ON j.import_id = i.id"
-                       " WHERE i.finished_at IS NULL AND i.state IN ('queued', 'checking', 'running') LIMIT 1").empty();
+        waits =
+            !query(
+                 "SELECT FROM customer_import.imports AS i JOIN customer_import.background_imports AS j ON j.import_id = i.id"
+                 " WHERE i.finished_at IS NULL AND i.state IN ('queued', 'checking', 'running') LIMIT 1")
+                 .empty();
     }
     // It is the supervisor that empties what is old: where all imports run in the foreground, nothing else starts one.
     if ((waits || retention_is_due()) && find_supervisor() == 0) {

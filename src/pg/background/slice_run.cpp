@@ -8,8 +8,8 @@
 #include "core/grant_ceiling.h"
 #include "core/slice_hash.h"
 #include "core/text.h"
-#include "pg/access/catalogue.h"
 #include "pg/access/identity.h"
+#include "pg/access/role_catalog.h"
 #include "pg/apply/import_kinds.h"
 #include "pg/apply/trial.h"
 #include "pg/background/background_process.h"
@@ -29,9 +29,9 @@ namespace customer_import::pg {
 
 namespace {
 
-constexpr int kMaxAttempts = 10;       // of a batch that meets deadlocks or serialization failures
-constexpr int kMaxClaims = 10;         // of a slice whose workers die before it gets on
-constexpr long kFirstDelay = 50;       // milliseconds before a batch is tried again; doubles each time
+constexpr int kMaxAttempts = 10;  // of a batch that meets deadlocks or serialization failures
+constexpr int kMaxClaims = 10;    // of a slice whose workers die before it gets on
+constexpr long kFirstDelay = 50;  // milliseconds before a batch is tried again; doubles each time
 constexpr std::int64_t kStopCheckRecords = 65536;
 constexpr std::int64_t kSmallFileBytes = 256 * 1024;  // one worker is done with it before another one has started
 
@@ -70,13 +70,14 @@ std::string describe(const PgError& error) {
 }
 
 // Makes the transaction what the submitter's was: whom it acts as, and how texts are read. Until its end.
-void assume_submitter(const Job& job) {
-    if (job.acts) {
-        assume_operator(job.operator_name);
+void assume_submitter(const BackgroundImport& import) {
+    if (import.acts) {
+        assume_operator(import.operator_name);
     }
-    execute("SELECT pg_catalog.set_config(s.key, s.value, true) FROM pg_catalog.jsonb_each_text($1::pg_catalog.jsonb)"
-            " AS s",
-            {parameter(std::string_view(job.settings))});
+    execute(
+        "SELECT pg_catalog.set_config(s.key, s.value, true) FROM pg_catalog.jsonb_each_text($1::pg_catalog.jsonb)"
+        " AS s",
+        {parameter(std::string_view(import.settings))});
 }
 
 Identity require_still_permitted() {
@@ -89,12 +90,12 @@ Identity require_still_permitted() {
 
 class SliceRun {
 public:
-    SliceRun(Transactions& transactions, Job job, const Slice& slice, WorkerLock& lock,
+    SliceRun(Transactions& transactions, BackgroundImport import, const Slice& slice, WorkerLock& lock,
              std::optional<WorkerLock>& suspect, int slices, MemoryContext context)
         : transactions_(transactions),
           lock_(lock),
           suspect_(suspect),
-          job_(std::move(job)),
+          import_(std::move(import)),
           slice_(slice),
           slices_wanted_(slices),
           context_(context),
@@ -119,7 +120,7 @@ private:
     Target load_same_target() const;
     void apply_batch(const Batch& batch);
     void mark_retried(const std::vector<std::int64_t>& lines);
-    bool is_too_late() const { return import_timeout > 0 && job_.milliseconds() >= import_timeout; }
+    bool is_too_late() const { return import_timeout > 0 && import_.milliseconds() >= import_timeout; }
     void check_stop();
     bool keep_lock();
     void stop(const Stop& stop);
@@ -128,20 +129,20 @@ private:
     Transactions& transactions_;
     WorkerLock& lock_;
     std::optional<WorkerLock>& suspect_;  // until the slice gets on
-    Job job_;
+    BackgroundImport import_;
     Slice slice_;
     const int slices_wanted_;
     const MemoryContext context_;
     const MemoryContext transaction_context_;
 
-    std::unique_ptr<RoleCatalogue> catalogue_;  // of the check
+    std::unique_ptr<RoleCatalog> catalog_;  // of the check
     std::unique_ptr<RecordSpool> spool_;
-    std::unique_ptr<RecordSupply> supply_;
-    std::unique_ptr<InputSource> source_;       // nullptr: an undo
-    std::optional<Target> target_;              // at the check; supply_ refers to it
+    std::unique_ptr<RecordReader> reader_;
+    std::unique_ptr<InputSource> source_;  // nullptr: an undo
+    std::optional<Target> target_;         // at the check; reader_ refers to it
     ApplyState state_;
     ProgressReport progress_;
-    bool has_ended_ = false;                    // the slice
+    bool has_ended_ = false;  // the slice
 };
 
 // Takes the records of the whole file, and keeps those of the slice.
@@ -149,26 +150,27 @@ class SliceRun::Taker final : public RecordTaker {
 public:
     // Without an issue store and a trial the check was made before.
     Taker(SliceRun& run, IssueStore* issues, Trial* trial)
-        : run_(run), issues_(issues), trial_(trial), valid_(static_cast<std::size_t>(run.job_.slices), 0) {}
+        : run_(run), issues_(issues), trial_(trial), valid_(static_cast<std::size_t>(run.import_.slices), 0) {}
 
     void valid(const Record& record) override {
         count();
         if (trial_ != nullptr) {
             trial_->add(record);
         }
-        const int slice = slice_of(record.user_name, run_.job_.slices);
+        const int slice = slice_of(record.user_name, run_.import_.slices);
         ++valid_[static_cast<std::size_t>(slice)];
         if (slice == run_.slice_.number) {
             run_.spool_->add(record);
         }
     }
 
-    void rejected(std::int64_t line, std::string_view, const std::vector<Issue>& issues, std::string_view raw) override {
+    void rejected(std::int64_t line, std::string_view, const std::vector<Issue>& issues,
+                  std::string_view raw) override {
         count();
         ++counts_.rejected;
         if (issues_ != nullptr) {
             issues_->add(line, Outcome::rejected, issues, raw);
-            if (run_.job_.request.kind == ImportKind::retry) {
+            if (run_.import_.request.kind == ImportKind::retry) {
                 rejected_.push_back(line);
             }
         }
@@ -182,7 +184,7 @@ public:
 private:
     void count() {
         ++counts_.records;
-        run_.progress_.checked(counts_.records, run_.supply_->bytes());
+        run_.progress_.checked(counts_.records, run_.reader_->bytes());
         if (counts_.records % kStopCheckRecords == 0) {
             run_.check_stop();
         }
@@ -202,7 +204,7 @@ void SliceRun::check_stop() {
             ereport(FATAL, (errcode(ERRCODE_ADMIN_SHUTDOWN), errmsg("the server has gone")));
         }
     });
-    if (std::optional<Stop> stop = requested_stop(job_.id)) {
+    if (std::optional<Stop> stop = requested_stop(import_.id)) {
         throw Stopped(std::move(*stop));
     }
     if (is_too_late()) {
@@ -228,7 +230,7 @@ void SliceRun::repeat(Body&& body) {
             if (!lock_.keep_in_transaction()) {
                 throw TakenOver();
             }
-            assume_submitter(job_);
+            assume_submitter(import_);
             body();
         });
         if (!error) {
@@ -241,10 +243,10 @@ void SliceRun::repeat(Body&& body) {
             throw_stop_after_cancel();
         }
         if (error->sqlstate() == ERRCODE_INSUFFICIENT_PRIVILEGE && transactions_.run([&] {
-                assume_submitter(job_);
+                assume_submitter(import_);
                 require_still_permitted();
             })) {
-            throw Stopped({"denied", "database role " + quoted(job_.role_name) + " does not exist any more"});
+            throw Stopped({"denied", "database role " + quoted(import_.role_name) + " does not exist any more"});
         }
         if (!can_be_repeated(*error) || attempt == kMaxAttempts) {
             throw PgError(*error);
@@ -258,7 +260,7 @@ void SliceRun::repeat(Body&& body) {
 // What was canceled may have waited for a lock in vain: the supervisor ends such a wait when the import is to stop.
 void SliceRun::throw_stop_after_cancel() {
     std::optional<Stop> stop;
-    if (std::optional<PgError> error = transactions_.run([&] { stop = requested_stop(job_.id); })) {
+    if (std::optional<PgError> error = transactions_.run([&] { stop = requested_stop(import_.id); })) {
         forget(*error);
     }
     if (stop) {
@@ -271,7 +273,7 @@ void SliceRun::read_file() {
     repeat([&] {
         check_stop();
         const Identity identity = require_still_permitted();
-        if (job_.request.create_unknown_roles && !identity.rights.has(Right::administer)) {
+        if (import_.request.create_unknown_roles && !identity.rights.has(Right::administer)) {
             throw Stopped({"denied", "operator " + quoted(identity.name) + " may not add role codes any more"});
         }
         try {
@@ -282,41 +284,42 @@ void SliceRun::read_file() {
         }
         test_point("check");
     });
-    job_.state = "running";
-    progress_.running(job_.id, job_.records, 0);
+    import_.state = "running";
+    progress_.running(import_.id, import_.records, 0);
     wake_supervisor();
     spool_->skip(slice_.position);
 }
 
 void SliceRun::read_records(const Identity& identity) {
-    const bool is_first = job_.state != "running";
+    const bool is_first = import_.state != "running";
     target_ = load_same_target();
     if (is_first) {
-        const bool is_split = !target_->one_by_one && job_.file_bytes >= kSmallFileBytes;
-        job_.slices = is_split ? slices_wanted_ : 1;
+        const bool is_split = !target_->one_by_one && import_.file_bytes >= kSmallFileBytes;
+        import_.slices = is_split ? slices_wanted_ : 1;
     }
     {
         ContextScope scope(context_);
-        catalogue_ = is_first ? load_held_catalogue() : std::make_unique<RoleCatalogue>();
-        for (const std::string& code : job_.role_codes) {
-            catalogue_->add(code);
+        catalog_ = is_first ? load_held_catalog() : std::make_unique<RoleCatalog>();
+        for (const std::string& code : import_.role_codes) {
+            catalog_->add(code);
         }
-        source_ = job_.request.kind == ImportKind::file ? stored_file_source(job_.id) : make_source(job_.request, job_.id);
-        spool_ = std::make_unique<RecordSpool>(record_order(job_.request, *target_));
-        supply_ = make_supply(job_.request, source_.get(), *target_, *catalogue_);
+        source_ = import_.request.kind == ImportKind::file ? stored_file_source(import_.id)
+                                                           : make_source(import_.request, import_.id);
+        spool_ = std::make_unique<RecordSpool>(record_order(import_.request, *target_));
+        reader_ = make_reader(import_.request, source_.get(), *target_, *catalog_);
     }
     progress_.start(target_->relation);
     std::optional<IssueStore> issues;
     std::optional<Trial> trial;
     if (is_first) {
-        trial.emplace(job_.request);
-        issues.emplace(transaction_context_, job_.request.encoding);
-        if (job_.request.create_unknown_roles) {
-            supply_->add_unknown_codes();
+        trial.emplace(import_.request);
+        issues.emplace(transaction_context_, import_.request.encoding);
+        if (import_.request.create_unknown_roles) {
+            reader_->add_unknown_codes();
         }
     }
     Taker taker(*this, issues ? &*issues : nullptr, trial ? &*trial : nullptr);
-    supply_->read(taker);
+    reader_->read(taker);
     spool_->sort();
     spool_->keep(context_);
     const std::int64_t records = taker.valid_records()[static_cast<std::size_t>(slice_.number)];
@@ -329,32 +332,31 @@ void SliceRun::read_records(const Identity& identity) {
     }
     const Counts& counts = taker.counts();
     std::optional<std::string> failure;
-    if (job_.request.passes_reject_limit(counts.rejected)) {
-        failure = job_.request.reject_limit_reason();
+    if (import_.request.passes_reject_limit(counts.rejected)) {
+        failure = import_.request.reject_limit_reason();
     } else {
-        add_codes_of_import(job_.id, job_.request, supply_->new_codes());
+        add_codes_of_import(import_.id, import_.request, reader_->new_codes());
         failure = try_first_records(*trial, identity);
     }
-    issues->write(job_.id, true);
-    record_check(job_, counts, taker.valid_records(), catalogue_->codes());
+    issues->write(import_.id, true);
+    record_check(import_, counts, taker.valid_records(), catalog_->codes());
     mark_retried(taker.rejected_lines());
     if (failure) {
-        request_stop(job_.id, {"failed", *failure});
+        request_stop(import_.id, {"failed", *failure});
     }
-    job_.records = counts.records;
+    import_.records = counts.records;
     slice_.records = records;
 }
 
 std::optional<std::string> SliceRun::try_first_records(Trial& trial, const Identity& identity) {
-    const RecordCeiling ceiling(*catalogue_, identity, PreparedRecords(job_.request));
-    return trial.run(job_.id, *target_, supply_->header(), *catalogue_, ceiling.get(),
-                     transaction_context_);
+    const RecordCeiling ceiling(*catalog_, identity, PreparedRecords(import_.request));
+    return trial.run(import_.id, *target_, reader_->header(), *catalog_, ceiling.get(), transaction_context_);
 }
 
 // Another table may have been attached since the import was submitted: it is none of its business.
 Target SliceRun::load_same_target() const {
     Target target = load_import_target();
-    if (target.relation != job_.customers_table) {
+    if (target.relation != import_.customers_table) {
         throw Stopped({"failed", "the customers table is another one than when it was submitted"});
     }
     const auto has = [&](const std::string& field) {
@@ -363,7 +365,8 @@ Target SliceRun::load_same_target() const {
     };
     for (const TargetColumn& column : target_ ? target_->values : std::vector<TargetColumn>()) {
         if (!has(column.field)) {  // the records that were checked may have a cell for it
-            throw Stopped({"failed", "the customers table was attached anew, without the field " + quoted(column.field)});
+            throw Stopped(
+                {"failed", "the customers table was attached anew, without the field " + quoted(column.field)});
         }
     }
     return target;
@@ -371,8 +374,8 @@ Target SliceRun::load_same_target() const {
 
 // Records of a retry are tried once, whatever comes of it.
 void SliceRun::mark_retried(const std::vector<std::int64_t>& lines) {
-    if (job_.request.kind == ImportKind::retry) {
-        customer_import::pg::mark_retried(job_.request.source_import_id, job_.id, lines);
+    if (import_.request.kind == ImportKind::retry) {
+        customer_import::pg::mark_retried(import_.request.source_import_id, import_.id, lines);
     }
 }
 
@@ -387,14 +390,14 @@ void SliceRun::apply_batch(const Batch& batch) {
         const Identity identity = require_still_permitted();
         test_point("batch_begin");
         const Target target = load_same_target();
-        const std::unique_ptr<RoleCatalogue> current = load_held_catalogue();
-        const RecordCeiling ceiling(*current, identity, PreparedRecords(job_.request));
-        const bool is_undo = job_.request.kind == ImportKind::undo;
-        const std::unique_ptr<BatchApplier> applier =
-            make_applier(job_.request, job_.id, target, supply_->header(), is_undo ? *current : *catalogue_,
-                         slice_.records.value_or(0), state_, transaction_context_);
-        IssueStore issues(transaction_context_, job_.request.encoding);
-        ChangeLog log(transaction_context_, job_.id, slice_.number, slice_.pages);
+        const std::unique_ptr<RoleCatalog> current = load_held_catalog();
+        const RecordCeiling ceiling(*current, identity, PreparedRecords(import_.request));
+        const bool is_undo = import_.request.kind == ImportKind::undo;
+        const std::unique_ptr<BatchApplier> applier = make_applier(
+            import_.request, import_.id, target, reader_->header(), is_undo ? *current : *catalog_,
+            slice_.records.value_or(0), state_, transaction_context_);
+        IssueStore issues(transaction_context_, import_.request.encoding);
+        ChangeLog log(transaction_context_, import_.id, slice_.number, slice_.pages);
         const ConstraintsChecked constraints(target);
         applier->apply(batch, ceiling.get());
         Counts counts;
@@ -408,24 +411,24 @@ void SliceRun::apply_batch(const Batch& batch) {
                 issues.add(record.line, result.outcome, result.issues, is_undo ? "" : record.raw);
             }
         }
-        if (job_.request.create_unknown_roles) {
-            note_given_codes(job_.id, job_.request, applier->changes());
+        if (import_.request.create_unknown_roles) {
+            note_given_codes(import_.id, import_.request, applier->changes());
         }
         log.write(applier->changes());
-        issues.write(job_.id, false);
+        issues.write(import_.id, false);
         mark_retried(lines);
         test_point("batch_applied");
         pages = log.pages();
         require_still_permitted();  // the batch may have waited for a long time
-        if (!advance_slice(job_.id, slice_, size, pages, counts)) {
+        if (!advance_slice(import_.id, slice_, size, pages, counts)) {
             throw TakenOver();
         }
-        if (job_.request.reject_limit && job_.request.passes_reject_limit(rejected_so_far(job_.id))) {
-            request_stop(job_.id, {"failed", job_.request.reject_limit_reason()});
+        if (import_.request.reject_limit && import_.request.passes_reject_limit(rejected_so_far(import_.id))) {
+            request_stop(import_.id, {"failed", import_.request.reject_limit_reason()});
         }
         ends = is_last(slice_.position + size);
         if (ends) {
-            end_slice(job_.id, slice_.number);
+            end_slice(import_.id, slice_.number);
         }
         test_point("batch_end");
     });
@@ -450,8 +453,8 @@ void SliceRun::stop(const Stop& stop) {
     });
     ContextScope scope(transaction_context_);
     if (std::optional<PgError> error = transactions_.run([&] {
-            request_stop(job_.id, stop);
-            end_slice(job_.id, slice_.number);
+            request_stop(import_.id, stop);
+            end_slice(import_.id, slice_.number);
         })) {
         if (const std::optional<std::string> reason = reason_to_wait(*error)) {
             throw SetAside(*reason);
@@ -463,8 +466,8 @@ void SliceRun::stop(const Stop& stop) {
 void SliceRun::set_aside(const std::string& reason) {
     transactions_.set_deadline(0);
     ContextScope scope(transaction_context_);  // an error's record may be in it
-    if (std::optional<PgError> error =
-            transactions_.run([&] { customer_import::pg::set_aside(job_.id, slice_, reason); })) {
+    if (std::optional<PgError> error = transactions_.run(
+            [&] { customer_import::pg::set_aside(import_.id, slice_, reason); })) {
         throw PgError(*error);
     }
 }
@@ -482,10 +485,11 @@ bool SliceRun::run() {
 void SliceRun::apply_rest() {
     try {
         if (slice_.claims > kMaxClaims) {
-            throw Stopped({"failed", std::to_string(kMaxClaims) + " workers in a row ended without getting on with it"});
+            throw Stopped(
+                {"failed", std::to_string(kMaxClaims) + " workers in a row ended without getting on with it"});
         }
         if (import_timeout > 0) {
-            transactions_.set_deadline(TimestampTzPlusMilliseconds(job_.started_at, import_timeout));
+            transactions_.set_deadline(TimestampTzPlusMilliseconds(import_.started_at, import_timeout));
         }
         read_file();
         Batch batch;
@@ -493,7 +497,7 @@ void SliceRun::apply_rest() {
             apply_batch(batch);
         }
         if (!has_ended_) {  // there was nothing in it
-            repeat([&] { end_slice(job_.id, slice_.number); });
+            repeat([&] { end_slice(import_.id, slice_.number); });
         }
         transactions_.set_deadline(0);
     } catch (const Stopped& stopped) {
@@ -514,9 +518,9 @@ void SliceRun::apply_rest() {
 
 }  // namespace
 
-bool run_slice(Transactions& transactions, Job job, const Slice& slice, WorkerLock& lock, std::optional<WorkerLock>& suspect,
-               int slices, MemoryContext context) {
-    return SliceRun(transactions, std::move(job), slice, lock, suspect, slices, context).run();
+bool run_slice(Transactions& transactions, BackgroundImport import, const Slice& slice, WorkerLock& lock,
+               std::optional<WorkerLock>& suspect, int slices, MemoryContext context) {
+    return SliceRun(transactions, std::move(import), slice, lock, suspect, slices, context).run();
 }
 
 std::optional<std::string> reason_to_wait(const PgError& error) {

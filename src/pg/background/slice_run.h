@@ -14,8 +14,8 @@ namespace customer_import::pg {
 
 // Applies what is left of a claimed slice, and ends it: with the last one the import. An import that nobody has begun yet is
 // split into at most `slices` slices. Returns false when the slice was set aside. `suspect` is released when it gets on.
-bool run_slice(Transactions& transactions, Job job, const Slice& slice, WorkerLock& lock, std::optional<WorkerLock>& suspect,
-               int slices, MemoryContext context);
+bool run_slice(Transactions& transactions, BackgroundImport import, const Slice& slice, WorkerLock& lock,
+               std::optional<WorkerLock>& suspect, int slices, MemoryContext context);
 
 // Why to try again later, however often: nothing is wrong with the import, something is in its way. Nothing for any other
 // error.

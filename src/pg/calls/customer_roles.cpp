@@ -32,11 +32,12 @@ std::string find_key(const Target& target, std::string_view user_name) {
 // The codes that a customer holds, sorted; nothing when the caller sees no such customer. Read as the caller.
 std::vector<std::string> read_held(const Target& target, const std::string& key) {
     std::vector<std::string> held;
-    for (const Row& row : query("SELECT r.code FROM (SELECT DISTINCT pg_catalog.unnest(" + target.roles.name +
-                                    ") COLLATE pg_catalog.\"C\" AS code FROM " + target.name + " WHERE " +
-                                    target.user_name.name + " OPERATOR(pg_catalog.=) $1) AS r"
-                                    " WHERE r.code OPERATOR(pg_catalog.<>) '' ORDER BY r.code USING OPERATOR(pg_catalog.<)",
-                                {parameter(std::string_view(key))})) {
+    for (const Row& row :
+         query("SELECT r.code FROM (SELECT DISTINCT pg_catalog.unnest(" + target.roles.name +
+                   ") COLLATE pg_catalog.\"C\" AS code FROM " + target.name + " WHERE " + target.user_name.name +
+                   " OPERATOR(pg_catalog.=) $1) AS r"
+                   " WHERE r.code OPERATOR(pg_catalog.<>) '' ORDER BY r.code USING OPERATOR(pg_catalog.<)",
+               {parameter(std::string_view(key))})) {
         held.push_back(*row[0]);
     }
     return held;
@@ -47,7 +48,7 @@ struct CodeFacts {
     std::optional<std::string> description;
 };
 
-// What the catalogue knows of codes, by code in lower case.
+// What the catalog knows of codes, by code in lower case.
 TextMap<CodeFacts> read_codes(const std::vector<std::string>& codes) {
     OwnerScope owner;
     TextMap<CodeFacts> facts;
@@ -62,8 +63,8 @@ TextMap<CodeFacts> read_codes(const std::vector<std::string>& codes) {
 // Who made an import; nothing when it is purged meanwhile.
 std::optional<std::string> operator_of(std::int64_t import_id) {
     OwnerScope owner;
-    const std::vector<Row> rows =
-        query("SELECT operator FROM customer_import.imports WHERE id = $1", {parameter(import_id)});
+    const std::vector<Row> rows = query("SELECT operator FROM customer_import.imports WHERE id = $1",
+                                        {parameter(import_id)});
     return rows.empty() ? std::nullopt : rows.front()[0];
 }
 
@@ -91,14 +92,16 @@ void return_role(ReturnSetInfo* result, const std::string& code, const CodeFacts
 ChangeHistory read_history(const std::string& key) {
     std::vector<std::pair<std::int64_t, std::optional<std::vector<std::string>>>> marks;
     read_marks(key, [&](std::int64_t marked_at, const std::optional<std::vector<std::string_view>>& codes) {
-        marks.emplace_back(marked_at, codes ? std::optional(std::vector<std::string>(codes->begin(), codes->end())) : std::nullopt);
+        marks.emplace_back(
+            marked_at, codes ? std::optional(std::vector<std::string>(codes->begin(), codes->end())) : std::nullopt);
     });
     ChangeHistory history;
     auto mark = marks.begin();
     const auto add_marks_until = [&](std::int64_t time) {
         for (; mark != marks.end() && mark->first <= time; ++mark) {
-            history.add_mark(mark->second ? std::optional(std::vector<std::string_view>(mark->second->begin(), mark->second->end()))
-                                          : std::nullopt);
+            history.add_mark(
+                mark->second ? std::optional(std::vector<std::string_view>(mark->second->begin(), mark->second->end()))
+                             : std::nullopt);
         }
     };
     read_changes(key, key, [&](const LoggedChange& logged) {

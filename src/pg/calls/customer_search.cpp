@@ -11,7 +11,7 @@
 #include "core/text.h"
 #include "core/user_name.h"
 #include "pg/access/access.h"
-#include "pg/access/catalogue.h"
+#include "pg/access/role_catalog.h"
 #include "pg/server/arguments.h"
 #include "pg/server/statement.h"
 #include "pg/server/text_array.h"
@@ -110,8 +110,8 @@ private:
 
     // The user names of all that match, hidden ones too; at most one more than kMaxKeys.
     std::vector<std::string> find_keys() const {
-        const std::string statement = "SELECT " + target_.user_name.name + " FROM " + target_.name + " WHERE " + matches() +
-                                      " LIMIT " + std::to_string(kMaxKeys + 1);
+        const std::string statement = "SELECT " + target_.user_name.name + " FROM " + target_.name + " WHERE " +
+                                      matches() + " LIMIT " + std::to_string(kMaxKeys + 1);
         TableOwnerScope owner(target_);
         IndexPreferred index;
         std::vector<std::string> keys;
@@ -179,19 +179,19 @@ void search_customers(std::string_view query, std::int32_t max_rows, ReturnSetIn
     }
 }
 
-// The codes that customers are looked for by: in the catalogue's spelling, and in lower case what it does not have, for
+// The codes that customers are looked for by: in the catalog's spelling, and in lower case what it does not have, for
 // customers may still hold it in any spelling.
 struct WantedCodes {
     std::vector<std::string> known, lost;
 };
 
 WantedCodes spell_codes(std::span<const std::string_view> codes) {
-    const RoleCatalogue& catalogue = cached_catalogue();
+    const RoleCatalog& catalog = cached_catalog();
     WantedCodes wanted;
     Pace pace(check_interrupts);
     for (const std::string_view code : codes) {
         pace.step(8 * code.size());
-        const std::string_view spelling = catalogue.find(code);
+        const std::string_view spelling = catalog.find(code);
         if (!spelling.empty()) {
             wanted.known.emplace_back(spelling);
         } else if (!code.empty()) {
@@ -224,8 +224,11 @@ void customers_with_roles(const WantedCodes& codes, ReturnSetInfo* result) {
     const Target target = load_target(AccessShareLock);
     return_holders(target, {}, result);  // whoever may not read the table learns so before anything is looked up
     const std::string statement = "SELECT " + target.user_name.name + " FROM " + target.name + " WHERE " +
-                                  target.roles.name + " OPERATOR(pg_catalog.@>) $1 AND ARRAY(SELECT pg_catalog.lower("
-                                  "held COLLATE pg_catalog.\"C\") FROM pg_catalog.unnest(" + target.roles.name + ") AS held)"
+                                  target.roles.name +
+                                  " OPERATOR(pg_catalog.@>) $1 AND ARRAY(SELECT pg_catalog.lower("
+                                  "held COLLATE pg_catalog.\"C\") FROM pg_catalog.unnest(" +
+                                  target.roles.name +
+                                  ") AS held)"
                                   " OPERATOR(pg_catalog.@>) $2";
     std::optional<Cursor> holders;
     for (std::vector<std::string> keys;; keys.clear()) {
@@ -233,8 +236,9 @@ void customers_with_roles(const WantedCodes& codes, ReturnSetInfo* result) {
             TableOwnerScope owner(target);
             if (!holders) {
                 IndexPreferred index;
-                holders.emplace(statement, std::initializer_list<Parameter>{text_array_parameter(codes.known),
-                                                                         text_array_parameter(codes.lost)},
+                holders.emplace(statement,
+                                std::initializer_list<Parameter>{text_array_parameter(codes.known),
+                                                                 text_array_parameter(codes.lost)},
                                 Cursor::Snapshot::calling);
             }
             holders->fetch(kMaxKeys);

@@ -13,8 +13,15 @@ namespace customer_import::pg {
 namespace {
 
 // Where the SQL function has its arguments.
-constexpr ArgumentPlaces kImportPlaces = {.file_name = 2, .dry_run = 3, .background = 4, .reject_limit = 5, .delimiter = 6,
-                                          .encoding = 7, .unknown_roles = 8, .send_report = 9, .request_id = 10};
+constexpr ArgumentPlaces kImportPlaces = {.file_name = 2,
+                                          .dry_run = 3,
+                                          .background = 4,
+                                          .reject_limit = 5,
+                                          .delimiter = 6,
+                                          .encoding = 7,
+                                          .unknown_roles = 8,
+                                          .send_report = 9,
+                                          .request_id = 10};
 constexpr int kUnlink = 11;
 
 ImportResult import(FunctionCallInfo fcinfo, ImportRequest& request, InputSource& source) {

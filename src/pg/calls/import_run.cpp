@@ -7,8 +7,8 @@
 #include "core/grant_ceiling.h"
 #include "core/text.h"
 #include "pg/access/access.h"
-#include "pg/access/catalogue.h"
 #include "pg/access/identity.h"
+#include "pg/access/role_catalog.h"
 #include "pg/apply/import_kinds.h"
 #include "pg/apply/trial.h"
 #include "pg/background/import_worker.h"
@@ -49,9 +49,9 @@ public:
           watcher_(watcher),
           context_(context),
           target_(load_import_target()),
-          catalogue_(load_held_catalogue()),
+          catalog_(load_held_catalog()),
           own_source_(make_source(request, 0)),
-          supply_(make_supply(request, own_source_ ? own_source_.get() : source, target_, *catalogue_)),
+          reader_(make_reader(request, own_source_ ? own_source_.get() : source, target_, *catalog_)),
           issues_(context, request.encoding),
           trial_(request),
           spool_(record_order(request, target_)) {}
@@ -83,9 +83,9 @@ private:
     RecordWatcher* const watcher_;
     const MemoryContext context_;
     const Target target_;
-    const std::unique_ptr<RoleCatalogue> catalogue_;
+    const std::unique_ptr<RoleCatalog> catalog_;
     const std::unique_ptr<InputSource> own_source_;
-    const std::unique_ptr<RecordSupply> supply_;
+    const std::unique_ptr<RecordReader> reader_;
     IssueStore issues_;
     Trial trial_;
     RecordSpool spool_;
@@ -103,7 +103,7 @@ void ImportRun::valid(const Record& record) {
     if (watcher_ != nullptr) {
         watcher_->see(record.line, record.user_name, nullptr);
     }
-    progress_.checked(records_, supply_->bytes());
+    progress_.checked(records_, reader_->bytes());
 }
 
 void ImportRun::rejected(std::int64_t line, std::string_view user_name, const std::vector<Issue>& issues,
@@ -120,19 +120,19 @@ void ImportRun::rejected(std::int64_t line, std::string_view user_name, const st
 void ImportRun::check() {
     progress_.start(target_.relation);
     if (request_.create_unknown_roles) {  // which codes to create is known only after the whole file
-        supply_->add_unknown_codes();
+        reader_->add_unknown_codes();
     }
-    supply_->read(*this);
+    reader_->read(*this);
     spool_.sort();
     if (request_.kind == ImportKind::file) {
-        result_.warnings = supply_->header().warnings();
+        result_.warnings = reader_->header().warnings();
     }
 }
 
 // Writes the import's row. Returns false when the same request has come in on another connection meanwhile.
 bool ImportRun::record_import() {
-    const std::optional<std::int64_t> id =
-        insert_import({operator_, current_role_name(), "running", supply_->bytes()}, request_, *supply_);
+    const std::optional<std::int64_t> id = insert_import({operator_, current_role_name(), "running", reader_->bytes()},
+                                                         request_, *reader_);
     result_.import_id = id.value_or(0);
     return id.has_value();
 }
@@ -148,8 +148,8 @@ Identity require_still() {
 
 void ImportRun::try_first_records() {
     const Identity identity = require_still();
-    const RecordCeiling ceiling(*catalogue_, identity, PreparedRecords(request_));
-    if (std::optional<std::string> reason = trial_.run(result_.import_id, target_, supply_->header(), *catalogue_,
+    const RecordCeiling ceiling(*catalog_, identity, PreparedRecords(request_));
+    if (std::optional<std::string> reason = trial_.run(result_.import_id, target_, reader_->header(), *catalog_,
                                                        ceiling.get(), context_)) {
         throw ImportFailed(*reason);
     }
@@ -157,20 +157,20 @@ void ImportRun::try_first_records() {
 
 void ImportRun::apply_records() {
     ApplyState state;
-    const std::unique_ptr<BatchApplier> applier = make_applier(request_, result_.import_id, target_, supply_->header(),
-                                                               *catalogue_, records_, state, context_);
+    const std::unique_ptr<BatchApplier> applier = make_applier(request_, result_.import_id, target_, reader_->header(),
+                                                               *catalog_, records_, state, context_);
     if (watcher_ != nullptr) {
         applier->watch_roles();
     }
     ChangeLog log(context_, result_.import_id);
     const PreparedRecords prepared(request_);
     std::optional<PgError> error = in_subtransaction([&] {
-        add_codes_of_import(result_.import_id, request_, supply_->new_codes());
+        add_codes_of_import(result_.import_id, request_, reader_->new_codes());
         try_first_records();
         Batch batch;
         while (spool_.next(batch, static_cast<std::size_t>(batch_rows))) {
             const Identity identity = require_still();
-            const RecordCeiling ceiling(*catalogue_, identity, prepared);
+            const RecordCeiling ceiling(*catalog_, identity, prepared);
             applier->apply(batch, ceiling.get());
             for (std::size_t index = 0; index < batch.size(); ++index) {
                 count(batch.records()[index], applier->results()[index]);
@@ -234,9 +234,7 @@ void ImportRun::apply() {
 // Nothing was applied, or it was taken back: only what was rejected is known.
 void ImportRun::give_up(const std::string& state, const std::string& reason) {
     result_.state = state;
-    counts_ = Counts{.records = records_,
-                     .rejected = counts_.rejected,
-                     .unprocessed = records_ - counts_.rejected};
+    counts_ = Counts{.records = records_, .rejected = counts_.rejected, .unprocessed = records_ - counts_.rejected};
     result_.message = request_.is_dry_run ? dry_run_message(counts_, reason)
                                           : failed_message(result_.import_id, state, reason, counts_.rejected > 0);
     if (watcher_ != nullptr) {
@@ -282,8 +280,8 @@ ImportResult run_import(ImportRequest& request, InputSource* source, RecordWatch
     if (!request.is_dry_run) {
         start_waiting();
     }
-    MemoryContext context =
-        call([] { return AllocSetContextCreate(CurrentMemoryContext, "customer_import", ALLOCSET_DEFAULT_SIZES); });
+    MemoryContext context = call(
+        [] { return AllocSetContextCreate(CurrentMemoryContext, "customer_import", ALLOCSET_DEFAULT_SIZES); });
     ImportResult result;
     const auto run_it = [&] {
         ImportRun run(request, source, watcher, context);

@@ -4,12 +4,12 @@
 
 #include "core/text.h"
 #include "pg/access/access.h"
-#include "pg/access/catalogue.h"
 #include "pg/access/identity.h"
+#include "pg/access/role_catalog.h"
 #include "pg/apply/import_kinds.h"
+#include "pg/background/background_run.h"
 #include "pg/background/import_queue.h"
 #include "pg/background/import_worker.h"
-#include "pg/background/job_run.h"
 #include "pg/calls/import_run.h"
 #include "pg/history/import_history.h"
 #include "pg/history/notification.h"
@@ -31,10 +31,12 @@ struct QueueUse {
 
 QueueUse measure_queue(const std::string& operator_name) {
     OwnerScope owner;
-    const Row row = query("SELECT count(*), COALESCE(sum(file_bytes), 0)::bigint FROM customer_import.imports"
-                          " WHERE operator = $1 AND state IN ('queued', 'checking', 'running', 'held')"
-                          "   AND finished_at IS NULL",
-                          {parameter(std::string_view(operator_name))}).front();
+    const Row row = query(
+                        "SELECT count(*), COALESCE(sum(file_bytes), 0)::bigint FROM customer_import.imports"
+                        " WHERE operator = $1 AND state IN ('queued', 'checking', 'running', 'held')"
+                        "   AND finished_at IS NULL",
+                        {parameter(std::string_view(operator_name))})
+                        .front();
     return {std::stoll(*row[0]), std::stoll(*row[1])};
 }
 
@@ -46,8 +48,9 @@ QueueUse measure_queue(const std::string& operator_name) {
 
 // What the worker reads texts by, as the caller has it.
 std::string caller_settings() {
-    return *query("SELECT pg_catalog.jsonb_object_agg(s.name, pg_catalog.current_setting(s.name))"
-                  "  FROM pg_catalog.unnest('{DateStyle,IntervalStyle,TimeZone,search_path}'::pg_catalog.text[]) AS s (name)")
+    return *query(
+                "SELECT pg_catalog.jsonb_object_agg(s.name, pg_catalog.current_setting(s.name))"
+                "  FROM pg_catalog.unnest('{DateStyle,IntervalStyle,TimeZone,search_path}'::pg_catalog.text[]) AS s (name)")
                 .front()[0];
 }
 
@@ -62,20 +65,20 @@ ImportResult submit_import(ImportRequest& request, InputSource* source) {
         return *earlier;
     }
     const Target target = load_import_target(AccessShareLock);
-    const std::unique_ptr<RoleCatalogue> catalogue = load_catalogue();
+    const std::unique_ptr<RoleCatalog> catalog = load_catalog();
     const std::unique_ptr<InputSource> own_source = make_source(request, 0);
-    const std::unique_ptr<RecordSupply> supply =
-        make_supply(request, own_source ? own_source.get() : source, target, *catalogue);
-    supply->read_header();
+    const std::unique_ptr<RecordReader> reader = make_reader(request, own_source ? own_source.get() : source, target,
+                                                             *catalog);
+    reader->read_header();
     const QueueUse use = measure_queue(identity.name);
     if (use.imports >= max_queued_imports) {
-        refuse_queueing("operator " + quoted(identity.name) + " has " + std::to_string(use.imports) +
-                            " unfinished imports",
-                        "customer_import.max_queued_imports");
+        refuse_queueing(
+            "operator " + quoted(identity.name) + " has " + std::to_string(use.imports) + " unfinished imports",
+            "customer_import.max_queued_imports");
     }
     const std::string settings = caller_settings();
-    const std::optional<std::int64_t> id =
-        insert_import({identity.name, current_role_name(), "queued", 0}, request, *supply);
+    const std::optional<std::int64_t> id = insert_import({identity.name, current_role_name(), "queued", 0}, request,
+                                                         *reader);
     if (!id) {
         return require_earlier_import(identity.name, request);
     }
@@ -96,7 +99,7 @@ ImportResult submit_import(ImportRequest& request, InputSource* source) {
     result.state = "queued";
     result.message = queued_message(*id);
     if (request.kind == ImportKind::file) {
-        result.warnings = supply->header().warnings();
+        result.warnings = reader->header().warnings();
     }
     {
         OwnerScope owner;
@@ -121,9 +124,10 @@ OpenImport lock_import(std::int64_t import_id, const Identity& identity) {
     OwnerScope owner;
     const std::vector<Row> rows = query(
         "SELECT i.operator, j.import_id IS NOT NULL, i.finished_at IS NOT NULL"
-        "  FROM customer_import.imports AS i LEFT JOIN customer_import.import_jobs AS j ON j.import_id = i.id"
+        "  FROM customer_import.imports AS i LEFT JOIN customer_import.background_imports AS j ON j.import_id = i.id"
         " WHERE i.id = $1 AND (i.operator = $2 OR $3) FOR UPDATE OF i",
-        {parameter(import_id), parameter(std::string_view(identity.name)), parameter(identity.rights.has(Right::administer))});
+        {parameter(import_id), parameter(std::string_view(identity.name)),
+         parameter(identity.rights.has(Right::administer))});
     if (rows.empty()) {
         throw ImportError(ERRCODE_UNDEFINED_OBJECT, "import " + std::to_string(import_id) + " does not exist");
     }
@@ -134,9 +138,10 @@ OpenImport lock_import(std::int64_t import_id, const Identity& identity) {
 // Errors: 55000 for an import that some session runs in the foreground.
 void refuse_foreground(std::int64_t import_id) {
     CatalogPath path;
-    const std::vector<Row> rows = query("SELECT pid FROM customer_import._running_imports() WHERE import_id = $1"
-                                        " AND pid <> pg_backend_pid() LIMIT 1",
-                                        {parameter(import_id)});
+    const std::vector<Row> rows = query(
+        "SELECT pid FROM customer_import._running_imports() WHERE import_id = $1"
+        " AND pid <> pg_backend_pid() LIMIT 1",
+        {parameter(import_id)});
     if (!rows.empty()) {
         throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                           "import " + std::to_string(import_id) + " runs in the foreground of another session", {},
@@ -160,19 +165,21 @@ std::string cancel_import(std::int64_t import_id) {
     }
     const OpenImport import = lock_import(import_id, identity);
     if (import.has_ended || !import.is_background) {
-        throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                          "import " + std::to_string(import_id) + " has ended already", {},
-                          "See SELECT * FROM customer_import.import_status WHERE id = " + std::to_string(import_id) + ".");
+        throw ImportError(
+            ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "import " + std::to_string(import_id) + " has ended already", {},
+            "See SELECT * FROM customer_import.import_status WHERE id = " + std::to_string(import_id) + ".");
     }
     const std::string by = identity.name == import.operator_name ? "" : "by " + identity.name;
     request_stop(import_id, {"canceled", by});
     if (lock_out_workers(import_id)) {  // nobody works on it
-        end_job(import_id);
+        end_background_import(import_id);
         return "Import " + std::to_string(import_id) + " is canceled.";
     }
     start_after_commit();  // the supervisor ends a wait for a lock
-    return "Import " + std::to_string(import_id) + " stops after its batch. Follow it: SELECT * FROM "
-           "customer_import.import_status WHERE id = " + std::to_string(import_id);
+    return "Import " + std::to_string(import_id) +
+           " stops after its batch. Follow it: SELECT * FROM "
+           "customer_import.import_status WHERE id = " +
+           std::to_string(import_id);
 }
 
 // The unfinished imports of the current role, oldest first.
@@ -180,10 +187,11 @@ std::vector<std::int64_t> own_imports() {
     const Oid role = GetUserId();
     OwnerScope owner;
     std::vector<std::int64_t> ids;
-    for (const Row& row : query_latest(
-             "SELECT i.id FROM customer_import.imports AS i JOIN customer_import.import_jobs AS j ON j.import_id = i.id"
-             " WHERE j.role_oid = $1 AND j.origin = $2 AND i.state IN ('queued', 'checking', 'running') ORDER BY i.id",
-             {parameter_oid(role), parameter(database_origin())})) {
+    for (
+        const Row& row : query_latest(
+            "SELECT i.id FROM customer_import.imports AS i JOIN customer_import.background_imports AS j ON j.import_id = i.id"
+            " WHERE j.role_oid = $1 AND j.origin = $2 AND i.state IN ('queued', 'checking', 'running') ORDER BY i.id",
+            {parameter_oid(role), parameter(database_origin())})) {
         ids.push_back(std::stoll(*row[0]));
     }
     return ids;
@@ -203,7 +211,7 @@ void run_imports(FunctionCallInfo fcinfo) {
         throw PgError(*error);
     }
     for (std::int64_t id : ids) {
-        if (!run_job(transactions, id, 1)) {
+        if (!run_background_import(transactions, id, 1)) {
             call([&] {
                 ereport(NOTICE, (errmsg("import %lld waits for a lock", static_cast<long long>(id)),
                                  errhint("Call customer_import.run_imports() again later.")));
@@ -220,17 +228,19 @@ std::int64_t release_restored() {
         OwnerScope owner;
         const Parameter origin = parameter(database_origin());
         // Also those that no supervisor has marked as held yet.
-        released = execute("UPDATE customer_import.imports AS i"
-                           "   SET state = CASE WHEN i.started_at IS NULL THEN 'queued' WHEN j.slices = 0 THEN 'checking'"
-                           "                    ELSE 'running' END,"
-                           "       message = 'Import ' || i.id || ' goes on.'"
-                           "  FROM customer_import.import_jobs AS j"
-                           " WHERE j.import_id = i.id AND j.origin <> $1 AND i.finished_at IS NULL",
-                           {origin});
-        execute("UPDATE customer_import.import_jobs AS j SET origin = $1,"
-                "       role_oid = COALESCE((SELECT r.oid FROM pg_roles AS r WHERE r.rolname = i.database_role), 0)"
-                "  FROM customer_import.imports AS i WHERE i.id = j.import_id AND j.origin <> $1",
-                {origin});
+        released = execute(
+            "UPDATE customer_import.imports AS i"
+            "   SET state = CASE WHEN i.started_at IS NULL THEN 'queued' WHEN j.slices = 0 THEN 'checking'"
+            "                    ELSE 'running' END,"
+            "       message = 'Import ' || i.id || ' resumes.'"
+            "  FROM customer_import.background_imports AS j"
+            " WHERE j.import_id = i.id AND j.origin <> $1 AND i.finished_at IS NULL",
+            {origin});
+        execute(
+            "UPDATE customer_import.background_imports AS j SET origin = $1,"
+            "       role_oid = COALESCE((SELECT r.oid FROM pg_roles AS r WHERE r.rolname = i.database_role), 0)"
+            "  FROM customer_import.imports AS i WHERE i.id = j.import_id AND j.origin <> $1",
+            {origin});
     }
     release_messages();
     if (released > 0) {
@@ -247,9 +257,11 @@ bool is_restored(std::int64_t import_id) {
         }
     }
     OwnerScope owner;
-    return !query("SELECT FROM customer_import.imports AS i JOIN customer_import.import_jobs AS j ON j.import_id = i.id"
-                  " WHERE i.id = $1 AND i.finished_at IS NULL AND j.origin <> $2",
-                  {parameter(import_id), parameter(database_origin())}).empty();
+    return !query(
+                "SELECT FROM customer_import.imports AS i JOIN customer_import.background_imports AS j ON j.import_id = i.id"
+                " WHERE i.id = $1 AND i.finished_at IS NULL AND j.origin <> $2",
+                {parameter(import_id), parameter(database_origin())})
+                .empty();
 }
 
 }  // namespace

@@ -34,8 +34,8 @@ public:
             Oid operators[] = {Int8LessOperator, Int8LessOperator};
             Oid collations[] = {InvalidOid, InvalidOid};
             bool nulls_first[] = {false, false};
-            sort_ = tuplesort_begin_heap(columns_, 2, numbers, operators, collations, nulls_first, kSortKilobytes, nullptr,
-                                         TUPLESORT_NONE);
+            sort_ = tuplesort_begin_heap(columns_, 2, numbers, operators, collations, nulls_first, kSortKilobytes,
+                                         nullptr, TUPLESORT_NONE);
             row_ = MakeSingleTupleTableSlot(columns_, &TTSOpsVirtual);
             next_ = MakeSingleTupleTableSlot(columns_, &TTSOpsMinimalTuple);
             row_context_ = AllocSetContextCreate(context_, "preview row", ALLOCSET_SMALL_SIZES);
@@ -75,8 +75,8 @@ void PreviewRows::see(std::int64_t line, std::string_view user_name, const Recor
     ContextScope scope(row_context_);
     const Issue* issue = result != nullptr && !result->issues.empty() ? &result->issues.front() : nullptr;
     const ArrayType* before = result != nullptr ? result->roles_before : nullptr;
-    const bool has_changed =
-        result != nullptr && (result->outcome == Outcome::created || result->outcome == Outcome::updated);
+    const bool has_changed = result != nullptr &&
+                             (result->outcome == Outcome::created || result->outcome == Outcome::updated);
     const ArrayType* after = has_changed && result->roles_after != nullptr ? result->roles_after : before;
     const std::optional<Datum> name = user_name.empty() ? std::nullopt : std::optional(text_datum(user_name));
     const Datum outcome = text_datum(result != nullptr ? outcome_name(result->outcome) : "unprocessed");
@@ -132,7 +132,8 @@ void PreviewRows::give(ReturnSetInfo* result) {
             }
             if (taken_back_) {
                 const text* outcome = DatumGetTextPP(values[kOutcomeColumn - 1]);
-                const bool is_rejected = VARSIZE_ANY_EXHDR(outcome) == 8 && memcmp(VARDATA_ANY(outcome), "rejected", 8) == 0;
+                const bool is_rejected = VARSIZE_ANY_EXHDR(outcome) == 8 &&
+                                         memcmp(VARDATA_ANY(outcome), "rejected", 8) == 0;
                 if (!is_rejected) {
                     values[kOutcomeColumn - 1] = unprocessed;
                     values[4] = values[3];

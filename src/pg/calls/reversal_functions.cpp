@@ -53,17 +53,20 @@ Source lock_source(std::int64_t import_id) {
     }
     const Row& row = rows.front();
     if (*row[7] == "t") {
-        refuse_state(import_name(import_id) + " has not ended yet",
-                     "Wait for it, or end it with SELECT customer_import.cancel_import(" + std::to_string(import_id) + ").");
+        refuse_state(
+            import_name(import_id) + " has not ended yet",
+            "Wait for it, or end it with SELECT customer_import.cancel_import(" + std::to_string(import_id) + ").");
     }
     if (*row[9] != "t") {
         refuse_other_table(import_id);
     }
-    const std::vector<Row> open = query_latest("SELECT id, mode FROM customer_import.imports"
-                                               " WHERE source_import_id = $1 AND finished_at IS NULL",
-                                               {parameter(import_id)});
+    const std::vector<Row> open = query_latest(
+        "SELECT id, mode FROM customer_import.imports"
+        " WHERE source_import_id = $1 AND finished_at IS NULL",
+        {parameter(import_id)});
     if (!open.empty()) {
-        refuse_state(import_name(import_id) + (*open.front()[1] == "undo" ? " is being undone by " : " is being retried by ") +
+        refuse_state(import_name(import_id) +
+                         (*open.front()[1] == "undo" ? " is being undone by " : " is being retried by ") +
                          import_name(std::stoll(*open.front()[0])),
                      "Follow it: SELECT * FROM customer_import.import_status WHERE id = " + *open.front()[0] + ".");
     }
@@ -115,7 +118,8 @@ ImportRequest retry_request(std::int64_t import_id) {
         OwnerScope owner;
         if (query("SELECT FROM customer_import.import_issues WHERE import_id = $1 AND outcome = 'rejected'"
                   "   AND issue_number = 1 AND record IS NOT NULL AND retried_by IS NULL LIMIT 1",
-                  {parameter(import_id)}).empty()) {
+                  {parameter(import_id)})
+                .empty()) {
             refuse_state(import_name(import_id) + " has no rejected records that could be retried",
                          "Each is retried once. What a retry rejects is retried by its own import id.");
         }
@@ -164,7 +168,7 @@ public:
 
 [[noreturn]] void refuse_record(std::string message, std::string detail = {}) {
     throw ImportError(ERRCODE_BAD_COPY_FILE_FORMAT, std::move(message), std::move(detail),
-                      "Give one CSV record, as it stands in the file, with the columns of its header.");
+                      "Give one CSV record, as it is in the file, with the columns of its header.");
 }
 
 // Errors: 22P04 for anything but one record of the file.
@@ -207,9 +211,10 @@ void amend_record(std::int64_t import_id, std::int64_t line, std::string_view re
         " WHERE s.import_id = $1 AND s.line = $2 AND s.issue_number = 1 AND s.outcome = 'rejected' AND s.record IS NOT NULL",
         {parameter(import_id), parameter(line)});
     if (rows.empty()) {
-        throw ImportError(ERRCODE_UNDEFINED_OBJECT,
-                          import_name(import_id) + " has no rejected record on line " + std::to_string(line), {},
-                          "See SELECT * FROM customer_import.import_issues WHERE import_id = " + std::to_string(import_id) + ".");
+        throw ImportError(
+            ERRCODE_UNDEFINED_OBJECT,
+            import_name(import_id) + " has no rejected record on line " + std::to_string(line), {},
+            "See SELECT * FROM customer_import.import_issues WHERE import_id = " + std::to_string(import_id) + ".");
     }
     if (rows.front()[0]) {
         refuse_state("the record on line " + std::to_string(line) + " was retried by " +
@@ -221,12 +226,13 @@ void amend_record(std::int64_t import_id, std::int64_t line, std::string_view re
     const std::string bytes = encoding.encode(record);
     encoding.reset();
     if (encoding.decode(bytes, true) != record) {
-        throw ImportError(ERRCODE_UNTRANSLATABLE_CHARACTER,
-                          "the record has a character that encoding \"" + source.encoding + "\" of the file does not have");
+        throw ImportError(ERRCODE_UNTRANSLATABLE_CHARACTER, "the record has a character that encoding \"" +
+                                                                source.encoding + "\" of the file does not have");
     }
-    execute("UPDATE customer_import.import_issues SET amended_record = $3, amended_by = $4"
-            " WHERE import_id = $1 AND line = $2 AND issue_number = 1",
-            {parameter(import_id), parameter(line), bytes_parameter(bytes), parameter(std::string_view(amended_by))});
+    execute(
+        "UPDATE customer_import.import_issues SET amended_record = $3, amended_by = $4"
+        " WHERE import_id = $1 AND line = $2 AND issue_number = 1",
+        {parameter(import_id), parameter(line), bytes_parameter(bytes), parameter(std::string_view(amended_by))});
 }
 
 }  // namespace
@@ -254,8 +260,7 @@ CI_PUBLIC_FUNCTION(ci_retry_rejects) {
 // amend_record(import_id bigint, line bigint, record text) returns void. Errors: 22P04, 22P05, 42501, 42704, 54000, 55000.
 CI_PUBLIC_FUNCTION(ci_amend_record) {
     return pg::entry([&] {
-        pg::amend_record(PG_GETARG_INT64(0), PG_GETARG_INT64(1),
-                         pg::text_argument(fcinfo, 2, "the record"));
+        pg::amend_record(PG_GETARG_INT64(0), PG_GETARG_INT64(1), pg::text_argument(fcinfo, 2, "the record"));
         return Datum{0};
     });
 }

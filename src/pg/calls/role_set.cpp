@@ -11,7 +11,9 @@ namespace customer_import::pg {
 
 namespace {
 
-RoleSet role_set_argument(FunctionCallInfo fcinfo, int index) { return RoleSet(codes_argument(fcinfo, index), check_interrupts); }
+RoleSet role_set_argument(FunctionCallInfo fcinfo, int index) {
+    return RoleSet(codes_argument(fcinfo, index), check_interrupts);
+}
 
 // What came of it is an argument of the next call, in an aggregate too.
 Datum make_role_set(const RoleSet& set) {
@@ -28,9 +30,7 @@ Datum is_text(FunctionCallInfo fcinfo, bool (*is)(std::string_view)) {
 // Applies `merge` to the arguments of a SQL function of two arrays.
 template <typename Merge>
 Datum merge_arguments(FunctionCallInfo fcinfo, Merge merge) {
-    return entry([&] {
-        return make_role_set(merge(role_set_argument(fcinfo, 0), role_set_argument(fcinfo, 1)));
-    });
+    return entry([&] { return make_role_set(merge(role_set_argument(fcinfo, 0), role_set_argument(fcinfo, 1))); });
 }
 
 }  // namespace
@@ -42,9 +42,7 @@ using customer_import::RoleSet;
 
 // role_set(text[]) returns text[]: the canonical form. Errors: 54000 above 1 MiB.
 CI_FUNCTION(ci_role_set) {
-    return pg::entry([&] {
-        return pg::make_role_set(pg::role_set_argument(fcinfo, 0));
-    });
+    return pg::entry([&] { return pg::make_role_set(pg::role_set_argument(fcinfo, 0)); });
 }
 
 // is_role_set(text[]) returns boolean: true for the canonical form: one dimension from 1, sorted, unique, no NULL, 1 MiB at most.
@@ -68,7 +66,8 @@ CI_FUNCTION(ci_is_role_set) {
 CI_FUNCTION(ci_parse_role_set) {
     return pg::entry([&] {
         const std::string_view cell = pg::text_argument(fcinfo, 0, "the role cell");
-        return pg::make_role_set(RoleSet(customer_import::split_role_cell(cell, pg::check_interrupts), pg::check_interrupts));
+        return pg::make_role_set(
+            RoleSet(customer_import::split_role_cell(cell, pg::check_interrupts), pg::check_interrupts));
     });
 }
 

@@ -92,10 +92,11 @@ std::map<std::int64_t, std::optional<std::int64_t>> read_sources(const std::vect
     }
     std::map<std::int64_t, std::optional<std::int64_t>> sources;
     OwnerScope owner;
-    for (const Row& row : query("SELECT id, CASE WHEN mode = 'undo' THEN source_import_id END"
-                                "  FROM customer_import.imports JOIN customer_import.customers_table ON relation = customers_table"
-                                " WHERE id = ANY ($1::bigint[])",
-                                {text_array_parameter(ids)})) {
+    for (const Row& row :
+         query("SELECT id, CASE WHEN mode = 'undo' THEN source_import_id END"
+               "  FROM customer_import.imports JOIN customer_import.customers_table ON relation = customers_table"
+               " WHERE id = ANY ($1::bigint[])",
+               {text_array_parameter(ids)})) {
         sources.emplace(std::stoll(*row[0]), row[1] ? std::optional(std::stoll(*row[1])) : std::nullopt);
     }
     return sources;
@@ -172,9 +173,10 @@ void read_changes(const Batch& batch, std::int64_t since, const std::function<vo
 
 std::optional<std::int64_t> import_began(std::int64_t import_id) {
     OwnerScope owner;
-    const std::vector<Row> rows = query("SELECT (extract(epoch FROM COALESCE(started_at, submitted_at) - '2000-01-01 UTC')"
-                                        "        * 1000000)::bigint FROM customer_import.imports WHERE id = $1",
-                                        {parameter(import_id)});
+    const std::vector<Row> rows = query(
+        "SELECT (extract(epoch FROM COALESCE(started_at, submitted_at) - '2000-01-01 UTC')"
+        "        * 1000000)::bigint FROM customer_import.imports WHERE id = $1",
+        {parameter(import_id)});
     return rows.empty() ? std::nullopt : std::optional(std::stoll(*rows.front()[0]));
 }
 

@@ -42,7 +42,8 @@ Relation open_own_table(const char* name) {
 HeapTuple find_row(Relation table, const Datum* key, int columns) {
     ScanKeyData conditions[2];
     for (int column = 0; column < columns; ++column) {
-        ScanKeyInit(&conditions[column], static_cast<AttrNumber>(column + 1), BTEqualStrategyNumber, F_INT8EQ, key[column]);
+        ScanKeyInit(&conditions[column], static_cast<AttrNumber>(column + 1), BTEqualStrategyNumber, F_INT8EQ,
+                    key[column]);
     }
     RelationGetIndexList(table);  // finds out which one the primary key is
     SysScanDesc scan = systable_beginscan(table, table->rd_pkindex, true, GetActiveSnapshot(), columns, conditions);

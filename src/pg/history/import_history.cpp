@@ -9,10 +9,10 @@
 namespace customer_import::pg {
 
 std::optional<std::int64_t> insert_import(const NewImport& import, const ImportRequest& request,
-                                          const RecordSupply& supply) {
-    const std::string header = request.encoding.encode(supply.raw_header());
+                                          const RecordReader& reader) {
+    const std::string header = request.encoding.encode(reader.raw_header());
     const Parameter limit = request.reject_limit ? parameter(*request.reject_limit) : Parameter{INT8OID, 0, true};
-    const char delimiter = supply.delimiter();
+    const char delimiter = reader.delimiter();
     const bool is_file = request.kind == ImportKind::file;
     const std::vector<std::string> none;
     const Parameter source = is_file ? Parameter{INT8OID, 0, true} : parameter(request.source_import_id);
@@ -31,11 +31,12 @@ std::optional<std::int64_t> insert_import(const NewImport& import, const ImportR
         "                     WHERE s.id OPERATOR(pg_catalog.=) $15 AND $3 OPERATOR(pg_catalog.=) 'undo'), '{}'))"
         " ON CONFLICT (operator, request_id) DO NOTHING RETURNING id",
         {parameter(std::string_view(import.operator_name)), parameter(std::string_view(import.role_name)),
-         parameter(request.mode_name()), optional_parameter(request.file_name), parameter(import.bytes),
-         limit, parameter(std::string_view(request.create_unknown_roles ? "create" : "reject")),
+         parameter(request.mode_name()), optional_parameter(request.file_name), parameter(import.bytes), limit,
+         parameter(std::string_view(request.create_unknown_roles ? "create" : "reject")),
          parameter(request.send_report), parameter(std::string_view(import.state)),
-         text_array_parameter(is_file ? supply.header().warnings() : none), bytes_parameter(header), parameter(std::string_view(&delimiter, 1)),
-         parameter(request.encoding.name()), optional_parameter(request.request_id), source});
+         text_array_parameter(is_file ? reader.header().warnings() : none), bytes_parameter(header),
+         parameter(std::string_view(&delimiter, 1)), parameter(request.encoding.name()),
+         optional_parameter(request.request_id), source});
     return rows.empty() ? std::nullopt : std::optional(std::stoll(*rows.front()[0]));
 }
 
@@ -44,11 +45,11 @@ std::optional<ImportResult> find_earlier_import(const std::string& operator_name
         return std::nullopt;
     }
     OwnerScope owner;
-    const std::vector<Row> rows =
-        query("SELECT id, state, message, records, created, updated, unchanged, skipped, rejected, deleted,"
-              "       unprocessed FROM customer_import.imports"
-              " WHERE operator OPERATOR(pg_catalog.=) $1 AND request_id OPERATOR(pg_catalog.=) $2",
-              {parameter(std::string_view(operator_name)), optional_parameter(request.request_id)});
+    const std::vector<Row> rows = query(
+        "SELECT id, state, message, records, created, updated, unchanged, skipped, rejected, deleted,"
+        "       unprocessed FROM customer_import.imports"
+        " WHERE operator OPERATOR(pg_catalog.=) $1 AND request_id OPERATOR(pg_catalog.=) $2",
+        {parameter(std::string_view(operator_name)), optional_parameter(request.request_id)});
     if (rows.empty()) {
         return std::nullopt;
     }
@@ -64,8 +65,8 @@ std::optional<ImportResult> find_earlier_import(const std::string& operator_name
           &earlier.counts.skipped, &earlier.counts.rejected, &earlier.counts.deleted, &earlier.counts.unprocessed}) {
         *count = number(column++);
     }
-    for (const Row& warning : query("SELECT unnest(warnings) FROM customer_import.imports WHERE id = $1",
-                                    {parameter(earlier.import_id)})) {
+    for (const Row& warning :
+         query("SELECT unnest(warnings) FROM customer_import.imports WHERE id = $1", {parameter(earlier.import_id)})) {
         earlier.warnings.push_back(*warning[0]);
     }
     earlier.is_earlier = true;
@@ -76,8 +77,8 @@ ImportResult require_earlier_import(const std::string& operator_name, const Impo
     if (std::optional<ImportResult> earlier = find_earlier_import(operator_name, request)) {
         return *std::move(earlier);
     }
-    throw ImportError(ERRCODE_T_R_SERIALIZATION_FAILURE,
-                      "the import with the same request_id has just been purged", {}, "Import the file once more.");
+    throw ImportError(ERRCODE_T_R_SERIALIZATION_FAILURE, "the import with the same request_id has just been purged", {},
+                      "Import the file once more.");
 }
 
 std::string finish_import(std::int64_t import_id, const std::string& state, const std::string& text,
@@ -85,14 +86,15 @@ std::string finish_import(std::int64_t import_id, const std::string& state, cons
     const std::string message = with_remark(text, queue_report(import_id));
     {
         OwnerScope owner;
-        execute("UPDATE customer_import.imports SET state = $2, message = $3, records = $4, created = $5, updated = $6,"
-                "       unchanged = $7, skipped = $8, rejected = $9, unprocessed = $10, deleted = $11,"
-                "       finished_at = pg_catalog.clock_timestamp()"
-                " WHERE id OPERATOR(pg_catalog.=) $1",
-                {parameter(import_id), parameter(std::string_view(state)), parameter(std::string_view(message)),
-                 parameter(counts.records), parameter(counts.created), parameter(counts.updated),
-                 parameter(counts.unchanged), parameter(counts.skipped), parameter(counts.rejected),
-                 parameter(counts.unprocessed), parameter(counts.deleted)});
+        execute(
+            "UPDATE customer_import.imports SET state = $2, message = $3, records = $4, created = $5, updated = $6,"
+            "       unchanged = $7, skipped = $8, rejected = $9, unprocessed = $10, deleted = $11,"
+            "       finished_at = pg_catalog.clock_timestamp()"
+            " WHERE id OPERATOR(pg_catalog.=) $1",
+            {parameter(import_id), parameter(std::string_view(state)), parameter(std::string_view(message)),
+             parameter(counts.records), parameter(counts.created), parameter(counts.updated),
+             parameter(counts.unchanged), parameter(counts.skipped), parameter(counts.rejected),
+             parameter(counts.unprocessed), parameter(counts.deleted)});
     }
     settle_undo(import_id);
     remove_unused_codes(import_id);

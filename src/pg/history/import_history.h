@@ -7,7 +7,7 @@
 
 #include "core/report.h"
 #include "pg/input/import_request.h"
-#include "pg/input/record_supply.h"
+#include "pg/input/record_reader.h"
 #include "pg/server/guard.h"
 
 namespace customer_import::pg {
@@ -23,7 +23,7 @@ struct NewImport {
 // Makes the row and returns its id; nothing when the same operator has made an import with the same request id on
 // another connection meanwhile. Needs the header of a file to be read.
 std::optional<std::int64_t> insert_import(const NewImport& import, const ImportRequest& request,
-                                          const RecordSupply& supply);
+                                          const RecordReader& reader);
 
 // Returns the import that the operator has made with the request id, if any.
 std::optional<ImportResult> find_earlier_import(const std::string& operator_name, const ImportRequest& request);
@@ -34,6 +34,7 @@ ImportResult require_earlier_import(const std::string& operator_name, const Impo
 // Writes the state, the message and the counts of an import that has ended, with what follows for the imports that it undoes
 // and for the role codes that imports have added, and queues its report. Returns the message,
 // which says if no report can be sent.
-std::string finish_import(std::int64_t import_id, const std::string& state, const std::string& message, const Counts& counts);
+std::string finish_import(std::int64_t import_id, const std::string& state, const std::string& message,
+                          const Counts& counts);
 
 }  // namespace customer_import::pg

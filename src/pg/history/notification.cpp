@@ -12,9 +12,8 @@ namespace {
 // ends its transaction. What is left out nobody needs, for who listens also looks from time to time.
 void notify(const char* channel, const std::string& payload) {
     OwnerScope owner;
-    const std::uint64_t sent =
-        execute("SELECT pg_notify($1, $2) WHERE pg_notification_queue_usage() <= 0.9",
-                {parameter(std::string_view(channel)), parameter(std::string_view(payload))});
+    const std::uint64_t sent = execute("SELECT pg_notify($1, $2) WHERE pg_notification_queue_usage() <= 0.9",
+                                       {parameter(std::string_view(channel)), parameter(std::string_view(payload))});
     if (sent == 0) {
         call([&] {
             ereport(LOG, (errmsg("notification \"%s\" is left out: the notification queue is nearly full", channel),

@@ -35,7 +35,8 @@ void require_mailer() {
     SpiConnection spi;
     OwnerScope owner;
     if (query("SELECT FROM customer_import.mailers WHERE customer_import._role_of(name, role_key) = $1",
-              {parameter_oid(role)}).empty()) {
+              {parameter_oid(role)})
+            .empty()) {
         throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied to send messages",
                           "Role " + quoted(role_name(role)) + " is not a mailer.");
     }
@@ -52,7 +53,7 @@ std::optional<Attachment> make_attachment(std::int64_t import_id) {
         return std::nullopt;
     }
     SpreadsheetFile file = make_spreadsheet_csv(rejected.header, rejected.delimiter, registered_fields(),
-                                                      rejected.records, kMaxAttachmentBytes, check_interrupts);
+                                                rejected.records, kMaxAttachmentBytes, check_interrupts);
     Attachment attachment{std::move(file.csv), {}};
     if (static_cast<std::int64_t>(file.records) < rejected.total) {
         attachment.note = "The attached file holds the first " + format_count(static_cast<std::int64_t>(file.records)) +
@@ -73,29 +74,32 @@ void claim_message(FunctionCallInfo fcinfo) {
         OwnerScope owner;
         const Parameter origin = parameter(database_origin());
         // Nowhere here does it wait for another mailer, or for an administrator who has a row.
-        execute("UPDATE customer_import.email_outbox SET state = 'held' WHERE id = ANY (ARRAY("
-                "SELECT id FROM customer_import.email_outbox WHERE state IN ('queued', 'sending') AND origin <> $1"
-                "   FOR UPDATE SKIP LOCKED))",
-                {origin});
-        execute("UPDATE customer_import.email_outbox SET state = 'failed', lease_until = NULL,"
-                "       last_error = 'its mailer ended ' || attempts || ' times without an answer' WHERE id = ANY (ARRAY("
-                "SELECT id FROM customer_import.email_outbox"
-                " WHERE state = 'sending' AND attempts >= $1 AND next_attempt_at <= clock_timestamp() FOR UPDATE SKIP LOCKED))",
-                {parameter(kMaxAttempts)});
+        execute(
+            "UPDATE customer_import.email_outbox SET state = 'held' WHERE id = ANY (ARRAY("
+            "SELECT id FROM customer_import.email_outbox WHERE state IN ('queued', 'sending') AND origin <> $1"
+            "   FOR UPDATE SKIP LOCKED))",
+            {origin});
+        execute(
+            "UPDATE customer_import.email_outbox SET state = 'failed', lease_until = NULL,"
+            "       last_error = 'its mailer ended ' || attempts || ' times without an answer' WHERE id = ANY (ARRAY("
+            "SELECT id FROM customer_import.email_outbox"
+            " WHERE state = 'sending' AND attempts >= $1 AND next_attempt_at <= clock_timestamp() FOR UPDATE SKIP LOCKED))",
+            {parameter(kMaxAttempts)});
         // Two statements: inside the UPDATE, a nested loop would run the SELECT once for each row, and claim many.
-        const std::vector<Row> due =
-            query("SELECT id FROM customer_import.email_outbox"
-                  " WHERE state IN ('queued', 'sending') AND next_attempt_at <= clock_timestamp()"
-                  " ORDER BY next_attempt_at, id LIMIT 1 FOR UPDATE SKIP LOCKED");
+        const std::vector<Row> due = query(
+            "SELECT id FROM customer_import.email_outbox"
+            " WHERE state IN ('queued', 'sending') AND next_attempt_at <= clock_timestamp()"
+            " ORDER BY next_attempt_at, id LIMIT 1 FOR UPDATE SKIP LOCKED");
         if (due.empty()) {
             return;
         }
-        rows = query("UPDATE customer_import.email_outbox"
-                     "   SET state = 'sending', fence = fence + 1, attempts = attempts + 1,"
-                     "       lease_until = clock_timestamp() + $1, next_attempt_at = clock_timestamp() + $1"
-                     " WHERE id = $2"
-                     " RETURNING id, fence, recipient, attempts, import_id, message IS NOT NULL",
-                     {Parameter{INTERVALOID, PG_GETARG_DATUM(0), false}, parameter(std::int64_t{std::stoll(*due.front()[0])})});
+        rows = query(
+            "UPDATE customer_import.email_outbox"
+            "   SET state = 'sending', fence = fence + 1, attempts = attempts + 1,"
+            "       lease_until = clock_timestamp() + $1, next_attempt_at = clock_timestamp() + $1"
+            " WHERE id = $2"
+            " RETURNING id, fence, recipient, attempts, import_id, message IS NOT NULL",
+            {Parameter{INTERVALOID, PG_GETARG_DATUM(0), false}, parameter(std::int64_t{std::stoll(*due.front()[0])})});
         if (rows.front()[5] == "t") {
             message = query_bytes("SELECT message FROM customer_import.email_outbox WHERE id = $1",
                                   {parameter(std::int64_t{std::stoll(*rows.front()[0])})});
@@ -132,9 +136,7 @@ void claim_message(FunctionCallInfo fcinfo) {
     });
 }
 
-Parameter fence_argument(FunctionCallInfo fcinfo) {
-    return {INT4OID, PG_GETARG_DATUM(1), false};
-}
+Parameter fence_argument(FunctionCallInfo fcinfo) { return {INT4OID, PG_GETARG_DATUM(1), false}; }
 
 // What a mail server has answered, fit to be shown: it may answer anything.
 std::string clean_error(std::string_view error) {
@@ -188,9 +190,10 @@ std::string queue_report(std::int64_t import_id) {
 
 void release_messages() {
     OwnerScope owner;
-    execute("UPDATE customer_import.email_outbox SET origin = $1, state = 'queued', next_attempt_at = clock_timestamp()"
-            " WHERE state IN ('queued', 'sending', 'held') AND origin <> $1",
-            {parameter(database_origin())});
+    execute(
+        "UPDATE customer_import.email_outbox SET origin = $1, state = 'queued', next_attempt_at = clock_timestamp()"
+        " WHERE state IN ('queued', 'sending', 'held') AND origin <> $1",
+        {parameter(database_origin())});
 }
 
 }  // namespace customer_import::pg
@@ -279,10 +282,10 @@ CI_FUNCTION(ci_next_message_at) {
         pg::require_mailer();
         pg::SpiConnection spi;
         pg::OwnerScope owner;
-        const std::vector<pg::Row> rows =
-            pg::query("SELECT (extract(epoch FROM min(next_attempt_at) - '2000-01-01 UTC') * 1000000)::bigint"
-                      "  FROM customer_import.email_outbox WHERE state IN ('queued', 'sending') AND origin = $1",
-                      {pg::parameter(pg::database_origin())});
+        const std::vector<pg::Row> rows = pg::query(
+            "SELECT (extract(epoch FROM min(next_attempt_at) - '2000-01-01 UTC') * 1000000)::bigint"
+            "  FROM customer_import.email_outbox WHERE state IN ('queued', 'sending') AND origin = $1",
+            {pg::parameter(pg::database_origin())});
         if (!rows.front()[0]) {
             fcinfo->isnull = true;
             return Datum{0};
@@ -298,10 +301,10 @@ CI_PUBLIC_FUNCTION(ci_retry_message) {
         const std::int64_t id = PG_GETARG_INT64(0);
         pg::SpiConnection spi;
         pg::OwnerScope owner;
-        const std::uint64_t changed =
-            pg::execute("UPDATE customer_import.email_outbox SET state = 'queued', attempts = 0,"
-                        "       next_attempt_at = clock_timestamp() WHERE id = $1 AND state IN ('failed', 'queued')",
-                        {pg::parameter(id)});
+        const std::uint64_t changed = pg::execute(
+            "UPDATE customer_import.email_outbox SET state = 'queued', attempts = 0,"
+            "       next_attempt_at = clock_timestamp() WHERE id = $1 AND state IN ('failed', 'queued')",
+            {pg::parameter(id)});
         if (changed == 0) {
             throw pg::ImportError(ERRCODE_UNDEFINED_OBJECT,
                                   "there is no message " + std::to_string(id) + " that waits or has failed");

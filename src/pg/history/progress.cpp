@@ -10,8 +10,15 @@ namespace {
 // a mark of ours beside them.
 constexpr ProgressCommandType kCommand = PROGRESS_COMMAND_COPY;
 constexpr std::int64_t kMark = 0x637573746f6d6572;  // "customer"
-enum Slot { kBytes = PROGRESS_COPY_BYTES_PROCESSED, kDone = PROGRESS_COPY_TUPLES_PROCESSED, kMarkSlot = 10, kImportId,
-            kRecords, kIsCheck, kStartedAt };
+enum Slot {
+    kBytes = PROGRESS_COPY_BYTES_PROCESSED,
+    kDone = PROGRESS_COPY_TUPLES_PROCESSED,
+    kMarkSlot = 10,
+    kImportId,
+    kRecords,
+    kIsCheck,
+    kStartedAt
+};
 static_assert(kStartedAt < PGSTAT_NUM_PROGRESS_PARAM);
 
 constexpr std::int64_t kShownRecords = 1024;

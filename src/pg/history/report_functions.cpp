@@ -210,11 +210,13 @@ CI_FUNCTION(ci_import_template) {
         std::string header;
         {
             pg::OwnerScope owner;
-            header = *pg::query("SELECT concat_ws(',', 'userName', 'addRoles', 'removeRoles',"
-                                "                 string_agg(CASE WHEN c.field ~ E'[\",;|\\t\\r\\n]'"
-                                "                                 THEN concat('\"', replace(c.field, '\"', '\"\"'), '\"')"
-                                "                                 ELSE c.field END, ',' ORDER BY c.position))"
-                                "  FROM customer_import.customers_table_columns AS c").front()[0];
+            header = *pg::query(
+                          "SELECT concat_ws(',', 'userName', 'addRoles', 'removeRoles',"
+                          "                 string_agg(CASE WHEN c.field ~ E'[\",;|\\t\\r\\n]'"
+                          "                                 THEN concat('\"', replace(c.field, '\"', '\"\"'), '\"')"
+                          "                                 ELSE c.field END, ',' ORDER BY c.position))"
+                          "  FROM customer_import.customers_table_columns AS c")
+                          .front()[0];
         }
         return pg::text_datum(header + "\n");
     });
@@ -241,11 +243,13 @@ CI_FUNCTION(ci_may_reverse) {
         }
         pg::SpiConnection spi;
         pg::OwnerScope owner;
-        return BoolGetDatum(!pg::query(
-            "SELECT FROM customer_import.imports AS i JOIN customer_import.customers_table AS t ON t.relation = i.customers_table"
-            " WHERE i.id = $1 AND (i.operator = $2 OR $3)",
-            {pg::parameter(PG_GETARG_INT64(0)), pg::parameter(std::string_view(identity.name)),
-             pg::parameter(identity.rights.has(customer_import::Right::administer))}).empty());
+        return BoolGetDatum(
+            !pg::query(
+                 "SELECT FROM customer_import.imports AS i JOIN customer_import.customers_table AS t ON t.relation = i.customers_table"
+                 " WHERE i.id = $1 AND (i.operator = $2 OR $3)",
+                 {pg::parameter(PG_GETARG_INT64(0)), pg::parameter(std::string_view(identity.name)),
+                  pg::parameter(identity.rights.has(customer_import::Right::administer))})
+                 .empty());
     });
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-
 namespace customer_import::pg {
 
 namespace {
@@ -95,18 +94,20 @@ void IssueStore::add(std::int64_t line, Outcome outcome, const std::vector<Issue
 
 void IssueStore::write(std::int64_t import_id, bool only_rejected) {
     OwnerScope owner;
-    execute("INSERT INTO customer_import.import_issues (import_id, line, issue_number, outcome, code, column_name, value,"
-            "       message, detail, hint, sqlstate, record)"
-            " SELECT $1, i.line, i.issue_number, i.outcome, i.code, i.column_name, i.value,"
-            "        i.message, i.detail, i.hint, i.sqlstate, i.record"
-            "  FROM customer_import_new_issues AS i"
-            " WHERE NOT $2 OR i.outcome OPERATOR(pg_catalog.=) 'rejected'",
-            {parameter(import_id), parameter(only_rejected)});
+    execute(
+        "INSERT INTO customer_import.import_issues (import_id, line, issue_number, outcome, code, column_name, value,"
+        "       message, detail, hint, sqlstate, record)"
+        " SELECT $1, i.line, i.issue_number, i.outcome, i.code, i.column_name, i.value,"
+        "        i.message, i.detail, i.hint, i.sqlstate, i.record"
+        "  FROM customer_import_new_issues AS i"
+        " WHERE NOT $2 OR i.outcome OPERATOR(pg_catalog.=) 'rejected'",
+        {parameter(import_id), parameter(only_rejected)});
 }
 
 bool has_issues(std::int64_t import_id) {
     OwnerScope owner;
-    return !query("SELECT FROM customer_import.import_issues WHERE import_id = $1 LIMIT 1", {parameter(import_id)}).empty();
+    return !query("SELECT FROM customer_import.import_issues WHERE import_id = $1 LIMIT 1", {parameter(import_id)})
+                .empty();
 }
 
 ChangeLog::ChangeLog(MemoryContext context, std::int64_t import_id, int slice, std::int64_t pages)
@@ -155,11 +156,12 @@ void ChangeLog::write(std::vector<Change>& changes) {
     }
     {
         OwnerScope owner;
-        execute("INSERT INTO customer_import.import_change_pages"
-                " (import_id, page, first_user_name, last_user_name, changes, payload)"
-                " SELECT $1, p.page, p.first_user_name, p.last_user_name, p.changes, p.payload"
-                "  FROM customer_import_new_pages AS p",
-                {parameter(import_id_)});
+        execute(
+            "INSERT INTO customer_import.import_change_pages"
+            " (import_id, page, first_user_name, last_user_name, changes, payload)"
+            " SELECT $1, p.page, p.first_user_name, p.last_user_name, p.changes, p.payload"
+            "  FROM customer_import_new_pages AS p",
+            {parameter(import_id_)});
     }
     table_.clear(context_);
 }

@@ -20,19 +20,21 @@ namespace {
 std::vector<std::int64_t> lock_unread(const std::string& condition, std::initializer_list<Parameter> parameters,
                                       const std::string& wait = "") {
     std::vector<std::int64_t> ids;
-    for (const Row& row : query("SELECT id FROM customer_import.imports WHERE " + condition + " ORDER BY id FOR UPDATE" + wait,
-                                parameters)) {
+    for (const Row& row :
+         query("SELECT id FROM customer_import.imports WHERE " + condition + " ORDER BY id FOR UPDATE" + wait,
+               parameters)) {
         const std::int64_t id = std::stoll(*row[0]);
         if (query_latest("SELECT FROM customer_import.imports WHERE source_import_id = $1 AND finished_at IS NULL",
-                         {parameter(id)}).empty()) {
+                         {parameter(id)})
+                .empty()) {
             ids.push_back(id);
         }
     }
     return ids;
 }
 
-constexpr const char* kTables[] = {"import_files", "import_jobs", "import_slices", "import_issues", "import_change_pages",
-                                   "email_outbox"};
+constexpr const char* kTables[] = {"import_files",  "background_imports",  "import_slices",
+                                   "import_issues", "import_change_pages", "email_outbox"};
 
 // The imports that are old enough, and that no undo or retry reads.
 constexpr const char* kDue =
@@ -65,21 +67,24 @@ void empty_import(std::int64_t import_id) {
     }
     const Parameter id = parameter(import_id);
     // Whatever an error says may quote a customer: only what was counted stays, and texts of our own.
-    execute("UPDATE customer_import.imports SET emptied_at = clock_timestamp(), header = NULL, warnings = '{}',"
-            "       message = CASE WHEN state = 'failed' THEN t.text ELSE message END,"
-            "       message_before_undo = CASE WHEN state_before_undo = 'failed' THEN t.text ELSE message_before_undo END"
-            "  FROM format('Import %s failed. Why is not kept any more.', $1) AS t (text)"
-            " WHERE id = $1",
-            {id});
+    execute(
+        "UPDATE customer_import.imports SET emptied_at = clock_timestamp(), header = NULL, warnings = '{}',"
+        "       message = CASE WHEN state = 'failed' THEN t.text ELSE message END,"
+        "       message_before_undo = CASE WHEN state_before_undo = 'failed' THEN t.text ELSE message_before_undo END"
+        "  FROM format('Import %s failed. Why is not kept any more.', $1) AS t (text)"
+        " WHERE id = $1",
+        {id});
     execute("DELETE FROM customer_import.import_files WHERE import_id = $1", {id});
-    execute("UPDATE customer_import.import_jobs SET stop_reason = NULL WHERE import_id = $1", {id});
+    execute("UPDATE customer_import.background_imports SET stop_reason = NULL WHERE import_id = $1", {id});
     execute("UPDATE customer_import.email_outbox SET message = NULL, last_error = NULL WHERE import_id = $1", {id});
-    execute("UPDATE customer_import.import_issues SET record = NULL, amended_record = NULL, value = NULL, detail = NULL, hint = NULL,"
-            "       message = 'the text is not kept any more' WHERE import_id = $1",
-            {id});
-    execute("UPDATE customer_import.import_change_pages SET payload = customer_import._strip_change_page(payload, changes)"
-            " WHERE import_id = $1",
-            {id});
+    execute(
+        "UPDATE customer_import.import_issues SET record = NULL, amended_record = NULL, value = NULL, detail = NULL, hint = NULL,"
+        "       message = 'the text is not kept any more' WHERE import_id = $1",
+        {id});
+    execute(
+        "UPDATE customer_import.import_change_pages SET payload = customer_import._strip_change_page(payload, changes)"
+        " WHERE import_id = $1",
+        {id});
 }
 
 }  // namespace
@@ -94,7 +99,8 @@ bool apply_retention(Transactions& transactions, std::int64_t& last) {
     (void)transactions.run_unless_locked([&] {
         OwnerScope owner;
         more_marks = empty_marks(retention_seconds);
-        for (const Row& row : query(std::string(kDue) + " AND i.id > $2 ORDER BY i.id LIMIT 1000", {retention_parameter(), parameter(last)})) {
+        for (const Row& row : query(std::string(kDue) + " AND i.id > $2 ORDER BY i.id LIMIT 1000",
+                                    {retention_parameter(), parameter(last)})) {
             ids.push_back(std::stoll(*row[0]));
         }
     });
@@ -124,8 +130,9 @@ std::int64_t purge_imports(const std::string& older_than) {
          lock_unread("finished_at < clock_timestamp() - $1::interval", {parameter(std::string_view(older_than))})) {
         const Parameter id = parameter(import_id);
         execute("DELETE FROM customer_import.imports WHERE id = $1", {id});
-        execute("UPDATE customer_import.role_codes SET created_by_import = NULL WHERE created_by_import = $1 AND NOT is_provisional",
-                {id});
+        execute(
+            "UPDATE customer_import.role_codes SET created_by_import = NULL WHERE created_by_import = $1 AND NOT is_provisional",
+            {id});
         for (const char* table : kTables) {
             execute("DELETE FROM customer_import." + std::string(table) + " WHERE import_id = $1", {id});
         }

@@ -17,7 +17,8 @@ void refuse_other_table(std::int64_t import_id) {
 void require_same_table(std::int64_t import_id, Oid table) {
     OwnerScope owner;
     if (query("SELECT FROM customer_import.imports WHERE id = $1 AND customers_table = $2",
-              {parameter(import_id), parameter_oid(table)}).empty()) {
+              {parameter(import_id), parameter_oid(table)})
+            .empty()) {
         refuse_other_table(import_id);
     }
 }
@@ -49,17 +50,18 @@ void mark_retried(std::int64_t source_import_id, std::int64_t retry_import_id, c
         list.push_back(std::to_string(line));
     }
     OwnerScope owner;
-    execute("UPDATE customer_import.import_issues SET retried_by = $2"
-            " WHERE import_id = $1 AND line = ANY ($3::bigint[]) AND outcome = 'rejected'",
-            {parameter(source_import_id), parameter(retry_import_id), text_array_parameter(list)});
+    execute(
+        "UPDATE customer_import.import_issues SET retried_by = $2"
+        " WHERE import_id = $1 AND line = ANY ($3::bigint[]) AND outcome = 'rejected'",
+        {parameter(source_import_id), parameter(retry_import_id), text_array_parameter(list)});
 }
 
 void mark_all_retried(std::int64_t source_import_id, std::int64_t retry_import_id) {
     OwnerScope owner;
-    execute("UPDATE customer_import.import_issues SET retried_by = $2"
-            " WHERE import_id = $1 AND outcome = 'rejected' AND retried_by IS NULL",
-            {parameter(source_import_id), parameter(retry_import_id)});
+    execute(
+        "UPDATE customer_import.import_issues SET retried_by = $2"
+        " WHERE import_id = $1 AND outcome = 'rejected' AND retried_by IS NULL",
+        {parameter(source_import_id), parameter(retry_import_id)});
 }
 
 }  // namespace customer_import::pg
-

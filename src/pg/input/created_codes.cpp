@@ -14,8 +14,8 @@ namespace customer_import::pg {
 
 namespace {
 
-// Takes a lock on the catalogue until the end of the transaction, at once or not at all.
-bool try_lock_catalogue(LOCKMODE mode) {
+// Takes a lock on the catalog until the end of the transaction, at once or not at all.
+bool try_lock_catalog(LOCKMODE mode) {
     return call([&] { return ConditionalLockRelationOid(own_table("role_codes"), mode); });
 }
 
@@ -68,7 +68,8 @@ std::optional<std::set<std::string>> find_held(const std::vector<std::string>& c
     if (!call([&] { return ConditionalLockRelationOid(table->relation, AccessShareLock); })) {
         return std::nullopt;
     }
-    const std::optional<RegisteredTable> same = find_registered_table();  // it may have been renamed before it was locked
+    const std::optional<RegisteredTable> same =
+        find_registered_table();  // it may have been renamed before it was locked
     if (!same || same->relation != table->relation) {
         return std::nullopt;
     }
@@ -81,11 +82,15 @@ std::optional<std::set<std::string>> find_held(const std::vector<std::string>& c
     target.relation = table->relation;
     const TableOwnerScope scope(target);
     std::set<std::string> held;
-    for (const Row& row : query_latest(
-             "SELECT DISTINCT h.code FROM " + same->name + " AS t"
-             " CROSS JOIN LATERAL pg_catalog.unnest(t." + column + "::pg_catalog.text[]) AS h (code)"
-             " WHERE t." + column + " OPERATOR(pg_catalog.&&) $1 AND h.code OPERATOR(pg_catalog.=) ANY ($1)",
-             {text_array_parameter(codes)})) {
+    for (const Row& row :
+         query_latest("SELECT DISTINCT h.code FROM " + same->name +
+                          " AS t"
+                          " CROSS JOIN LATERAL pg_catalog.unnest(t." +
+                          column +
+                          "::pg_catalog.text[]) AS h (code)"
+                          " WHERE t." +
+                          column + " OPERATOR(pg_catalog.&&) $1 AND h.code OPERATOR(pg_catalog.=) ANY ($1)",
+                      {text_array_parameter(codes)})) {
         held.insert(*row[0]);
     }
     return held;
@@ -95,11 +100,12 @@ std::optional<std::set<std::string>> find_held(const std::vector<std::string>& c
 std::set<std::string> find_awaited(const std::vector<std::string>& codes) {
     OwnerScope owner;
     std::set<std::string> awaited;
-    for (const Row& row : query_latest(
-             "SELECT c.code FROM unnest($1) AS c (code)"
-             " WHERE EXISTS (SELECT FROM customer_import.imports AS i JOIN customer_import.import_jobs AS j ON j.import_id = i.id"
-             "                WHERE i.finished_at IS NULL AND (j.role_codes IS NULL OR c.code = ANY (j.role_codes)))",
-             {text_array_parameter(codes)})) {
+    for (
+        const Row& row : query_latest(
+            "SELECT c.code FROM unnest($1) AS c (code)"
+            " WHERE EXISTS (SELECT FROM customer_import.imports AS i JOIN customer_import.background_imports AS j ON j.import_id = i.id"
+            "                WHERE i.finished_at IS NULL AND (j.role_codes IS NULL OR c.code = ANY (j.role_codes)))",
+            {text_array_parameter(codes)})) {
         awaited.insert(*row[0]);
     }
     return awaited;
@@ -108,8 +114,9 @@ std::set<std::string> find_awaited(const std::vector<std::string>& codes) {
 void set_provisional(const std::vector<std::string>& codes, bool is_provisional) {
     if (!codes.empty()) {
         OwnerScope owner;
-        execute("UPDATE customer_import.role_codes SET is_provisional = $2 WHERE code = ANY ($1) AND is_provisional <> $2",
-                {text_array_parameter(codes), parameter(is_provisional)});
+        execute(
+            "UPDATE customer_import.role_codes SET is_provisional = $2 WHERE code = ANY ($1) AND is_provisional <> $2",
+            {text_array_parameter(codes), parameter(is_provisional)});
     }
 }
 
@@ -140,9 +147,10 @@ std::vector<std::string> remember(const Candidates& unused) {
         }
         codes.push_back(candidate.code);
         if (!candidate.is_own) {
-            execute("UPDATE customer_import.imports SET removed_role_codes = pg_catalog.array_append("
-                    "       pg_catalog.array_remove(removed_role_codes, $2), $2) WHERE id = $1",
-                    {parameter(candidate.creator), parameter(std::string_view(candidate.code))});
+            execute(
+                "UPDATE customer_import.imports SET removed_role_codes = pg_catalog.array_append("
+                "       pg_catalog.array_remove(removed_role_codes, $2), $2) WHERE id = $1",
+                {parameter(candidate.creator), parameter(std::string_view(candidate.code))});
         }
     }
     return codes;
@@ -156,9 +164,10 @@ void add_codes_of_import(std::int64_t import_id, const ImportRequest& request, c
     }
     const std::int64_t creator = creator_of(import_id, request);
     OwnerScope owner;
-    execute("INSERT INTO customer_import.role_codes (code, created_by_import, is_provisional)"
-            " SELECT c.code, $2, true FROM unnest($1) AS c (code) ON CONFLICT (pg_catalog.lower(code)) DO NOTHING",
-            {text_array_parameter(codes), parameter(creator)});
+    execute(
+        "INSERT INTO customer_import.role_codes (code, created_by_import, is_provisional)"
+        " SELECT c.code, $2, true FROM unnest($1) AS c (code) ON CONFLICT (pg_catalog.lower(code)) DO NOTHING",
+        {text_array_parameter(codes), parameter(creator)});
 }
 
 void note_given_codes(std::int64_t import_id, const ImportRequest& request, const std::vector<Change>& changes) {
@@ -166,8 +175,9 @@ void note_given_codes(std::int64_t import_id, const ImportRequest& request, cons
     {
         const std::int64_t creator = creator_of(import_id, request);
         OwnerScope owner;
-        for (const Row& row : query_latest("SELECT code FROM customer_import.role_codes WHERE created_by_import = $1 AND is_provisional",
-                                           {parameter(creator)})) {
+        for (const Row& row :
+             query_latest("SELECT code FROM customer_import.role_codes WHERE created_by_import = $1 AND is_provisional",
+                          {parameter(creator)})) {
             ungiven.insert(*row[0]);
         }
     }
@@ -200,12 +210,14 @@ std::vector<std::string> codes_to_bring_back(std::int64_t source_import_id) {
 
 bool original_creates_codes(std::int64_t import_id) {
     OwnerScope owner;
-    return !query("WITH RECURSIVE chain AS ("
-                  "    SELECT i.* FROM customer_import.imports AS i WHERE i.id = $1"
-                  "    UNION ALL"
-                  "    SELECT i.* FROM customer_import.imports AS i JOIN chain AS c ON i.id = c.source_import_id AND c.mode = 'retry')"
-                  " SELECT FROM chain WHERE mode NOT IN ('retry', 'undo') AND options ->> 'unknown_roles' = 'create'",
-                  {parameter(import_id)}).empty();
+    return !query(
+                "WITH RECURSIVE chain AS ("
+                "    SELECT i.* FROM customer_import.imports AS i WHERE i.id = $1"
+                "    UNION ALL"
+                "    SELECT i.* FROM customer_import.imports AS i JOIN chain AS c ON i.id = c.source_import_id AND c.mode = 'retry')"
+                " SELECT FROM chain WHERE mode NOT IN ('retry', 'undo') AND options ->> 'unknown_roles' = 'create'",
+                {parameter(import_id)})
+                .empty();
 }
 
 void remove_unused_codes(std::int64_t import_id) {
@@ -215,7 +227,7 @@ void remove_unused_codes(std::int64_t import_id) {
     }
     const auto is_own = [](const Candidate& candidate) { return candidate.is_own; };
     const bool all_own = std::all_of(candidates.begin(), candidates.end(), is_own);
-    if (!all_own && !try_lock_catalogue(ExclusiveLock)) {
+    if (!all_own && !try_lock_catalog(ExclusiveLock)) {
         std::erase_if(candidates, [&](const Candidate& candidate) { return !is_own(candidate); });
     } else if (!all_own) {
         candidates = find_candidates(import_id);  // another one may have had the lock before

@@ -1,4 +1,4 @@
-// The role codes that imports add to the catalogue (unknown_roles => 'create'). A code knows the import that added it, until
+// The role codes that imports add to the catalog (unknown_roles => 'create'). A code knows the import that added it, until
 // somebody adds or alters it by hand; and it goes again when that import has given it to nobody, or was undone.
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace customer_import::pg {
 
-// Adds the codes of an import that the catalogue lacks; those of an undo that brings something back belong to the import
+// Adds the codes of an import that the catalog lacks; those of an undo that brings something back belong to the import
 // that it brings back. `import_id` is 0 in a dry run. As the extension's owner. Needs an SPI connection.
 void add_codes_of_import(std::int64_t import_id, const ImportRequest& request, const std::vector<std::string>& codes);
 

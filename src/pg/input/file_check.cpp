@@ -32,11 +32,11 @@ public:
                 return encoding.describe_invalid(text, offset);
             };
         }
-        validator_.emplace(*check_.header_, check_.catalogue_, options);
+        validator_.emplace(*check_.header_, check_.catalog_, options);
         if (options.collect_unknown_codes && check_.request_.kind == ImportKind::retry) {
             preparers_ = PreparedRecords(check_.request_).read(current_identity().name);
             options.collect_unknown_codes = false;
-            limited_.emplace(*check_.header_, check_.catalogue_, options);
+            limited_.emplace(*check_.header_, check_.catalog_, options);
         }
         return {};
     }
@@ -91,8 +91,8 @@ private:
     std::int64_t rejected_ = 0;
 };
 
-FileCheck::FileCheck(ImportRequest& request, InputSource& source, const Target& target, RoleCatalogue& catalogue)
-    : request_(request), source_(source), target_(target), catalogue_(catalogue), fields_(target.fields()) {}
+FileCheck::FileCheck(ImportRequest& request, InputSource& source, const Target& target, RoleCatalog& catalog)
+    : request_(request), source_(source), target_(target), catalog_(catalog), fields_(target.fields()) {}
 
 void FileCheck::run(Sink& sink) {
     source_.rewind();
@@ -129,7 +129,7 @@ void FileCheck::add_unknown_codes() {
         new_codes_ = sink.unknown_codes();
     }
     for (const std::string& code : new_codes_) {
-        catalogue_.add(code);
+        catalog_.add(code);
     }
 }
 

@@ -7,23 +7,23 @@
 #include <vector>
 
 #include "core/header_map.h"
-#include "core/role_catalogue.h"
+#include "core/role_catalog.h"
 #include "pg/input/import_request.h"
 #include "pg/input/input_source.h"
-#include "pg/input/record_supply.h"
+#include "pg/input/record_reader.h"
 #include "pg/server/guard.h"
 #include "pg/table/target.h"
 
 namespace customer_import::pg {
 
-class FileCheck final : public RecordSupply {
+class FileCheck final : public RecordReader {
 public:
     // All arguments must outlive the object. `request` says how to read; its encoding's state is used.
-    FileCheck(ImportRequest& request, InputSource& source, const Target& target, RoleCatalogue& catalogue);
+    FileCheck(ImportRequest& request, InputSource& source, const Target& target, RoleCatalog& catalog);
 
     void read_header() override;
 
-    // Reads the file and adds the codes that the catalogue lacks to it, unless more records than the reject limit are
+    // Reads the file and adds the codes that the catalog lacks to it, unless more records than the reject limit are
     // rejected. They are in new_codes() then. Errors: 22P04.
     void add_unknown_codes() override;
     const std::vector<std::string>& new_codes() const override { return new_codes_; }
@@ -44,7 +44,7 @@ private:
     ImportRequest& request_;
     InputSource& source_;
     const Target& target_;
-    RoleCatalogue& catalogue_;
+    RoleCatalog& catalog_;
     const std::vector<Field> fields_;
     std::optional<HeaderMap> header_;
     std::string raw_header_;

@@ -19,7 +19,7 @@ struct ImportRequest {
     ImportKind kind = ImportKind::file;
     std::int64_t source_import_id = 0;  // of an undo and a retry
     ImportMode mode = ImportMode::create_and_update;
-    bool is_dry_run = false;            // all is rolled back; only the counts stay
+    bool is_dry_run = false;  // all is rolled back; only the counts stay
     std::optional<std::string> file_name;
     std::optional<std::int64_t> reject_limit;
     std::optional<char> delimiter;

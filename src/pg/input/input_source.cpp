@@ -136,7 +136,8 @@ private:
             "           AND (retried_by IS NULL OR retried_by = $3)"
             "         ORDER BY line LIMIT 1000) AS r) AS s"
             " WHERE bytes - octet_length(record) < $4 ORDER BY line",
-            {parameter(import_id_), parameter(last_line_), parameter(retry_id_), parameter(std::int64_t{kBigChunkBytes})});
+            {parameter(import_id_), parameter(last_line_), parameter(retry_id_),
+             parameter(std::int64_t{kBigChunkBytes})});
         chunk_.clear();
         for (const Row& row : rows) {
             check_interrupts();
@@ -228,8 +229,7 @@ FileEncoding::FileEncoding(const std::string& name) {
     to_utf8_ = call([&] { return FindDefaultConversionProc(encoding_, PG_UTF8); });
     from_utf8_ = call([&] { return FindDefaultConversionProc(PG_UTF8, encoding_); });
     if (!OidIsValid(to_utf8_) || !OidIsValid(from_utf8_)) {
-        throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE,
-                          "encoding \"" + name_ + "\" cannot be converted to UTF8");
+        throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, "encoding \"" + name_ + "\" cannot be converted to UTF8");
     }
 }
 

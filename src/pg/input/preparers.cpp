@@ -17,8 +17,8 @@ struct Link {
 
 // Nothing for an import that was purged.
 std::optional<Link> read_link(std::int64_t import_id) {
-    const std::vector<Row> rows = query("SELECT operator, mode, source_import_id FROM customer_import.imports WHERE id = $1",
-                                        {parameter(import_id)});
+    const std::vector<Row> rows = query(
+        "SELECT operator, mode, source_import_id FROM customer_import.imports WHERE id = $1", {parameter(import_id)});
     if (rows.empty()) {
         return std::nullopt;
     }
@@ -84,14 +84,15 @@ Preparers PreparedRecords::read(const std::string& caller) const {
         }
     }
     OwnerScope owner;
-    for (const Row& row : query_latest(
-             "SELECT n.name, o.email, o.user_name, COALESCE(r.rolsuper, false)"
-             "        OR COALESCE(o.active AND o.roles && '{administrator,superuser}', false)"
-             "  FROM unnest($1) AS n (name)"
-             "  LEFT JOIN customer_import.operators AS o ON o.name = n.name"
-             "  LEFT JOIN pg_authid AS r ON r.oid = CASE WHEN o.database_role THEN customer_import._role_of(o.name, o.role_key) END"
-             "                           OR r.rolname = n.name AND o.name IS NULL",
-             {text_array_parameter(names)})) {
+    for (
+        const Row& row : query_latest(
+            "SELECT n.name, o.email, o.user_name, COALESCE(r.rolsuper, false)"
+            "        OR COALESCE(o.active AND o.roles && '{administrator,superuser}', false)"
+            "  FROM unnest($1) AS n (name)"
+            "  LEFT JOIN customer_import.operators AS o ON o.name = n.name"
+            "  LEFT JOIN pg_authid AS r ON r.oid = CASE WHEN o.database_role THEN customer_import._role_of(o.name, o.role_key) END"
+            "                           OR r.rolname = n.name AND o.name IS NULL",
+            {text_array_parameter(names)})) {
         Preparer& preparer = known[*row[0]];
         preparer.name = *row[0];
         preparer.is_limited = row[3] != "t";

@@ -24,18 +24,18 @@ public:
     Preparers read(const std::string& caller) const;
 
 private:
-    std::optional<std::string> operator_;            // of the file; nullopt: it is the caller's own
+    std::optional<std::string> operator_;             // of the file; nullopt: it is the caller's own
     std::map<std::int64_t, std::string> amended_by_;  // line by line
 };
 
 // The ceiling of a batch: of whoever acts, and of those who have prepared its records.
 class RecordCeiling {
 public:
-    // `catalogue` and `identity` must outlive the object. Needs an SPI connection.
-    RecordCeiling(const RoleCatalogue& catalogue, const Identity& identity, const PreparedRecords& prepared)
+    // `catalog` and `identity` must outlive the object. Needs an SPI connection.
+    RecordCeiling(const RoleCatalog& catalog, const Identity& identity, const PreparedRecords& prepared)
         : preparers_(prepared.read(identity.name)),
           is_limited_(!identity.rights.has(Right::administer)),
-          ceiling_(catalogue, identity.own_names, is_limited_, &preparers_, check_interrupts) {}
+          ceiling_(catalog, identity.own_names, is_limited_, &preparers_, check_interrupts) {}
     RecordCeiling(const RecordCeiling&) = delete;
     RecordCeiling& operator=(const RecordCeiling&) = delete;
 

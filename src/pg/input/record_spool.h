@@ -41,10 +41,10 @@ private:
     std::string_view next_record();
 
     RecordOrder order_;
-    Tuplesortstate* sort_;             // nullptr: kept_ has taken over
+    Tuplesortstate* sort_;  // nullptr: kept_ has taken over
     Tuplestorestate* kept_ = nullptr;
-    TupleTableSlot* slot_ = nullptr;   // of kept_
-    void* current_ = nullptr;          // of sort_: the record that was handed out last
+    TupleTableSlot* slot_ = nullptr;  // of kept_
+    void* current_ = nullptr;         // of sort_: the record that was handed out last
     std::string encoded_;
 };
 

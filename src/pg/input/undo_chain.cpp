@@ -8,8 +8,9 @@ UndoRoot find_undo_root(std::int64_t source_import_id) {
     OwnerScope owner;
     UndoRoot root{source_import_id, false};
     for (;;) {
-        const std::vector<Row> rows = query("SELECT source_import_id FROM customer_import.imports WHERE id = $1 AND mode = 'undo'",
-                                            {parameter(root.import_id)});
+        const std::vector<Row> rows = query(
+            "SELECT source_import_id FROM customer_import.imports WHERE id = $1 AND mode = 'undo'",
+            {parameter(root.import_id)});
         if (rows.empty() || !rows.front()[0]) {
             return root;
         }

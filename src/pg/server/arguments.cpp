@@ -7,7 +7,7 @@ namespace customer_import::pg {
 namespace {
 
 struct NullArgument {
-    const char* name;      // nullptr: NULL may stand there
+    const char* name;  // nullptr: NULL may stand there
     const char* function;
 };
 
@@ -29,8 +29,9 @@ NullArgument describe_argument(Oid function, int index) {
         }
         HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
         if (!HeapTupleIsValid(tuple)) {
-            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION), errmsg("function with OID %u does not exist", function),
-                            errdetail("It has just been dropped.")));
+            ereport(ERROR,
+                    (errcode(ERRCODE_UNDEFINED_FUNCTION), errmsg("function with OID %u does not exist", function),
+                     errdetail("It has just been dropped.")));
         }
         char** names = nullptr;
         Oid* types = nullptr;
@@ -51,8 +52,8 @@ void refuse_nulls(FunctionCallInfo fcinfo) {
         }
         const NullArgument argument = describe_argument(fcinfo->flinfo->fn_oid, index);
         if (argument.name != nullptr) {
-            throw ImportError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "argument " + quoted(argument.name) + " of function " +
-                                                                  argument.function + "() is NULL");
+            throw ImportError(ERRCODE_NULL_VALUE_NOT_ALLOWED,
+                              "argument " + quoted(argument.name) + " of function " + argument.function + "() is NULL");
         }
     }
 }

@@ -27,7 +27,8 @@ inline std::size_t argument_size(Datum argument) {
 inline void require_size(Datum argument, std::size_t most, const char* what) {
     const std::size_t size = argument_size(argument);
     if (size > most) {
-        throw ImportError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, std::string(what) + " is larger than " + std::to_string(most) + " bytes",
+        throw ImportError(ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+                          std::string(what) + " is larger than " + std::to_string(most) + " bytes",
                           "It has " + std::to_string(size) + " bytes.");
     }
 }
@@ -63,10 +64,10 @@ std::vector<std::string_view> given_codes(FunctionCallInfo fcinfo, int index);
 }  // namespace customer_import::pg
 
 // As CI_FUNCTION, for a function that people call: not STRICT, and held to the rule for NULL.
-#define CI_PUBLIC_FUNCTION(name)                                                   \
-    static Datum name##_of_values(FunctionCallInfo fcinfo);                        \
-    CI_FUNCTION(name) {                                                            \
+#define CI_PUBLIC_FUNCTION(name)                                                        \
+    static Datum name##_of_values(FunctionCallInfo fcinfo);                             \
+    CI_FUNCTION(name) {                                                                 \
         customer_import::pg::entry([&] { customer_import::pg::refuse_nulls(fcinfo); }); \
-        return name##_of_values(fcinfo);                                           \
-    }                                                                              \
+        return name##_of_values(fcinfo);                                                \
+    }                                                                                   \
     static Datum name##_of_values(FunctionCallInfo fcinfo)

@@ -42,8 +42,8 @@ CI_FUNCTION(ci_announce_change) {
     return pg::entry([&] {
         pg::call([&] {
             if (!CALLED_AS_TRIGGER(fcinfo)) {
-                ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                                errmsg("must be called as a trigger")));
+                ereport(ERROR,
+                        (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("must be called as a trigger")));
             }
             CacheInvalidateRelcache(((TriggerData*)fcinfo->context)->tg_relation);
         });

@@ -14,7 +14,8 @@ namespace customer_import::pg {
 class CacheWatch {
 public:
     // The names of up to three tables of the extension, and up to two system caches whose changes count, too.
-    constexpr explicit CacheWatch(std::initializer_list<const char*> tables, std::initializer_list<int> system_caches = {}) {
+    constexpr explicit CacheWatch(std::initializer_list<const char*> tables,
+                                  std::initializer_list<int> system_caches = {}) {
         int index = 0;
         for (const char* table : tables) {
             names_[index++] = table;

@@ -2,8 +2,6 @@
 
 namespace customer_import::pg {
 
-std::string database_origin() {
-    return std::to_string(GetSystemIdentifier()) + "/" + std::to_string(MyDatabaseId);
-}
+std::string database_origin() { return std::to_string(GetSystemIdentifier()) + "/" + std::to_string(MyDatabaseId); }
 
 }  // namespace customer_import::pg

@@ -10,7 +10,8 @@ namespace customer_import::pg {
 namespace {
 
 int sqlstate_of(const Refusal& refusal) {
-    return refusal.fault == Refusal::Fault::broken_file ? ERRCODE_BAD_COPY_FILE_FORMAT : ERRCODE_INVALID_PARAMETER_VALUE;
+    return refusal.fault == Refusal::Fault::broken_file ? ERRCODE_BAD_COPY_FILE_FORMAT
+                                                        : ERRCODE_INVALID_PARAMETER_VALUE;
 }
 
 // Copies as much as fits, without cutting a character.
@@ -39,13 +40,9 @@ ErrorData* take_error(MemoryContext context) {
     ErrorData* volatile error = nullptr;
     MemoryContextSwitchTo(context);
     PG_TRY();
-    {
-        error = CopyErrorData();
-    }
+    { error = CopyErrorData(); }
     PG_CATCH();
-    {
-        error = nullptr;
-    }
+    { error = nullptr; }
     PG_END_TRY();
     MemoryContextSwitchTo(context);
     FlushErrorState();
@@ -64,9 +61,7 @@ void run_guarded(void (*function)(void*), void* argument) {
     ErrorData* volatile error = nullptr;
     volatile bool failed = false;
     PG_TRY();
-    {
-        function(argument);
-    }
+    { function(argument); }
     PG_CATCH();
     {
         failed = true;
@@ -105,11 +100,12 @@ void raise(const Failure& failure) {
     if (failure.server_error != nullptr) {
         ReThrowError(failure.server_error);
     }
-    ereport(ERROR, (errcode(failure.sqlstate), errmsg_internal("%s", failure.message),
-                    failure.detail[0] != '\0' ? errdetail_internal("%s", failure.detail) : 0,
-                    failure.detail_is_private ? errdetail_log("It is shown to the client alone.") : 0,
-                    failure.hint[0] != '\0' ? errhint("%s", failure.hint) : 0,
-                    failure.constraint != nullptr ? err_generic_string(PG_DIAG_CONSTRAINT_NAME, failure.constraint) : 0));
+    ereport(ERROR,
+            (errcode(failure.sqlstate), errmsg_internal("%s", failure.message),
+             failure.detail[0] != '\0' ? errdetail_internal("%s", failure.detail) : 0,
+             failure.detail_is_private ? errdetail_log("It is shown to the client alone.") : 0,
+             failure.hint[0] != '\0' ? errhint("%s", failure.hint) : 0,
+             failure.constraint != nullptr ? err_generic_string(PG_DIAG_CONSTRAINT_NAME, failure.constraint) : 0));
     pg_unreachable();
 }
 

@@ -11,7 +11,7 @@
 
 #include "core/result.h"
 #include "pg/server/server.h"
-#include "pg/server/test_point.h"
+#include "pg/server/test_work.h"
 
 namespace customer_import::pg {
 

@@ -6,8 +6,8 @@ extern "C" {
 #include "postgres.h"
 
 #include "access/genam.h"
-#include "access/htup_details.h"
 #include "access/heapam.h"
+#include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
@@ -43,16 +43,16 @@ extern "C" {
 #include "nodes/makefuncs.h"
 #include "nodes/params.h"
 #include "nodes/readfuncs.h"
-#include "optimizer/plancat.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/plancat.h"
+#include "parser/parse_coerce.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
-#include "parser/parse_coerce.h"
 #include "rewrite/rewriteHandler.h"
 #include "storage/bufmgr.h"
-#include "storage/itemptr.h"
 #include "storage/ipc.h"
+#include "storage/itemptr.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
@@ -75,6 +75,7 @@ extern "C" {
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
+#include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -93,7 +94,6 @@ extern "C" {
 #include "utils/tuplestore.h"
 #include "utils/typcache.h"
 #include "utils/varlena.h"
-#include "utils/json.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
@@ -106,9 +106,9 @@ extern "C" {
 #endif
 
 // Declares a SQL-callable function; the only way a symbol leaves the library.
-#define CI_FUNCTION(name)                                           \
-    extern "C" {                                                    \
-    PGDLLEXPORT PG_FUNCTION_INFO_V1(name);                          \
-    PGDLLEXPORT Datum name(PG_FUNCTION_ARGS);                       \
-    }                                                               \
+#define CI_FUNCTION(name)                     \
+    extern "C" {                              \
+    PGDLLEXPORT PG_FUNCTION_INFO_V1(name);    \
+    PGDLLEXPORT Datum name(PG_FUNCTION_ARGS); \
+    }                                         \
     Datum name(PG_FUNCTION_ARGS)

@@ -50,12 +50,13 @@ void define_settings() {
     define_number("customer_import.lock_timeout",
                   "How long an import in the background waits for a lock before it makes room for others; 0: no limit.",
                   &lock_timeout, kDefaultLockTimeout, 0, INT_MAX, GUC_UNIT_MS);
-    DefineCustomRealVariable("customer_import.retention", "How long files and values of ended imports are kept; 0: for ever.",
-                             nullptr, &retention_seconds, kDefaultRetentionSeconds, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S,
+    DefineCustomRealVariable("customer_import.retention",
+                             "How long files and values of ended imports are kept; 0: for ever.", nullptr,
+                             &retention_seconds, kDefaultRetentionSeconds, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S,
                              check_retention, nullptr, nullptr);
-    DefineCustomStringVariable("customer_import.databases",
-                               "Databases in which the preloaded launcher resumes imports, separated by commas.",
-                               nullptr, &preloaded_databases, "", PGC_SIGHUP, GUC_LIST_INPUT, nullptr, nullptr, nullptr);
+    DefineCustomStringVariable(
+        "customer_import.databases", "Databases in which the preloaded launcher resumes imports, separated by commas.",
+        nullptr, &preloaded_databases, "", PGC_SIGHUP, GUC_LIST_INPUT, nullptr, nullptr, nullptr);
 }
 
 }  // namespace customer_import::pg

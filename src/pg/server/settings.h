@@ -20,12 +20,12 @@ inline constexpr double kDefaultRetentionSeconds = 90 * 24 * 60 * 60;
 
 extern int workers_per_import;
 extern int max_running_imports;
-extern int max_queued_imports;    // of one operator
-extern int max_queued_megabytes;  // of one operator
-extern int import_timeout;        // milliseconds; 0: none
-extern int lock_timeout;          // milliseconds; 0: none
-extern double retention_seconds;  // 0: for ever
-extern char* preloaded_databases; // where the launcher looks for work
+extern int max_queued_imports;     // of one operator
+extern int max_queued_megabytes;   // of one operator
+extern int import_timeout;         // milliseconds; 0: none
+extern int lock_timeout;           // milliseconds; 0: none
+extern double retention_seconds;   // 0: for ever
+extern char* preloaded_databases;  // where the launcher looks for work
 
 // Makes the settings known to the server. Called once, when the library is loaded.
 void define_settings();

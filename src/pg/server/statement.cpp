@@ -53,9 +53,7 @@ SettingsScope::~SettingsScope() {
 }
 
 void SettingsScope::set(const char* setting, const char* value) {
-    call([&] {
-        set_config_option(setting, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-    });
+    call([&] { set_config_option(setting, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false); });
 }
 
 RoleScope::RoleScope(Oid role, int context) {
@@ -260,7 +258,8 @@ void execute_ddl(const std::string& statement) {
         execute(statement);
     } catch (const PgError& error) {
         if (error.sqlstate() == ERRCODE_INTERNAL_ERROR) {
-            throw ImportError(ERRCODE_T_R_SERIALIZATION_FAILURE, "another session has changed the same object at the same time",
+            throw ImportError(ERRCODE_T_R_SERIALIZATION_FAILURE,
+                              "another session has changed the same object at the same time",
                               std::string("The server says: ") + error.what() + ".", "Call the function once more.");
         }
         throw;
@@ -409,7 +408,8 @@ Datum bytes_datum(std::string_view bytes) {
         throw ImportError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "a value is larger than the server can hold",
                           "It has " + std::to_string(bytes.size()) + " bytes, a value has at most 1 GB.");
     }
-    return call([&] { return PointerGetDatum(cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size()))); });
+    return call(
+        [&] { return PointerGetDatum(cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size()))); });
 }
 
 }  // namespace customer_import::pg

@@ -1,5 +1,5 @@
 // Named points at which a test can stop or kill the process. They exist in a test build alone (-DCUSTOMER_IMPORT_TEST_POINTS);
-// in any other the calls are nothing. A test build also counts what is done between two questions for interrupts (test_work.cpp).
+// in any other the calls are nothing.
 #pragma once
 
 namespace customer_import::pg {
@@ -7,11 +7,9 @@ namespace customer_import::pg {
 #ifdef CUSTOMER_IMPORT_TEST_POINTS
 void test_point(const char* name);
 void define_test_points();
-void note_interrupt_check();
 #else
 inline void test_point(const char*) {}
 inline void define_test_points() {}
-inline void note_interrupt_check() {}
 #endif
 
 }  // namespace customer_import::pg

@@ -1,7 +1,7 @@
 // Counts, in a test build, how much is done between two questions for interrupts: the compiler calls us at each branch of our
 // own code (-fsanitize-coverage=trace-pc), the linker for what our code copies, compares and has the server read (--wrap).
 // This file alone is built without either. Counts, other than times, are the same on every machine.
-#include "pg/server/test_point.h"
+#include "pg/server/test_work.h"
 
 #ifdef CUSTOMER_IMPORT_TEST_POINTS
 
@@ -21,7 +21,7 @@ constexpr int kFrames = 24;
 
 // Steps or bytes.
 struct Work {
-    std::uint64_t done = 0;   // since the last question
+    std::uint64_t done = 0;  // since the last question
     std::uint64_t most = 0;
     std::uint64_t limit = 0;  // where it is passed first is remembered
     int depth = 0;
@@ -53,8 +53,9 @@ void print_place(StringInfo out, const Work& work) {
         Dl_info info;
         if (dladdr(work.place[frame], &info) != 0 && info.dli_fname != nullptr &&
             strstr(info.dli_fname, "customer_import") != nullptr) {
-            appendStringInfo(out, " %lx", static_cast<unsigned long>(static_cast<char*>(work.place[frame]) -
-                                                                     static_cast<char*>(info.dli_fbase)));
+            appendStringInfo(
+                out, " %lx",
+                static_cast<unsigned long>(static_cast<char*>(work.place[frame]) - static_cast<char*>(info.dli_fbase)));
         }
     }
 }
@@ -109,7 +110,8 @@ CI_COUNTED(int, memcmp, (const void* a, const void* b, size_t size), (a, b, size
 CI_COUNTED(void*, __memcpy_chk, (void* to, const void* from, size_t size, size_t room), (to, from, size, room), size)
 CI_COUNTED(void*, __memmove_chk, (void* to, const void* from, size_t size, size_t room), (to, from, size, room), size)
 CI_COUNTED(void*, __memset_chk, (void* to, int byte, size_t size, size_t room), (to, byte, size, room), size)
-CI_COUNTED(bool, pg_verify_mbstr, (int encoding, const char* text, int size, bool quiet), (encoding, text, size, quiet), size)
+CI_COUNTED(bool, pg_verify_mbstr, (int encoding, const char* text, int size, bool quiet), (encoding, text, size, quiet),
+           size)
 CI_COUNTED(text*, cstring_to_text_with_len, (const char* from, int size), (from, size), size)
 
 // This one ends where it finds something.

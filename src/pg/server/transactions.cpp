@@ -26,7 +26,8 @@ void WorkerTransactions::begin() {
         XactIsoLevel = XACT_READ_COMMITTED;
         XactReadOnly = false;
         PushActiveSnapshot(GetTransactionSnapshot());
-        TimestampTz end = StatementTimeout > 0 ? TimestampTzPlusMilliseconds(GetCurrentTimestamp(), StatementTimeout) : 0;
+        TimestampTz end = StatementTimeout > 0 ? TimestampTzPlusMilliseconds(GetCurrentTimestamp(), StatementTimeout)
+                                               : 0;
         if (deadline_ != 0 && (end == 0 || deadline_ < end)) {
             end = deadline_;
         }

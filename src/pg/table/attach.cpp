@@ -9,7 +9,7 @@
 #include "core/role_set.h"
 #include "core/text.h"
 #include "pg/access/access.h"
-#include "pg/access/catalogue.h"
+#include "pg/access/role_catalog.h"
 #include "pg/server/arguments.h"
 #include "pg/server/guard.h"
 #include "pg/server/statement.h"
@@ -112,10 +112,10 @@ void Attachment::lock() {
     lock_owned_tree(request_.relation,
                     request_.row_security || request_.ignore_case ? AccessExclusiveLock : ShareRowExclusiveLock);
     const CatalogPath path;
-    const std::vector<Row> rows =
-        query_latest("SELECT format('%I.%I', n.nspname, c.relname), c.relrowsecurity, c.relforcerowsecurity, c.relowner"
-              "  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = $1",
-              {parameter_oid(request_.relation)});
+    const std::vector<Row> rows = query_latest(
+        "SELECT format('%I.%I', n.nspname, c.relname), c.relrowsecurity, c.relforcerowsecurity, c.relowner"
+        "  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = $1",
+        {parameter_oid(request_.relation)});
     if (rows.empty()) {
         throw ImportError(ERRCODE_UNDEFINED_TABLE, "the table has just been dropped");
     }
@@ -154,7 +154,7 @@ void Attachment::read_columns() {
             headers.push_back(columns_[end++].header);
         }
         if (columns_[first].number != 0 && headers.size() > 1) {
-            add_fault("Column " + quoted(columns_[first].column) + " stands under " + std::to_string(headers.size()) +
+            add_fault("Column " + quoted(columns_[first].column) + " is named under " + std::to_string(headers.size()) +
                       " headers: " + list_some(headers) + ".");
         }
     }
@@ -169,7 +169,7 @@ MappedColumn Attachment::read_column(const std::string& header, const Row& entry
     MappedColumn result{header, entry[1].value_or(""), 0};
     const std::string under = " for header " + quoted(header);
     if (entry[2] != "string") {
-        add_fault("What stands" + under + " is no text.", "Give the name of a column.");
+        add_fault("The value" + under + " is not a text.", "Give the name of a column.");
         return result;
     }
     const ColumnShape shape = read_column_shape(request_.relation, result.column);
@@ -208,7 +208,7 @@ void Attachment::check_header(const MappedColumn& column, std::map<std::string, 
     }
 }
 
-// The codes that customers hold go into the catalogue: each must be one, and there must be no other spelling of it.
+// The codes that customers hold go into the catalog: each must be one, and there must be no other spelling of it.
 void Attachment::read_codes() {
     {
         const LookupScope owner(owner_);
@@ -219,11 +219,11 @@ void Attachment::read_codes() {
     }
     std::vector<std::string> invalid;
     std::vector<std::string> clashing;
-    const std::unique_ptr<RoleCatalogue> catalogue = load_catalogue();
+    const std::unique_ptr<RoleCatalog> catalog = load_catalog();
     for (const std::string& code : codes_) {
         if (!is_role_code(code)) {
             invalid.push_back(code);
-        } else if (!catalogue->add(code) && catalogue->find(code) != code) {
+        } else if (!catalog->add(code) && catalog->find(code) != code) {
             clashing.push_back(code);
         }
     }
@@ -237,11 +237,11 @@ void Attachment::read_codes() {
         std::string list;
         for (std::size_t index = 0; index < std::min(clashing.size(), kMaxListed); ++index) {
             list += (index == 0 ? "" : ", ") + quoted(clashing[index]) + " and " +
-                    quoted(catalogue->find(clashing[index]));
+                    quoted(catalog->find(clashing[index]));
         }
         add_fault("Role codes differ only in case (" + std::to_string(clashing.size()) + "): " + list + ".",
-                  "Use one spelling: UPDATE " + table_ + " SET " + roles + " = array_replace(" + roles + ", " +
-                      "'" + clashing.front() + "', '" + std::string(catalogue->find(clashing.front())) + "').");
+                  "Use one spelling: UPDATE " + table_ + " SET " + roles + " = array_replace(" + roles + ", " + "'" +
+                      clashing.front() + "', '" + std::string(catalog->find(clashing.front())) + "').");
     }
 }
 
@@ -255,7 +255,8 @@ void Attachment::check_user_names() const {
     std::string count;
     {
         const LookupScope owner(owner_);
-        for (const Row& row : query_latest("SELECT " + column + "::text COLLATE \"C\"" + fault + " ORDER BY 1 LIMIT 10")) {
+        for (const Row& row :
+             query_latest("SELECT " + column + "::text COLLATE \"C\"" + fault + " ORDER BY 1 LIMIT 10")) {
             names.push_back(*row[0]);
         }
         if (names.empty()) {
@@ -267,8 +268,7 @@ void Attachment::check_user_names() const {
                       "cannot attach table " + table_ + " with ignore_case: not all user names are folded",
                       "Not folded: " + count + ", the first of them: " + list_some(names) + ".",
                       "Fold them, and make one customer of those that then are the same: UPDATE " + table_ + " SET " +
-                          column + " = customer_import.fold_user_name(" + column +
-                          "); or attach without ignore_case.")
+                          column + " = customer_import.fold_user_name(" + column + "); or attach without ignore_case.")
         .with_private_detail();
 }
 
@@ -299,11 +299,12 @@ void Attachment::warn_of_missing_defaults() const {
     }
     const CatalogPath path;
     std::vector<std::string> missing;
-    for (Row& row : query_latest("SELECT a.attname FROM pg_catalog.pg_attribute AS a"
-                          " WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull"
-                          "   AND NOT a.atthasdef AND a.attidentity = '' AND a.attname::pg_catalog.text <> ALL ($2)"
-                          " ORDER BY a.attnum",
-                          {parameter_oid(request_.relation), text_array_parameter(mapped)})) {
+    for (Row& row :
+         query_latest("SELECT a.attname FROM pg_catalog.pg_attribute AS a"
+                      " WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull"
+                      "   AND NOT a.atthasdef AND a.attidentity = '' AND a.attname::pg_catalog.text <> ALL ($2)"
+                      " ORDER BY a.attnum",
+                      {parameter_oid(request_.relation), text_array_parameter(mapped)})) {
         missing.push_back(*std::move(row[0]));
     }
     if (missing.empty()) {
@@ -311,28 +312,31 @@ void Attachment::warn_of_missing_defaults() const {
     }
     const std::string list = list_some(missing);
     call([&] {
-        ereport(WARNING, (errmsg("imports cannot create customers in table %s", table_.c_str()),
-                          errdetail("Columns that must not be NULL have neither a default nor a header: %s.", list.c_str()),
-                          errhint("For imports that create customers, give them a default.")));
+        ereport(WARNING,
+                (errmsg("imports cannot create customers in table %s", table_.c_str()),
+                 errdetail("Columns that must not be NULL have neither a default nor a header: %s.", list.c_str()),
+                 errhint("For imports that create customers, give them a default.")));
     });
 }
 
 void Attachment::enter() {
     OwnerScope owner;
-    execute("INSERT INTO customer_import.customers_table"
-            " (relation, created, user_name, roles, fold_user_names, own_row_triggers, row_security, was_enabled,"
-            "  was_forced)"
-            " VALUES ($1::pg_catalog.regclass, false, $2, $3, $4, $5, $6, $7, $8)",
-            {parameter_oid(request_.relation), parameter(std::string_view(request_.user_name)),
-             parameter(std::string_view(request_.roles)), parameter(request_.ignore_case),
-             parameter(request_.own_row_triggers), parameter(request_.row_security), parameter(before_.enabled),
-             parameter(before_.forced)});
+    execute(
+        "INSERT INTO customer_import.customers_table"
+        " (relation, created, user_name, roles, fold_user_names, own_row_triggers, row_security, was_enabled,"
+        "  was_forced)"
+        " VALUES ($1::pg_catalog.regclass, false, $2, $3, $4, $5, $6, $7, $8)",
+        {parameter_oid(request_.relation), parameter(std::string_view(request_.user_name)),
+         parameter(std::string_view(request_.roles)), parameter(request_.ignore_case),
+         parameter(request_.own_row_triggers), parameter(request_.row_security), parameter(before_.enabled),
+         parameter(before_.forced)});
     std::int64_t position = 0;
     for (const MappedColumn& column : columns_) {
-        execute("INSERT INTO customer_import.customers_table_columns (position, field, column_name)"
-                " VALUES ($1::pg_catalog.int4, $2, $3)",
-                {parameter(++position), parameter(std::string_view(column.header)),
-                 parameter(std::string_view(column.column))});
+        execute(
+            "INSERT INTO customer_import.customers_table_columns (position, field, column_name)"
+            " VALUES ($1::pg_catalog.int4, $2, $3)",
+            {parameter(++position), parameter(std::string_view(column.header)),
+             parameter(std::string_view(column.column))});
     }
 }
 

@@ -140,9 +140,8 @@ void export_customers(ReturnSetInfo* result) {
     }
     statement += " FROM " + target.name;
     CellWriter writer(target, result);
-    MemoryContext rows = call([] {
-        return AllocSetContextCreate(CurrentMemoryContext, "exported customers", ALLOCSET_DEFAULT_SIZES);
-    });
+    MemoryContext rows = call(
+        [] { return AllocSetContextCreate(CurrentMemoryContext, "exported customers", ALLOCSET_DEFAULT_SIZES); });
     // As the caller, so that the table's policies hold.
     Cursor customers(statement, {}, Cursor::Snapshot::calling);
     for (customers.fetch(kRowsAtOnce); customers.count() > 0; customers.fetch(kRowsAtOnce)) {
@@ -159,10 +158,10 @@ void export_customers(ReturnSetInfo* result) {
 // The name of a CSV field as that of a column.
 std::string column_name(const std::string& field) {
     if (field.size() >= NAMEDATALEN) {
-        throw ImportError(ERRCODE_NAME_TOO_LONG,
-                          "the CSV header " + quoted(field) + " is longer than " + std::to_string(NAMEDATALEN - 1) +
-                              " bytes",
-                          "The view customer_export has a column of that name.");
+        throw ImportError(
+            ERRCODE_NAME_TOO_LONG,
+            "the CSV header " + quoted(field) + " is longer than " + std::to_string(NAMEDATALEN - 1) + " bytes",
+            "The view customer_export has a column of that name.");
     }
     return quote_name(field);
 }
@@ -194,14 +193,18 @@ void create_export_view(Oid table) {
         values.push_back(column_name(*row[0]));
         columns += ", " + values.back() + " text";
     }
-    execute_ddl("CREATE VIEW customer_import.customer_export WITH (security_invoker = true) AS"
-                " SELECT * FROM customer_import._export_customers() AS c (" + columns + ")");
-    execute_ddl("COMMENT ON VIEW customer_import.customer_export IS"
-                " 'All customers as a CSV file that import_customers() reads back without changing anything.'");
+    execute_ddl(
+        "CREATE VIEW customer_import.customer_export WITH (security_invoker = true) AS"
+        " SELECT * FROM customer_import._export_customers() AS c (" +
+        columns + ")");
+    execute_ddl(
+        "COMMENT ON VIEW customer_import.customer_export IS"
+        " 'All customers as a CSV file that import_customers() reads back without changing anything.'");
     comment_on_column("\"userName\"", "The user name, as a cell of a CSV file.");
     comment_on_column("roles", "The role codes, separated by commas.");
     for (const std::string& value : values) {
-        comment_on_column(value, "The value of the column that customers_table_columns names, as a cell of a CSV file.");
+        comment_on_column(value,
+                          "The value of the column that customers_table_columns names, as a cell of a CSV file.");
     }
     go_with(table);
 }

@@ -31,10 +31,11 @@ std::string creation_name(std::string_view name) {
                             errmsg("the customers table cannot be a temporary table")));
         }
         if (schema == get_namespace_oid("customer_import", false)) {
-            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                            errmsg("the customers table cannot be in the schema of the extension"),
-                            errdetail("DROP EXTENSION drops that schema."),
-                            errhint("Name another schema: customer_import.create_customers_table('public.customers').")));
+            ereport(ERROR,
+                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                     errmsg("the customers table cannot be in the schema of the extension"),
+                     errdetail("DROP EXTENSION drops that schema."),
+                     errhint("Name another schema: customer_import.create_customers_table('public.customers').")));
         }
         return static_cast<const char*>(psprintf("%s.%s", quoted_schema(schema), quote_identifier(range->relname)));
     });
@@ -66,34 +67,37 @@ bool is_registered() {
 
 void create_table(const std::string& name) {
     execute_ddl("CREATE TABLE " + name +
-            " (user_name pg_catalog.text COLLATE pg_catalog.\"C\" PRIMARY KEY"
-            "      CONSTRAINT customer_import_user_name CHECK (customer_import.is_user_name(user_name)),"
-            "  email pg_catalog.text,"
-            "  first_name pg_catalog.text,"
-            "  last_name pg_catalog.text,"
-            "  phone pg_catalog.text,"
-            "  company pg_catalog.text,"
-            "  active pg_catalog.bool NOT NULL DEFAULT true,"
-            "  roles pg_catalog.text[] COLLATE pg_catalog.\"C\" NOT NULL DEFAULT '{}',"
-            "  created_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),"
-            "  updated_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now())"
-            " WITH (fillfactor = 85)");
+                " (user_name pg_catalog.text COLLATE pg_catalog.\"C\" PRIMARY KEY"
+                "      CONSTRAINT customer_import_user_name CHECK (customer_import.is_user_name(user_name)),"
+                "  email pg_catalog.text,"
+                "  first_name pg_catalog.text,"
+                "  last_name pg_catalog.text,"
+                "  phone pg_catalog.text,"
+                "  company pg_catalog.text,"
+                "  active pg_catalog.bool NOT NULL DEFAULT true,"
+                "  roles pg_catalog.text[] COLLATE pg_catalog.\"C\" NOT NULL DEFAULT '{}',"
+                "  created_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),"
+                "  updated_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now())"
+                " WITH (fillfactor = 85)");
     execute_ddl("COMMENT ON TABLE " + name + " IS 'Customers and their role codes, written by customer_import.'");
     execute_ddl("COMMENT ON COLUMN " + name + ".user_name IS 'Key; as customer_import.fold_user_name() gives it.'");
-    execute_ddl("COMMENT ON COLUMN " + name + ".roles IS 'Role set: codes of customer_import.role_codes, sorted, unique.'");
+    execute_ddl("COMMENT ON COLUMN " + name +
+                ".roles IS 'Role set: codes of customer_import.role_codes, sorted, unique.'");
     add_policies(name);
     add_guard(name, "'roles', 'user_name'");
 }
 
 void register_created(const std::string& name) {
     OwnerScope owner;
-    execute("INSERT INTO customer_import.customers_table"
-            " (relation, created, user_name, roles, fold_user_names, touched_column, row_security)"
-            " VALUES ($1::pg_catalog.regclass, true, 'user_name', 'roles', true, 'updated_at', true)",
-            {parameter(std::string_view(name))});
-    execute("INSERT INTO customer_import.customers_table_columns (position, field, column_name)"
-            " VALUES (1, 'email', 'email'), (2, 'firstName', 'first_name'), (3, 'lastName', 'last_name'),"
-            "        (4, 'phone', 'phone'), (5, 'company', 'company'), (6, 'active', 'active')");
+    execute(
+        "INSERT INTO customer_import.customers_table"
+        " (relation, created, user_name, roles, fold_user_names, touched_column, row_security)"
+        " VALUES ($1::pg_catalog.regclass, true, 'user_name', 'roles', true, 'updated_at', true)",
+        {parameter(std::string_view(name))});
+    execute(
+        "INSERT INTO customer_import.customers_table_columns (position, field, column_name)"
+        " VALUES (1, 'email', 'email'), (2, 'firstName', 'first_name'), (3, 'lastName', 'last_name'),"
+        "        (4, 'phone', 'phone'), (5, 'company', 'company'), (6, 'active', 'active')");
 }
 
 Oid create_customers_table(std::string_view requested) {
@@ -103,8 +107,8 @@ Oid create_customers_table(std::string_view requested) {
     const std::string name = creation_name(requested);
     create_table(name);
     register_created(name);
-    const std::string oid = *query_latest("SELECT $1::pg_catalog.regclass::pg_catalog.oid",
-                                   {parameter(std::string_view(name))}).front()[0];
+    const std::string oid =
+        *query_latest("SELECT $1::pg_catalog.regclass::pg_catalog.oid", {parameter(std::string_view(name))}).front()[0];
     const auto relation = static_cast<Oid>(std::stoul(oid));
     std::vector<Fault> faults;
     find_location_faults(relation, faults);  // Citus may distribute whatever is created in a schema
@@ -180,15 +184,16 @@ void add_policies(const std::string& table) {
     execute_ddl("ALTER TABLE " + table + " FORCE ROW LEVEL SECURITY");
     const std::string edit = "((SELECT customer_import.may_edit_customers()))";
     execute_ddl("CREATE POLICY customer_import_select ON " + table +
-            " FOR SELECT USING ((SELECT customer_import.may_view_customers()))");
+                " FOR SELECT USING ((SELECT customer_import.may_view_customers()))");
     execute_ddl("CREATE POLICY customer_import_insert ON " + table + " FOR INSERT WITH CHECK " + edit);
-    execute_ddl("CREATE POLICY customer_import_update ON " + table + " FOR UPDATE USING " + edit + " WITH CHECK " + edit);
+    execute_ddl("CREATE POLICY customer_import_update ON " + table + " FOR UPDATE USING " + edit + " WITH CHECK " +
+                edit);
     execute_ddl("CREATE POLICY customer_import_delete ON " + table + " FOR DELETE USING " + edit);
 }
 
 void add_guard(const std::string& table, const std::string& arguments) {
     execute_ddl("CREATE TRIGGER \"" + std::string(kGuardTrigger) + "\" BEFORE INSERT OR UPDATE OR DELETE ON " + table +
-            " FOR EACH ROW EXECUTE FUNCTION customer_import._guard_customers(" + arguments + ")");
+                " FOR EACH ROW EXECUTE FUNCTION customer_import._guard_customers(" + arguments + ")");
 }
 
 void require_owner(Oid relation) {

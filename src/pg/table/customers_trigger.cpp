@@ -13,8 +13,8 @@
 #include "core/text.h"
 #include "core/user_name.h"
 #include "pg/access/access.h"
-#include "pg/access/catalogue.h"
 #include "pg/access/identity.h"
+#include "pg/access/role_catalog.h"
 #include "pg/server/guard.h"
 #include "pg/server/text_array.h"
 #include "pg/table/removal_marks.h"
@@ -28,8 +28,8 @@ constexpr std::size_t kBytesLookedAt = 512;
 
 // A version of the row, as plain data.
 struct Version {
-    HeapTuple tuple = nullptr;  // nullptr: there is none
-    ArrayType* roles = nullptr; // nullptr: NULL, or none
+    HeapTuple tuple = nullptr;   // nullptr: there is none
+    ArrayType* roles = nullptr;  // nullptr: NULL, or none
     Datum user_name = 0;
     bool user_name_is_null = true;
 };
@@ -46,12 +46,12 @@ struct GuardedRow {
     const char* roles_name = nullptr;
     const char* user_name_name = nullptr;
     bool is_attached = false;
-    bool has_policies = false;    // row-level security decides who may change what
+    bool has_policies = false;  // row-level security decides who may change what
     Oid owner = InvalidOid;
-    const char* guard = nullptr;      // the name of the trigger
-    const char* follower = nullptr;   // that of one that will fire after it and may change the row; nullptr: none
-    const char* relation = nullptr;   // quoted for SQL, if there is one
-    Oid table = InvalidOid;           // the partition, if it is one
+    const char* guard = nullptr;     // the name of the trigger
+    const char* follower = nullptr;  // that of one that will fire after it and may change the row; nullptr: none
+    const char* relation = nullptr;  // quoted for SQL, if there is one
+    Oid table = InvalidOid;          // the partition, if it is one
     bool is_partition = false;
 };
 
@@ -108,7 +108,7 @@ int find_attribute(TupleDesc columns, const char* name) {
 int find_roles_attribute(TupleDesc columns, const char* name) {
     const int attribute = find_attribute(columns, name);
     return attribute > 0 && getBaseType(TupleDescAttr(columns, attribute - 1)->atttypid) == TEXTARRAYOID ? attribute
-                                                                                                        : 0;
+                                                                                                         : 0;
 }
 
 [[noreturn]] void refuse_shape(const GuardedRow& row) {
@@ -148,15 +148,14 @@ void read_version(const GuardedRow& row, Version& version) {
         version.roles = is_null ? nullptr : DatumGetArrayTypeP(roles);
     }
     if (row.user_name_attribute != 0) {
-        version.user_name =
-            heap_getattr(version.tuple, row.user_name_attribute, row.columns, &version.user_name_is_null);
+        version.user_name = heap_getattr(version.tuple, row.user_name_attribute, row.columns,
+                                         &version.user_name_is_null);
     }
 }
 
 GuardedRow read_call(FunctionCallInfo fcinfo) {
     if (!CALLED_AS_TRIGGER(fcinfo)) {
-        ereport(ERROR,
-                (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("must be called as a trigger")));
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("must be called as a trigger")));
     }
     auto trigger = (TriggerData*)fcinfo->context;
     if (!TRIGGER_FIRED_BEFORE(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
@@ -231,9 +230,9 @@ std::string read_user_name(const GuardedRow& row, const Version& version) {
     });
 }
 
-// Replaces each code that the customer does not hold yet by the catalogue's spelling. Returns true when any changed. A
-// code that the catalogue does not have stays as it is held, in whatever case; else it is an error where the guard judges.
-bool spell_codes(std::vector<std::string_view>& codes, const RoleSet& held, const RoleCatalogue& catalogue, bool judges) {
+// Replaces each code that the customer does not hold yet by the catalog's spelling. Returns true when any changed. A
+// code that the catalog does not have stays as it is held, in whatever case; else it is an error where the guard judges.
+bool spell_codes(std::vector<std::string_view>& codes, const RoleSet& held, const RoleCatalog& catalog, bool judges) {
     bool changed = false;
     std::optional<CodeFinder> lost;
     Pace pace(check_interrupts);
@@ -242,7 +241,7 @@ bool spell_codes(std::vector<std::string_view>& codes, const RoleSet& held, cons
         if (held.contains(code)) {
             continue;
         }
-        std::string_view spelling = catalogue.find(code);
+        std::string_view spelling = catalog.find(code);
         if (spelling.empty() && !judges) {
             continue;
         }
@@ -253,8 +252,8 @@ bool spell_codes(std::vector<std::string_view>& codes, const RoleSet& held, cons
             spelling = lost->find(code);
         }
         if (spelling.empty()) {
-            std::string_view nearest = catalogue.nearest(code, check_interrupts);
-            throw ImportError(ERRCODE_CHECK_VIOLATION, "role code " + quoted(code) + " is not in the catalogue", {},
+            std::string_view nearest = catalog.nearest(code, check_interrupts);
+            throw ImportError(ERRCODE_CHECK_VIOLATION, "role code " + quoted(code) + " is not in the catalog", {},
                               nearest.empty() ? "Add it with customer_import.add_role_codes()."
                                               : "Did you mean \"" + std::string(nearest) + "\"?");
         }
@@ -265,8 +264,8 @@ bool spell_codes(std::vector<std::string_view>& codes, const RoleSet& held, cons
 }
 
 // Makes the codes those that are to be stored. Returns true when they differ from what the row has.
-bool canonicalise(const Version& version, std::vector<std::string_view>& codes,
-                  const RoleSet& held, const RoleCatalogue& catalogue, bool judges) {
+bool canonicalise(const Version& version, std::vector<std::string_view>& codes, const RoleSet& held,
+                  const RoleCatalog& catalog, bool judges) {
     const ArrayType* roles = version.roles;
     const bool canonical = !ARR_HASNULL(roles) && ARR_NDIM(roles) <= 1 &&
                            (ARR_NDIM(roles) == 0 || ARR_LBOUND(roles)[0] == 1) &&
@@ -274,7 +273,7 @@ bool canonicalise(const Version& version, std::vector<std::string_view>& codes,
     if (!canonical) {
         codes = RoleSet(std::move(codes), check_interrupts).codes();
     }
-    if (!spell_codes(codes, held, catalogue, judges)) {
+    if (!spell_codes(codes, held, catalog, judges)) {
         return !canonical;
     }
     codes = RoleSet(std::move(codes), check_interrupts).codes();
@@ -283,21 +282,21 @@ bool canonicalise(const Version& version, std::vector<std::string_view>& codes,
 
 void check_ceiling(const GuardedRow& row, const std::vector<std::string_view>& held,
                    const std::vector<std::string_view>& codes, const GrantCeiling& ceiling) {
-    GrantCeiling::Breaches breaches;
+    GrantCeiling::Violations violations;
     if (row.user_name_changed && row.before.tuple != nullptr) {
-        breaches = ceiling.check_departure(read_user_name(row, row.before), held);
+        violations = ceiling.check_departure(read_user_name(row, row.before), held);
     }
-    if (breaches.empty() && row.after.tuple != nullptr) {
+    if (violations.empty() && row.after.tuple != nullptr) {
         const std::string user_name = read_user_name(row, row.after);
-        breaches = row.user_name_changed ? ceiling.check_arrival(user_name, codes)
-                                         : ceiling.check_change(user_name, held, codes);
+        violations = row.user_name_changed ? ceiling.check_arrival(user_name, codes)
+                                           : ceiling.check_change(user_name, held, codes);
     }
-    if (!breaches.empty()) {
-        throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, breaches.front().message).with_constraint(kGrantCeiling);
+    if (!violations.empty()) {
+        throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, violations.front().message).with_constraint(kGrantCeiling);
     }
 }
 
-// Whom the guard holds to the catalogue and the ceiling. On an application's own table they are those whom the extension has
+// Whom the guard holds to the catalog and the ceiling. On an application's own table they are those whom the extension has
 // given access, not the application's own roles.
 bool is_judged(const GuardedRow& row, const Identity& identity) {
     return !row.is_attached || identity.is_operator || identity.role_is_gateway ||
@@ -331,17 +330,18 @@ HeapTuple guard_row(const GuardedRow& row) {
     if (!is_limited && !has_new_roles) {
         return unchanged;
     }
-    hold_catalogue();
-    const RoleCatalogue& catalogue = cached_catalogue();
+    hold_catalog();
+    const RoleCatalog& catalog = cached_catalog();
     if (judges) {
         require_size(row.before);
         require_size(row.after);
     }
     const RoleSet held(read_codes(row.before), check_interrupts);
     std::vector<std::string_view> codes = read_codes(row.after);
-    const bool rewritten = has_new_roles && canonicalise(row.after, codes, held, catalogue, judges);
+    const bool rewritten = has_new_roles && canonicalise(row.after, codes, held, catalog, judges);
     if (is_limited) {
-        check_ceiling(row, held.codes(), codes, GrantCeiling(catalogue, identity.own_names, true, nullptr, check_interrupts));
+        check_ceiling(row, held.codes(), codes,
+                      GrantCeiling(catalog, identity.own_names, true, nullptr, check_interrupts));
     }
     if (!rewritten) {
         return unchanged;
@@ -378,8 +378,8 @@ std::vector<std::string_view> read_importable_codes(const Version& version) {
 
 // Marks what a statement that is not the extension's removes: codes, or with a customer or its name all that it holds.
 void mark_by_hand(const GuardedRow& row) {
-    if (row.before.tuple == nullptr || row.user_name_attribute == 0 ||
-        (!row.roles_changed && !row.user_name_changed) || is_engine_statement()) {
+    if (row.before.tuple == nullptr || row.user_name_attribute == 0 || (!row.roles_changed && !row.user_name_changed) ||
+        is_engine_statement()) {
         return;
     }
     const bool has_gone = row.after.tuple == nullptr || row.user_name_changed;
@@ -397,8 +397,9 @@ void mark_by_hand(const GuardedRow& row) {
     const Oid table = !row.is_partition ? row.table : call([&] {
         return DatumGetObjectId(DirectFunctionCall1(pg_partition_root, ObjectIdGetDatum(row.table)));
     });
-    mark_removal(table, user_name,
-                 has_gone ? std::nullopt : std::optional(std::vector<std::string_view>(removed.begin(), removed.end())));
+    mark_removal(
+        table, user_name,
+        has_gone ? std::nullopt : std::optional(std::vector<std::string_view>(removed.begin(), removed.end())));
 }
 
 }  // namespace

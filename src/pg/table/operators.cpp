@@ -27,14 +27,11 @@ namespace {
 
 void check_name(const std::string& name) {
     switch (check_user_name(name)) {
-        case UserNameFault::none:
-            break;
-        case UserNameFault::missing:
-            refuse("the name of the operator is empty");
+        case UserNameFault::none: break;
+        case UserNameFault::missing: refuse("the name of the operator is empty");
         case UserNameFault::too_long:
             refuse("the name of the operator is longer than " + std::to_string(kMaxUserNameBytes) + " bytes");
-        case UserNameFault::control_character:
-            refuse("the name of the operator has a control character");
+        case UserNameFault::control_character: refuse("the name of the operator has a control character");
     }
     if (trim(name) != name) {
         refuse("the name of the operator begins or ends with a blank");
@@ -51,7 +48,7 @@ void check_email(const std::optional<std::string>& email) {
     }
 }
 
-// Returns the codes as the catalogue spells them, sorted; nothing for NULL. Errors: 22004, 22023.
+// Returns the codes as the catalog spells them, sorted; nothing for NULL. Errors: 22004, 22023.
 std::optional<Parameter> read_codes(FunctionCallInfo fcinfo, int index) {
     if (PG_ARGISNULL(index)) {
         return std::nullopt;
@@ -97,9 +94,10 @@ void refuse_taken(const std::string& name, const std::string& role_key) {
         "SELECT name FROM customer_import.operators WHERE database_role AND role_key = $1 AND name <> $2",
         {parameter(std::string_view(role_key)), parameter(std::string_view(name))});
     if (!taken.empty()) {
-        throw ImportError(ERRCODE_DUPLICATE_OBJECT,
-                          "role " + quoted(name) + " is the database role of operator " + quoted(*taken.front()[0]), {},
-                          "The role has been renamed. Remove that operator first with customer_import.remove_operator().");
+        throw ImportError(
+            ERRCODE_DUPLICATE_OBJECT,
+            "role " + quoted(name) + " is the database role of operator " + quoted(*taken.front()[0]), {},
+            "The role has been renamed. Remove that operator first with customer_import.remove_operator().");
     }
 }
 
@@ -137,7 +135,7 @@ void add_operator(FunctionCallInfo fcinfo) {
                     {parameter(std::string_view(name)), parameter(has_role), parameter(std::string_view(role_key)),
                      optional_parameter(email), codes.value_or(Parameter{TEXTARRAYOID, 0, true}),
                      optional_parameter(user_name)}) == 0) {
-            throw ImportError(ERRCODE_DUPLICATE_OBJECT, "operator " + quoted(name) + " exists already", {},
+            throw ImportError(ERRCODE_DUPLICATE_OBJECT, "operator " + quoted(name) + " already exists", {},
                               "Change it with customer_import.alter_operator().");
         }
     }
@@ -199,13 +197,14 @@ void alter_operator(FunctionCallInfo fcinfo) {
     }
     {
         OwnerScope owner;
-        execute("UPDATE customer_import.operators SET email = NULLIF(COALESCE($2, email), ''),"
-                "       roles = COALESCE($3, roles), active = COALESCE($4, active),"
-                "       user_name = NULLIF(COALESCE($5, user_name), ''), database_role = $6 <> '', role_key = $6"
-                " WHERE name = $1",
-                {parameter(std::string_view(name)), optional_parameter(email),
-                 codes.value_or(Parameter{TEXTARRAYOID, 0, true}), active, optional_parameter(user_name),
-                 parameter(std::string_view(after.key))});
+        execute(
+            "UPDATE customer_import.operators SET email = NULLIF(COALESCE($2, email), ''),"
+            "       roles = COALESCE($3, roles), active = COALESCE($4, active),"
+            "       user_name = NULLIF(COALESCE($5, user_name), ''), database_role = $6 <> '', role_key = $6"
+            " WHERE name = $1",
+            {parameter(std::string_view(name)), optional_parameter(email),
+             codes.value_or(Parameter{TEXTARRAYOID, 0, true}), active, optional_parameter(user_name),
+             parameter(std::string_view(after.key))});
     }
     if (after.key != before.key) {
         refresh_role_of(before);

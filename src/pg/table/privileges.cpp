@@ -35,8 +35,9 @@ public:
     void confirm(Oid object, Oid role, const std::string& privilege, bool grant) const {
         if (is_other_ &&
             query_latest("SELECT FROM pg_class AS c, aclexplode(c.relacl) AS a"
-                  " WHERE c.oid = $1 AND a.grantor = c.relowner AND a.grantee = $2 AND a.privilege_type = $3",
-                  {parameter_oid(object), parameter_oid(role), parameter(std::string_view(privilege))}).empty() == grant) {
+                         " WHERE c.oid = $1 AND a.grantor = c.relowner AND a.grantee = $2 AND a.privilege_type = $3",
+                         {parameter_oid(object), parameter_oid(role), parameter(std::string_view(privilege))})
+                    .empty() == grant) {
             refuse_renamed();
         }
     }
@@ -69,11 +70,11 @@ struct ColumnPrivilege {
 
 std::vector<ColumnPrivilege> find_column_privileges(const std::string& privilege, Oid role, Oid relation) {
     std::vector<ColumnPrivilege> found;
-    for (const Row& row : query_latest(
-             "SELECT quote_ident(c.attname), a.is_grantable FROM pg_attribute AS c, aclexplode(c.attacl) AS a"
-             " WHERE c.attrelid = $1 AND NOT c.attisdropped AND a.grantee = $2 AND a.privilege_type = $3"
-             " ORDER BY c.attnum",
-             {parameter_oid(relation), parameter_oid(role), parameter(std::string_view(privilege))})) {
+    for (const Row& row :
+         query_latest("SELECT quote_ident(c.attname), a.is_grantable FROM pg_attribute AS c, aclexplode(c.attacl) AS a"
+                      " WHERE c.attrelid = $1 AND NOT c.attisdropped AND a.grantee = $2 AND a.privilege_type = $3"
+                      " ORDER BY c.attnum",
+                      {parameter_oid(relation), parameter_oid(role), parameter(std::string_view(privilege))})) {
         found.push_back({*row[0], row[1] == "t"});
     }
     return found;
@@ -98,7 +99,7 @@ void run_table_grant(const std::string& privilege, Oid role, bool grant, const R
     owner.confirm(table.relation, role, privilege, false);
     for (const ColumnPrivilege& column : columns) {
         execute_ddl("GRANT " + privilege + " (" + column.column + ") ON TABLE " + table.name + " TO " + name +
-                      (column.is_grantable ? " WITH GRANT OPTION" : ""));
+                    (column.is_grantable ? " WITH GRANT OPTION" : ""));
     }
     owner.confirm(find_column_privileges(privilege, role, table.relation).size() == columns.size());
 }
@@ -144,7 +145,7 @@ void run_sequence_grant(const Privilege& privilege, Oid role, bool grant, const 
             const std::string name = role_sql(role);
             const ObjectOwnerScope owner(table_owner, sequence.schema);
             execute_ddl((grant ? "GRANT " : "REVOKE ") + privilege.name + " ON SEQUENCE " + sequence.name +
-                    (grant ? " TO " : " FROM ") + name);
+                        (grant ? " TO " : " FROM ") + name);
             owner.confirm(sequence.oid, role, privilege.name, grant);
         }
     }
@@ -164,17 +165,18 @@ void run_grant(const Privilege& privilege, Oid role, bool grant, const std::opti
     const std::string role_clause = (grant ? " TO " : " FROM ") + role_sql(role);
     OwnerScope owner;
     execute_ddl(verb + privilege.name + (privilege.name == "EXECUTE" ? " ON ROUTINE " : " ON TABLE ") +
-                  privilege.object + role_clause);
+                privilege.object + role_clause);
 }
 
 void record_grant(const Privilege& privilege, Oid role) {
     const std::string name = role_name(role);
     const std::string key = bound_key(role);
     OwnerScope owner;
-    execute("INSERT INTO customer_import.granted_privileges (role, role_key, object, privilege)"
-            " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-            {parameter(std::string_view(name)), parameter(std::string_view(key)),
-             parameter(std::string_view(privilege.object)), parameter(std::string_view(privilege.name))});
+    execute(
+        "INSERT INTO customer_import.granted_privileges (role, role_key, object, privilege)"
+        " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        {parameter(std::string_view(name)), parameter(std::string_view(key)),
+         parameter(std::string_view(privilege.object)), parameter(std::string_view(privilege.name))});
 }
 
 void forget_grant(const Privilege& privilege, Oid role) {
@@ -191,8 +193,8 @@ std::vector<std::string> find_needs(Oid role) {
     OwnerScope owner;
     std::vector<std::string> needs;
     for (const Row& row : query_latest("SELECT array_to_string(roles, ',') FROM customer_import.operators"
-                                " WHERE role_key = $1 AND database_role AND active",
-                                {parameter(std::string_view(key))})) {
+                                       " WHERE role_key = $1 AND database_role AND active",
+                                       {parameter(std::string_view(key))})) {
         needs.emplace_back("operator");
         const Rights rights = Rights::of(split_role_cell(*row[0]));
         for (const Right right : kRights) {
@@ -201,10 +203,12 @@ std::vector<std::string> find_needs(Oid role) {
             }
         }
     }
-    if (!query_latest("SELECT FROM customer_import.gateways WHERE role_key = $1", {parameter(std::string_view(key))}).empty()) {
+    if (!query_latest("SELECT FROM customer_import.gateways WHERE role_key = $1", {parameter(std::string_view(key))})
+             .empty()) {
         needs.emplace_back("gateway");
     }
-    if (!query_latest("SELECT FROM customer_import.mailers WHERE role_key = $1", {parameter(std::string_view(key))}).empty()) {
+    if (!query_latest("SELECT FROM customer_import.mailers WHERE role_key = $1", {parameter(std::string_view(key))})
+             .empty()) {
         needs.emplace_back("mailer");
     }
     return needs;
@@ -216,21 +220,22 @@ std::vector<Privilege> find_missing(Oid role, const std::optional<RegisteredTabl
     const Parameter relation = parameter_oid(table ? table->relation : InvalidOid);
     OwnerScope owner;
     std::vector<Privilege> missing;
-    for (const Row& row : query_latest(
-             "SELECT p.object, p.privilege FROM customer_import.operator_privileges AS p"
-             " WHERE p.needs && $1 AND (p.object <> $2 OR EXISTS (SELECT FROM pg_class WHERE oid = $3 AND relowner <> $4))"
-             "   AND (p.object <> $5 OR to_regclass(p.object) IS NOT NULL)"
-             "   AND NOT EXISTS ("
-             "       SELECT FROM aclexplode(CASE"
-             "                  WHEN p.privilege = 'EXECUTE'"
-             "                      THEN (SELECT proacl FROM pg_proc WHERE oid = p.object::regprocedure)"
-             "                  WHEN p.object = $2"
-             "                      THEN (SELECT COALESCE(relacl, acldefault('r', relowner)) FROM pg_class WHERE oid = $3)"
-             "                  ELSE (SELECT relacl FROM pg_class WHERE oid = p.object::regclass) END) AS a"
-             "        WHERE a.grantee = $4 AND a.privilege_type = p.privilege)"
-             " ORDER BY p.object, p.privilege",
-             {text_array_parameter(needs), parameter(kCustomersTable), relation, parameter_oid(role),
-              parameter(kExportView)})) {
+    for (
+        const Row& row : query_latest(
+            "SELECT p.object, p.privilege FROM customer_import.operator_privileges AS p"
+            " WHERE p.needs && $1 AND (p.object <> $2 OR EXISTS (SELECT FROM pg_class WHERE oid = $3 AND relowner <> $4))"
+            "   AND (p.object <> $5 OR to_regclass(p.object) IS NOT NULL)"
+            "   AND NOT EXISTS ("
+            "       SELECT FROM aclexplode(CASE"
+            "                  WHEN p.privilege = 'EXECUTE'"
+            "                      THEN (SELECT proacl FROM pg_proc WHERE oid = p.object::regprocedure)"
+            "                  WHEN p.object = $2"
+            "                      THEN (SELECT COALESCE(relacl, acldefault('r', relowner)) FROM pg_class WHERE oid = $3)"
+            "                  ELSE (SELECT relacl FROM pg_class WHERE oid = p.object::regclass) END) AS a"
+            "        WHERE a.grantee = $4 AND a.privilege_type = p.privilege)"
+            " ORDER BY p.object, p.privilege",
+            {text_array_parameter(needs), parameter(kCustomersTable), relation, parameter_oid(role),
+             parameter(kExportView)})) {
         missing.push_back({*row[0], *row[1]});
     }
     return missing;
@@ -251,8 +256,8 @@ std::vector<Privilege> find_superfluous(Oid role) {
              "                                 WHEN starts_with(g.object, $5) THEN 'INSERT' ELSE g.privilege END"
              "          AND p.object = CASE WHEN g.object = $3 OR starts_with(g.object, $5) THEN $4 ELSE g.object END)"
              " ORDER BY g.object, g.privilege",
-             {parameter(std::string_view(key)), text_array_parameter(needs), parameter(kCustomersSchema), parameter(kCustomersTable),
-              parameter(kColumnSequence)})) {
+             {parameter(std::string_view(key)), text_array_parameter(needs), parameter(kCustomersSchema),
+              parameter(kCustomersTable), parameter(kColumnSequence)})) {
         superfluous.push_back({*row[0], *row[1]});
     }
     return superfluous;
@@ -262,10 +267,12 @@ std::vector<Privilege> find_superfluous(Oid role) {
 bool needs_table(Oid role, const RegisteredTable& table) {
     const std::vector<std::string> needs = find_needs(role);
     OwnerScope owner;
-    return !query_latest("SELECT FROM customer_import.operator_privileges AS p, pg_class AS c"
-                  " WHERE p.needs && $1 AND p.object = $2 AND c.oid = $3 AND c.relowner <> $4 LIMIT 1",
-                  {text_array_parameter(needs), parameter(kCustomersTable), parameter_oid(table.relation),
-                   parameter_oid(role)}).empty();
+    return !query_latest(
+                "SELECT FROM customer_import.operator_privileges AS p, pg_class AS c"
+                " WHERE p.needs && $1 AND p.object = $2 AND c.oid = $3 AND c.relowner <> $4 LIMIT 1",
+                {text_array_parameter(needs), parameter(kCustomersTable), parameter_oid(table.relation),
+                 parameter_oid(role)})
+                .empty();
 }
 
 // Whoever may create customers must get the numbers that their columns have as a default.
@@ -326,9 +333,10 @@ void refresh_role(Oid role, const std::optional<RegisteredTable>& table) {
 // Role, object and privilege of what was granted on the customers table and its sequences.
 std::vector<Row> find_table_grants() {
     OwnerScope owner;
-    return query_latest("SELECT customer_import._role_of(role, role_key), object, privilege FROM customer_import.granted_privileges"
-                 " WHERE object = $1 OR starts_with(object, $2)",
-                 {parameter(kCustomersTable), parameter(kColumnSequence)});
+    return query_latest(
+        "SELECT customer_import._role_of(role, role_key), object, privilege FROM customer_import.granted_privileges"
+        " WHERE object = $1 OR starts_with(object, $2)",
+        {parameter(kCustomersTable), parameter(kColumnSequence)});
 }
 
 }  // namespace
@@ -385,9 +393,7 @@ bool unregister_role(const std::string& table, std::string_view name) {
     return !gone.empty();
 }
 
-void refresh_privileges(Oid role) {
-    refresh_role(role, find_registered_table());
-}
+void refresh_privileges(Oid role) { refresh_role(role, find_registered_table()); }
 
 void forget_privileges(std::string_view role_key) {
     OwnerScope owner;
@@ -399,11 +405,12 @@ void refresh_all_privileges() {
     std::vector<Row> roles;
     {
         OwnerScope owner;
-        roles = query_latest("SELECT r.oid FROM pg_authid AS r"
-                      " WHERE r.oid IN (SELECT customer_import._role_of(name, role_key) FROM customer_import.operators"
-                      "                  WHERE database_role"
-                      "                  UNION SELECT customer_import._role_of(name, role_key) FROM customer_import.gateways)"
-                      " ORDER BY r.rolname");
+        roles = query_latest(
+            "SELECT r.oid FROM pg_authid AS r"
+            " WHERE r.oid IN (SELECT customer_import._role_of(name, role_key) FROM customer_import.operators"
+            "                  WHERE database_role"
+            "                  UNION SELECT customer_import._role_of(name, role_key) FROM customer_import.gateways)"
+            " ORDER BY r.rolname");
     }
     const std::optional<RegisteredTable> table = find_registered_table();
     for (const Row& row : roles) {

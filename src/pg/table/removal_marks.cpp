@@ -1,5 +1,5 @@
-#include "pg/server/lookup.h"
 #include "pg/table/removal_marks.h"
+#include "pg/server/lookup.h"
 
 #include <string>
 
@@ -27,10 +27,11 @@ void prepare_insert() {
         return;
     }
     Oid types[] = {OIDOID, TEXTOID, TEXTARRAYOID, TEXTOID};
-    SPIPlanPtr plan = SPI_prepare("INSERT INTO customer_import.removal_marks (customers_table, user_name, codes, database_role)"
-                                  " VALUES ($1, $2, $3, $4)"
-                                  " ON CONFLICT DO NOTHING",  // where the clock stands still, one mark is enough
-                                  4, types);
+    SPIPlanPtr plan = SPI_prepare(
+        "INSERT INTO customer_import.removal_marks (customers_table, user_name, codes, database_role)"
+        " VALUES ($1, $2, $3, $4)"
+        " ON CONFLICT DO NOTHING",  // where the clock stands still, one mark is enough
+        4, types);
     if (plan == nullptr || SPI_keepplan(plan) != 0) {
         elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
     }
@@ -44,8 +45,9 @@ Datum role_name(Oid role, bool& is_null) {
     return is_null ? Datum{0} : CStringGetTextDatum(name);
 }
 
-constexpr const char* kDueMarks = "customer_import.removal_marks WHERE database_role IS NOT NULL"
-                                  " AND marked_at < clock_timestamp() - make_interval(secs => $1)";
+constexpr const char* kDueMarks =
+    "customer_import.removal_marks WHERE database_role IS NOT NULL"
+    " AND marked_at < clock_timestamp() - make_interval(secs => $1)";
 constexpr std::uint64_t kMarksAtOnce = 10000;
 
 Parameter seconds_parameter(double seconds) { return {FLOAT8OID, Float8GetDatum(seconds), false}; }
@@ -60,7 +62,8 @@ bool is_engine_statement() { return engine_depth != kNone && trigger_depth() == 
 
 // Names nothing that a search_path could change, so it needs none of its own: that would cost more than the row. After an
 // error the end of the (sub)transaction gives the role back.
-void mark_removal(Oid customers_table, std::string_view user_name, const std::optional<std::vector<std::string_view>>& codes) {
+void mark_removal(Oid customers_table, std::string_view user_name,
+                  const std::optional<std::vector<std::string_view>>& codes) {
     const Datum lost = codes ? make_text_array(*codes) : Datum{0};
     const Datum name = text_datum(user_name);
     call([&] {
@@ -86,13 +89,14 @@ void read_marks(std::string_view user_name, const MarkTaker& take) {
     std::vector<Row> rows;
     {
         OwnerScope owner;
-        rows = query_latest("SELECT (extract(epoch FROM m.marked_at - '2000-01-01 UTC') * 1000000)::bigint, m.number, c.code"
-                            "  FROM (SELECT r.marked_at, r.codes, row_number() OVER (ORDER BY r.marked_at) AS number"
-                            "          FROM customer_import.removal_marks AS r"
-                            "          JOIN customer_import.customers_table AS t ON t.relation = r.customers_table"
-                            "         WHERE r.user_name = $1) AS m"
-                            "  LEFT JOIN LATERAL unnest(m.codes) AS c (code) ON true ORDER BY m.number",
-                            {parameter(user_name)});
+        rows = query_latest(
+            "SELECT (extract(epoch FROM m.marked_at - '2000-01-01 UTC') * 1000000)::bigint, m.number, c.code"
+            "  FROM (SELECT r.marked_at, r.codes, row_number() OVER (ORDER BY r.marked_at) AS number"
+            "          FROM customer_import.removal_marks AS r"
+            "          JOIN customer_import.customers_table AS t ON t.relation = r.customers_table"
+            "         WHERE r.user_name = $1) AS m"
+            "  LEFT JOIN LATERAL unnest(m.codes) AS c (code) ON true ORDER BY m.number",
+            {parameter(user_name)});
     }
     for (std::size_t first = 0, next = 0; first < rows.size(); first = next) {
         std::optional<std::vector<std::string_view>> codes;
@@ -108,9 +112,10 @@ void read_marks(std::string_view user_name, const MarkTaker& take) {
 
 void remove_old_marks() {
     OwnerScope owner;
-    execute("DELETE FROM customer_import.removal_marks AS m"
-            " WHERE m.marked_at < COALESCE((SELECT min(i.submitted_at) FROM customer_import.imports AS i), 'infinity')"
-            "    OR NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = m.customers_table)");
+    execute(
+        "DELETE FROM customer_import.removal_marks AS m"
+        " WHERE m.marked_at < COALESCE((SELECT min(i.submitted_at) FROM customer_import.imports AS i), 'infinity')"
+        "    OR NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = m.customers_table)");
 }
 
 bool marks_are_due(double seconds) {
@@ -120,10 +125,12 @@ bool marks_are_due(double seconds) {
 
 bool empty_marks(double seconds) {
     OwnerScope owner;
-    return execute("UPDATE customer_import.removal_marks SET database_role = NULL WHERE ctid = ANY (ARRAY("
-                   "    SELECT ctid FROM " + std::string(kDueMarks) +
-                       " ORDER BY marked_at LIMIT " + std::to_string(kMarksAtOnce) + " FOR UPDATE SKIP LOCKED))",
-                   {seconds_parameter(seconds)}) == kMarksAtOnce;
+    return execute(
+               "UPDATE customer_import.removal_marks SET database_role = NULL WHERE ctid = ANY (ARRAY("
+               "    SELECT ctid FROM " +
+                   std::string(kDueMarks) + " ORDER BY marked_at LIMIT " + std::to_string(kMarksAtOnce) +
+                   " FOR UPDATE SKIP LOCKED))",
+               {seconds_parameter(seconds)}) == kMarksAtOnce;
 }
 
 }  // namespace customer_import::pg

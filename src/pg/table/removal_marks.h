@@ -30,11 +30,13 @@ bool is_engine_statement();
 
 // For the guard: adds a mark that a customer of this table has lost codes by hand; without codes, that there is no customer
 // of this name any more.
-void mark_removal(Oid customers_table, std::string_view user_name, const std::optional<std::vector<std::string_view>>& codes);
+void mark_removal(Oid customers_table, std::string_view user_name,
+                  const std::optional<std::vector<std::string_view>>& codes);
 
 // Gives all marks of a user name, in the order of time, to `take`: when (as applied_at of the change log), and the codes;
 // nothing for all. Needs an SPI connection.
-using MarkTaker = std::function<void(std::int64_t marked_at, const std::optional<std::vector<std::string_view>>& codes)>;
+using MarkTaker =
+    std::function<void(std::int64_t marked_at, const std::optional<std::vector<std::string_view>>& codes)>;
 void read_marks(std::string_view user_name, const MarkTaker& take);
 
 // Throws away the marks that end nothing any more: those older than all imports, and those of tables that were dropped.

@@ -22,10 +22,11 @@ void record_schema(Oid role, Oid schema) {
                  parameter(std::string_view(schema_key))}) > 0) {
         return;
     }
-    execute("INSERT INTO customer_import.granted_privileges (role, role_key, object, privilege, schema_name, schema_key)"
-            " SELECT $1, $2, $3, 'USAGE', nspname, $4 FROM pg_namespace WHERE oid = $5",
-            {parameter(std::string_view(name)), parameter(std::string_view(key)), parameter(kCustomersSchema),
-             parameter(std::string_view(schema_key)), parameter_oid(schema)});
+    execute(
+        "INSERT INTO customer_import.granted_privileges (role, role_key, object, privilege, schema_name, schema_key)"
+        " SELECT $1, $2, $3, 'USAGE', nspname, $4 FROM pg_namespace WHERE oid = $5",
+        {parameter(std::string_view(name)), parameter(std::string_view(key)), parameter(kCustomersSchema),
+         parameter(std::string_view(schema_key)), parameter_oid(schema)});
 }
 
 void forget_schema(Oid role) {
@@ -40,13 +41,13 @@ std::optional<Oid> find_opened_schema(Oid role) {
     const std::string key = bound_key(role);
     const std::string origin = key_origin();
     OwnerScope owner;
-    const std::vector<Row> rows =
-        query_latest("SELECT n.oid FROM customer_import.granted_privileges AS g"
-              "  LEFT JOIN pg_namespace AS n"
-              "         ON CASE WHEN starts_with(g.schema_key, $3) THEN g.schema_key = $3 || n.oid::text"
-              "                 ELSE n.nspname = g.schema_name END"
-              " WHERE g.role_key = $1 AND g.object = $2",
-              {parameter(std::string_view(key)), parameter(kCustomersSchema), parameter(std::string_view(origin))});
+    const std::vector<Row> rows = query_latest(
+        "SELECT n.oid FROM customer_import.granted_privileges AS g"
+        "  LEFT JOIN pg_namespace AS n"
+        "         ON CASE WHEN starts_with(g.schema_key, $3) THEN g.schema_key = $3 || n.oid::text"
+        "                 ELSE n.nspname = g.schema_name END"
+        " WHERE g.role_key = $1 AND g.object = $2",
+        {parameter(std::string_view(key)), parameter(kCustomersSchema), parameter(std::string_view(origin))});
     if (rows.empty()) {
         return std::nullopt;
     }
@@ -56,11 +57,11 @@ std::optional<Oid> find_opened_schema(Oid role) {
 // Who has given the role its privilege on the schema: the owner of the table, or who was that then; where that is not
 // known, rather not the schema's owner, as whom superusers grant. Nobody, if the schema is the role's own by now.
 Oid find_schema_grantor(Oid schema, Oid role, Oid table_owner) {
-    const std::vector<Row> rows =
-        query_latest("SELECT a.grantor FROM pg_namespace AS n, aclexplode(n.nspacl) AS a"
-              " WHERE n.oid = $1 AND a.grantee = $2 AND n.nspowner <> $2 AND a.privilege_type = 'USAGE'"
-              " ORDER BY a.grantor = $3 DESC, a.grantor = n.nspowner LIMIT 1",
-              {parameter_oid(schema), parameter_oid(role), parameter_oid(table_owner)});
+    const std::vector<Row> rows = query_latest(
+        "SELECT a.grantor FROM pg_namespace AS n, aclexplode(n.nspacl) AS a"
+        " WHERE n.oid = $1 AND a.grantee = $2 AND n.nspowner <> $2 AND a.privilege_type = 'USAGE'"
+        " ORDER BY a.grantor = $3 DESC, a.grantor = n.nspowner LIMIT 1",
+        {parameter_oid(schema), parameter_oid(role), parameter_oid(table_owner)});
     return rows.empty() ? InvalidOid : static_cast<Oid>(std::stoul(*rows.front()[0]));
 }
 
@@ -78,8 +79,7 @@ void open_schema(Oid role, const RelationFacts& facts) {
     };
     const Access access = call([&] {
         return Access{pg_namespace_aclcheck(facts.schema, role, ACL_USAGE) == ACLCHECK_OK,
-                      pg_namespace_aclcheck(facts.schema, facts.owner, ACL_GRANT_OPTION_FOR(ACL_USAGE)) ==
-                          ACLCHECK_OK};
+                      pg_namespace_aclcheck(facts.schema, facts.owner, ACL_GRANT_OPTION_FOR(ACL_USAGE)) == ACLCHECK_OK};
     });
     if (access.may_use) {
         return;
@@ -87,8 +87,9 @@ void open_schema(Oid role, const RelationFacts& facts) {
     if (!access.may_grant) {
         const std::string name = role_sql(role);
         call([&] {
-            ereport(WARNING, (errmsg("role %s may not use schema %s of the customers table", name.c_str(), facts.schema_name),
-                              errhint("Its owner can say: GRANT USAGE ON SCHEMA %s TO %s;", facts.schema_name, name.c_str())));
+            ereport(WARNING,
+                    (errmsg("role %s may not use schema %s of the customers table", name.c_str(), facts.schema_name),
+                     errhint("Its owner can say: GRANT USAGE ON SCHEMA %s TO %s;", facts.schema_name, name.c_str())));
         });
         return;
     }
@@ -122,8 +123,7 @@ void revoke_schema(Oid role, const std::optional<RegisteredTable>& table) {
     if (!OidIsValid(schema)) {
         return;
     }
-    const Oid grantor =
-        find_schema_grantor(schema, role, table ? table_facts(table->relation).owner : InvalidOid);
+    const Oid grantor = find_schema_grantor(schema, role, table ? table_facts(table->relation).owner : InvalidOid);
     if (!OidIsValid(grantor)) {
         return;
     }
@@ -137,9 +137,10 @@ void close_schemas(const std::optional<RegisteredTable>& table) {
     std::vector<Row> rows;
     {
         OwnerScope owner;
-        rows = query_latest("SELECT customer_import._role_of(role, role_key) FROM customer_import.granted_privileges"
-                     " WHERE object = $1",
-                     {parameter(kCustomersSchema)});
+        rows = query_latest(
+            "SELECT customer_import._role_of(role, role_key) FROM customer_import.granted_privileges"
+            " WHERE object = $1",
+            {parameter(kCustomersSchema)});
     }
     for (const Row& row : rows) {
         if (row[0]) {

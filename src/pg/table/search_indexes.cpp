@@ -17,19 +17,20 @@ constexpr std::string_view kRolesIndex = "customer_import_search_roles";
 // The name for SQL of one of the indexes, if the table has it.
 std::optional<std::string> find_index(Oid table, std::string_view name) {
     OwnerScope owner;
-    const std::vector<Row> rows =
-        query_latest("SELECT format('%I.%I', n.nspname, c.relname) FROM pg_index AS i"
-                     "  JOIN pg_class AS c ON c.oid = i.indexrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace"
-                     " WHERE i.indrelid = $1 AND c.relname = $2",
-                     {parameter_oid(table), parameter(name)});
+    const std::vector<Row> rows = query_latest(
+        "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_index AS i"
+        "  JOIN pg_class AS c ON c.oid = i.indexrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+        " WHERE i.indrelid = $1 AND c.relname = $2",
+        {parameter_oid(table), parameter(name)});
     return rows.empty() ? std::nullopt : rows.front()[0];
 }
 
 // The schema in which pg_trgm stands, for SQL. Errors: 55000 when it is not there.
 std::string trigram_schema() {
     OwnerScope owner;
-    const std::vector<Row> rows = query_latest("SELECT quote_ident(n.nspname) FROM pg_extension AS e"
-                                               "  JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'pg_trgm'");
+    const std::vector<Row> rows = query_latest(
+        "SELECT quote_ident(n.nspname) FROM pg_extension AS e"
+        "  JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'pg_trgm'");
     if (rows.empty()) {
         throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "the extension pg_trgm is not installed", {},
                           "Use CREATE EXTENSION pg_trgm.");

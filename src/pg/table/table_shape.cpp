@@ -9,16 +9,14 @@ namespace {
 
 constexpr std::size_t kMaxListedFaults = 20;
 
-constexpr const char* kUserNameHint =
-    "Name the column by which customers log in: a text or varchar, unique by itself.";
+constexpr const char* kUserNameHint = "Name the column by which customers log in: a text or varchar, unique by itself.";
 
 void add_fault(std::vector<Fault>& faults, int sqlstate, std::string text, std::string hint = {}) {
     faults.push_back({sqlstate, std::move(text), std::move(hint)});
 }
 
 std::string alter_type(const std::string& column, const char* type) {
-    return "ALTER TABLE … ALTER COLUMN " + quote_name(column) +
-           " TYPE " + type + ".";
+    return "ALTER TABLE … ALTER COLUMN " + quote_name(column) + " TYPE " + type + ".";
 }
 
 // What an application finds missing once it is attached stands in the same words as what attach refuses.
@@ -104,8 +102,7 @@ void find_index_faults(Oid relation, const std::string& column, AttrNumber numbe
     for (std::size_t index = 0; index < indexes.size(); ++index) {
         text += (index == 0 ? ": " : ", ") + quoted(*indexes[index][1]) + " " + *indexes[index][0];
     }
-    const std::string create = "CREATE UNIQUE INDEX ON … (" +
-                               quote_name(column) + ").";
+    const std::string create = "CREATE UNIQUE INDEX ON … (" + quote_name(column) + ").";
     add_fault(faults, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, text + ".",
               is_partitioned(relation)
                   ? "A partitioned table can have one only if it is partitioned by that column alone: then " + create
@@ -140,21 +137,14 @@ KindFacts read_kind(Oid relation_id) {
 
 const char* kind_name(char kind) {
     switch (kind) {
-        case RELKIND_VIEW:
-            return "a view";
-        case RELKIND_MATVIEW:
-            return "a materialized view";
-        case RELKIND_FOREIGN_TABLE:
-            return "a foreign table";
-        case RELKIND_SEQUENCE:
-            return "a sequence";
+        case RELKIND_VIEW: return "a view";
+        case RELKIND_MATVIEW: return "a materialized view";
+        case RELKIND_FOREIGN_TABLE: return "a foreign table";
+        case RELKIND_SEQUENCE: return "a sequence";
         case RELKIND_INDEX:
-        case RELKIND_PARTITIONED_INDEX:
-            return "an index";
-        case RELKIND_COMPOSITE_TYPE:
-            return "a composite type";
-        default:
-            return "of a kind that holds no rows of its own";
+        case RELKIND_PARTITIONED_INDEX: return "an index";
+        case RELKIND_COMPOSITE_TYPE: return "a composite type";
+        default: return "of a kind that holds no rows of its own";
     }
 }
 
@@ -191,8 +181,8 @@ ColumnShape read_column_shape(Oid relation_id, const std::string& column) {
         shape.base_type = getBaseType(attribute->atttypid);
         shape.type_name = format_type_extended(attribute->atttypid, attribute->atttypmod, FORMAT_TYPE_TYPEMOD_GIVEN);
         shape.collation = attribute->attcollation;
-        shape.is_deterministic =
-            !OidIsValid(attribute->attcollation) || get_collation_isdeterministic(attribute->attcollation);
+        shape.is_deterministic = !OidIsValid(attribute->attcollation) ||
+                                 get_collation_isdeterministic(attribute->attcollation);
         shape.is_generated = attribute->attgenerated != '\0';
         shape.is_identity = attribute->attidentity != '\0';
         relation_close(relation, NoLock);
@@ -237,7 +227,8 @@ constexpr const char* kTree =
 
 // Whether Citus, which keeps its register in pg_catalog, is there and has distributed the table or a part of it.
 bool is_distributed(Oid relation) {
-    return OidIsValid(call([] { return get_relname_relid("pg_dist_partition", get_namespace_oid("pg_catalog", false)); })) &&
+    return OidIsValid(
+               call([] { return get_relname_relid("pg_dist_partition", get_namespace_oid("pg_catalog", false)); })) &&
            !query_latest(std::string(kTree) +
                              "SELECT FROM pg_dist_partition AS d JOIN tree AS t ON t.relid = d.logicalrelid LIMIT 1",
                          {parameter_oid(relation)})
@@ -269,20 +260,20 @@ void find_location_faults(Oid relation, std::vector<Fault>& faults) {
 
 void find_trigger_faults(Oid relation, std::vector<Fault>& faults) {
     OwnerScope owner;
-    for (const Row& row :
-         query_latest(std::string(kTree) +
-                          "SELECT DISTINCT t.tgname, format('%I', t.tgname)"
-                          "  FROM pg_trigger AS t JOIN tree ON tree.relid = t.tgrelid"
-                          " CROSS JOIN (SELECT 'customer_import._guard_customers()'::regprocedure AS function) AS guard"
-                          " WHERE (t.tgtype & $2::int2) = $3::int2 AND (t.tgtype & $4::int2) <> 0"
-                          "   AND t.tgenabled IN ('O', 'A') AND t.tgfoid <> guard.function"
-                          "   AND t.tgname > COALESCE((SELECT min(g.tgname::text COLLATE \"C\") FROM pg_trigger AS g"
-                          "                             WHERE g.tgrelid = t.tgrelid AND g.tgfoid = guard.function), $5)::name"
-                          " ORDER BY 1",
-                      {parameter_oid(relation), parameter(std::int64_t{TRIGGER_TYPE_LEVEL_MASK | TRIGGER_TYPE_TIMING_MASK}),
-                       parameter(std::int64_t{TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE}),
-                       parameter(std::int64_t{TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE}),
-                       parameter(std::string_view(kGuardTrigger))})) {
+    for (const Row& row : query_latest(
+             std::string(kTree) +
+                 "SELECT DISTINCT t.tgname, format('%I', t.tgname)"
+                 "  FROM pg_trigger AS t JOIN tree ON tree.relid = t.tgrelid"
+                 " CROSS JOIN (SELECT 'customer_import._guard_customers()'::regprocedure AS function) AS guard"
+                 " WHERE (t.tgtype & $2::int2) = $3::int2 AND (t.tgtype & $4::int2) <> 0"
+                 "   AND t.tgenabled IN ('O', 'A') AND t.tgfoid <> guard.function"
+                 "   AND t.tgname > COALESCE((SELECT min(g.tgname::text COLLATE \"C\") FROM pg_trigger AS g"
+                 "                             WHERE g.tgrelid = t.tgrelid AND g.tgfoid = guard.function), $5)::name"
+                 " ORDER BY 1",
+             {parameter_oid(relation), parameter(std::int64_t{TRIGGER_TYPE_LEVEL_MASK | TRIGGER_TYPE_TIMING_MASK}),
+              parameter(std::int64_t{TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE}),
+              parameter(std::int64_t{TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE}),
+              parameter(std::string_view(kGuardTrigger))})) {
         add_fault(faults, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                   "Trigger " + quoted(*row[0]) +
                       " fires after the guard trigger: what it makes of a row would be stored unchecked.",
@@ -330,8 +321,7 @@ void find_roles_faults(Oid relation, const std::string& column, std::vector<Faul
         return;
     }
     const Oid element = get_element_type(shape.base_type);
-    const bool is_like_text =
-        OidIsValid(element) && call([&] { return TypeCategory(element) == TYPCATEGORY_STRING; });
+    const bool is_like_text = OidIsValid(element) && call([&] { return TypeCategory(element) == TYPCATEGORY_STRING; });
     add_fault(faults, ERRCODE_DATATYPE_MISMATCH,
               "Column " + quoted(column) + " is of type " + shape.type_name + ": role codes are stored as text[].",
               is_like_text ? alter_type(column, "text[]")
@@ -352,8 +342,9 @@ bool has_key(Oid relation_id, const std::string& column) {
                 continue;
             }
             auto index = reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple));
-            found = found || (index->indisunique && index->indimmediate && index->indisvalid && index->indnkeyatts == 1 &&
-                              index->indkey.values[0] == number && heap_attisnull(tuple, Anum_pg_index_indpred, nullptr));
+            found = found ||
+                    (index->indisunique && index->indimmediate && index->indisvalid && index->indnkeyatts == 1 &&
+                     index->indkey.values[0] == number && heap_attisnull(tuple, Anum_pg_index_indpred, nullptr));
             ReleaseSysCache(tuple);
         }
         list_free(indexes);

@@ -76,26 +76,25 @@ ColumnFacts read_column(Oid relation_id, const char* name) {
     Relation relation = table_open(relation_id, NoLock);
     AttrNumber number = get_attnum(relation_id, name);
     if (number <= 0) {
-        ereport(ERROR,
-                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                 errmsg("column \"%s\" of the customers table does not exist", name),
-                 errdetail("It was there when the table was created or attached."),
-                 errhint("Give the column its name back.")));
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("column \"%s\" of the customers table does not exist", name),
+                        errdetail("It was there when the table was created or attached."),
+                        errhint("Give the column its name back.")));
     }
     Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), number - 1);
     char category;
     bool preferred;
     get_type_category_preferred(attribute->atttypid, &category, &preferred);
     const Oid base = getBaseType(attribute->atttypid);
-    ColumnFacts facts = {pstrdup(quote_identifier(name)),
-                         attribute->atttypid,
-                         base,
-                         format_type_extended(base, -1, FORMAT_TYPE_FORCE_QUALIFY),
-                         attribute->atttypmod,
-                         attribute->attcollation,
-                         category == TYPCATEGORY_STRING && !attribute->attnotnull &&
-                             !domain_forbids_null(attribute->atttypid),
-                         attribute->attgenerated == '\0' ? read_default(relation, number) : nullptr};
+    ColumnFacts facts = {
+        pstrdup(quote_identifier(name)),
+        attribute->atttypid,
+        base,
+        format_type_extended(base, -1, FORMAT_TYPE_FORCE_QUALIFY),
+        attribute->atttypmod,
+        attribute->attcollation,
+        category == TYPCATEGORY_STRING && !attribute->attnotnull && !domain_forbids_null(attribute->atttypid),
+        attribute->attgenerated == '\0' ? read_default(relation, number) : nullptr};
     table_close(relation, NoLock);
     return facts;
 }
@@ -169,50 +168,64 @@ bool watches_written_columns(const Target& target) {
     }
     const std::string tree = kTree;
     return has_domain ||
-           *query_latest("SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint c"
-                  "  WHERE c.conrelid IN " + tree + " AND c.contype <> 'n'"
-                  "    AND (c.conkey IS NULL OR 0 = ANY (c.conkey) OR EXISTS ("
-                  "         SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)"
-                  "            AND pg_catalog.quote_ident(a.attname) = ANY ($2))))"
-                  " OR EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
-                  "  WHERE i.indrelid IN " + tree + " AND c.relname <> 'customer_import_search_text'"
-                  "    AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL))"
-                  " OR EXISTS (SELECT FROM pg_catalog.pg_policy p WHERE p.polrelid = $1"
-                  "    AND NOT (p.polname IN ('customer_import_select', 'customer_import_insert', 'customer_import_update',"
-                  "                           'customer_import_delete')"
-                  "             AND pg_catalog.concat(p.polqual, p.polwithcheck) !~ '{VAR '))",
-                  {parameter_oid(target.relation), text_array_parameter(written)}).front().front() == "t";
+           *query_latest(
+                "SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint c"
+                "  WHERE c.conrelid IN " +
+                    tree +
+                    " AND c.contype <> 'n'"
+                    "    AND (c.conkey IS NULL OR 0 = ANY (c.conkey) OR EXISTS ("
+                    "         SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)"
+                    "            AND pg_catalog.quote_ident(a.attname) = ANY ($2))))"
+                    " OR EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
+                    "  WHERE i.indrelid IN " +
+                    tree +
+                    " AND c.relname <> 'customer_import_search_text'"
+                    "    AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL))"
+                    " OR EXISTS (SELECT FROM pg_catalog.pg_policy p WHERE p.polrelid = $1"
+                    "    AND NOT (p.polname IN ('customer_import_select', 'customer_import_insert', 'customer_import_update',"
+                    "                           'customer_import_delete')"
+                    "             AND pg_catalog.concat(p.polqual, p.polwithcheck) !~ '{VAR '))",
+                {parameter_oid(target.relation), text_array_parameter(written)})
+                   .front()
+                   .front() == "t";
 }
 
 void load_rules(Target& target, bool own_row_triggers) {
     const std::string tree = kTree;
-    const bool rules = query_flag("SELECT EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class IN " + tree + ")",
-                                  target.relation);
-    const bool triggers =
-        query_flag("SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t"
-                   "  WHERE t.tgrelid IN " + tree + " AND NOT t.tgisinternal AND t.tgenabled <> 'D'"
-                   "    AND t.tgfoid <> 'customer_import._guard_customers()'::pg_catalog.regprocedure)",
-                   target.relation);
+    const bool rules = query_flag(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class IN " + tree + ")", target.relation);
+    const bool triggers = query_flag(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t"
+        "  WHERE t.tgrelid IN " +
+            tree +
+            " AND NOT t.tgisinternal AND t.tgenabled <> 'D'"
+            "    AND t.tgfoid <> 'customer_import._guard_customers()'::pg_catalog.regprocedure)",
+        target.relation);
     const bool generated = query_flag(
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute a"
         "  WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> '')",
         target.relation);
-    const bool second_key = *query_latest(
-        "SELECT EXISTS (SELECT FROM pg_catalog.pg_index i"
-        "  WHERE i.indrelid IN " + tree + " AND (i.indisunique OR i.indisexclusion)"
-        "    AND NOT (i.indisunique AND i.indnkeyatts = 1 AND i.indexprs IS NULL AND i.indkey[0] ="
-        "             (SELECT a.attnum FROM pg_catalog.pg_attribute a"
-        "               WHERE a.attrelid = i.indrelid AND a.attname ="
-        "                     (SELECT user_name FROM customer_import.customers_table)))"
-        "    AND NOT (i.indisunique AND NOT i.indnullsnotdistinct AND EXISTS ("
-        "             SELECT FROM pg_catalog.pg_attribute a"
-        "              WHERE a.attrelid = i.indrelid"
-        "                AND a.attnum = ANY ((i.indkey::pg_catalog.int2[])[0:i.indnkeyatts - 1])"
-        "                AND a.attname::pg_catalog.text = ANY ($2)"
-        "                AND a.attname NOT IN (SELECT column_name FROM customer_import.customers_table_columns"
-        "                                      UNION ALL SELECT roles FROM customer_import.customers_table"
-        "                                      UNION ALL SELECT user_name FROM customer_import.customers_table))))",
-        {parameter_oid(target.relation), text_array_parameter(find_fresh_columns(target, triggers))}).front().front() == "t";
+    const bool second_key =
+        *query_latest(
+             "SELECT EXISTS (SELECT FROM pg_catalog.pg_index i"
+             "  WHERE i.indrelid IN " +
+                 tree +
+                 " AND (i.indisunique OR i.indisexclusion)"
+                 "    AND NOT (i.indisunique AND i.indnkeyatts = 1 AND i.indexprs IS NULL AND i.indkey[0] ="
+                 "             (SELECT a.attnum FROM pg_catalog.pg_attribute a"
+                 "               WHERE a.attrelid = i.indrelid AND a.attname ="
+                 "                     (SELECT user_name FROM customer_import.customers_table)))"
+                 "    AND NOT (i.indisunique AND NOT i.indnullsnotdistinct AND EXISTS ("
+                 "             SELECT FROM pg_catalog.pg_attribute a"
+                 "              WHERE a.attrelid = i.indrelid"
+                 "                AND a.attnum = ANY ((i.indkey::pg_catalog.int2[])[0:i.indnkeyatts - 1])"
+                 "                AND a.attname::pg_catalog.text = ANY ($2)"
+                 "                AND a.attname NOT IN (SELECT column_name FROM customer_import.customers_table_columns"
+                 "                                      UNION ALL SELECT roles FROM customer_import.customers_table"
+                 "                                      UNION ALL SELECT user_name FROM customer_import.customers_table))))",
+             {parameter_oid(target.relation), text_array_parameter(find_fresh_columns(target, triggers))})
+             .front()
+             .front() == "t";
     const bool self_reference = query_flag(
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint c"
         "  WHERE c.contype = 'f' AND c.conrelid = $1 AND c.confrelid = $1)",
@@ -227,7 +240,8 @@ void load_rules(Target& target, bool own_row_triggers) {
         "           FILTER (WHERE c.condeferred)"
         "  FROM pg_catalog.pg_constraint c"
         "  JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace"
-        " WHERE c.condeferrable AND (c.conrelid IN " + tree + " OR c.confrelid = $1)",
+        " WHERE c.condeferrable AND (c.conrelid IN " +
+            tree + " OR c.confrelid = $1)",
         {parameter_oid(target.relation)});
     target.deferrable_constraints = constraints.front()[0].value_or("");
     target.initially_deferred_constraints = constraints.front()[1].value_or("");
@@ -294,8 +308,8 @@ std::optional<RegisteredTable> find_registered_table() {
         return std::nullopt;
     }
     const Row& row = rows.front();
-    return RegisteredTable{to_oid(row[0]),  *row[1],         row[2] == "t", row[3] == "t",
-                           row[4] == "t", row[5] == "t", row[6] == "t", row[7] == "t"};
+    return RegisteredTable{to_oid(row[0]), *row[1],       row[2] == "t", row[3] == "t",
+                           row[4] == "t",  row[5] == "t", row[6] == "t", row[7] == "t"};
 }
 
 std::optional<RegisteredTable> lock_registered_table(LOCKMODE lock) {
@@ -326,7 +340,8 @@ std::vector<Field> registered_fields() {
     return target.values.empty() ? standard_fields() : target.fields();
 }
 
-TableOwnerScope::TableOwnerScope(const Target& target) : lookup_(call([&] { return relation_owner(target.relation); })) {}
+TableOwnerScope::TableOwnerScope(const Target& target)
+    : lookup_(call([&] { return relation_owner(target.relation); })) {}
 
 Target load_target(LOCKMODE lock) {
     const std::optional<RegisteredTable> table = lock_registered_table(lock);
@@ -340,7 +355,8 @@ Target load_target(LOCKMODE lock) {
     {
         OwnerScope owner;
         facts = query_latest("SELECT user_name, roles, touched_column FROM customer_import.customers_table").front();
-        columns = query_latest("SELECT field, column_name FROM customer_import.customers_table_columns ORDER BY position");
+        columns = query_latest(
+            "SELECT field, column_name FROM customer_import.customers_table_columns ORDER BY position");
     }
     Target target;
     target.relation = table->relation;

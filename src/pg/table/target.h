@@ -15,8 +15,8 @@
 namespace customer_import::pg {
 
 struct TargetColumn {
-    std::string field;        // its CSV name; empty for the user name and the roles
-    std::string name;         // its column name, quoted for SQL
+    std::string field;           // its CSV name; empty for the user name and the roles
+    std::string name;            // its column name, quoted for SQL
     Oid type = InvalidOid;       // as declared: a domain, maybe
     Oid base_type = InvalidOid;  // what a domain stands on
     std::string type_name;       // of the base type, quoted for SQL
@@ -47,7 +47,7 @@ struct Target {
     // Row-level security is in force for the caller.
     bool has_policies = false;
 
-    std::string deferrable_constraints;         // for SET CONSTRAINTS; empty: none
+    std::string deferrable_constraints;  // for SET CONSTRAINTS; empty: none
     std::string initially_deferred_constraints;
 
     // The fields that a file's header may name.
@@ -77,7 +77,7 @@ struct RegisteredTable {
     bool created = false;          // by the extension
     bool fold_user_names = false;  // and a CHECK says so
     bool own_row_triggers = false;
-    bool row_security = false;     // the extension has switched it on; before that:
+    bool row_security = false;  // the extension has switched it on; before that:
     bool was_enabled = false;
     bool was_forced = false;
 };

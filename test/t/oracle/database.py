@@ -164,8 +164,8 @@ def run_oracle(file):
             for r in file.records]
     script = (renamed(variants.RESET + file.variant_sql + make_customers(file))
               + "SET oracle.fold = %s;" % ("on" if file.folds else "off")
-              + "TRUNCATE oracle.record, oracle.header, oracle.catalogue;"
-              + "INSERT INTO oracle.catalogue SELECT code FROM customer_import.role_codes;\n"
+              + "TRUNCATE oracle.record, oracle.header, oracle.catalog;"
+              + "INSERT INTO oracle.catalog SELECT code FROM customer_import.role_codes;\n"
               + copy("oracle.header", enumerate(file.columns, 1)) + copy("oracle.record", rows)
               + "BEGIN; SELECT 'x 1' FROM oracle.apply(%s, %s); COMMIT;" % (
                   variants.literal(file.mode), variants.literal(file.unknown_roles or "reject"))
@@ -174,7 +174,7 @@ SELECT 'outcome ' || to_jsonb(o)::text FROM oracle.outcome o ORDER BY line;
 SELECT 'issue ' || to_jsonb(s)::text FROM (
     SELECT line, issue_number, outcome, (fault).* FROM oracle.issues ORDER BY line, issue_number) s;
 SELECT 'change ' || to_jsonb(c)::text FROM oracle.changes c ORDER BY line;
-SELECT 'code ' || to_jsonb(code)::text FROM oracle.catalogue ORDER BY code COLLATE "C";
+SELECT 'code ' || to_jsonb(code)::text FROM oracle.catalog ORDER BY code COLLATE "C";
 """)
     rows = psql(ORACLE, script)
     return {tag: with_common_names(values) if tag in ("row", "change") else values for tag, values in rows.items()}

@@ -14,7 +14,7 @@ CREATE TABLE oracle.record (
     user_name text, add_roles text, remove_roles text, roles text,
     email text, first_name text, last_name text, phone text, company text, active text);
 CREATE TABLE oracle.header (position int PRIMARY KEY, name text NOT NULL);
-CREATE TABLE oracle.catalogue (code text PRIMARY KEY);
+CREATE TABLE oracle.catalog (code text PRIMARY KEY);
 
 -- The output.
 CREATE TABLE oracle.outcome (line bigint PRIMARY KEY, outcome text NOT NULL);
@@ -90,9 +90,9 @@ BEGIN
     RETURN result;
 END $$;
 
--- The catalogue's spelling, or NULL.
+-- The catalog's spelling, or NULL.
 CREATE FUNCTION oracle.spelling(code text) RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT c.code FROM oracle.catalogue c WHERE oracle.lower(c.code) = oracle.lower($1)
+    SELECT c.code FROM oracle.catalog c WHERE oracle.lower(c.code) = oracle.lower($1)
 $$;
 
 CREATE FUNCTION oracle.known(codes text[]) RETURNS text[] LANGUAGE sql STABLE AS $$
@@ -150,7 +150,7 @@ END $$;
 
 CREATE FUNCTION oracle.nearest(code text) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT c FROM (
-        SELECT c.code AS c, oracle.distance($1, c.code) AS d FROM oracle.catalogue c
+        SELECT c.code AS c, oracle.distance($1, c.code) AS d FROM oracle.catalog c
         -- Each letter of difference in length costs one: the rest cannot be near.
         WHERE abs(char_length($1) - char_length(c.code)) <= greatest(1, char_length($1) / 3)) near
     WHERE d <= greatest(1, char_length($1) / 3)
@@ -179,7 +179,7 @@ $$;
 
 CREATE FUNCTION oracle.unknown_role(column_name text, code text) RETURNS oracle.issue LANGUAGE sql STABLE AS $$
     SELECT oracle.new_issue('unknown_role', column_name, code,
-        format('role code "%s" is not in the catalogue', oracle.shortened(code)),
+        format('role code "%s" is not in the catalog', oracle.shortened(code)),
         CASE WHEN oracle.nearest(code) IS NOT NULL THEN format('Did you mean "%s"?', oracle.nearest(code)) END)
 $$;
 
@@ -236,7 +236,7 @@ BEGIN
                 well_formed := code ~ '^[A-Za-z0-9_.:-]{1,63}$';
                 IF field = 'removeRoles' OR NOT (create_codes AND well_formed) THEN
                     result := result || oracle.unknown_role(field, code);
-                    -- The customer may hold a code that the catalogue had once.
+                    -- The customer may hold a code that the catalog had once.
                     lost := lost + CASE WHEN field = 'removeRoles' OR field = 'roles' AND well_formed THEN 1 ELSE 0 END;
                 END IF;
             END LOOP;
@@ -258,7 +258,7 @@ BEGIN
         result := result || oracle.new_issue('conflicting_roles', 'roles', NULL,
                                              '"roles" cannot be combined with "addRoles" or "removeRoles"');
     END IF;
-    -- Those of the catalogue first, in byte order; then the others as they appear.
+    -- Those of the catalog first, in byte order; then the others as they appear.
     FOR code IN SELECT coalesce(oracle.spelling(a), a) FROM unnest(oracle.codes(r.add_roles)) WITH ORDINALITY x (a, n)
                 WHERE oracle.lower(a) IN (SELECT oracle.lower(d) FROM unnest(oracle.codes(r.remove_roles)) d)
                 ORDER BY oracle.spelling(a) COLLATE "C" NULLS LAST, n LOOP

@@ -126,7 +126,7 @@ BEGIN
         held := oracle.known(oracle.codes(r.roles)) || ARRAY(SELECT h FROM unnest(held) h
                                                               WHERE oracle.lower(h) IN (SELECT oracle.lower(k) FROM unnest(kept) k));
     END IF;
-    -- A code is the same whatever its case: what is added comes in the catalogue's spelling.
+    -- A code is the same whatever its case: what is added comes in the catalog's spelling.
     held := oracle.sorted(oracle.minus_ignoring_case(held, lost || removed || added) || added);
 
     IF old.user_name IS NULL THEN
@@ -153,7 +153,7 @@ BEGIN
 
     IF count = 0 THEN  -- a trigger has suppressed the row
         PERFORM oracle.add_issues(r.line, 'rejected', ARRAY[oracle.new_issue('not_permitted', 'userName', name,
-            'the customer is not visible to you, or his row may not be written')]);
+            'the customer is not visible to you, or its row may not be written')]);
         RETURN 'rejected';
     END IF;
     SELECT * INTO STRICT new FROM public.customers c WHERE c.user_name = name;
@@ -166,7 +166,7 @@ END $$;
 CREATE FUNCTION oracle.apply(mode text, unknown_roles text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     create_codes boolean := unknown_roles = 'create';
-    known text[] := ARRAY(SELECT code FROM oracle.catalogue);
+    known text[] := ARRAY(SELECT code FROM oracle.catalog);
     r oracle.record;
     e oracle.issue;
     faults oracle.issue[];
@@ -176,9 +176,9 @@ BEGIN
     IF create_codes THEN
         FOR r IN SELECT * FROM oracle.record ORDER BY line LOOP
             IF oracle.faults(r, true) = '{}' THEN
-                INSERT INTO oracle.catalogue
+                INSERT INTO oracle.catalog
                 SELECT unnest(oracle.unknown(oracle.codes(r.add_roles)));
-                INSERT INTO oracle.catalogue
+                INSERT INTO oracle.catalog
                 SELECT unnest(oracle.unknown(oracle.codes(r.roles)));
             END IF;
         END LOOP;
@@ -209,7 +209,7 @@ BEGIN
     END LOOP;
     SET CONSTRAINTS ALL DEFERRED;
     -- A code that was given to nobody after all goes, unless somebody held it before.
-    DELETE FROM oracle.catalogue AS c
+    DELETE FROM oracle.catalog AS c
      WHERE code <> ALL (known) AND NOT EXISTS (SELECT FROM oracle.changes WHERE c.code = ANY (added))
        AND NOT EXISTS (SELECT FROM public.customers WHERE c.code = ANY (roles));
 END $$;

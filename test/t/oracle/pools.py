@@ -31,7 +31,7 @@ PEOPLE = [
 
 KNOWN_CODES = ["buyer", "approver", "companyAdmin", "Viewer", "viewer2", "sales.rep", "sales:lead", "ops-team",
                "B2B_user", "zeta", "A1", "a2", "_EMPTY_VALUE_", "Z", "x" * 63, "customerView", "administrator"]
-# Held by customers of old, but not in the catalogue any more.
+# Held by customers of old, but not in the catalog any more.
 LOST_CODES = ["oldRole", "Legacy.x", "viewer3"]
 NEAR_CODES = ["byer", "BUYERR", "approvre", "comapnyAdmin", "view", "sales.lead", "opsteam", "b2bUser", "zet", "viewer9",
               "a", "customerEdti"]

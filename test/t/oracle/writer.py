@@ -99,7 +99,7 @@ class Writer:
         if kind in ("stray", "junk"):
             # No line break behind the stray quote: reading goes on there.
             cells[position:] = ['ab"c' if kind == "stray" else '"a\nb" x"y"', "rest"]
-            record.fault = ("malformed_record", "a quote stands inside an unquoted field, or text follows a closing quote",
+            record.fault = ("malformed_record", "a quote appears inside an unquoted field, or text follows a closing quote",
                             "Double every quote inside a quoted field.")
             return self.delimiter.join(cells).encode(self.encoding)
         parts = [c.encode(self.encoding) for c in cells]

@@ -61,7 +61,7 @@ def check_record(table, cells, creates_codes=False):
     faults += [("conflicting_roles", "removeRoles", table.find_code(c) or c) for c in added if c in removed]
     if cells.get("active", "") not in ("", "true", "false"):
         faults.append(("invalid_value", "active", cells["active"]))
-    # Of these alone: the customer may hold what the catalogue has lost.
+    # Of these alone: the customer may hold what the catalog has lost.
     return [] if all(fault[0] == "unknown_role" and fault[1] != "addRoles" for fault in faults) else faults
 
 
@@ -96,101 +96,101 @@ class Importer:
     def ledger(self, name):
         return self.ledgers.setdefault(name, Ledger())
 
-    def log(self, job, line, name, before, after):
-        source = job.source.number if job.mode == "undo" else None
-        event = Event(job.number, source, line, name, before, after)
+    def log(self, import_, line, name, before, after):
+        source = import_.source.number if import_.mode == "undo" else None
+        event = Event(import_.number, source, line, name, before, after)
         self.ledger(name).events.append(event)
-        job.events.append(event)
+        import_.events.append(event)
 
-    def settle(self, job, line, outcome, issues=()):
-        job.outcomes[line] = outcome
+    def settle(self, import_, line, outcome, issues=()):
+        import_.outcomes[line] = outcome
         kind = "rejected" if outcome == "rejected" else "skipped"
-        job.issues += [(line, kind, *(tuple(i) + (None,) * 4)[:4]) for i in issues]
+        import_.issues += [(line, kind, *(tuple(i) + (None,) * 4)[:4]) for i in issues]
 
-    def run_file(self, job, creates_codes=False, reject_limit=None, superseded=None):
-        """Imports the records of the job. Raises LimitPassed when the import fails; the caller takes everything back."""
-        table, known = self.table, set(self.table.catalogue)
+    def run_file(self, import_, creates_codes=False, reject_limit=None, superseded=None):
+        """Imports the records of the import. Raises LimitPassed when the import fails; the caller takes everything back."""
+        table, known = self.table, set(self.table.catalog)
         if creates_codes:
-            for cells in job.records.values():
+            for cells in import_.records.values():
                 if not check_record(table, cells, True):
                     for code in split(cells.get("addRoles", "")) + [c for c in split(cells.get("roles", "")) if c != CLEAR]:
                         if not table.find_code(code):
-                            table.add_code(code, creator=job.number)
+                            table.add_code(code, creator=import_.number)
         valid = []
-        for line, cells in job.records.items():
+        for line, cells in import_.records.items():
             faults = check_record(table, cells, creates_codes)
             if faults:
-                self.settle(job, line, "rejected", faults)
+                self.settle(import_, line, "rejected", faults)
             else:
                 valid.append(Record(table, line, cells))
         if not table.one_by_one:
             valid.sort(key=lambda r: (r.name.encode(), r.line))
-        rejected = len(job.outcomes)
+        rejected = len(import_.outcomes)
         if reject_limit is not None and rejected > reject_limit:
             raise LimitPassed
         for record in valid:
             issues = superseded(record) if superseded else []
             if issues and record.says_nothing():
-                self.settle(job, record.line, "skipped", issues)
+                self.settle(import_, record.line, "skipped", issues)
                 continue
-            self.apply_record(job, record)
-            if issues and job.outcomes[record.line] == "unchanged":
-                job.outcomes[record.line] = "skipped"
-            if job.outcomes[record.line] == "rejected":
+            self.apply_record(import_, record)
+            if issues and import_.outcomes[record.line] == "unchanged":
+                import_.outcomes[record.line] = "skipped"
+            if import_.outcomes[record.line] == "rejected":
                 rejected += 1
                 if reject_limit is not None and rejected > reject_limit:
                     raise LimitPassed
             elif issues:
-                job.issues += [(record.line, "skipped", *(tuple(i) + (None,) * 4)[:4]) for i in issues]
+                import_.issues += [(record.line, "skipped", *(tuple(i) + (None,) * 4)[:4]) for i in issues]
 
-        self.remove_ungiven(job, set(table.catalogue) - known)
+        self.remove_ungiven(import_, set(table.catalog) - known)
 
-    def preparer(self, job, line):
+    def preparer(self, import_, line):
         """Whose record it is that a retry applies or an undo brings back."""
-        link = job.source
-        if job.mode == "undo":
+        link = import_.source
+        if import_.mode == "undo":
             brings_back = False
             while link.mode == "undo":
                 link, brings_back = link.source, not brings_back
             if not brings_back:
-                return job.actor
+                return import_.actor
             link = link.source if link.mode == "retry" else link
-        elif job.mode != "retry":
-            return job.actor
+        elif import_.mode != "retry":
+            return import_.actor
         while line not in link.amended and link.mode == "retry":
             link = link.source
         return link.amended.get(line, link.actor)
 
-    def judged(self, job, line):
+    def judged(self, import_, line):
         """By whose grant ceiling: the lower one of who calls and who has prepared the record."""
-        return "ann" if "ann" in (job.actor, self.preparer(job, line)) else job.actor
+        return "ann" if "ann" in (import_.actor, self.preparer(import_, line)) else import_.actor
 
-    def remove_ungiven(self, job, added):
-        """Of the codes that the job has added to the catalogue, those that nobody has got or holds."""
-        given = {code for event in job.events for code in event.added}
+    def remove_ungiven(self, import_, added):
+        """Of the codes that the import has added to the catalog, those that nobody has got or holds."""
+        given = {code for event in import_.events for code in event.added}
         self.table.remove_unheld([self.table.find_code(c) for c in sorted(added) if self.table.find_code(c) not in given])
 
-    def apply_record(self, job, record):
-        table, actor, mode = self.table, job.actor, job.root_mode
+    def apply_record(self, import_, record):
+        table, actor, mode = self.table, import_.actor, import_.root_mode
         before = table.visible(actor, record.name)
         held = before["roles"] if before else frozenset()
         if before:
-            job.roles[record.line] = (held, held)
+            import_.roles[record.line] = (held, held)
         lost = {h for h in held if h.lower() in {c.lower() for c in record.lost}}
         strangers = [c for c in record.lost if c.lower() not in {h.lower() for h in held}]
         column = "roles" if record.replaces else "removeRoles"
         faults = [("unknown_role", column, c) for c in strangers]
         if faults and (before is None) == (mode == "Update Only") and mode != "Create & Update":
-            self.settle(job, record.line, "rejected", faults)
+            self.settle(import_, record.line, "rejected", faults)
         elif before and mode == "Create Only":
-            self.settle(job, record.line, "skipped", [("already_exists", "userName", record.name)])
+            self.settle(import_, record.line, "skipped", [("already_exists", "userName", record.name)])
         elif before is None and mode == "Update Only":
-            self.settle(job, record.line, "skipped", [("not_found", "userName", record.name)])
+            self.settle(import_, record.line, "skipped", [("not_found", "userName", record.name)])
         else:
-            self.merge(job, record, before, held, lost, faults)
+            self.merge(import_, record, before, held, lost, faults)
 
-    def merge(self, job, record, before, held, lost, faults):
-        table, actor = self.table, job.actor
+    def merge(self, import_, record, before, held, lost, faults):
+        table, actor = self.table, import_.actor
         if record.replaces:
             roles = set(record.replace) | lost | {h for h in held if h.lower() in record.settled}
         else:
@@ -200,36 +200,36 @@ class Importer:
         roles = frozenset(roles)
         row = dict(before or DEFAULTS, roles=roles, **record.fields)
         if before is None or roles != held:
-            for code, is_added in table.breach(self.judged(job, record.line), record.name, held, roles, arrives=before is None):
+            for code, is_added in table.violation(self.judged(import_, record.line), record.name, held, roles, arrives=before is None):
                 column = "roles" if record.replaces else "addRoles" if is_added else "removeRoles"
                 faults.append(("role_not_grantable", column, code) if code else ("role_not_grantable", "userName", record.name))
         if faults:
-            self.settle(job, record.line, "rejected", faults)
+            self.settle(import_, record.line, "rejected", faults)
             return
         if row == before:
-            self.settle(job, record.line, "unchanged")
+            self.settle(import_, record.line, "unchanged")
             return
         if before and not table.opens(actor, before):
-            self.settle(job, record.line, "rejected", [not_permitted(record.name)])
+            self.settle(import_, record.line, "rejected", [not_permitted(record.name)])
             return
         try:
             after = table.write(actor, record.name, row)
         except Refused as refusal:
-            self.settle(job, record.line, "rejected", [refusal.args[0]])
+            self.settle(import_, record.line, "rejected", [refusal.args[0]])
             return
         self.written.add(record.name)
-        job.roles[record.line] = (held if before else None, after["roles"])
-        self.log(job, record.line, record.name, before, after)
-        self.settle(job, record.line, "updated" if before else "created")
+        import_.roles[record.line] = (held if before else None, after["roles"])
+        self.log(import_, record.line, record.name, before, after)
+        self.settle(import_, record.line, "updated" if before else "created")
 
-    def retry(self, job):
-        """The rejected records of job.source; what others changed later stays. `job.chain` are the imports they come from,
-        `job.since` the number of events there were when the first one began."""
+    def retry(self, import_):
+        """The rejected records of import_.source; what others changed later stays. `import_.chain` are the imports they come from,
+        `import_.since` the number of events there were when the first one began."""
         def superseded(record):
             ledger = self.ledger(record.name)
 
             def is_later(event):
-                return event.order >= job.since and (event.import_id not in job.chain or event.line > record.line)
+                return event.order >= import_.since and (event.import_id not in import_.chain or event.line > record.line)
 
             def stays(key):
                 return ledger.superseded_without(key, is_later)
@@ -237,7 +237,7 @@ class Importer:
             if record.replaces:
                 codes = {}  # as they are spelled, by lower case
                 for event in ledger.events:
-                    if event.order >= job.since:
+                    if event.order >= import_.since:
                         codes.update((c.lower(), c) for c in [*event.removed, *event.added])
                 codes.update((c.lower(), c) for c in [*record.replace, *record.lost])
                 record.settled = {c for c in codes if stays(("role", c))}
@@ -261,4 +261,4 @@ class Importer:
                     issues.append(("superseded", field, value or None))
                     del record.fields[field]
             return issues
-        self.run_file(job, job.creates_codes, superseded=superseded)
+        self.run_file(import_, import_.creates_codes, superseded=superseded)

@@ -167,19 +167,19 @@ class Player:
             raise Difference("error\n    expected %s\n    got      none" % refusal) from None
 
     def make(self, step, sql, arguments, expected):
-        result, job = self.call(step["actor"], sql, arguments, expected)
-        if job is None:
+        result, import_ = self.call(step["actor"], sql, arguments, expected)
+        if import_ is None:
             return None
         number = result["import_id"]
         self.numbers[step["step"]] = number
         if step.get("background"):
             self.server.wait_for(number)
         else:
-            check("result", dict(job.counts(), state=job.state), {k: result[k] for k in [*COUNTS, "state"]})
+            check("result", dict(import_.counts(), state=import_.state), {k: result[k] for k in [*COUNTS, "state"]})
         if not self.server.in_transaction and "customer_import" not in self.server.notifications():
             raise Difference("nobody was notified")
-        self.compare(job)
-        return job
+        self.compare(import_)
+        return import_
 
     def file(self, step):
         arguments = [database.write_csv(step["columns"], step["records"]), step["mode"], step.get("reject_limit"),
@@ -224,16 +224,16 @@ class Player:
         lines = self.model.imports[of].rejected_lines() if of else []
         if not lines:
             return
-        job, line = self.model.imports[of], lines[step["nth"] % len(lines)]
-        if job.mode == "undo":
+        import_, line = self.model.imports[of], lines[step["nth"] % len(lines)]
+        if import_.mode == "undo":
             return
-        cells = {c: step["cells"].get(c, "") for c in job.columns}
+        cells = {c: step["cells"].get(c, "") for c in import_.columns}
         if "extra" in step["cells"]:
             cells["extra"] = "x"
 
         def action():
             self.server.call(step["actor"], "SELECT customer_import.amend_record(%s, %s, %s)",
-                             (of, line, database.write_record(job.columns, cells)))
+                             (of, line, database.write_record(import_.columns, cells)))
         try:
             self.model.amend(step["actor"], of, line, cells)
         except Error as refusal:
@@ -246,14 +246,14 @@ class Player:
     def do_round_trip(self, step):
         """An import and its undo at once: everything is as before, if nothing is listed."""
         before = self.customers
-        job = self.expect_import(step)
+        import_ = self.expect_import(step)
         self.reverse(dict(step, of=step["step"], step=-1), "undo_import", self.model.undo_import)
         undo = self.model.imports[self.numbers[-1]]
         if not undo.issues:
             check("import and undo", before, self.customers)
         elif step["actor"] == "admin" and not self.model.table.rules and not any(
                 i[3] == "unknown_role" for i in undo.issues):
-            raise Difference("an import that was undone at once left %s of %s" % (undo.issues, job.events))
+            raise Difference("an import that was undone at once left %s of %s" % (undo.issues, import_.events))
 
     def do_preview(self, step):
         self.compare_preview(step)
@@ -262,8 +262,8 @@ class Player:
         arguments, file, options = self.file(step)
         with self.nothing_left():
             result = self.server.call(step["actor"], "SELECT * FROM " + RUN + ", dry_run => true)", arguments)[0]
-        job = self.model.preview(*file, **options)
-        check("dry run", dict(job.counts(), state=job.state, import_id=None),
+        import_ = self.model.preview(*file, **options)
+        check("dry run", dict(import_.counts(), state=import_.state, import_id=None),
               {k: result[k] for k in [*COUNTS, "state", "import_id"]})
 
     @contextlib.contextmanager
@@ -278,29 +278,29 @@ class Player:
         arguments, file, options = self.file(step)
         with self.nothing_left():
             rows = self.server.call(step["actor"], PREVIEW, arguments)
-        job = self.model.preview(*file, **options)
+        import_ = self.model.preview(*file, **options)
         check("lines of the preview", sorted(file[3]), [row["line"] for row in rows])
         issues = {}
-        for issue in job.issues:
+        for issue in import_.issues:
             issues.setdefault(issue[0], []).append(issue[2])
         for row in rows:
             line = row["line"]
             what = "preview of line %d" % line
-            check(what, job.outcomes.get(line, "unprocessed"), row["outcome"])
-            if job.state == "failed" and row["outcome"] != "rejected":
+            check(what, import_.outcomes.get(line, "unprocessed"), row["outcome"])
+            if import_.state == "failed" and row["outcome"] != "rejected":
                 continue
             if row["code"] not in issues.get(line, [None]):
                 raise Difference("%s: code\n    expected %s\n    got      %s" % (what, issues.get(line), row["code"]))
-            if job.state != "failed":
-                before, after = job.roles.get(line, (None, None))
+            if import_.state != "failed":
+                before, after = import_.roles.get(line, (None, None))
                 check(what + ": roles", [r if r is None else sorted(r) for r in (before, after)],
                       [row["roles_before"], row["roles_after"]])
 
     # Comparison ------------------------------------------------------------------------------------------------------
 
-    def compare(self, job):
+    def compare(self, import_):
         model = self.model
-        state = self.server.state(job.number if job else None)
+        state = self.server.state(import_.number if import_ else None)
         customers = state["customers"] or {}
         self.customers = {name: dict(zip(["roles", *FIELDS], row)) for name, row in customers.items()}
         check("customers", {n: dict(r, roles=sorted(r["roles"])) for n, r in model.table.rows.items()}, self.customers)
@@ -309,11 +309,11 @@ class Player:
             if self.versions.get(name, version) != version and name not in model.written:
                 raise Difference("the row of %s was written for nothing" % name)
         self.versions, model.written = versions, set()
-        check("codes", sorted(spelling for spelling, _ in model.table.catalogue.values()), sorted(state["codes"]))
+        check("codes", sorted(spelling for spelling, _ in model.table.catalog.values()), sorted(state["codes"]))
         self.compare_imports(state)
         self.compare_issues(state)
-        if job:
-            self.compare_changes(job, state)
+        if import_:
+            self.compare_changes(import_, state)
         for name, row in model.table.rows.items():
             check("origin of the roles of " + name, {c: model.ledger(name).origin(c) for c in row["roles"]},
                   self.server.origins(name))
@@ -321,16 +321,16 @@ class Player:
     def compare_imports(self, state):
         got = state["imports"] or {}
         expected = {}
-        for number, job in self.model.imports.items():
+        for number, import_ in self.model.imports.items():
             expected[str(number)] = dict(
-                job.counts(), mode=job.mode.lower().replace(" & ", "_and_").replace(" ", "_"), state=job.state, source=job.source and job.source.number,
-                undo=job.undone_by and job.undone_by.number, in_part=self.model.undone_in_part(job), ended=True)
+                import_.counts(), mode=import_.mode.lower().replace(" & ", "_and_").replace(" ", "_"), state=import_.state, source=import_.source and import_.source.number,
+                undo=import_.undone_by and import_.undone_by.number, in_part=self.model.undone_in_part(import_), ended=True)
         for number in {**expected, **got}:
             check("import %s" % number, expected.get(number), got.get(number))
 
     def compare_issues(self, state):
-        expected = [[number, *issue, job.retried.get(issue[0]) if issue[1] == "rejected" else None]
-                    for number, job in self.model.imports.items() for issue in job.issues]
+        expected = [[number, *issue, import_.retried.get(issue[0]) if issue[1] == "rejected" else None]
+                    for number, import_ in self.model.imports.items() for issue in import_.issues]
         left, missing = list(state["issues"] or []), []
         for row in expected:
             if row in left:
@@ -340,13 +340,13 @@ class Player:
         if missing or left:
             raise Difference("issues\n    expected %s\n    got      %s" % (missing, left))
 
-    def compare_changes(self, job, state):
+    def compare_changes(self, import_, state):
         def fields(event, which):
             row = (event.before, event.after)[which]
             other = (event.after, event.before)[which]
             return {f: row[f] for f in FIELDS if row and (row[f] is not None or other) and (not other or f in event.fields)}
         expected = {event.line: [event.name, event.created, sorted(event.added), sorted(event.removed),
-                                 fields(event, 0), fields(event, 1)] for event in job.events}
+                                 fields(event, 0), fields(event, 1)] for event in import_.events}
         got = {row[0]: row[1:5] + [row[5] or {}, row[6] or {}] for row in state["changes"] or []}
         check("changes", expected, got)
 

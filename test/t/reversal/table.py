@@ -81,7 +81,7 @@ class Table:
         self.rules = set(VARIANTS[variant])
         self.one_by_one = bool(self.rules & ONE_BY_ONE)
         self.rows = {}
-        self.catalogue = {}    # lower case -> (spelling, privileged)
+        self.catalog = {}    # lower case -> (spelling, privileged)
         self.creators = {}  # by which import a code was added, by its lower case
         self.references = {}   # (table, name) -> count
         self.by_email = []     # e-mails that are referred to
@@ -92,12 +92,12 @@ class Table:
         """`creator`: the import that adds it; None: by hand, and then it is no import's any more."""
         if creator is None:
             self.creators.pop(code.lower(), None)
-        elif code.lower() not in self.catalogue:
+        elif code.lower() not in self.catalog:
             self.creators[code.lower()] = creator
-        self.catalogue.setdefault(code.lower(), (code, privileged))
+        self.catalog.setdefault(code.lower(), (code, privileged))
 
     def remove_code(self, code):
-        self.catalogue.pop(code.lower(), None)
+        self.catalog.pop(code.lower(), None)
         self.creators.pop(code.lower(), None)
 
     def remove_unheld(self, codes):
@@ -108,10 +108,10 @@ class Table:
         return unheld
 
     def find_code(self, code):
-        return self.catalogue.get(code.lower(), (None, False))[0]
+        return self.catalog.get(code.lower(), (None, False))[0]
 
     def is_privileged(self, code):
-        return self.catalogue.get(code.lower(), (None, False))[1]
+        return self.catalog.get(code.lower(), (None, False))[1]
 
     # Rights ----------------------------------------------------------------------------------------------------------
 
@@ -132,7 +132,7 @@ class Table:
         row = self.visible(actor, name)
         return row if row is not None and self.opens(actor, row) else None
 
-    def breach(self, actor, name, before, after, departs=False, arrives=False):
+    def violation(self, actor, name, before, after, departs=False, arrives=False):
         """The grant ceiling: all that it forbids, as (code or None, whether it is added)."""
         if actor != "ann":
             return []
@@ -157,7 +157,7 @@ class Table:
         return row
 
     def guarded(self, actor, name, before, row):
-        """What the extension's own trigger does: new codes are in the catalogue, in its spelling, below the ceiling."""
+        """What the extension's own trigger does: new codes are in the catalog, in its spelling, below the ceiling."""
         held = before["roles"] if before else frozenset()
         if before and row["roles"] == held:
             return row
@@ -169,7 +169,7 @@ class Table:
                     raise refused("database_error", "23514")
                 code = known or code
             roles.add(code)
-        if self.breach(actor, name, held, roles, arrives=before is None):
+        if self.violation(actor, name, held, roles, arrives=before is None):
             raise refused("role_not_grantable", "42501")
         return dict(row, roles=frozenset(roles))
 

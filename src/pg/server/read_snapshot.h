@@ -7,7 +7,7 @@
 
 namespace customer_import::pg {
 
-class ReadMoment {
+class ReadSnapshot {
 public:
     // To be called before the reading: what other sessions commit meanwhile counts as newer.
     void take();

@@ -1,10 +1,10 @@
-#include "pg/server/read_moment.h"
+#include "pg/server/read_snapshot.h"
 
 #include "pg/server/guard.h"
 
 namespace customer_import::pg {
 
-void ReadMoment::take() {
+void ReadSnapshot::take() {
     const SnapshotData* latest = call([] { return GetLatestSnapshot(); });
     snapshot_ = *latest;
     running_.assign(latest->xip, latest->xip + latest->xcnt);
@@ -13,7 +13,7 @@ void ReadMoment::take() {
     snapshot_.subxip = running_parts_.data();
 }
 
-bool ReadMoment::has_seen(TransactionId writer) const {
+bool ReadSnapshot::has_seen(TransactionId writer) const {
     return call([&] {
         return TransactionIdIsCurrentTransactionId(writer) || !TransactionIdIsNormal(writer) ||
                !XidInMVCCSnapshot(writer, const_cast<Snapshot>(&snapshot_));

@@ -22,9 +22,9 @@ public:
                           std::string_view raw) = 0;
 };
 
-class RecordSupply {
+class RecordReader {
 public:
-    virtual ~RecordSupply() = default;
+    virtual ~RecordReader() = default;
 
     // Reads no further than a file's header. Errors: 22P04.
     virtual void read_header() {}
@@ -32,7 +32,7 @@ public:
     // Reads all and hands out the records. Errors: 22P04 when a file is refused.
     virtual void read(RecordTaker& taker) = 0;
 
-    // Reads all and finds the role codes that are to be added to the catalogue.
+    // Reads all and finds the role codes that are to be added to the catalog.
     virtual void add_unknown_codes() = 0;
     virtual const std::vector<std::string>& new_codes() const = 0;
 

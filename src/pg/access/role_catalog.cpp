@@ -1,4 +1,4 @@
-#include "pg/access/catalogue.h"
+#include "pg/access/role_catalog.h"
 
 #include "core/pace.h"
 #include "core/role_set.h"
@@ -15,43 +15,43 @@ namespace customer_import::pg {
 namespace {
 
 // Process memory that lives as long as the backend.
-RoleCatalogue* cache = nullptr;
+RoleCatalog* cache = nullptr;
 CacheWatch watched({"role_codes"});
 
-// The rules of access stand on the operators' codes: they stay in the catalogue, and privileged.
+// The rules of access stand on the operators' codes: they stay in the catalog, and privileged.
 void refuse_built_in(std::string_view code) {
     if (const std::string_view built_in = find_operator_code(code); !built_in.empty()) {
         throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, "role code \"" + std::string(built_in) + "\" is built in",
-                          {}, "It stays in the catalogue, and privileged.");
+                          {}, "It stays in the catalog, and privileged.");
     }
 }
 
 }  // namespace
 
-std::unique_ptr<RoleCatalogue> load_catalogue() {
-    auto catalogue = std::make_unique<RoleCatalogue>();
+std::unique_ptr<RoleCatalog> load_catalog() {
+    auto catalog = std::make_unique<RoleCatalog>();
     OwnerScope owner;
     for (const Row& row : query_latest("SELECT code, privileged FROM customer_import.role_codes")) {
         check_interrupts();
-        catalogue->add(*row[0], *row[1] == "t");
+        catalog->add(*row[0], *row[1] == "t");
     }
-    return catalogue;
+    return catalog;
 }
 
-void hold_catalogue() {
+void hold_catalog() {
     call([] { LockRelationOid(own_table("role_codes"), RowShareLock); });
 }
 
-std::unique_ptr<RoleCatalogue> load_held_catalogue() {
-    hold_catalogue();
-    return load_catalogue();
+std::unique_ptr<RoleCatalog> load_held_catalog() {
+    hold_catalog();
+    return load_catalog();
 }
 
-const RoleCatalogue& cached_catalogue() {
+const RoleCatalog& cached_catalog() {
     if (!watched.is_current()) {
         watched.read([] {
             SpiConnection spi;
-            RoleCatalogue* fresh = load_catalogue().release();
+            RoleCatalog* fresh = load_catalog().release();
             delete cache;
             cache = fresh;
         });
@@ -75,9 +75,10 @@ std::int64_t add_role_codes(std::span<const std::string> codes, bool privileged)
         pace.step(8 * code.size());
         folded.push_back(ascii_lower(code));
     }
-    execute("UPDATE customer_import.role_codes SET created_by_import = NULL, is_provisional = false"
-            " WHERE created_by_import IS NOT NULL AND pg_catalog.lower(code) = ANY ($1)",
-            {text_array_parameter(folded)});
+    execute(
+        "UPDATE customer_import.role_codes SET created_by_import = NULL, is_provisional = false"
+        " WHERE created_by_import IS NOT NULL AND pg_catalog.lower(code) = ANY ($1)",
+        {text_array_parameter(folded)});
     for (const std::string& code : codes) {
         check_interrupts();
         added += static_cast<std::int64_t>(
@@ -130,8 +131,8 @@ CI_PUBLIC_FUNCTION(ci_alter_role_code) {
                         " WHERE pg_catalog.lower(code) = pg_catalog.lower($1 COLLATE \"C\")",
                         {argument(0), argument(1), argument(2), privileged}) == 0) {
             throw pg::ImportError(ERRCODE_UNDEFINED_OBJECT,
-                                  "role code " + customer_import::quoted(code) + " is not in the catalogue",
-                                  {}, "See SELECT code FROM customer_import.role_codes.");
+                                  "role code " + customer_import::quoted(code) + " is not in the catalog", {},
+                                  "See SELECT code FROM customer_import.role_codes.");
         }
         return Datum{0};
     });

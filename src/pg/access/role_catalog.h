@@ -1,30 +1,30 @@
-// The catalogue of role codes as this backend sees it.
+// The catalog of role codes as this backend sees it.
 #pragma once
 
 #include <memory>
 #include <span>
 #include <string>
 
-#include "core/role_catalogue.h"
+#include "core/role_catalog.h"
 #include "pg/server/guard.h"
 #include "pg/server/server.h"
 
 namespace customer_import::pg {
 
-// Reads the catalogue as the extension's owner, as it is now whatever the transaction's isolation level: what is kept
+// Reads the catalog as the extension's owner, as it is now whatever the transaction's isolation level: what is kept
 // from it must not be older than the last change that was announced. Needs an SPI connection.
-std::unique_ptr<RoleCatalogue> load_catalogue();
+std::unique_ptr<RoleCatalog> load_catalog();
 
-// Keeps codes in the catalogue until the end of the transaction: who gives codes to customers does so under this lock, and who
+// Keeps codes in the catalog until the end of the transaction: who gives codes to customers does so under this lock, and who
 // takes unused ones away (pg/created_codes) holds a stronger one. Waits for that one.
-void hold_catalogue();
+void hold_catalog();
 
-// The same as load_catalogue(), held.
-std::unique_ptr<RoleCatalogue> load_held_catalogue();
+// The same as load_catalog(), held.
+std::unique_ptr<RoleCatalog> load_held_catalog();
 
-// Returns a catalogue kept from call to call and read again after any change of role_codes. Valid until the next call.
+// Returns a catalog kept from call to call and read again after any change of role_codes. Valid until the next call.
 // Connects to SPI itself.
-const RoleCatalogue& cached_catalogue();
+const RoleCatalog& cached_catalog();
 
 // Adds codes as the extension's owner. Codes that exist (ignoring case) are left as they are; those that an import has
 // added are its no more, for somebody wants them to be there. Returns how many were added. Errors: 22023 for a code that

@@ -1,4 +1,4 @@
-// The role codes that exist, looked up ignoring ASCII case; the catalogue's spelling is what is stored.
+// The role codes that exist, looked up ignoring ASCII case; the catalog's spelling is what is stored.
 #pragma once
 
 #include <cstddef>
@@ -12,12 +12,12 @@
 
 namespace customer_import {
 
-class RoleCatalogue {
+class RoleCatalog {
 public:
     // Adds a code unless one that differs only in case is there already. Returns true when it was added.
     bool add(std::string_view code, bool privileged = false);
 
-    // Returns the catalogue's spelling, or an empty view. The view lives as long as the catalogue, also when more
+    // Returns the catalog's spelling, or an empty view. The view lives as long as the catalog, also when more
     // codes are added.
     std::string_view find(std::string_view code) const;
 
@@ -25,7 +25,7 @@ public:
     bool is_privileged(std::string_view code) const;
 
     // Returns the nearest code to one that does not exist, or an empty view when none is near enough: distance at most
-    // max(1, length / 3); the smallest distance wins, then byte order. Takes time for each code of the catalogue; files repeat
+    // max(1, length / 3); the smallest distance wins, then byte order. Takes time for each code of the catalog; files repeat
     // their mistakes, so the answers are remembered.
     std::string_view nearest(std::string_view code, InterruptCheck check = ask_nobody) const;
 
@@ -52,7 +52,7 @@ private:
     TextMap<Entry> spelling_;  // by lower case; node based, so views stay valid
     std::vector<Candidate> candidates_;
     std::size_t longest_ = 0;
-    mutable TextMap<std::string_view> remembered_;  // answers of nearest(), until the catalogue grows
+    mutable TextMap<std::string_view> remembered_;  // answers of nearest(), until the catalog grows
 };
 
 }  // namespace customer_import

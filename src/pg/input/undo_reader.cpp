@@ -1,4 +1,4 @@
-#include "pg/input/undo_supply.h"
+#include "pg/input/undo_reader.h"
 
 #include "pg/input/created_codes.h"
 #include "pg/input/stored_changes.h"
@@ -19,10 +19,13 @@ Cursor open_pages(std::int64_t import_id) {
 
 }  // namespace
 
-UndoSupply::UndoSupply(std::int64_t source_import_id, const Target& target, RoleCatalogue& catalogue)
-    : source_import_id_(source_import_id), catalogue_(catalogue), fields_(target.fields()), field_names_(todays_fields(source_import_id)) {}
+UndoReader::UndoReader(std::int64_t source_import_id, const Target& target, RoleCatalog& catalog)
+    : source_import_id_(source_import_id),
+      catalog_(catalog),
+      fields_(target.fields()),
+      field_names_(todays_fields(source_import_id)) {}
 
-void UndoSupply::Written::add(const Change& change) {
+void UndoReader::Written::add(const Change& change) {
     roles = roles || !change.added.empty() || !change.removed.empty();
     deletions = deletions || change.deleted;
     for (const FieldChange& field : change.fields) {
@@ -30,14 +33,14 @@ void UndoSupply::Written::add(const Change& change) {
     }
 }
 
-void UndoSupply::add_unknown_codes() {
+void UndoReader::add_unknown_codes() {
     new_codes_ = codes_to_bring_back(source_import_id_);
     for (const std::string& code : new_codes_) {
-        catalogue_.add(code);
+        catalog_.add(code);
     }
 }
 
-void UndoSupply::read(RecordTaker& taker) {
+void UndoReader::read(RecordTaker& taker) {
     Written written;
     bytes_ = 0;
     Cursor pages = open_pages(source_import_id_);
@@ -59,7 +62,7 @@ void UndoSupply::read(RecordTaker& taker) {
     find_columns(written);
 }
 
-void UndoSupply::read_page(std::string_view page, std::int64_t count, Written& written, RecordTaker& taker) {
+void UndoReader::read_page(std::string_view page, std::int64_t count, Written& written, RecordTaker& taker) {
     bytes_ += static_cast<std::int64_t>(page.size());
     StoredChanges changes(page, count);
     ChangePageWriter writer;
@@ -78,7 +81,7 @@ void UndoSupply::read_page(std::string_view page, std::int64_t count, Written& w
 }
 
 // The columns that are written at all: triggers may look at those alone. Who comes back after a deletion gets all.
-void UndoSupply::find_columns(const Written& written) {
+void UndoReader::find_columns(const Written& written) {
     TextMap<bool> fields;
     for (const auto& [field, is_written] : written.fields) {
         const auto today = field_names_.find(field);

@@ -11,6 +11,6 @@ namespace customer_import::pg {
 // Works on an import until none of its slices is free; it has ended then, or other workers have the rest, or it waits. Does
 // nothing for an import of another role. Splits one that nobody has begun yet into at most `slices` slices. Server errors
 // that are not the import's own end it as failed; what is only in its way sets slices aside, and then it returns false.
-bool run_job(Transactions& transactions, std::int64_t import_id, int slices);
+bool run_background_import(Transactions& transactions, std::int64_t import_id, int slices);
 
 }  // namespace customer_import::pg

@@ -1,4 +1,4 @@
-#include "core/role_catalogue.h"
+#include "core/role_catalog.h"
 
 #include <algorithm>
 
@@ -13,49 +13,61 @@ constexpr std::size_t kBytesOfLetter = 32;  // a letter is a step of its own
 
 }  // namespace
 
-bool RoleCatalogue::add(std::string_view code, bool privileged) {
+bool RoleCatalog::add(std::string_view code, bool privileged) {
     const auto [place, added] = spelling_.try_emplace(ascii_lower(code), Entry{std::string(code), privileged});
-    if (!added) return false;
+    if (!added) {
+        return false;
+    }
     candidates_.push_back({LetterCounts(place->first), place->first, place->second.spelling});
     longest_ = std::max(longest_, code.size());
     remembered_.clear();
     return true;
 }
 
-std::string_view RoleCatalogue::find(std::string_view code) const {
+std::string_view RoleCatalog::find(std::string_view code) const {
     const Entry* found = find_entry(code);
     return found == nullptr ? std::string_view() : std::string_view(found->spelling);
 }
 
-bool RoleCatalogue::is_privileged(std::string_view code) const {
+bool RoleCatalog::is_privileged(std::string_view code) const {
     const Entry* found = find_entry(code);
     return found != nullptr && found->privileged;
 }
 
-const RoleCatalogue::Entry* RoleCatalogue::find_entry(std::string_view code) const {
-    if (code.size() > longest_) return nullptr;  // whatever its length, no more is read
+const RoleCatalog::Entry* RoleCatalog::find_entry(std::string_view code) const {
+    if (code.size() > longest_) {
+        return nullptr;  // whatever its length, no more is read
+    }
     const auto found = spelling_.find(ascii_lower(code));
     return found == spelling_.end() ? nullptr : &found->second;
 }
 
-std::vector<std::string> RoleCatalogue::codes() const {
+std::vector<std::string> RoleCatalog::codes() const {
     std::vector<std::string> codes;
-    for (const auto& [lower_case, entry] : spelling_) codes.push_back(entry.spelling);
+    for (const auto& [lower_case, entry] : spelling_) {
+        codes.push_back(entry.spelling);
+    }
     return codes;
 }
 
-std::string_view RoleCatalogue::nearest(std::string_view code, InterruptCheck check) const {
+std::string_view RoleCatalog::nearest(std::string_view code, InterruptCheck check) const {
     // A letter has four bytes at the most: with more than twice as many letters as the longest code it is near none, and not read.
-    if (code.size() > 8 * longest_) return {};
+    if (code.size() > 8 * longest_) {
+        return {};
+    }
     const auto known = remembered_.find(code);
-    if (known != remembered_.end()) return known->second;
+    if (known != remembered_.end()) {
+        return known->second;
+    }
     const std::string_view nearest = find_nearest(code, check);
-    if (remembered_.size() >= kMaxRemembered) remembered_.clear();
+    if (remembered_.size() >= kMaxRemembered) {
+        remembered_.clear();
+    }
     remembered_.emplace(code, nearest);
     return nearest;
 }
 
-std::string_view RoleCatalogue::find_nearest(std::string_view code, InterruptCheck check) const {
+std::string_view RoleCatalog::find_nearest(std::string_view code, InterruptCheck check) const {
     const CodeDistance distance_from(code);
     const std::size_t length = distance_from.letters();
     std::size_t nearest_distance = std::max<std::size_t>(1, length / 3);
@@ -64,11 +76,17 @@ std::string_view RoleCatalogue::find_nearest(std::string_view code, InterruptChe
     for (const Candidate& candidate : candidates_) {
         pace.step(kBytesOfLetter * 4);
         // Far ones need no closer look.
-        if (!distance_from.counts().may_be_within(nearest_distance, candidate.counts)) continue;
+        if (!distance_from.counts().may_be_within(nearest_distance, candidate.counts)) {
+            continue;
+        }
         pace.step(kBytesOfLetter * (length + candidate.lower_case.size()));
         const std::size_t distance = distance_from.to(candidate.lower_case, nearest_distance);
-        if (distance > nearest_distance) continue;
-        if (nearest.empty() || distance < nearest_distance || candidate.spelling < nearest) nearest = candidate.spelling;
+        if (distance > nearest_distance) {
+            continue;
+        }
+        if (nearest.empty() || distance < nearest_distance || candidate.spelling < nearest) {
+            nearest = candidate.spelling;
+        }
         nearest_distance = distance;
     }
     return nearest;

@@ -1,4 +1,4 @@
-#include "pg/background/job_run.h"
+#include "pg/background/background_run.h"
 
 #include <algorithm>
 #include <memory>
@@ -16,22 +16,22 @@ namespace {
 
 // What a worker is to do next.
 struct Assignment {
-    std::optional<Job> job;
+    std::optional<BackgroundImport> import;
     std::optional<Slice> slice;
     std::unique_ptr<WorkerLock> lock;
     std::optional<WorkerLock> suspect;
     std::vector<int> set_aside;  // slices that are not to be tried again for the moment
 };
 
-bool is_own(const Job& job) { return job.role == GetUserId(); }
+bool is_own(const BackgroundImport& import) { return import.role == GetUserId(); }
 
 // Claims a slice that nobody works on, within a transaction. Who is called, or ends what is to stop, waits for no time.
 void claim(std::int64_t import_id, bool is_called, Assignment& assignment) {
-    std::optional<Job> job = load_job(import_id);
-    if (!job || !is_own(*job)) {
+    std::optional<BackgroundImport> import = load_background_import(import_id);
+    if (!import || !is_own(*import)) {
         return;
     }
-    for (int number : is_called || job->stop ? open_slices(import_id) : due_slices(import_id)) {
+    for (int number : is_called || import->stop ? open_slices(import_id) : due_slices(import_id)) {
         if (std::find(assignment.set_aside.begin(), assignment.set_aside.end(), number) != assignment.set_aside.end()) {
             continue;
         }
@@ -52,11 +52,11 @@ void claim(std::int64_t import_id, bool is_called, Assignment& assignment) {
             if (suspect) {
                 assignment.suspect.emplace(std::move(*suspect));
             }
-            if (job->state == "queued") {
-                start_job(*job);
-                job->state = "checking";
+            if (import->state == "queued") {
+                start_background_import(*import);
+                import->state = "checking";
             }
-            assignment.job = std::move(job);
+            assignment.import = std::move(import);
             break;
         }
     }
@@ -64,7 +64,8 @@ void claim(std::int64_t import_id, bool is_called, Assignment& assignment) {
 
 // The claim of a slice has failed, and was rolled back, because something was in its way: sets it aside. Returns false
 // when the error is another one.
-bool set_aside_unclaimed(Transactions& transactions, std::int64_t import_id, const PgError& failure, Assignment& assignment) {
+bool set_aside_unclaimed(Transactions& transactions, std::int64_t import_id, const PgError& failure,
+                         Assignment& assignment) {
     const std::optional<std::string> reason = reason_to_wait(failure);
     if (!reason || !assignment.slice) {
         return false;
@@ -79,7 +80,7 @@ bool set_aside_unclaimed(Transactions& transactions, std::int64_t import_id, con
 
 }  // namespace
 
-bool run_job(Transactions& transactions, std::int64_t import_id, int slices) {
+bool run_background_import(Transactions& transactions, std::int64_t import_id, int slices) {
     // It outlives the transactions. After an error it stays, for the error's record may be in it, and goes with the portal of
     // the CALL, or with the worker.
     MemoryContext context = call([] {
@@ -92,8 +93,8 @@ bool run_job(Transactions& transactions, std::int64_t import_id, int slices) {
         ContextScope scope(context);
         Assignment next;
         next.set_aside = std::move(set_aside);
-        if (std::optional<PgError> error =
-                transactions.run([&] { claim(import_id, transactions.has_caller(), next); })) {
+        if (std::optional<PgError> error = transactions.run(
+                [&] { claim(import_id, transactions.has_caller(), next); })) {
             if (!set_aside_unclaimed(transactions, import_id, *error, next)) {
                 throw PgError(*error);
             }
@@ -102,7 +103,8 @@ bool run_job(Transactions& transactions, std::int64_t import_id, int slices) {
             break;
         } else {
             test_point("claimed");
-            if (!run_slice(transactions, std::move(*next.job), *next.slice, *next.lock, next.suspect, slices, context)) {
+            if (!run_slice(transactions, std::move(*next.import), *next.slice, *next.lock, next.suspect, slices,
+                           context)) {
                 next.set_aside.push_back(next.slice->number);
             }
         }

@@ -1,4 +1,4 @@
-#include "core/role_catalogue.h"
+#include "core/role_catalog.h"
 
 #include <gtest/gtest.h>
 
@@ -10,22 +10,24 @@
 namespace customer_import {
 namespace {
 
-RoleCatalogue catalogue(const std::vector<std::string>& codes) {
-    RoleCatalogue result;
-    for (const std::string& code : codes) result.add(code);
+RoleCatalog catalog(const std::vector<std::string>& codes) {
+    RoleCatalog result;
+    for (const std::string& code : codes) {
+        result.add(code);
+    }
     return result;
 }
 
-TEST(RoleCatalogue, FindsNothingElse) {
-    const RoleCatalogue roles = catalogue({"buyer"});
+TEST(RoleCatalog, FindsNothingElse) {
+    const RoleCatalog roles = catalog({"buyer"});
     EXPECT_EQ(roles.find("byer"), "");
     EXPECT_EQ(roles.find(""), "");
     EXPECT_EQ(roles.find("buyer "), "");
-    EXPECT_EQ(RoleCatalogue().find("buyer"), "");
+    EXPECT_EQ(RoleCatalog().find("buyer"), "");
 }
 
-TEST(RoleCatalogue, RefusesTheSameCodeInOtherCase) {
-    RoleCatalogue roles;
+TEST(RoleCatalog, RefusesTheSameCodeInOtherCase) {
+    RoleCatalog roles;
     EXPECT_TRUE(roles.add("companyAdmin"));
     EXPECT_FALSE(roles.add("CompanyAdmin"));
     EXPECT_FALSE(roles.add("companyAdmin"));
@@ -33,23 +35,25 @@ TEST(RoleCatalogue, RefusesTheSameCodeInOtherCase) {
     EXPECT_EQ(roles.find("COMPANYADMIN"), "companyAdmin");
 }
 
-TEST(RoleCatalogue, FindsTheSpelling) {
-    const RoleCatalogue roles = catalogue({"Buyer", "companyAdmin", "a:b.c-d_1"});
+TEST(RoleCatalog, FindsTheSpelling) {
+    const RoleCatalog roles = catalog({"Buyer", "companyAdmin", "a:b.c-d_1"});
     EXPECT_EQ(roles.find("buyer"), "Buyer");
     EXPECT_EQ(roles.find("companyadmin"), "companyAdmin");
     EXPECT_EQ(roles.find("A:B.C-D_1"), "a:b.c-d_1");
 }
 
-TEST(RoleCatalogue, ViewsStayValidWhenItGrows) {
-    RoleCatalogue roles = catalogue({"buyer"});
+TEST(RoleCatalog, ViewsStayValidWhenItGrows) {
+    RoleCatalog roles = catalog({"buyer"});
     const std::string_view buyer = roles.find("buyer");
-    for (int i = 0; i < 10000; ++i) roles.add("code" + std::to_string(i));
+    for (int i = 0; i < 10000; ++i) {
+        roles.add("code" + std::to_string(i));
+    }
     EXPECT_EQ(buyer, "buyer");
     EXPECT_EQ(roles.find("buyer").data(), buyer.data());
 }
 
-TEST(RoleCatalogue, KnowsWhichCodesArePrivileged) {
-    RoleCatalogue roles;
+TEST(RoleCatalog, KnowsWhichCodesArePrivileged) {
+    RoleCatalog roles;
     roles.add("administrator", true);
     roles.add("buyer");
     EXPECT_TRUE(roles.is_privileged("administrator"));
@@ -58,43 +62,43 @@ TEST(RoleCatalogue, KnowsWhichCodesArePrivileged) {
     EXPECT_FALSE(roles.is_privileged("nobody"));
 }
 
-TEST(RoleCatalogue, ListsAllCodes) {
-    std::vector<std::string> codes = catalogue({"buyer", "Approver"}).codes();
+TEST(RoleCatalog, ListsAllCodes) {
+    std::vector<std::string> codes = catalog({"buyer", "Approver"}).codes();
     std::sort(codes.begin(), codes.end());
     EXPECT_EQ(codes, (std::vector<std::string>{"Approver", "buyer"}));
 }
 
 TEST(NearestCode, IsNoneWhenAllAreFar) {
-    EXPECT_EQ(catalogue({"buyer", "approver"}).nearest("zzzzzz"), "");
-    EXPECT_EQ(catalogue({"buyer"}).nearest(std::string(100000, 'b')), "");
-    EXPECT_EQ(RoleCatalogue().nearest("buyer"), "");
+    EXPECT_EQ(catalog({"buyer", "approver"}).nearest("zzzzzz"), "");
+    EXPECT_EQ(catalog({"buyer"}).nearest(std::string(100000, 'b')), "");
+    EXPECT_EQ(RoleCatalog().nearest("buyer"), "");
 }
 
 TEST(NearestCode, AllowsAThirdOfTheLength) {
-    const RoleCatalogue roles = catalogue({"abcdef"});
-    EXPECT_EQ(roles.nearest("abcdxy"), "abcdef");  // 2 of 6
-    EXPECT_EQ(roles.nearest("abcxyz"), "");        // 3 of 6
+    const RoleCatalog roles = catalog({"abcdef"});
+    EXPECT_EQ(roles.nearest("abcdxy"), "abcdef");            // 2 of 6
+    EXPECT_EQ(roles.nearest("abcxyz"), "");                  // 3 of 6
     EXPECT_EQ(roles.nearest("\u00e4bcd\u00e9f"), "abcdef");  // letters, not bytes
-    EXPECT_EQ(catalogue({"ab"}).nearest("a\u00e4"), "ab");
+    EXPECT_EQ(catalog({"ab"}).nearest("a\u00e4"), "ab");
     EXPECT_EQ(roles.nearest("\u00e4\u00f6\u00fcdef"), "");
-    EXPECT_EQ(catalogue({"ab"}).nearest("xb"), "ab");  // at least 1
-    EXPECT_EQ(catalogue({"abcde"}).nearest("abcxy"), "");  // 2 of 5
+    EXPECT_EQ(catalog({"ab"}).nearest("xb"), "ab");      // at least 1
+    EXPECT_EQ(catalog({"abcde"}).nearest("abcxy"), "");  // 2 of 5
 }
 
 TEST(NearestCode, TakesTheSmallestDistance) {
-    const RoleCatalogue roles = catalogue({"abcdefxy", "abcdefgx", "xbcdefgx"});
+    const RoleCatalog roles = catalog({"abcdefxy", "abcdefgx", "xbcdefgx"});
     EXPECT_EQ(roles.nearest("abcdefgh"), "abcdefgx");
 }
 
 TEST(NearestCode, TakesByteOrderOnATie) {
-    EXPECT_EQ(catalogue({"buyer2", "buyer1", "buyer3"}).nearest("buyer"), "buyer1");
-    EXPECT_EQ(catalogue({"b", "B1", "a"}).nearest("c"), "a");
+    EXPECT_EQ(catalog({"buyer2", "buyer1", "buyer3"}).nearest("buyer"), "buyer1");
+    EXPECT_EQ(catalog({"b", "B1", "a"}).nearest("c"), "a");
 }
 
 TEST(NearestCode, IgnoresCaseAndCountsExchanges) {
-    const RoleCatalogue roles = catalogue({"companyAdmin"});
+    const RoleCatalog roles = catalog({"companyAdmin"});
     EXPECT_EQ(roles.nearest("COMPANYADMN"), "companyAdmin");
-    EXPECT_EQ(catalogue({"abc"}).nearest("BAC"), "abc");
+    EXPECT_EQ(catalog({"abc"}).nearest("BAC"), "abc");
 }
 
 // By its definition: each code compared, to the end.
@@ -104,8 +108,12 @@ std::string_view plainly_nearest(const std::vector<std::string>& codes, std::str
     std::size_t nearest_distance = limit;
     for (const std::string& other : codes) {
         const std::size_t distance = edit_distance(code, other, limit);
-        if (distance > nearest_distance) continue;
-        if (nearest.empty() || distance < nearest_distance || other < nearest) nearest = other;
+        if (distance > nearest_distance) {
+            continue;
+        }
+        if (nearest.empty() || distance < nearest_distance || other < nearest) {
+            nearest = other;
+        }
         nearest_distance = distance;
     }
     return nearest;
@@ -116,14 +124,18 @@ TEST(NearestCode, IsWhatComparingWithAllWouldGive) {
     for (const std::string_view alphabet : {"aB", "abcdeABCDE", "abcdefghijklmnopqrstuvwxyz0123456789_.:-"}) {
         const auto text = [&](std::size_t length) {
             std::string result;
-            for (std::size_t i = 0; i < length; ++i) result += alphabet[random() % alphabet.size()];
+            for (std::size_t i = 0; i < length; ++i) {
+                result += alphabet[random() % alphabet.size()];
+            }
             return result;
         };
         for (int round = 0; round < 20; ++round) {
-            RoleCatalogue roles;
+            RoleCatalog roles;
             const std::size_t common = random() % 30;  // a beginning that all share
             const std::string beginning = text(common);
-            for (int i = 0; i < 30; ++i) roles.add(beginning + text(1 + random() % (63 - common)));
+            for (int i = 0; i < 30; ++i) {
+                roles.add(beginning + text(1 + random() % (63 - common)));
+            }
             const std::vector<std::string> codes = roles.codes();
             for (int i = 0; i < 30; ++i) {
                 std::string code = beginning + text(random() % 110);
@@ -138,8 +150,8 @@ TEST(NearestCode, IsWhatComparingWithAllWouldGive) {
     }
 }
 
-TEST(NearestCode, IsForgottenWhenTheCatalogueGrows) {
-    RoleCatalogue roles = catalogue({"buyerxx"});
+TEST(NearestCode, IsForgottenWhenTheCatalogGrows) {
+    RoleCatalog roles = catalog({"buyerxx"});
     EXPECT_EQ(roles.nearest("buyer12"), "buyerxx");
     EXPECT_EQ(roles.nearest("zzzzzzz"), "");
     roles.add("buyer1");

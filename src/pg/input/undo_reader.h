@@ -7,18 +7,18 @@
 #include <vector>
 
 #include "core/change_page.h"
-#include "core/role_catalogue.h"
+#include "core/role_catalog.h"
 #include "core/text.h"
-#include "pg/input/record_supply.h"
+#include "pg/input/record_reader.h"
 #include "pg/server/guard.h"
 #include "pg/table/target.h"
 
 namespace customer_import::pg {
 
-class UndoSupply final : public RecordSupply {
+class UndoReader final : public RecordReader {
 public:
-    // `target` and `catalogue` must outlive the object. Needs an SPI connection when it is used.
-    UndoSupply(std::int64_t source_import_id, const Target& target, RoleCatalogue& catalogue);
+    // `target` and `catalog` must outlive the object. Needs an SPI connection when it is used.
+    UndoReader(std::int64_t source_import_id, const Target& target, RoleCatalog& catalog);
 
     // Each record has the line of the change, its user name, and as `raw` the change: undo_change() reads it.
     void read(RecordTaker& taker) override;
@@ -44,7 +44,7 @@ private:
     void find_columns(const Written& written);
 
     const std::int64_t source_import_id_;
-    RoleCatalogue& catalogue_;
+    RoleCatalog& catalog_;
     const std::vector<Field> fields_;
     const TextMap<std::string> field_names_;
     std::optional<HeaderMap> header_;
