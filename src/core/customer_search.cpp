@@ -28,7 +28,7 @@ std::array<std::string, 4> search_lines(const SearchedCustomer& customer) {
     return {folded(customer.user_name), folded(customer.email), names, folded(customer.company)};
 }
 
-bool is_letter_or_digit(char c) {
+bool is_word_character(char c) {
     const auto byte = static_cast<unsigned char>(c);
     return byte >= 0x80 || std::isalnum(byte) != 0;
 }
@@ -85,7 +85,7 @@ bool has_trigram(std::string_view query) {
         if ((static_cast<unsigned char>(c) & 0xC0) == 0x80) {
             continue;  // the rest of a character
         }
-        characters = is_letter_or_digit(c) ? characters + 1 : 0;
+        characters = is_word_character(c) ? characters + 1 : 0;
         if (characters == 3) {
             return true;
         }

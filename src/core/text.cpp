@@ -171,6 +171,14 @@ std::string_view trim(std::string_view text) {
     return text;
 }
 
+bool is_ascii(std::string_view text) {
+    unsigned char bits = 0;
+    for (const char c : text) {
+        bits |= static_cast<unsigned char>(c);
+    }
+    return bits < 0x80;
+}
+
 std::string ascii_lower(std::string_view text) {
     std::string result(text);
     for (char& c : result) {
@@ -208,10 +216,6 @@ std::u32string split_letters(std::string_view text) {
         }
     }
     return letters;
-}
-
-bool is_ascii(std::string_view text) {
-    return std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
 }
 
 char32_t lower(char32_t letter) { return letter; }

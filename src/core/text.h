@@ -32,6 +32,9 @@ std::string describe_invalid_utf8(std::string_view text, std::size_t offset);
 // Returns `text` without Unicode White_Space at both ends. Bytes that are not UTF-8 are not white space.
 std::string_view trim(std::string_view text);
 
+// Whether all bytes are ASCII characters.
+bool is_ascii(std::string_view text);
+
 // Lower-cases ASCII letters only.
 std::string ascii_lower(std::string_view text);
 

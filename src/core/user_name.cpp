@@ -11,14 +11,6 @@ namespace customer_import {
 
 namespace {
 
-bool is_ascii(std::string_view text) {
-    unsigned char bits = 0;
-    for (const char c : text) {
-        bits |= static_cast<unsigned char>(c);
-    }
-    return bits < 0x80;
-}
-
 // Composing and folding make no text shorter than a third: what is longer than this folds to no valid user name. It is
 // not tried, since utf8proc takes quadratic time for many combining marks in a row.
 constexpr std::size_t kMaxFoldableBytes = 4 * kMaxUserNameBytes;

@@ -114,7 +114,8 @@ TEST(MailerWording, Headlines) {
     const char* halfway =
         "Import 8 failed: too late. It stopped at 1 updated. Put that right and try again. See every change: SELECT 1";
     EXPECT_EQ(lead(ended("failed", halfway, 1, 8)).find("try again"), std::string::npos);
-    EXPECT_EQ(lead(report_of(kReport)), "The other 9,812 of 9,815 records are done. The rejected ones can be corrected.");
+    EXPECT_EQ(lead(report_of(kReport)),
+              "The other 9,812 of 9,815 records are done. The rejected ones can be corrected.");
 }
 
 TEST(MailerWording, BarsAreFull) {

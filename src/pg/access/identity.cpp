@@ -30,12 +30,12 @@ Oid cached_session_role = InvalidOid;
 bool cached_is_acting = false;
 
 // What the identity was read from. Roles count, too: they are renamed, dropped, become superusers and members of others.
-CacheWatch watched({"operators", "gateways"}, {AUTHOID, AUTHMEMMEMROLE});
+CacheWatch watched_operators({"operators", "gateways"}, {AUTHOID, AUTHMEMMEMROLE});
 
 void stop_acting() {
     delete acting;
     acting = nullptr;
-    watched.forget();
+    watched_operators.forget();
 }
 
 void end_transaction(XactEvent event, void*) {
@@ -271,8 +271,8 @@ const Identity& current_identity() {
     const Oid session_role = GetSessionUserId();
     const bool acts = is_acting();
     if (cached == nullptr || cached_role != role || cached_session_role != session_role || cached_is_acting != acts ||
-        !watched.is_current()) {
-        watched.read([&] {
+        !watched_operators.is_current()) {
+        watched_operators.read([&] {
             SpiConnection spi;
             const RoleFacts facts = current_role_facts();
             keep_identity(facts, find_operator(acts ? std::optional(acting->name) : std::nullopt, facts));
@@ -299,7 +299,7 @@ void act_as(std::string_view name) {
     Candidate candidate;
     delete cached;  // what is read here is not what it was read from
     cached = nullptr;
-    watched.read([&] { candidate = find_operator(std::string(name), role); });
+    watched_operators.read([&] { candidate = find_operator(std::string(name), role); });
     const std::string obstacle = find_obstacle(role, name, candidate);
     if (!obstacle.empty()) {
         if (candidate.role_is_gateway && !candidate.exists) {

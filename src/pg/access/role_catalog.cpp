@@ -16,7 +16,7 @@ namespace {
 
 // Process memory that lives as long as the backend.
 RoleCatalog* cache = nullptr;
-CacheWatch watched({"role_codes"});
+CacheWatch watched_codes({"role_codes"});
 
 // The rules of access stand on the operators' codes: they stay in the catalog, and privileged.
 void refuse_built_in(std::string_view code) {
@@ -48,8 +48,8 @@ std::unique_ptr<RoleCatalog> load_held_catalog() {
 }
 
 const RoleCatalog& cached_catalog() {
-    if (!watched.is_current()) {
-        watched.read([] {
+    if (!watched_codes.is_current()) {
+        watched_codes.read([] {
             SpiConnection spi;
             RoleCatalog* fresh = load_catalog().release();
             delete cache;

@@ -7,7 +7,7 @@ namespace customer_import::pg {
 
 namespace {
 
-constexpr int kMaxAttempts = 10;      // against writers that keep changing the same customer
+constexpr int kMaxSearches = 10;      // against writers that keep changing the same customer
 constexpr std::size_t kAllNew = 100;  // so many new customers in a row promise more of them
 
 }  // namespace
@@ -36,7 +36,7 @@ void ImportApplier::apply_records(Indexes records) {
         todo[index].record = records[index];
     }
     for (int attempts = 0; !todo.empty(); ++attempts) {
-        if (attempts == kMaxAttempts) {
+        if (attempts == kMaxSearches) {
             throw ImportError(ERRCODE_T_R_SERIALIZATION_FAILURE,
                               "could not apply a record because its customer keeps changing", {},
                               "Import the file again.");

@@ -13,7 +13,7 @@ using Key = ChangeHistory::Key;
 
 namespace {
 
-constexpr int kMaxAttempts = 10;  // against imports that keep changing the same customers
+constexpr int kMaxLockings = 10;  // against imports that keep changing the same customers
 
 // Thrown when another import has changed a customer after his history was read.
 struct ChangedMeanwhile {};
@@ -160,7 +160,7 @@ void RetryApplier::apply(const Batch& batch, const GrantCeiling* ceiling) {
             }
             return;
         } catch (const ChangedMeanwhile&) {
-            if (attempt == kMaxAttempts) {
+            if (attempt == kMaxLockings) {
                 throw ImportError(ERRCODE_T_R_SERIALIZATION_FAILURE,
                                   "could not retry a record because its customer keeps changing", {},
                                   "Retry once more.");

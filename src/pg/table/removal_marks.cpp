@@ -39,7 +39,7 @@ void prepare_insert() {
 }
 
 // A name of another database may be no text of ours, and a role may be dropped while its session goes on.
-Datum role_name(Oid role, bool& is_null) {
+Datum name_of_role(Oid role, bool& is_null) {
     const char* name = GetUserNameFromId(role, true);
     is_null = name == nullptr || !pg_verifymbstr(name, static_cast<int>(strlen(name)), true);
     return is_null ? Datum{0} : CStringGetTextDatum(name);
@@ -71,7 +71,7 @@ void mark_removal(Oid customers_table, std::string_view user_name,
         int context;
         GetUserIdAndSecContext(&user, &context);
         bool is_unknown;
-        Datum values[] = {ObjectIdGetDatum(customers_table), name, lost, role_name(user, is_unknown)};
+        Datum values[] = {ObjectIdGetDatum(customers_table), name, lost, name_of_role(user, is_unknown)};
         const char nulls[] = {' ', ' ', codes ? ' ' : 'n', is_unknown ? 'n' : ' ', '\0'};
         SetUserIdAndSecContext(relation_owner(own_table("removal_marks")), context | SECURITY_LOCAL_USERID_CHANGE);
         SPI_connect();

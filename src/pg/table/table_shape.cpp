@@ -221,7 +221,7 @@ void find_kind_faults(Oid relation, std::vector<Fault>& faults) {
 namespace {
 
 // The relation $1 and all that inherits from it, partitions above all.
-constexpr const char* kTree =
+constexpr const char* kPartitionTree =
     "WITH RECURSIVE tree (relid) AS (SELECT $1 UNION SELECT i.inhrelid FROM pg_inherits AS i"
     "                                                  JOIN tree AS t ON i.inhparent = t.relid) ";
 
@@ -229,7 +229,7 @@ constexpr const char* kTree =
 bool is_distributed(Oid relation) {
     return OidIsValid(
                call([] { return get_relname_relid("pg_dist_partition", get_namespace_oid("pg_catalog", false)); })) &&
-           !query_latest(std::string(kTree) +
+           !query_latest(std::string(kPartitionTree) +
                              "SELECT FROM pg_dist_partition AS d JOIN tree AS t ON t.relid = d.logicalrelid LIMIT 1",
                          {parameter_oid(relation)})
                 .empty();
@@ -241,7 +241,7 @@ void find_location_faults(Oid relation, std::vector<Fault>& faults) {
     OwnerScope owner;
     std::vector<Row> foreign;
     if (call([&] { return has_subclass(relation); })) {
-        foreign = query_latest(std::string(kTree) +
+        foreign = query_latest(std::string(kPartitionTree) +
                                    "SELECT c.relname FROM tree AS t JOIN pg_class AS c ON c.oid = t.relid"
                                    " WHERE c.relkind = 'f' AND c.oid <> $1 ORDER BY 1",
                                {parameter_oid(relation)});
@@ -261,7 +261,7 @@ void find_location_faults(Oid relation, std::vector<Fault>& faults) {
 void find_trigger_faults(Oid relation, std::vector<Fault>& faults) {
     OwnerScope owner;
     for (const Row& row : query_latest(
-             std::string(kTree) +
+             std::string(kPartitionTree) +
                  "SELECT DISTINCT t.tgname, format('%I', t.tgname)"
                  "  FROM pg_trigger AS t JOIN tree ON tree.relid = t.tgrelid"
                  " CROSS JOIN (SELECT 'customer_import._guard_customers()'::regprocedure AS function) AS guard"
