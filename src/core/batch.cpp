@@ -78,8 +78,8 @@ std::vector<std::vector<std::uint32_t>> group_by_user(std::span<const Record> re
 
 std::vector<std::vector<std::uint32_t>> make_rounds(std::span<const Record> records) {
     const std::vector<std::uint32_t> order = order_by_user(records);
-    // One user's records now stand together in file order: the n-th of them goes to round n, and every round is filled
-    // in the order of the names.
+    // The records of one user name are now adjacent, in file order: the n-th of them goes to round n, and every round
+    // is filled in the order of the names.
     std::vector<std::vector<std::uint32_t>> rounds;
     std::size_t round = 0;
     for (std::size_t i = 0; i < order.size(); ++i) {

@@ -66,9 +66,9 @@ private:
 // order.
 std::vector<std::vector<std::uint32_t>> group_by_user(std::span<const Record> records);
 
-// Splits records[0 .. count) into rounds in which every user name stands once, each sorted by user name in byte order;
-// round n holds the n-th records of their users. Returns indexes. Applying the rounds in order has the effect of
-// applying each customer's records in file order.
+// Splits records[0 .. count) into rounds in which every user name appears at most once, each sorted by user name in
+// byte order; round n holds the n-th records of their user names. Returns indexes. Applying the rounds in order has the
+// effect of applying each customer's records in file order.
 std::vector<std::vector<std::uint32_t>> make_rounds(std::span<const Record> records);
 
 }  // namespace customer_import

@@ -10,10 +10,11 @@ namespace customer_import {
 
 inline constexpr std::size_t kByteEscapeBytes = 3;
 
-// Appends the escape of a byte from 0x80. Lower ones, which only bytes before them made invalid, stand for themselves.
+// Appends the escape of a byte from 0x80. A lower byte, which is invalid only because of the bytes before it, is
+// appended as it is.
 void append_byte_escape(std::string& to, unsigned char byte);
 
-// Returns the byte whose escape the text begins with, or -1.
+// Returns the byte whose escape the text begins with, or -1 if it begins with none.
 int read_byte_escape(std::string_view text);
 
 }  // namespace customer_import

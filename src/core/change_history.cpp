@@ -78,8 +78,8 @@ bool ChangeHistory::touches(std::size_t entry, const Key& key) const {
     return false;
 }
 
-// An undo takes back what its source did to the key before. Where there is nothing (a trigger's work, or the source was
-// purged), the undo is a change like any other.
+// An undo takes back what its source did to the key before. Where the source has no such change (a trigger made it, or
+// the source was purged), the undo is a change like any other.
 std::vector<std::size_t> ChangeHistory::find_undone(std::size_t entry, const std::vector<Event>& events) const {
     std::vector<std::size_t> undone;
     const Entry& undo = entries_[entry];

@@ -1,5 +1,5 @@
-// What imports did to one customer over time, and what of it still counts: an undo takes its source's changes out of the
-// picture, the undo of an undo puts them back.
+// What imports did to one customer over time, and what of it still counts: after an undo its source's changes no longer
+// count, after the undo of that undo they count again.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +27,7 @@ public:
         std::int64_t applied_at = 0;         // microseconds
     };
 
-    // What an entry can change of a customer. Creating or deleting one changes all of him.
+    // What an entry can change of a customer. Creating or deleting one changes all of it.
     struct Key {
         enum class Kind { role, field, existence };
         Kind kind = Kind::existence;
@@ -43,11 +43,11 @@ public:
     void add(std::int64_t import_id, std::optional<std::int64_t> source, std::int64_t line, const Change& change,
              std::int64_t applied_at_microseconds);
 
-    // Takes the newest entry back.
+    // Removes the newest entry.
     void remove_last();
 
-    // Notes that after all entries so far somebody who is no import has taken codes from the customer, or without codes,
-    // that there was no customer of this name for a while. For origin_of_role() alone: it is no entry.
+    // Notes a removal that no import made, after all entries so far: codes that the customer lost or, without codes,
+    // that there was no customer of this name for a while. For origin_of_role() alone: it is not an entry.
     void add_mark(const std::optional<std::vector<std::string_view>>& codes);
 
     std::span<const Entry> entries() const { return entries_; }
@@ -55,16 +55,16 @@ public:
     // Returns the index of the newest entry of an import and line.
     std::optional<std::size_t> find(std::int64_t import_id, std::int64_t line) const;
 
-    // Returns the index of the entry that gave a role which the customer holds: the newest one that counts and touches the
-    // code, if it added it. Nothing when nobody knows: it was given by hand, or its import was purged; and when a mark is
-    // newer than all that gave it, which an undo may have done by bringing it back.
+    // Returns the index of the entry that gave a role which the customer holds: the newest one that counts and touches
+    // the code, if it added it. Nothing when the origin is unknown: the role was given by hand, or its import was
+    // purged, or a mark is newer than all entries that gave it, an undo that brought it back included.
     std::optional<std::size_t> origin_of_role(std::string_view code) const;
 
     // Whether entries for which `is_later` holds have changed the key in a way that still counts: by a change of their own,
     // or by undoing one that is not later.
     bool is_superseded(const Key& key, const std::function<bool(const Entry&)>& is_later) const;
 
-    // The same for all entries behind one: quick, however many there are.
+    // The same for all entries behind one: fast, however many there are.
     bool is_superseded_after(const Key& key, std::size_t entry) const;
 
     // Whether the entry has changed the key and no undo that still counts has taken that back.
@@ -82,7 +82,7 @@ private:
 
     // What was taken away by hand.
     struct Mark {
-        std::size_t entries = 0;  // so many came before
+        std::size_t entries = 0;  // how many came before
         bool all = false;
         std::vector<std::string> codes;  // sorted, in lower case
     };
@@ -95,17 +95,18 @@ private:
         bool counts() const { return taken_back_by == 0; }
     };
 
-    // The events of a key, oldest first. Kept from question to question: a customer may have thousands of entries, and an undo
+    // The events of a key, oldest first. Kept between queries: a customer may have thousands of entries, and an undo
     // asks about each of them.
     struct Events {
         std::vector<Event> events;
-        // Of the events that count: the entries of those that take nothing back, and of the others the first that each does.
+        // Of the events that count: the entries of those that take nothing back, and the first entry that each of the
+        // others takes back.
         std::set<std::size_t> plain;
         std::multiset<std::size_t> first_undone;
-        std::size_t entries = 0;  // so many have been looked at
+        std::size_t entries = 0;  // how many have been processed
     };
 
-    // Of a key whose code is in lower case.
+    // For a key whose code is in lower case.
     bool touches(std::size_t entry, const Key& key) const;
     std::vector<std::size_t> find_undone(std::size_t entry, const std::vector<Event>& events) const;
     const Events& find_events(const Key& key) const;

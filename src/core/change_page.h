@@ -61,9 +61,9 @@ private:
 // Whether bytes are text. Raises nothing.
 using TextCheck = bool (*)(std::string_view);
 
-// Reads a page. The bytes are nobody's promise: whatever they are, nothing outside of them is read, no more is kept than a
-// fixed multiple of their size, and each text has passed the check before it is handed out. The views of a change live as
-// long as `payload` and until next() is called again.
+// Reads a page. The bytes are not trusted: whatever they are, nothing outside of them is read, no more is kept than a
+// fixed multiple of their size, and each text has passed the check before it is handed out. The views of a change live
+// as long as `payload` and until next() is called again.
 class ChangePageReader {
 public:
     ChangePageReader(std::string_view payload, TextCheck is_text);
@@ -71,8 +71,8 @@ public:
     // Changes that the page says it has.
     std::uint64_t count() const { return count_; }
 
-    // Reads the next change. Returns false at the end and on damage (another version, a length or a number that cannot be,
-    // user names that are not in order, bytes that are no text, bytes behind the last change); damaged() tells which.
+    // Reads the next change. Returns false at the end and on damage (another version, an impossible length or number,
+    // user names that are not in order, bytes that are no text, bytes after the last change); damaged() tells which.
     bool next(Change& change);
     bool damaged() const { return damaged_; }
 

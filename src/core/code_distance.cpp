@@ -99,7 +99,7 @@ std::size_t CodeDistance::distance(const Places& places, std::size_t length, std
         std::uint64_t fewer = diagonal & rises;
         result += (more & last) != 0;
         result -= (fewer & last) != 0;
-        // Each of the letters that are left takes one away at the most.
+        // Each of the remaining letters reduces the distance by one at most.
         if (result >= limit + left) {
             return limit + 1;
         }

@@ -16,7 +16,8 @@ class LetterCounts {
 public:
     explicit LetterCounts(std::string_view text);
 
-    // False when more than so many edits lie between the two texts for sure: each adds one letter and takes one away at the most.
+    // False when the two texts are certainly more than `limit` edits apart: an edit adds at most one letter and removes
+    // at most one.
     bool may_be_within(std::size_t limit, const LetterCounts& other) const;
 
 private:
@@ -24,7 +25,7 @@ private:
     std::array<std::uint8_t, 32> counts_{};
 };
 
-// A code that is compared with many.
+// A code that is compared with many others.
 class CodeDistance {
 public:
     explicit CodeDistance(std::string_view code);
@@ -38,7 +39,7 @@ public:
 private:
     static constexpr std::size_t kBits = 64;
 
-    // For each letter the places where it stands; the letters beyond ASCII stand nowhere.
+    // For each letter the positions where it occurs; letters beyond ASCII have none.
     using Places = std::array<std::uint64_t, 128>;
     static Places places_of(std::string_view letters);
     static std::size_t distance(const Places& places, std::size_t length, std::string_view other, std::size_t limit);

@@ -8,7 +8,7 @@ namespace customer_import {
 
 namespace {
 
-constexpr std::size_t kFew = 16;  // are looked through faster than sorted
+constexpr std::size_t kFew = 16;  // so few are scanned faster than sorted
 
 std::string_view first_of(std::span<const std::string_view> codes, std::string_view wanted) {
     std::string_view found;

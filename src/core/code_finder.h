@@ -14,7 +14,8 @@ public:
     // The codes must outlive the object.
     explicit CodeFinder(std::span<const std::string_view> codes, InterruptCheck check = ask_nobody);
 
-    // Returns the code as it stands among them; of several spellings the first one in byte order. An empty view: it does not.
+    // Returns the code as it is spelled among them, of several spellings the first one in byte order; an empty view if
+    // it is not among them.
     std::string_view find(std::string_view code) const;
     bool contains(std::string_view code) const { return !find(code).empty(); }
 

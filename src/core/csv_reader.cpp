@@ -88,8 +88,8 @@ char detect_delimiter(std::string_view header) {
     return kDelimiters[static_cast<std::size_t>(std::max_element(counts.begin(), counts.end()) - counts.begin())];
 }
 
-// The record in progress lies in carry_ as far as earlier chunks held it, and in the current chunk else. Its lines are
-// handed to the splitter one by one, as soon as they are complete.
+// What earlier chunks held of the record in progress is in carry_, the rest in the current chunk. Its lines are handed
+// to the splitter one by one, as soon as they are complete.
 struct CsvReader::State {
     State(const CsvOptions& options, RecordSink& sink) : sink_(sink) {
         if (options.delimiter) {
@@ -209,7 +209,7 @@ Status CsvReader::State::read(std::string_view chunk) {
 }
 
 // Takes one more physical line. `record` holds all bytes of the record so far; the last `break_bytes` of them are the
-// break of that line, none at the end of the file. Says by record_open_ whether the record goes on.
+// break of that line, none at the end of the file. Sets record_open_ to whether the record continues.
 Status CsvReader::State::take_line(std::string_view record, std::size_t break_bytes) {
     ++lines_;
     const std::string_view raw = record.substr(0, record.size() - break_bytes);
@@ -254,7 +254,7 @@ Status CsvReader::State::take_line(std::string_view record, std::size_t break_by
     return hand_out(raw, state == FieldSplitter::State::malformed);
 }
 
-// Takes what carry_ holds of the last line: all that there will be of it, or more than a record may have.
+// Takes what carry_ holds of the last line: all of it, or more than a record may have.
 Status CsvReader::State::take_unbroken_line() { return take_line(carry_, carry_.back() == '\r' ? 1 : 0); }
 
 Status CsvReader::State::hand_out(std::string_view raw, bool malformed) {
@@ -330,7 +330,7 @@ bool CsvReader::State::begins_field(std::string_view line, std::size_t offset) c
     return delimiter_ ? before == *delimiter_ : kDelimiters.find(before) != std::string_view::npos;
 }
 
-// Brings open_quote_line_ up to date after `line`, the physical line lines_. Returns where the last field was opened in it.
+// Updates open_quote_line_ after `line`, the physical line lines_. Returns where the last field was opened in it.
 std::size_t CsvReader::State::track_quotes(std::string_view line) {
     std::size_t opened = std::string_view::npos;
     for (std::size_t quote = line.find('"'); quote != std::string_view::npos; quote = line.find('"', quote + 1)) {
@@ -340,7 +340,7 @@ std::size_t CsvReader::State::track_quotes(std::string_view line) {
                 opened = quote;
             }
         } else if (line.substr(quote + 1).starts_with('"')) {
-            ++quote;  // a doubled quote stands for itself
+            ++quote;  // a doubled quote is a quote in the text
         } else {
             open_quote_line_ = 0;
         }

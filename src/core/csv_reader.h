@@ -39,7 +39,7 @@ public:
 };
 
 struct CsvOptions {
-    std::optional<char> delimiter;  // wins over a sep= line and over detection
+    std::optional<char> delimiter;  // takes precedence over a sep= line and detection
 };
 
 // Finds the delimiter in the bytes of a header record: the most frequent of , ; tab | outside quotes, in that order on

@@ -8,10 +8,10 @@
 
 namespace customer_import {
 
-// Of a longer text no more is searched.
+// No more than this is searched of a longer text.
 inline constexpr std::size_t kMaxSearchedBytes = 64 * 1024;
 
-// What a customer is found by; empty where he has none.
+// What a customer is found by; empty where it has none.
 struct SearchedCustomer {
     std::string_view user_name;
     std::string_view email;
@@ -27,8 +27,8 @@ enum class SearchRank { user_name, user_name_begins, other_begins, inside };
 // are found.
 std::string search_text(const SearchedCustomer& customer);
 
-// Returns how well a customer matches a folded query; nothing when he does not. Finds him exactly when the query is part of
-// a line of search_text().
+// Returns how well a customer matches a folded query; nothing when it does not match. It matches exactly when the query
+// is part of a line of search_text().
 std::optional<SearchRank> search_rank(std::string_view folded_query, const SearchedCustomer& customer);
 
 // Returns the pattern of SQL's LIKE for texts that contain the query.

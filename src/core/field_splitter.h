@@ -16,7 +16,7 @@ class FieldSplitter {
 public:
     enum class State {
         complete,   // fields() holds a record; the next line begins another one
-        open,       // a quoted field goes on in the next line
+        open,       // a quoted field continues in the next line
         malformed,  // a stray quote; the next line begins another record
     };
 
@@ -48,7 +48,7 @@ private:
     State state_ = State::complete;
     bool record_ended_ = false;
     bool out_of_memory_ = false;
-    std::string text_;                     // the fields one behind the other
+    std::string text_;                     // the fields one after the other
     std::vector<std::size_t> field_ends_;  // one more than kMaxColumns when there are too many
     std::vector<std::string_view> fields_;
 };

@@ -1,5 +1,5 @@
-// The grant ceiling: what an operator who is no administrator may not do to a customer. Judged by the effective change
-// alone, never by what a file lists.
+// The grant ceiling: what an operator that is not an administrator may not do to a customer. Judged by the effective
+// change alone, never by what a file lists.
 #pragma once
 
 #include <cstdint>
@@ -16,14 +16,14 @@
 
 namespace customer_import {
 
-// Somebody whose records another one applies.
+// An operator whose records another one applies.
 struct Preparer {
     std::string name;
-    bool is_limited = true;              // no administrator
+    bool is_limited = true;              // it is not an administrator
     std::vector<std::string> own_names;  // folded
 };
 
-// Who has prepared the records that somebody applies, where these are others.
+// The preparers of the records that an operator applies, where these are other operators.
 struct Preparers {
     std::map<std::int64_t, Preparer> by_line;
     std::optional<Preparer> of_others;  // of all lines that are not among these
@@ -35,14 +35,14 @@ struct Preparers {
     bool limit_somebody() const;
 };
 
-// A record that one has prepared and another one applies is under the lower of their two ceilings, and the customers of
-// both are their own.
+// A record that one operator has prepared and another one applies is subject to the lower of their two ceilings, and
+// the customers of both count as its own.
 class GrantCeiling {
 public:
     using Codes = std::span<const std::string_view>;
 
-    // Why something may not be done. `code` is the privileged code in question; empty: the customer is the operator
-    // himself. The view lives as long as the codes that were given.
+    // Why a change is not allowed. `code` is the privileged code in question; empty: the customer is the operator
+    // itself. The view lives as long as the codes that were given.
     struct Violation {
         std::string_view code;
         bool code_is_added = false;
@@ -50,8 +50,8 @@ public:
     };
     using Violations = std::vector<Violation>;
 
-    // `own_names`: the folded user names under which the operator who acts is a customer itself. `is_limited`: it is no
-    // administrator. All that is referred to must outlive the object.
+    // `own_names`: the folded user names under which the acting operator is a customer itself. `is_limited`: it is not
+    // an administrator. All that is referred to must outlive the object.
     GrantCeiling(const RoleCatalog& catalog, const std::vector<std::string>& own_names, bool is_limited = true,
                  const Preparers* preparers = nullptr, InterruptCheck check_interrupts = ask_nobody)
         : catalog_(catalog),
@@ -60,16 +60,16 @@ public:
           preparers_(preparers),
           check_interrupts_(check_interrupts) {}
 
-    // Each of these returns all that may not be done; nothing when it may. `line`: of the record that says so, where others
-    // may have prepared it.
+    // Each of these returns every violation; none when the change is allowed. `line`: of the record that asks for it,
+    // where another operator may have prepared it.
 
     // A customer whose roles become `after`. Codes that differ only in the case of ASCII letters are the same.
     Violations check_change(std::string_view user_name, Codes before, Codes after, std::int64_t line = 0) const;
 
-    // A customer who is created, or takes this name.
+    // A customer that is created, or takes this name.
     Violations check_arrival(std::string_view user_name, Codes roles, std::int64_t line = 0) const;
 
-    // A customer who is deleted, or gives up this name.
+    // A customer that is deleted, or gives up this name.
     Violations check_departure(std::string_view user_name, Codes roles) const;
 
 private:
@@ -79,7 +79,7 @@ private:
     bool limits(const Preparer* preparer) const { return is_limited_ || (preparer != nullptr && preparer->is_limited); }
     bool is_own(std::string_view user_name, const Preparer* preparer) const;
     Violations find_change(std::string_view user_name, Codes before, Codes after, const Preparer* preparer) const;
-    // Says whose ceiling it is, where it is not that of whoever acts.
+    // Names the operator whose ceiling it is, where it is not the acting one's.
     Violations attribute(Violations violations, const Preparer* preparer) const;
 
     const RoleCatalog& catalog_;

@@ -101,7 +101,7 @@ Refusal nothing_to_import(const std::string& user_name, const std::vector<Field>
 }  // namespace
 
 const std::vector<Field>& standard_fields() {
-    // Never deleted: a global with a destructor would run when the server is half gone.
+    // Never deleted: a global with a destructor would run when the server is already partly shut down.
     static const auto* const fields = new std::vector<Field>{
         {"userName", {"login", "username"}, FieldKind::user_name, false},
         {"addRoles", {"rolesToAdd"}, FieldKind::add_roles, false},

@@ -39,7 +39,7 @@ struct Field {
 // firstName, lastName, phone, company, active.
 const std::vector<Field>& standard_fields();
 
-// What stays of a header name when case, blanks, _ and - do not count: two headers with one key are the same.
+// What is left of a header name without case, blanks, _ and -: two headers with the same key are the same.
 std::string header_key(std::string_view name);
 
 class HeaderMap {

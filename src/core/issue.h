@@ -33,7 +33,7 @@ enum class IssueCode : std::uint8_t {
 };
 std::string_view issue_code_name(IssueCode code);
 
-// One fault of one record. Empty strings stand for NULL, but for `value`, which has its own flag.
+// One fault of one record. Empty strings mean NULL, except for `value`, which has its own flag.
 struct Issue {
     IssueCode code = IssueCode::invalid_value;
     std::string column;
@@ -47,17 +47,17 @@ struct Issue {
 
 inline constexpr std::size_t kMaxIssueValueBytes = 1000;
 
-// A value as an issue holds and quotes it: at most kMaxIssueValueBytes, what stands for the rest included.
+// A value as an issue holds and quotes it: at most kMaxIssueValueBytes, the "…" for the rest included.
 std::string issue_value(std::string_view value);
 
-// Puts a blank where a line ends: a trigger may say what it likes, a message is one line.
+// Replaces line breaks with blanks: the text of a trigger may have any, a message is one line.
 std::string one_line(std::string text);
 
 // Makes an issue; `value` is shortened to kMaxIssueValueBytes, `message` becomes one line.
 Issue make_issue(IssueCode code, std::string_view column, std::string_view value, std::string message,
                  std::string hint = {});
 
-// The issues that only the apply step can find; the texts of all others stand with the validator.
+// The issues that only the apply step can find; the texts of all others are in the validator.
 Issue unknown_role_issue(std::string_view column, std::string_view code, std::string_view nearest);
 Issue already_exists_issue(std::string_view user_name);
 Issue not_found_issue(std::string_view user_name);

@@ -1,5 +1,5 @@
-// The columns that rejected_csv() puts behind a file: _line and _error. A file that has them already, because it is what was
-// rejected once before, loses them first, so that they never stand there twice.
+// The columns that rejected_csv() appends to a file: _line and _error. A file that has them already, because its
+// records were rejected once before, loses them first, so that it never has them twice.
 #pragma once
 
 #include <cstddef>

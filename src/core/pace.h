@@ -1,20 +1,20 @@
-// How what takes long is ended from outside: the core does no more than a bounded amount of work between two questions.
+// How long work is interrupted from outside: the core does no more than a bounded amount of work between two checks.
 #pragma once
 
 #include <cstddef>
 
 namespace customer_import {
 
-// Asks whether to go on; what is not to go on is ended by an exception.
+// Checks whether to continue; if not, ends the work by an exception.
 using InterruptCheck = void (*)();
 inline void ask_nobody() {}
 
-// Asks once in a while in a loop over somebody's data.
+// Checks once in a while in a loop over a caller's data.
 class Pace {
 public:
     explicit Pace(InterruptCheck check) : check_(check) {}
 
-    // Before a step that does something to so many bytes.
+    // Before a step that processes so many bytes.
     void step(std::size_t bytes = 0) {
         done_ += 1 + bytes / kBytesOfStep;
         if (done_ >= kSteps) {

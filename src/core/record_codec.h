@@ -10,7 +10,7 @@
 namespace customer_import {
 
 enum class RecordOrder {
-    by_user_name,            // then by line: for tables where each customer's records stand for themselves
+    by_user_name,            // then by line: for tables where each customer's records are independent of others
     by_line,                 // file order
     by_user_name_backwards,  // within a user name the last line first: an undo
     by_line_backwards,
@@ -20,7 +20,7 @@ enum class RecordOrder {
 void encode_record(const Record& record, RecordOrder order, std::string& out);
 
 // Reads what encode_record wrote and adds it to `batch`, whose memory it then uses. Returns false when `bytes` are
-// something else.
+// anything else.
 bool decode_record(std::string_view bytes, RecordOrder order, Batch& batch);
 
 }  // namespace customer_import

@@ -10,7 +10,7 @@ std::string select_from(std::string_view table, std::int64_t import_id) {
     return "SELECT * FROM customer_import." + std::string(table) + " WHERE import_id = " + std::to_string(import_id);
 }
 
-// Of a failure with issues they are the reason; any other one has told it.
+// Where a failure has issues, they are its reason; any other failure has stated its reason.
 std::string after_failure(std::int64_t import_id, bool has_issues) {
     return has_issues ? "See why: " + select_from("import_issues", import_id) : "Put that right and try again.";
 }

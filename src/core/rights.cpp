@@ -20,7 +20,7 @@ constexpr std::uint8_t bit(std::string_view code) {
 
 constexpr std::uint8_t kAdmin = bit("administrator") | bit("superuser");
 
-// The codes that together give a right to those who are not administrators.
+// The codes that together give a right to operators that are not administrators.
 constexpr std::uint8_t needed(Right right) {
     switch (right) {
         case Right::administer: return bit("administrator");

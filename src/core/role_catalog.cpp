@@ -51,7 +51,8 @@ std::vector<std::string> RoleCatalog::codes() const {
 }
 
 std::string_view RoleCatalog::nearest(std::string_view code, InterruptCheck check) const {
-    // A letter has four bytes at the most: with more than twice as many letters as the longest code it is near none, and not read.
+    // A letter has four bytes at the most: with more than twice as many letters as the longest code it is near none of
+    // them, and not read.
     if (code.size() > 8 * longest_) {
         return {};
     }
@@ -75,7 +76,7 @@ std::string_view RoleCatalog::find_nearest(std::string_view code, InterruptCheck
     Pace pace(check);
     for (const Candidate& candidate : candidates_) {
         pace.step(kBytesOfLetter * 4);
-        // Far ones need no closer look.
+        // Distant ones need no exact comparison.
         if (!distance_from.counts().may_be_within(nearest_distance, candidate.counts)) {
             continue;
         }

@@ -21,7 +21,7 @@ public:
     // codes are added.
     std::string_view find(std::string_view code) const;
 
-    // True for a code, in any case, of which only administrators change who holds it.
+    // True for a code, in any case, that only administrators may give to customers or take from them.
     bool is_privileged(std::string_view code) const;
 
     // Returns the nearest code to one that does not exist, or an empty view when none is near enough: distance at most

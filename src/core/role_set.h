@@ -34,10 +34,10 @@ private:
     std::vector<std::string_view> codes_;
 };
 
-// What the SQL functions take at most of a role cell, or of an array of codes: a cell of a file may have as much.
+// The most that the SQL functions take of a role cell, or of an array of codes: as much as a cell of a file may have.
 inline constexpr std::size_t kMaxRoleSetBytes = 1024 * 1024;
 
-// What stands between two codes of a role cell.
+// What separates the codes of a role cell.
 inline constexpr std::string_view kRoleSeparators = ",;|\r\n";
 
 // Splits a role cell at , ; | and line breaks; trims each code, drops empty ones and repeats (exact ones only: the

@@ -185,7 +185,7 @@ Status RowValidator::read_roles(const Field& field, std::string_view cell, std::
     list_unknown_codes(field, roles, issues, options_.collect_unknown_codes);
     if (field.kind == FieldKind::roles) {
         replace_roles_ = &roles;
-        // A code that the catalog could never have had is nobody's.
+        // No customer holds a code that the catalog could never have had.
         if (!options_.collect_unknown_codes) {
             lost_issues_ += static_cast<std::size_t>(
                 std::count_if(roles.unknown.begin(), roles.unknown.end(), is_role_code));

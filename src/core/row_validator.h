@@ -92,7 +92,7 @@ private:
     const RoleCell* remove_roles_ = nullptr;
     const RoleCell* replace_roles_ = nullptr;
     bool clears_roles_ = false;
-    std::size_t lost_issues_ = 0;  // issues of codes that are none if the customer holds them
+    std::size_t lost_issues_ = 0;  // issues of codes that are not faulty if the customer holds them
     std::vector<std::pair<std::size_t, std::string_view>> unknown_issues_;  // which issues are of which unknown codes
     std::vector<Cell> cells_;
     std::vector<std::string_view> lost_roles_;

@@ -6,8 +6,8 @@
 
 namespace customer_import {
 
-// Frozen with each import: an import that was begun by one version must go on in the next one.
-// Source: FNV-1a, 64 bits, of the folded user name; draft-eastlake-fnv.
+// Frozen with each import: an import that began with one version must be able to resume with the next one. Source:
+// FNV-1a, 64 bits, of the folded user name; draft-eastlake-fnv.
 constexpr std::uint64_t slice_hash(std::string_view user_name) {
     std::uint64_t hash = 0xcbf29ce484222325;
     for (const char c : user_name) {

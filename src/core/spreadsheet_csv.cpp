@@ -11,7 +11,7 @@ namespace customer_import {
 namespace {
 
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // stands for bytes that were no text
+constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // replaces bytes that were not text
 constexpr std::string_view kOwnColumns[] = {"_line", "_error", kEscapedColumn};
 
 bool is_own_column(std::string_view name) {
@@ -19,7 +19,7 @@ bool is_own_column(std::string_view name) {
                        [&](std::string_view own) { return equal_ignoring_ascii_case(trim(name), own); });
 }
 
-// Reads one CSV record. Nothing when it is none.
+// Reads one CSV record. Nothing when it is not one.
 class SingleRecord final : public RecordSink {
 public:
     std::optional<std::vector<std::string>> read(std::string_view raw, char delimiter) {
@@ -150,7 +150,8 @@ std::string write_record(const RejectedRecord& record, char delimiter, const Col
     row.add(std::to_string(record.line));
     row.add_safe(record.error);
     row.add(escaped);
-    // What cannot be imported as it stands gets one cell too many: nobody imports it by mistake before it is mended.
+    // A record that cannot be imported as it is gets one cell too many: so it is not imported by mistake before it is
+    // corrected.
     if (!is_record || record.raw.find(kReplacement) != std::string::npos) {
         row.add("");
     }

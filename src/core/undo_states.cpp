@@ -8,7 +8,7 @@ namespace customer_import {
 
 namespace {
 
-// What is known of a member when all that have come after it are known.
+// What is known of a member once all later ones are known.
 struct Known {
     std::vector<std::size_t> undos;   // of this member, newest first
     std::int64_t touched_at = 0;      // when it, or anything below it, last ended
@@ -30,7 +30,7 @@ bool is_brought_back(const Known& member, const std::vector<Known>& known, std::
 }  // namespace
 
 // From the newest to the oldest: what an undo means for its source is known when all that undo it are. A loop, since
-// undos of undos may be any number deep.
+// undos of undos may be nested to any depth.
 std::vector<UndoState> find_undo_states(std::span<const FamilyMember> family) {
     std::map<std::int64_t, std::size_t> places;
     for (std::size_t index = 0; index < family.size(); ++index) {

@@ -65,7 +65,7 @@ void fold_user_name(std::string_view name, std::string& out) {
         return;
     }
     // Composed before folding as well, or canonically equal spellings with U+0345, a mark that folds to a letter, would
-    // fold to different names. Then on to a fixed point: folding and trimming must find nothing more to do.
+    // fold to different names. Then up to a fixed point: folding and trimming must have nothing left to change.
     std::vector<utf8proc_int32_t> buffer(std::min(name.size(), kMaxFoldableBytes) + 1);
     if (name.size() > kMaxFoldableBytes || !map_once(name, kCompose, buffer, out)) {
         out = name;
