@@ -57,7 +57,7 @@ bool has_control_character(std::string_view text) {
                        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
 }
 
-// Everybody on the machine can read the command line.
+// Every user of the machine can read the command line.
 bool holds_password(const std::string& conninfo) {
     char* error = nullptr;
     const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parts(PQconninfoParse(conninfo.c_str(), &error),
@@ -130,7 +130,7 @@ ConfigFault unknown_key(std::string_view key) {
     return {std::move(reason)};
 }
 
-// Names options alone: what stands beside an option that there is not may be a password.
+// Names only options: what is beside an unknown option may be a password.
 std::string unexpected_arguments(const std::vector<std::string>& arguments) {
     std::string names;
     for (const std::string& argument : arguments) {
@@ -303,7 +303,7 @@ std::variant<Config, ConfigFault> make_config(const Options& options,
     config.ca_file = options.ca_file.value_or("");
     if (options.smtp_url) {
         config.smtp = parse_smtp_url(*options.smtp_url);
-        // The URL is not repeated: somebody may have put a password into it.
+        // The URL is not repeated: it may contain a password.
         if (!config.smtp) {
             return ConfigFault{"invalid smtp-url; give smtp://host:587 or smtps://host, without user and path"};
         }

@@ -1,5 +1,5 @@
-// What the mailer is told: options, a TOML file of the same names, and what follows from both. No I/O: who calls reads the
-// files and hands over their text.
+// The configuration of the mailer: options, a TOML file of the same names, and what follows from both. No I/O: the
+// caller reads the files and hands over their text.
 #pragma once
 
 #include <map>
@@ -79,7 +79,7 @@ std::variant<Config, ConfigFault> make_config(const Options& options,
 // Reads smtp://host, smtp://host:25, smtps://host, smtps://[::1]:465; nothing else, no user and no path.
 std::optional<SmtpServer> parse_smtp_url(std::string_view url);
 
-// A password as it stands in a file: without the one line break at its end; nothing when it cannot be a password.
+// A password from the text of a file: without the one line break at its end; nothing when it cannot be a password.
 std::optional<std::string> password_from_file(std::string_view content);
 
 }  // namespace customer_import::mailer

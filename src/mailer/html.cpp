@@ -44,7 +44,7 @@ std::string_view tone_class(Tone how) {
     return {};
 }
 
-// Mail programs that drop style sheets still draw cells with a background colour.
+// Mail programs that drop style sheets still draw cells with a background color.
 std::string_view fallback_colour(std::string_view outcome) {
     if (outcome == "created") {
         return "#1f9d6b";
@@ -189,7 +189,7 @@ std::string step_table(const std::vector<Step>& steps) {
     for (const Step& step : steps) {
         std::string content = html_escaped(step.text);
         if (!step.code.empty()) {
-            // Only import ids stand in this code, no text of a user; its line breaks are ours.
+            // This code contains only import ids, no text of a user; its line breaks are ours.
             content += "<pre>";
             for (std::size_t start = 0; start < step.code.size();) {
                 const std::size_t end = std::min(step.code.find('\n', start), step.code.size());

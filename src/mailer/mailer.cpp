@@ -151,7 +151,7 @@ void Mailer::wait_after(Pass pass) {
         delay = std::min(delay, *next);
     }
     notify_service_manager("STATUS=waiting for messages");
-    // A message that is due now and was not handed out is somebody else's at the moment.
+    // A message that is due now and was not handed out is held by another session at the moment.
     delay = std::max(delay, std::chrono::milliseconds(250));
     if (stop_.wait(client_.socket(), POLLIN, delay) == StopSignal::Woken::by_socket && !client_.drain()) {
         wait_after(Pass::broken);

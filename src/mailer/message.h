@@ -13,7 +13,7 @@ struct MessageSource {
     std::string_view sender;
     const std::string* attachment = nullptr;  // CSV of the rejected records, or null
     std::string_view attachment_note;
-    std::string_view token;  // 16 to 48 letters and digits that nobody can guess
+    std::string_view token;  // 16 to 48 letters and digits that cannot be guessed
     long long unix_seconds = 0;
 };
 

@@ -11,8 +11,8 @@ namespace customer_import::mailer {
 
 inline constexpr std::size_t kEncodedLineLength = 76;
 
-// True when the text may stand in a header: valid UTF-8 without control characters and without anything that some reader
-// takes for a line break (CR, LF, NUL, VT, FF, NEL, U+2028, U+2029).
+// True when the text may be part of a header: valid UTF-8 without control characters and without anything that some
+// reader takes for a line break (CR, LF, NUL, VT, FF, NEL, U+2028, U+2029).
 bool is_header_text(std::string_view text);
 
 // Returns "Name: value\r\n", folded, non-ASCII text as encoded words; nothing when the name is no header name or the value

@@ -49,7 +49,7 @@ int OutboxClient::socket() const { return connection_ ? PQsocket(connection_.get
 void OutboxClient::keep_error(const char* text) { error_ = one_line(text, kMaxErrorBytes); }
 
 bool OutboxClient::connect() {
-    // What stands before dbname is a default: the connection string may say otherwise.
+    // The settings before dbname are defaults: the connection string may say otherwise.
     const std::array<const char*, 7> names = {"connect_timeout",
                                               "tcp_user_timeout",
                                               "keepalives_idle",
@@ -93,7 +93,7 @@ bool OutboxClient::drain() {
 
 bool OutboxClient::wait_for(short events, std::chrono::steady_clock::time_point end) {
     while (std::chrono::steady_clock::now() < end) {
-        // A stop does not tear a statement apart at once; wait() would return at once, so poll in short steps then.
+        // A stop does not interrupt a statement at once; wait() would return at once, so poll in short steps then.
         if (stop_.requested()) {
             if (stop_.overdue()) {
                 return false;

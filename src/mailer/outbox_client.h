@@ -26,7 +26,7 @@ struct ClaimedMessage {
     std::string attachment_note;
 };
 
-// A failed call leaves its reason in error() and the connection of no further use: disconnect() and connect() again.
+// A failed call leaves its reason in error() and the connection unusable: disconnect() and connect() again.
 class OutboxClient {
 public:
     OutboxClient(std::string conninfo, const StopSignal& stop);

@@ -94,7 +94,7 @@ public:
     std::string name() const override { return path_; }
 
 private:
-    // A process group of its own, so that a Ctrl-C meant for us does not tear a message apart; signals as by default.
+    // A process group of its own, so that a Ctrl-C meant for us does not interrupt a message; signals as by default.
     int start(const Pipe& input, const Pipe& output, pid_t& child) const {
         posix_spawn_file_actions_t files;
         posix_spawnattr_t attributes;

@@ -95,7 +95,7 @@ void notify_service_manager(std::string_view state) {
         return;
     }
     const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
-    // Nobody hears a failure of this.
+    // A failure of this cannot be reported.
     [[maybe_unused]] const ssize_t sent = sendto(descriptor, state.data(), state.size(), MSG_NOSIGNAL,
                                                  reinterpret_cast<const sockaddr*>(&address), length);
     close(descriptor);

@@ -38,7 +38,7 @@ enum class Severity { error = 3, warning = 4, information = 6 };
 // Writes one line to standard error; the journal gets the severity too. The text is made safe and short here.
 void log_line(Severity severity, std::string_view text);
 
-// 32 hexadecimal digits that nobody can guess; empty when the system has no randomness.
+// 32 hexadecimal digits that cannot be guessed; empty when the system has no randomness.
 std::string random_token();
 
 // From 0 to 1, for spreading delays.

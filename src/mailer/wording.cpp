@@ -389,7 +389,7 @@ std::vector<int> bar_widths(const std::vector<OutcomeCount>& counts) {
         widths.push_back(std::max(1, static_cast<int>(static_cast<double>(count.number) / sum * 100 + 0.5)));
         rest -= widths.back();
     }
-    // Rounding is paid by the widest.
+    // The widest one makes up for the rounding.
     if (!widths.empty()) {
         *std::max_element(widths.begin(), widths.end()) += rest;
     }

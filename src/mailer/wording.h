@@ -15,7 +15,7 @@ enum class Tone { good, attention, bad };
 // How the import went: good, or records were rejected, or it did not run to its end.
 Tone tone(const MailReport& report);
 
-// "Import 7"; of an undo or a retry what it is of: "Undo of import 7".
+// "Import 7"; for an undo or a retry with the import that it was made from: "Undo of import 7".
 std::string import_name(const MailReport& report);
 
 // The same with its own number: "Undo of import 7 (import 8)".
@@ -55,7 +55,7 @@ std::string reason_title(std::string_view code);
 // True where the message of an issue only repeats the title and the value.
 bool title_says_all(std::string_view code);
 
-// What mends it; empty when there is nothing to mend.
+// How to correct it; empty when there is nothing to correct.
 std::string_view reason_advice(std::string_view code);
 
 struct Step {
