@@ -1,4 +1,4 @@
-// Who may do what.
+// Checks what an operator may do.
 #pragma once
 
 #include "core/rights.h"
@@ -7,10 +7,10 @@
 
 namespace customer_import::pg {
 
-// Raises 42501 unless the operator who acts has the right. `what` completes "permission denied to …".
+// Raises 42501 unless the acting operator has the right. `what` completes "permission denied to …".
 void require_right(Right right, const char* what);
 
-// Raises 42501 unless an operator acts, or a database superuser, whatever its rights.
+// Raises 42501 unless an operator or a database superuser acts, whatever its rights.
 void require_operator(const char* what);
 
 // Raises 42501 unless the current role is a database superuser.

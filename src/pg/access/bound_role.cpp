@@ -76,7 +76,7 @@ std::string_view text_view(NullableDatum argument) {
     return varlena_view(call([&] { return DatumGetTextPP(argument.value); }));
 }
 
-// The row of a BEFORE trigger, with the key of the role whose name stands in the column that the trigger's argument names.
+// The row of a BEFORE trigger, with the key of the role whose name is in the column that the trigger's argument names.
 HeapTuple bind_row(TriggerData* trigger) {
     struct Bound {
         HeapTuple row;
@@ -129,8 +129,8 @@ CI_FUNCTION(ci_role_of) {
     });
 }
 
-// _bind_role() returns trigger, BEFORE INSERT, of each row; its argument names the column with the name of the role. Binds
-// what a restore brings to the roles that there are. Errors: 39P01.
+// _bind_role() returns trigger, BEFORE INSERT, of each row; its argument names the column with the name of the role.
+// Binds restored rows to the roles that exist. Errors: 39P01.
 CI_FUNCTION(ci_bind_role) {
     return pg::entry([&] {
         pg::call([&] {

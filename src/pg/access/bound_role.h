@@ -1,7 +1,8 @@
-// Which database role a row of operators, gateways, mailers or granted_privileges means. A row has the name that the role
-// had, and a key: its OID with the origin of the database. Where the origin is today's the OID counts, whatever the role is
-// called by now, and a row whose role has been dropped means none: not the next one of that name. A restored row has
-// another origin: its name counts, until a role of that name is found, to which it is bound then.
+// Which database role a row of operators, gateways, mailers or granted_privileges means. A row has the name that the
+// role had, and a key: its OID with the origin of the database. Where the origin is the current one, the OID counts,
+// whatever the role is called by now, and a row whose role has been dropped means none, not even a later role of that
+// name. A restored row has another origin: its name counts, until a role of that name is found, to which the row is
+// then bound.
 #pragma once
 
 #include <string>
@@ -12,8 +13,8 @@
 
 namespace customer_import::pg {
 
-// What a key of this database begins with. It is another one after a restore, which makes the extension anew, and after
-// pg_upgrade: OIDs are then others, too.
+// What a key of this database begins with. It differs after a restore, which creates the extension anew, and after
+// pg_upgrade: OIDs differ then, too.
 std::string key_origin();
 
 // The key of a role, or of another object with an OID.
@@ -25,11 +26,11 @@ Oid find_role(std::string_view name);
 // The name of a role that exists. Errors: 42704.
 std::string role_name(Oid role);
 
-// The same as SQL has to have it.
+// The same, quoted for SQL.
 std::string role_sql(Oid role);
 
-// Binds the restored rows whose roles exist by now, and writes down what roles are called that have been renamed: so a dump
-// has names by which a restore finds them. An operator's name stays. Needs an SPI connection, and that nobody else does the
+// Binds the restored rows whose roles exist by now, and records the new names of renamed roles: so a dump has names by
+// which a restore finds them. An operator's name stays. Needs an SPI connection, and that no other session does the
 // same.
 void update_bound_rows();
 

@@ -81,7 +81,7 @@ RoleFacts current_role_facts() {
     });
 }
 
-// What is known of an operator and, beside him, of a database role that would act as him.
+// What is known of an operator and of a database role that would act as it.
 struct Candidate {
     bool exists = false;
     std::string name;
@@ -102,8 +102,8 @@ std::vector<std::string> fold_names(std::initializer_list<std::optional<std::str
     return folded;
 }
 
-// Finds an operator by its name, or, without one, the one whose database role is the current one. What `_role_of()` says of a
-// row is written out here: this is asked in each transaction of a gateway.
+// Finds an operator by its name, or, without one, the one whose database role is the current one. What `_role_of()`
+// says of a row is written out here: this runs in each transaction of a gateway.
 Candidate find_operator(const std::optional<std::string>& name, const RoleFacts& role) {
     const std::string origin = key_origin();
     const std::string key = origin + std::to_string(role.oid);
@@ -135,7 +135,8 @@ Candidate find_operator(const std::optional<std::string>& name, const RoleFacts&
     return found;
 }
 
-// Adds the user names of the operators whom the current role may become by SET ROLE, and of whoever has logged in.
+// Adds the user names of the operators that the current role may become by SET ROLE, and of the role that has logged
+// in.
 void add_reachable_names(const RoleFacts& role, std::vector<std::string>& names) {
     if (!role.is_member && !OidIsValid(role.other_session_role)) {
         return;
@@ -191,7 +192,7 @@ std::string find_own_obstacle(const RoleFacts& role, const Candidate& candidate)
     return "Role " + quoted(role.name) + " is not an operator.";
 }
 
-// What follows from what was found of whoever acts.
+// Derives the identity from what was found of the role and the operator.
 Identity make_identity(const RoleFacts& role, Candidate candidate) {
     Identity identity;
     identity.is_acted = is_acting();
@@ -216,7 +217,7 @@ Identity make_identity(const RoleFacts& role, Candidate candidate) {
     return identity;
 }
 
-// Keeps who acts by now for as long as nothing of it changes.
+// Keeps the identity until anything that it was read from changes.
 void keep_identity(const RoleFacts& role, Candidate candidate) {
     auto fresh = std::make_unique<Identity>(make_identity(role, std::move(candidate)));
     delete cached;
@@ -330,7 +331,7 @@ CI_PUBLIC_FUNCTION(ci_act_as) {
     });
 }
 
-// current_operator() returns text: who acts; NULL for a role that is no operator.
+// current_operator() returns text: the acting operator; NULL for a role that is no operator.
 CI_FUNCTION(ci_current_operator) {
     return pg::entry([&] {
         const pg::Identity& identity = pg::current_identity();
@@ -350,7 +351,7 @@ Datum has_right(customer_import::Right right) {
 
 }  // namespace
 
-// What the operator who acts may do: boolean functions without arguments, for policies.
+// What the acting operator may do: boolean functions without arguments, for policies.
 CI_FUNCTION(ci_is_admin) { return has_right(customer_import::Right::administer); }
 CI_FUNCTION(ci_may_view_customers) { return has_right(customer_import::Right::view_customers); }
 CI_FUNCTION(ci_may_edit_customers) { return has_right(customer_import::Right::edit_customers); }

@@ -1,5 +1,5 @@
-// Who acts: the operator behind the current role, and what he may do. The current role is the caller's, unless it is a
-// gateway that has called act_as() in this transaction.
+// The acting operator: the operator behind the current role, and what it may do. The current role is the caller's,
+// unless it is a gateway that has called act_as() in this transaction.
 #pragma once
 
 #include <string>
@@ -15,11 +15,11 @@ namespace customer_import::pg {
 struct Identity {
     std::string name;          // of the operator; of the current role where there is none
     bool is_known = false;     // an active operator or a database superuser
-    bool is_operator = false;  // it stands among the operators, active or not
+    bool is_operator = false;  // it is among the operators, active or not
     bool is_acted = false;     // the current role acts as it
     bool role_is_gateway = false;
     Rights rights;
-    std::string shortcoming;  // why he is not known: a sentence
+    std::string shortcoming;  // why it is not known: a sentence
     std::vector<std::string>
         own_names;  // folded user names by which it is a customer itself, as itself or after SET ROLE
 };
@@ -31,14 +31,14 @@ bool holds_operator_privileges();
 // Registers with the server what ends act_as(). Called once, when the library is loaded.
 void watch_transactions();
 
-// Returns who acts now. What other sessions have committed counts from the next statement on, as GRANT and REVOKE do. Valid until the next
-// call. Not for parallel workers: they do not know of act_as().
+// Returns the acting operator. What other sessions have committed counts from the next statement on, as GRANT and
+// REVOKE do. Valid until the next call. Not for parallel workers: they do not know of act_as().
 const Identity& current_identity();
 
 // The same where nothing else reads what other sessions have announced: between the batches of an import.
 const Identity& fresh_identity();
 
-// Why an import ends in its middle, for people.
+// Why an import ends before its end, in words for people.
 std::string lost_right_reason(const Identity& identity);
 
 // The name of the current role: the database role that history records beside the operator.
@@ -47,8 +47,8 @@ std::string current_role_name();
 // Whether the current role acts as an operator.
 bool is_acting();
 
-// Makes the current role act as an operator, whether it may or not: without the right his identity has none. For workers,
-// which go on with what act_as() has begun.
+// Makes the current role act as an operator, whether it may or not: if it may not, its identity has no rights. For
+// workers, which continue what act_as() has begun.
 void assume_operator(std::string_view name);
 
 // Lets the current role act as an operator until the end of the transaction; a rolled back savepoint undoes it.

@@ -18,7 +18,7 @@ namespace {
 RoleCatalog* cache = nullptr;
 CacheWatch watched_codes({"role_codes"});
 
-// The rules of access stand on the operators' codes: they stay in the catalog, and privileged.
+// The access rules depend on the operators' codes: these stay in the catalog, and privileged.
 void refuse_built_in(std::string_view code) {
     if (const std::string_view built_in = find_operator_code(code); !built_in.empty()) {
         throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, "role code \"" + std::string(built_in) + "\" is built in",

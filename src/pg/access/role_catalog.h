@@ -15,8 +15,8 @@ namespace customer_import::pg {
 // from it must not be older than the last change that was announced. Needs an SPI connection.
 std::unique_ptr<RoleCatalog> load_catalog();
 
-// Keeps codes in the catalog until the end of the transaction: who gives codes to customers does so under this lock, and who
-// takes unused ones away (pg/created_codes) holds a stronger one. Waits for that one.
+// Keeps codes in the catalog until the end of the transaction: a session gives codes to customers under this lock, and
+// removes unused ones (pg/created_codes) under a stronger one. Waits for that one.
 void hold_catalog();
 
 // The same as load_catalog(), held.
@@ -27,8 +27,8 @@ std::unique_ptr<RoleCatalog> load_held_catalog();
 const RoleCatalog& cached_catalog();
 
 // Adds codes as the extension's owner. Codes that exist (ignoring case) are left as they are; those that an import has
-// added are its no more, for somebody wants them to be there. Returns how many were added. Errors: 22023 for a code that
-// breaks the pattern. Needs an SPI connection.
+// added no longer belong to it, since they are now wanted in any case. Returns how many were added. Errors: 22023 for a
+// code that breaks the pattern. Needs an SPI connection.
 std::int64_t add_role_codes(std::span<const std::string> codes, bool privileged);
 
 }  // namespace customer_import::pg

@@ -23,14 +23,14 @@ std::vector<ColumnIo> make_columns(const Target& target, MemoryContext context) 
     return result;
 }
 
-// A row that the caller's policies do not let him write. The server has no SQLSTATE of its own for it.
+// A row that the caller's policies do not let it write. The server has no SQLSTATE of its own for it.
 bool is_refused_by_policy(const PgError& error) {
     const char* function = error.data()->funcname;
     return error.sqlstate() == ERRCODE_INSUFFICIENT_PRIVILEGE && function != nullptr &&
            std::string_view(function) == "ExecWithCheckOptions";
 }
 
-// What a user's trigger made of a row passes the grant ceiling: the guard says so.
+// A user's trigger has changed a row so that it exceeds the grant ceiling: the guard has raised this.
 bool is_refused_by_guard(const PgError& error) {
     const char* constraint = error.data()->constraint_name;
     return error.sqlstate() == ERRCODE_INSUFFICIENT_PRIVILEGE && constraint != nullptr &&
@@ -63,7 +63,7 @@ bool rejects_record(const PgError& error, bool while_reading) {
     }
 }
 
-// Cannot be guessed, so that nobody else answers for the import.
+// Cannot be guessed, so that only the import's own statements reach it.
 std::int64_t make_token() {
     std::int64_t token = 0;
     if (!pg_strong_random(&token, sizeof token)) {

@@ -1,7 +1,7 @@
-// Step 5: applies a batch to the customers table, as the caller, so that his policies, the table's constraints and its
-// triggers decide. Here is in which order, in which subtransactions, and what happens on an error: a database error
-// rejects the record that caused it, found by halving; on tables where order matters, records are applied one by one.
-// What is done with the records is said by those who derive from it.
+// Step 5: applies a batch to the customers table, as the caller, so that the caller's policies and the constraints and
+// triggers of the table hold. Determines in which order, in which subtransactions, and what happens on an error: a
+// database error rejects the record that caused it, found by halving; on tables where order matters, records are
+// applied one by one. Derived classes determine what is done with the records.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +36,7 @@ struct RecordResult {
     const ArrayType* roles_after = nullptr;
 };
 
-// What is learnt from batch to batch. Outlives the applier where an import takes several transactions.
+// What is learned from batch to batch. Outlives the applier where an import takes several transactions.
 struct ApplyState {
     bool expect_new = false;     // Create Only: all customers were new lately, so they are not searched for
     bool unless_exists = false;  // a create has met a customer that the search did not show
@@ -48,9 +48,9 @@ public:
     BatchApplier(const BatchApplier&) = delete;
     BatchApplier& operator=(const BatchApplier&) = delete;
 
-    // Applies the records; `ceiling` is that of the operator who acts, nullptr for administrators. Afterwards results()[n]
-    // tells about record n, and changes() what was done, until the next call; the batch must live as long. Errors that
-    // reject no record propagate as PgError.
+    // Applies the records; `ceiling` is that of the acting operator, nullptr for administrators. Afterwards
+    // results()[n] tells what became of record n, and changes() what was done, until the next call; the batch must live
+    // as long. Errors that reject no record propagate as PgError.
     virtual void apply(const Batch& batch, const GrantCeiling* ceiling);
 
     const std::vector<RecordResult>& results() const { return results_; }
@@ -65,7 +65,7 @@ public:
     // Returns the applier whose statements run with this token. Throws ImportError (55000) when there is none.
     static BatchApplier& find(std::int64_t token);
 
-    // What the statements call for each customer that they find: whether his row is to be written. Called again with
+    // What the statements call for each customer that they find: whether its row is to be written. Called again with
     // the newest version of the row when another session has changed it meanwhile; the last call counts.
     virtual bool decide(std::uint32_t index, const CustomerRow& customer) = 0;
 
@@ -97,7 +97,7 @@ protected:
     // share a subtransaction: many small ones would slow down the whole server, and a row that each of them locks collects
     // all of their locks.
     void apply_in_turn(std::span<const Indexes> sets);
-    // Runs `body` in a subtransaction of its own; on failure nothing of it remains, in changes_ neither.
+    // Runs `body` in a subtransaction of its own; on failure nothing of it remains, not even in changes_.
     template <typename Body>
     std::optional<PgError> try_apply(Body&& body) {
         const std::size_t changes = changes_.size();
@@ -121,8 +121,8 @@ protected:
 
     // The rows of the statement as the owner of the table sees them, hidden from the caller or not.
     const CustomerRow* read_back_as_owner();
-    // Raises the error of the database that rejects a record whose customer a trigger has given another user name: the log
-    // would name somebody else, and no undo would find him.
+    // Raises the error of the database that rejects a record whose customer a trigger has given another user name: the
+    // log would name another customer, and no undo would find this one.
     [[noreturn]] static void refuse_new_name();
     // Does the same for a customer that was to be written once for several records, and was not: they are applied one by one.
     [[noreturn]] static void refuse_unwritten();

@@ -1,4 +1,4 @@
-// What becomes of a single record, given its customer as he is: the merge of roles and values, and the entry in the
+// What becomes of a single record, given its customer as it is: the merge of roles and values, and the entry in the
 // change log. decide() runs inside of the server's executor.
 #include <algorithm>
 #include <iterator>
@@ -32,7 +32,7 @@ bool ImportApplier::decide_record(std::uint32_t index, const CustomerRow& custom
         return false;
     }
     if (attempt.miss == Attempt::Miss::unwritten && attempt.version == customer.version) {
-        // Nobody else changed the row, and yet it was not written: a policy or a trigger did not let it.
+        // No other session changed the row, and yet it was not written: a policy or a trigger did not let it.
         refuse(attempt.record);
         return false;
     }
@@ -106,7 +106,7 @@ void ImportApplier::take_respelled(std::span<const std::string_view> codes) {
     }
 }
 
-// A customer who does not exist holds no code that the catalog has lost.
+// A customer that does not exist holds no code that the catalog has lost.
 bool ImportApplier::refuse_lost_roles(const Attempt& attempt) {
     held_.clear();
     lost_.clear();
@@ -185,7 +185,7 @@ bool ImportApplier::decide_values(std::uint32_t index, const CustomerRow& custom
 }
 
 // A trigger may change any column: the whole row is compared afterwards.
-// Leaves the roles of a customer who is created in merged_.
+// Leaves the roles of a customer that is created in merged_.
 void ImportApplier::merge_new_roles(const Record& record) {
     merged_.clear();
     kept_.clear();
@@ -194,7 +194,7 @@ void ImportApplier::merge_new_roles(const Record& record) {
                    std::back_inserter(merged_));
 }
 
-// A customer who may not be created, at all or by whoever acts.
+// A customer that may not be created, at all or by the acting operator.
 bool ImportApplier::refuse_new_customer(const Attempt& attempt) {
     const Record& record = this->record(attempt);
     held_.clear();
@@ -283,7 +283,7 @@ void ImportApplier::set_result(const Attempt& attempt, Outcome outcome, std::vec
 namespace pg = customer_import::pg;
 
 // _decide(token bigint, index int4, same_customer boolean, place tid, version xid, roles text[], VARIADIC fields "any")
-// returns boolean. Only the statements above can call it: nobody else knows the token. Errors: 55000.
+// returns boolean. Only the statements above can call it: no other code knows the token. Errors: 55000.
 CI_FUNCTION(ci_decide) {
     return pg::entry([&] {
         constexpr int kFirstValue = 6;

@@ -13,7 +13,7 @@
 
 namespace customer_import::pg {
 
-// A customer before a statement that triggers may make another row of than it says.
+// A customer before a statement whose result triggers may change.
 struct RowBefore {
     std::vector<std::string_view> roles;
     std::vector<std::optional<std::string_view>> values;

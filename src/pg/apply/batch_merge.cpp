@@ -1,6 +1,7 @@
-// A customer who stands in a batch several times, on a table where nothing can see the versions of his row in between: all
-// his records are decided in memory, one after another, and what the last of them leaves is written at once. Outcomes,
-// issues and changes are those of the records. Else each version would be written, and searched by all that follow.
+// A customer that appears in a batch several times, on a table where nothing can see the versions of its row in
+// between: all its records are decided in memory, one after another, and what the last of them leaves is written at
+// once. Outcomes, issues and changes are those of the records. Otherwise each version would be written, and searched by
+// all that follow.
 #include <algorithm>
 
 #include "pg/apply/import_apply.h"
@@ -8,8 +9,8 @@
 
 namespace customer_import::pg {
 
-// Applies the records of customers who stand in the batch once; of the others the first ones, then all the rest at once.
-// What that could not settle goes on in the same way.
+// Applies the records of customers that appear in the batch once; of the others the first ones, then all the rest at
+// once. What that could not settle is treated in the same way.
 void BatchApplier::apply_customers() {
     if (target_.shows_versions) {
         apply_rounds();
@@ -38,8 +39,8 @@ void BatchApplier::apply_customers() {
     }
 }
 
-// Writes each customer once, and adds what is left of his records to `left`. When that fails, it is narrowed down to the
-// customers that cause it, and theirs are applied record by record.
+// Writes each customer once, and adds what is left of its records to `left`. When that fails, it is narrowed down to
+// the customers that cause it, and theirs are applied record by record.
 void BatchApplier::apply_at_once(std::span<const Indexes> customers, std::vector<Indexes>& left) {
     const std::size_t known = left.size();
     std::optional<PgError> error = try_apply([&] { write_once(customers, left); });
@@ -90,7 +91,8 @@ void ImportApplier::write_once(std::span<const Indexes> customers, std::vector<I
     }
     for (std::size_t index = 0; index < sums_.size(); ++index) {
         Sum& sum = sums_[index];
-        // A customer who was not found, or whose row is another one by now, is for the statements of a single record.
+        // A customer that was not found, or whose row is another version by now, is left to the statements for single
+        // records.
         if (sum.changes && statements_.written()[sum.written_as] == 0) {
             sum.taken = 0;
         }
@@ -107,7 +109,7 @@ void ImportApplier::write_once(std::span<const Indexes> customers, std::vector<I
     }
 }
 
-// Decides all records of the customers, those of each by what the ones before him leave of his row.
+// Decides all records of the customers, each by what the customer's records before it leave of the row.
 void ImportApplier::look_at(std::span<const Indexes> customers) {
     sums_.clear();
     sum_of_row_.clear();
@@ -194,7 +196,7 @@ Value ImportApplier::value_of(std::size_t column, const Cell& cell, const Value&
     }
 }
 
-// Writes what is left of the customers, each of whom must still be as he was looked at.
+// Writes what the records leave of the customers, each of which must still be as it was when it was looked at.
 void ImportApplier::write_sums(const std::vector<std::uint32_t>& to_write) {
     written_sums_ = to_write;
     sum_records_.assign(to_write.size(), {});

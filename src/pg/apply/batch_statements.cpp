@@ -213,9 +213,9 @@ std::string BatchStatements::value_list(const std::vector<bool>& values) const {
     return list;
 }
 
-// Which columns decide() needs: those that the file names; all where the row may be rewritten behind our back. It is
-// told whether the row is the record's customer at all, because the server may evaluate conditions in any order. A variadic
-// function has one argument at least.
+// Which columns decide() needs: those that the file names; all where the row may be rewritten by triggers or the
+// server. It is told whether the row is the record's customer at all, because the server may evaluate conditions in any
+// order. A variadic function has one argument at least.
 std::string BatchStatements::decide_call() const {
     const std::vector<bool> all(target_.values.size(), true);
     return "customer_import._decide($1, b.o, " + same_customer() + ", " +
@@ -297,8 +297,8 @@ void BatchStatements::require_roles(const ArrayType* roles) {
     }
 }
 
-// What no row could hold is a fault of the record, whether or not there is such a customer. An undo names customers that
-// there were, and codes that `roles` keeps only if they are held are known later.
+// A value that no row could hold is a fault of the record, whether or not the customer exists. An undo names customers
+// that existed, and codes that `roles` keeps only if they are held are known later.
 void BatchStatements::require_keys() {
     for (const Row& row : rows_) {
         const std::string_view name = row.record->user_name;

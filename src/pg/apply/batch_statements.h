@@ -28,7 +28,7 @@ public:
     BatchStatements(std::int64_t token, std::int64_t records, const Target& target, const HeaderMap& header,
                     const std::vector<ColumnIo>& columns, MemoryContext context);
 
-    // Cells are what ColumnIo::write() wrote, not a user: they are read by read_written().
+    // Cells are what ColumnIo::write() wrote, not those of a user: they are read by read_written().
     void take_written_cells() { cells_are_written_ = true; }
 
     // Puts records into the batch table: row n is the n-th call's. `roles` may be nullptr.
@@ -36,8 +36,8 @@ public:
     void add(const Record& record, const ArrayType* roles);
     // Ends the adding; conversion errors of cells come from here.
     void fill();
-    // The column of the target whose type did not take what a record has for it, and the text that it did not take, after an
-    // error of read() or require_roles(), of fill() and of the statements, which call them; else nullptr.
+    // The column of the target whose type did not accept what a record has for it, and the text that it did not accept,
+    // after an error of read() or require_roles(), of fill() and of the statements, which call them; else nullptr.
     const TargetColumn* refused_column() const { return refused_column_; }
     std::string_view refused_text() const { return refused_text_; }
 
@@ -51,7 +51,7 @@ public:
         return result;
     }
 
-    // Raises an error if the type of the roles, a domain, does not take a role set.
+    // Raises an error if the type of the roles, a domain, does not accept a role set.
     void require_roles(const ArrayType* roles);
 
     // Looks at each customer of the batch table through BatchApplier::decide(); writes nothing.
@@ -65,8 +65,8 @@ public:
     std::uint64_t insert_unless_exists();
     // Reads the customers of the batch table as they are now.
     const CustomerRow* read_back();
-    // The same for those whom the caller may update, and locks them until the end of the transaction; with `to_delete` so
-    // that no row can come to refer to them either.
+    // The same for those that the caller may update, and locks them until the end of the transaction; with `to_delete`
+    // so that no row can come to refer to them either.
     const CustomerRow* lock(bool to_delete);
     // Deletes the customers that decide() says to; written()[n] tells whether row n was.
     void remove();

@@ -53,7 +53,7 @@ bool CustomerRowReceiver::receive(TupleTableSlot* slot, DestReceiver* self) {
     CustomerRow* row = &state->rows[index];
     MemoryContext before = MemoryContextSwitchTo(state->context);
     row->found = true;
-    if (!nulls[1]) {  // else a row that was just created: nobody asks for its version
+    if (!nulls[1]) {  // else a row that was just created, whose version is not used
         row->version.tid = *reinterpret_cast<ItemPointer>(DatumGetPointer(values[1]));
         row->version.xmin = DatumGetTransactionId(values[2]);
     }

@@ -10,7 +10,7 @@
 
 namespace customer_import::pg {
 
-// Tells a row from what it was before somebody wrote it: where it is, and who has written it.
+// Identifies a version of a row: where it is, and which transaction has written it.
 struct RowVersion {
     ItemPointerData tid;
     TransactionId xmin;

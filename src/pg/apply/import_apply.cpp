@@ -12,10 +12,10 @@ constexpr std::size_t kAllNew = 100;  // so many new customers in a row promise 
 
 }  // namespace
 
-// A create that met an existing customer: one that was not searched for, that another session has just made, or that
-// policies keep from being updated; of the first and the last the row that was to be created may have broken another rule
-// before. From now on, to the end of the batch at least, customers are searched for before a create; and when that was done,
-// creates leave existing customers alone.
+// A create has met an existing customer: one that was not searched for, that another session has just created, or that
+// policies keep from being updated; in the first and the last case the row to be created may have violated another rule
+// first. From now on, at least to the end of the batch, customers are searched for before a create; and where that was
+// done, creates leave existing customers alone.
 bool ImportApplier::wants_another_try(const PgError& error) {
     may_expect_new_ = false;
     state_.expect_new = false;
@@ -113,7 +113,7 @@ void ImportApplier::create_missing(std::vector<Attempt>& again) {
         missing.begin(), missing.end(), [&](const Attempt& attempt) { return !refuse_new_customer(attempt); });
     std::vector<Attempt> refused(first_refused, missing.end());
     missing.erase(first_refused, missing.end());
-    if (state_.expect_new && !refused.empty()) {  // refused as new customers, but nobody has looked whether they are
+    if (state_.expect_new && !refused.empty()) {  // refused as new, but it was not checked whether they are
         state_.expect_new = false;
         again = std::move(attempts_);
         return;
@@ -213,8 +213,8 @@ void ImportApplier::settle_missing(std::vector<Attempt>& again) {
     }
 }
 
-// Looks at customers whom the UPDATE did not come upon: another session may have created them meanwhile, or they can be
-// seen and a policy keeps them from being updated. Returns those who cannot be seen either.
+// Looks at customers that the UPDATE did not find: another session may have created them meanwhile, or they can be seen
+// and a policy keeps them from being updated. Returns those that cannot be seen either.
 std::vector<ImportApplier::Attempt> ImportApplier::look_again(std::vector<Attempt> missing,
                                                               std::vector<Attempt>& again) {
     if (missing.empty()) {

@@ -31,25 +31,25 @@ public:
     const ArrayType* merged_roles(std::uint32_t index) const override;
 
 protected:
-    // Whether what others did to the customer is known. Where it is not, his records are left alone and met_unknown() is
-    // true after apply(), which has to be rolled back then.
+    // Whether what others did to the customer is known. Where it is not, the customer's records are left alone and
+    // met_unknown() is true after apply(), which has to be rolled back then.
     virtual bool knows(const CustomerRow&) const { return true; }
     bool met_unknown() const { return met_unknown_; }
 
 private:
-    // A record to be applied; and what went wrong at the attempt before, with which version of its customer.
+    // A record to be applied; and what went wrong at the previous attempt, with which version of its customer.
     struct Attempt {
         enum class Miss : std::uint8_t {
             none,
-            unwritten,  // the statement came to write him, and did not
-            unfound,    // the statement did not come upon him, but he can be seen
+            unwritten,  // the statement was to write it, and did not
+            unfound,    // the statement did not find it, but it can be seen
         };
         std::uint32_t record = 0;
         Miss miss = Miss::none;
         RowVersion version{};
     };
 
-    // What decide() came to.
+    // The result of decide().
     struct Decision {
         enum class State : std::uint8_t { not_found, settled, changed };
         State state = State::not_found;  // settled: its result is set
@@ -59,9 +59,9 @@ private:
         RowBefore before;  // of a row that may be rewritten
     };
 
-    // What is left of a customer by several records of his, which are written at once.
+    // What several records of a customer leave of it, which is written at once.
     struct Sum {
-        std::size_t first_row = 0, size = 0;  // of his records in attempts_
+        std::size_t first_row = 0, size = 0;  // of its records in attempts_
         std::size_t taken = 0;                // how many of them are settled with the sum
         bool changes = false;
         std::uint32_t written_as = 0;      // its row when it is written
@@ -70,7 +70,7 @@ private:
         std::vector<Cell> cells;
     };
 
-    // What decide() is asked for.
+    // The purpose for which decide() is called.
     enum class Stage : std::uint8_t { record_by_record, looking, writing };
 
     void write_once(std::span<const Indexes> customers, std::vector<Indexes>& left) override;

@@ -13,7 +13,7 @@ namespace customer_import::pg {
 namespace {
 
 // Whether an import applied the records of each customer with the last line first, as the undo of an import does; the
-// undo of that one has to turn the order round again.
+// undo of that one has to reverse the order again.
 bool runs_backwards(std::int64_t import_id) {
     bool backwards = false;
     OwnerScope owner;

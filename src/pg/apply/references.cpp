@@ -124,7 +124,7 @@ std::vector<std::string> find_references(const Target& target, BatchStatements& 
     });
     statements.read_columns(columns.list, receiver);
     for (const ForeignKey& key : keys) {
-        // A customer who only refers to himself keeps nobody.
+        // A reference from a customer to itself does not keep the customer.
         std::string condition = "NOT (f.tableoid OPERATOR(pg_catalog.=) k.r AND f.ctid OPERATOR(pg_catalog.=) k.t)";
         for (const ForeignKey::Column& column : key.columns) {
             condition += " AND k.k" + std::to_string(columns.position.at(column.attribute)) + " " + column.comparison +

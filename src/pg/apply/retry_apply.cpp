@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kMaxLockings = 10;  // against imports that keep changing the same customers
 
-// Thrown when another import has changed a customer after his history was read.
+// Thrown when another import has changed a customer after its history was read.
 struct ChangedMeanwhile {};
 
 }  // namespace
@@ -27,7 +27,7 @@ RetryApplier::RetryApplier(std::int64_t source_import_id, std::int64_t retry_imp
     OwnerScope owner;
     chain_.push_back(retry_import_id);
     std::optional<std::int64_t> next = source_import_id;
-    while (next) {  // a retry of a retry is older than neither
+    while (next) {  // through retries of retries, back to the first import
         chain_.push_back(*next);
         began_ = import_began(*next).value_or(began_);
         const std::vector<Row> rows = query(
@@ -55,7 +55,7 @@ void RetryApplier::read_histories(const Batch& batch) {
     });
 }
 
-// In the file that the records come from, what stands behind a record came later.
+// In the file that the records come from, the lines after a record came later.
 bool RetryApplier::is_superseded(const History& history, const Key& key, std::int64_t line) const {
     return history.history.is_superseded(key, [&](const ChangeHistory::Entry& entry) {
         return std::find(chain_.begin(), chain_.end(), entry.import_id) == chain_.end() || entry.line > line;

@@ -27,7 +27,7 @@ public:
 private:
     struct History {
         ChangeHistory history;
-        std::map<std::string, std::string> codes;  // that it speaks of, by their lower case
+        std::map<std::string, std::string> codes;  // that it contains, by their lower case
     };
 
     bool knows(const CustomerRow& customer) const override { return snapshot_.has_seen(customer.version.xmin); }

@@ -36,7 +36,7 @@ public:
     static constexpr int kRecords = 1000;
 
 private:
-    // An undo takes back what the table has taken; it says record by record what cannot be.
+    // An undo takes back what the table has accepted; it says record by record what cannot be.
     bool is_due() const { return records_ == kRecords && request_.kind != ImportKind::undo; }
 
     const ImportRequest& request_;

@@ -105,7 +105,7 @@ std::vector<std::uint32_t> UndoApplier::plan_locked(const std::vector<std::uint3
     return unlocked;
 }
 
-// Those who could not be locked: they are gone, hidden, or may only be looked at.
+// Customers that could not be locked: they are gone, hidden, or may only be looked at.
 void UndoApplier::settle_unlocked(const std::vector<std::uint32_t>& records) {
     if (records.empty()) {
         return;
@@ -116,7 +116,7 @@ void UndoApplier::settle_unlocked(const std::vector<std::uint32_t>& records) {
         if (seen[index].found) {
             refuse(records[index]);
         } else if (sources_[records[index]].created && !undo_record(records[index]).place.counts(Key::existence())) {
-            set_result(records[index], Outcome::unchanged);  // an undo before has deleted it
+            set_result(records[index], Outcome::unchanged);  // an earlier undo has deleted it
         } else {
             set_result(records[index], Outcome::skipped, {not_found_issue(record(records[index]).user_name)});
         }
@@ -300,7 +300,7 @@ void UndoApplier::create_again(const std::vector<std::uint32_t>& records) {
     for (std::size_t index = 0; index < records.size(); ++index) {
         const std::string_view user_name = record(records[index]).user_name;
         if (!undo_record(records[index]).place.counts(Key::existence())) {
-            set_result(records[index], Outcome::unchanged);  // an undo before has brought it back
+            set_result(records[index], Outcome::unchanged);  // an earlier undo has brought it back
         } else if (seen[index].found) {
             set_result(records[index], Outcome::skipped,
                        {changed_since_issue("userName", user_name, "the customer was created anew since")});

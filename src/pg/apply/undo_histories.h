@@ -49,7 +49,7 @@ public:
 
 private:
     const std::int64_t source_import_id_, undo_import_id_;
-    const std::int64_t source_began_;  // what was logged earlier, it has nothing to do with
+    const std::int64_t source_began_;  // what was logged earlier does not concern it
     TextMap<ChangeHistory> histories_;
     std::size_t added_ = 0;  // how many of the batch's changes are in there
     ReadSnapshot snapshot_;

@@ -77,7 +77,7 @@ bool UndoPlanner::plan_roles(UndoPlan& plan, const UndoRecord& record, const Cus
     merged_ = held_;
     const auto is_open = [&](std::string_view code) {
         if (!record.place.counts(Key::role(code))) {
-            return false;  // an undo before has taken it back
+            return false;  // an earlier undo has taken it back
         }
         if (record.place.is_superseded(Key::role(code))) {
             plan.issues.push_back(superseded_issue("roles", code));
@@ -156,7 +156,7 @@ bool UndoPlanner::plan_fields(UndoPlan& plan, const UndoRecord& record, const Cu
 UndoPlan UndoPlanner::plan_removal(const UndoRecord& record, const CustomerRow& row) {
     UndoPlan plan = start(record, row.version);
     plan.change.deleted = true;
-    if (!record.place.counts(Key::existence())) {  // an undo before has deleted it, and it has come back
+    if (!record.place.counts(Key::existence())) {  // an earlier undo has deleted it, and it has come back
         plan.outcome = Outcome::skipped;
         plan.issues.push_back(
             changed_since_issue("userName", plan.change.user_name, "the customer was created anew since the import"));
