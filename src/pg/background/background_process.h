@@ -8,7 +8,7 @@
 
 namespace customer_import::pg {
 
-// How many milliseconds a supervisor waits for a lock: what users hold must not hold up the imports of others.
+// How many milliseconds a supervisor waits for a lock: locks of users must not delay the imports of others.
 inline constexpr int kSupervisorLockTimeout = 100;
 
 // What a worker is told at its start: numbers only; all else it reads from the tables.
@@ -30,7 +30,7 @@ void wake_process(int pid);
 void set_supervisor(int pid);
 void wake_supervisor();
 
-// Waits for so many milliseconds, or until somebody wakes the process.
+// Waits for so many milliseconds, or until the process is woken.
 void wait_for_a_while(long milliseconds);
 
 // Waits for so many milliseconds.

@@ -25,7 +25,8 @@ struct Assignment {
 
 bool is_own(const BackgroundImport& import) { return import.role == GetUserId(); }
 
-// Claims a slice that nobody works on, within a transaction. Who is called, or ends what is to stop, waits for no time.
+// Claims a slice that no worker has, within a transaction. A caller of run_imports(), and an import that is to stop, do
+// not wait until the slice is due.
 void claim(std::int64_t import_id, bool is_called, Assignment& assignment) {
     std::optional<BackgroundImport> import = load_background_import(import_id);
     if (!import || !is_own(*import)) {

@@ -16,7 +16,7 @@ namespace customer_import::pg {
 
 namespace {
 
-// It stands on the object identifier of a table of ours: no SQL command forms such a tag.
+// It is based on the object identifier of a table of ours: no SQL command forms such a tag.
 LOCKTAG make_tag(const char* table, std::uint32_t number, std::uint16_t part) {
     LOCKTAG tag;
     const Oid object = call([&] { return own_table(table); });
@@ -79,7 +79,7 @@ void remove_background_import(std::int64_t import_id) {
             " WHERE i.id = $1 GROUP BY i.id",
             {parameter(import_id)});
         if (rows.empty()) {
-            return;  // somebody has deleted it by hand
+            return;  // it was deleted by hand
         }
         const Row& row = rows.front();
         counts = read_counts(row, 1);
@@ -305,7 +305,7 @@ bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t reco
 }
 
 void set_aside(std::int64_t import_id, const Slice& slice, const std::string& reason) {
-    limit_waits_of_transaction(0);  // who holds the row is the supervisor, for a moment
+    limit_waits_of_transaction(0);  // the supervisor holds the row, for a moment
     OwnerScope owner;
     execute(
         "UPDATE customer_import.import_slices SET claims = greatest(claims - 1, 0), waits = waits + 1, wait_reason = $4,"
@@ -346,7 +346,7 @@ void end_slice(std::int64_t import_id, int slice) {
                     {parameter(import_id), parameter(std::int64_t{slice})}) == 0) {
             return;
         }
-        // Whoever ends a slice at the same time waits here, and then sees that ours has ended.
+        // A session that ends another slice at the same time waits here, and then sees that ours has ended.
         execute("SELECT FROM customer_import.imports WHERE id = $1 FOR UPDATE", {parameter(import_id)});
     }
     if (open_slices(import_id).empty()) {

@@ -1,5 +1,5 @@
-// The queue of imports in the background, as the tables hold it: what there is to do, who does it, how far it is. All
-// of it is read and written as the extension's owner, and changes in the same transaction as what it describes.
+// The queue of imports in the background, as the tables hold it: what there is to do, which process does it, how far it
+// is. All of it is read and written as the extension's owner, and changes in the same transaction as what it describes.
 #pragma once
 
 #include <cstdint>
@@ -52,14 +52,14 @@ struct Slice {
     std::int64_t pages = 0;
 };
 
-// A lock of the session that only workers take: nobody else can form its tag. Held until the object is gone, whatever
-// becomes of transactions; the server drops it with the process.
+// A lock of the session that only workers take: no SQL command can form its tag. Held until the object is gone,
+// whatever becomes of transactions; the server drops it with the process.
 class WorkerLock {
 public:
     // Takes the lock of a slice unless another process has it, or this one.
     WorkerLock(std::int64_t import_id, int slice);
-    // Takes the lock of those whose slice has been claimed again and again: whatever kills the server is among them. There
-    // is one in the whole cluster, so that it kills nobody else.
+    // Takes the lock of those whose slice has been claimed again and again: the one that crashes the server, if any, is
+    // among them. There is one such lock in the whole cluster, so that no two of them run at once.
     static WorkerLock of_suspects();
 
     WorkerLock(WorkerLock&& other) noexcept : tag_(other.tag_), is_held_(std::exchange(other.is_held_, false)) {}
@@ -71,8 +71,8 @@ public:
     // process has it by now.
     bool keep();
 
-    // Holds the lock until the end of the transaction as well: that nobody can give back before. Returns false when another
-    // process has it.
+    // Holds the lock until the end of the transaction as well, which no code can release before. Returns false when
+    // another process has it.
     bool keep_in_transaction();
 
 private:
@@ -82,14 +82,14 @@ private:
     bool is_held_ = false;
 };
 
-// Keeps workers from all slices that have not ended, until the end of the transaction. Returns false when one has one of
-// them. The mode of the lock tells who locks them out from who works on them.
+// Keeps workers from all slices that have not ended, until the end of the transaction. Returns false when one has one
+// of them. The mode of the lock distinguishes a session that locks workers out from a worker.
 bool lock_out_workers(std::int64_t import_id);
 
 // The lock of the one supervisor of a database, for the rest of the session. Returns false when another process has it.
 bool lock_supervisor();
 void unlock_supervisor();
-// Those who submit share a lock until their transaction ends; a supervisor that wants to end must get it alone.
+// Sessions that submit share a lock until their transaction ends; a supervisor must get it alone before it ends.
 void lock_submission();
 bool no_submission_under_way();
 
@@ -104,11 +104,11 @@ std::vector<int> open_slices(std::int64_t import_id);
 // Those of them that were not set aside, or whose time has come.
 std::vector<int> due_slices(std::int64_t import_id);
 
-// So often a slice is claimed without getting on until its import is a suspect.
+// After so many claims of a slice without progress its import is a suspect.
 inline constexpr int kSuspectClaims = 2;
 int count_claims(std::int64_t import_id, int slice);
 
-// Counts one more claim of a slice and returns it; nothing when it has ended meanwhile.
+// Counts one more claim of a slice and returns the slice; nothing when it has ended meanwhile.
 std::optional<Slice> claim_slice(std::int64_t import_id, int slice);
 
 // The import is claimed for the first time.
@@ -124,8 +124,8 @@ void record_check(const BackgroundImport& import, const Counts& counts, const st
 bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t records, std::int64_t pages,
                    const Counts& counts);
 
-// Sets a slice aside: nobody works on it for a while, the longer the more often it waited since it got on. That it was
-// claimed for nothing does not count. Does nothing for a slice that another worker has claimed since.
+// Sets a slice aside: no worker claims it for a while, the longer the more often it has waited since it made progress.
+// The claim that was in vain does not count. Does nothing for a slice that another worker has claimed since.
 void set_aside(std::int64_t import_id, const Slice& slice, const std::string& reason);
 
 // Records that were rejected so far, as far as that has been committed.

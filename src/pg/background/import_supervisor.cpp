@@ -39,10 +39,10 @@ struct WaitingImport {
     bool stops = false;
     bool is_claimed = false;
     int due_slices = 0;          // that have not ended and were not set aside
-    int locked_slices = 0;       // that a worker works on, whoever started it
-    bool is_locked_out = false;  // by who is about to end it
+    int locked_slices = 0;       // that a worker works on, however it was started
+    bool is_locked_out = false;  // by a session that is about to end it
     int fences = 0;              // changes whenever a worker has claimed a slice, or set one aside
-    int claims = 0;              // of the slice that was claimed most often without getting on
+    int claims = 0;              // of the slice that was claimed most often without progress
     bool role_exists = false;
     bool role_may_log_in = false;
 
@@ -104,7 +104,7 @@ constexpr const char* kWaitingWorkers =
     "              AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())"
     "              AND EXISTS (SELECT FROM pg_locks AS n WHERE n.pid = l.pid AND NOT n.granted)) ";
 
-// Notes for whom workers wait: when they have given up, nobody can tell any more.
+// Notes which sessions workers wait for: after they have given up, this is no longer known.
 void note_blockers() {
     OwnerScope owner;
     execute(
@@ -150,11 +150,11 @@ private:
     std::vector<StartedWorker> workers_;
     struct Starts {
         int fences = 0;
-        int count = 0;               // of workers, without one that got on
+        int count = 0;               // of workers in a row, none of which made progress
         TimestampTz not_before = 0;  // of the next one, for a suspect
     };
     std::map<std::int64_t, Starts> starts_;
-    std::map<std::string, std::int64_t> turns_;  // when an operator had his last one
+    std::map<std::string, std::int64_t> turns_;  // when an operator had its last one
     std::int64_t turn_ = 0;
     std::int64_t last_emptied_ = 0;
     const MemoryContext context_ = call(
@@ -195,8 +195,8 @@ std::optional<Stop> Supervisor::find_obstacle(const WaitingImport& import) {
     return std::nullopt;
 }
 
-// Ends what no worker can do. Returns true when there is nothing to start. The row of the import comes first: whoever has it
-// is left alone, and one of the next looks ends the import.
+// Ends what no worker can do. Returns true when there is nothing to start. The row of the import is locked first: a
+// session that has it is left alone, and one of the next looks ends the import.
 bool Supervisor::settle(const WaitingImport& import) {
     const std::optional<Stop> obstacle = is_restored(import) ? std::nullopt : find_obstacle(import);
     if (!is_restored(import) && !obstacle) {
@@ -230,8 +230,8 @@ bool Supervisor::settle(const WaitingImport& import) {
     return true;
 }
 
-// Whose turn it is: an operator's of whose imports the fewest run, and of those who waited longest; the import that came
-// first.
+// Whose turn it is: that of the operator with the fewest running imports, among equals the one that has waited longest;
+// of its imports, the first.
 std::vector<WaitingImport>::iterator Supervisor::next_in_turn(std::vector<WaitingImport>& candidates,
                                                               const std::map<std::string, int>& running) {
     const auto rank = [&](const WaitingImport& import) {
@@ -340,7 +340,7 @@ void Supervisor::run() {
         for (Finding found = look(); found != Finding::nothing; found = look()) {
             wait_for_a_while(found == Finding::stops ? kStopWait : kSupervisorWait);
         }
-        // Who submits right now believes that we are here: only when nobody does may we go.
+        // A session that is submitting relies on this supervisor: it may only end while there is none.
         bool is_free = false;
         (void)transactions_.run_unless_locked([&] {
             is_free = no_submission_under_way() && find_waiting().empty();

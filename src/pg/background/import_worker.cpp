@@ -41,7 +41,7 @@ int find_supervisor() {
     return rows.empty() ? 0 : std::stoi(*rows.front()[0]);
 }
 
-// What the current transaction wants at its commit.
+// What the current transaction is to do at its commit.
 bool start_at_commit = false;
 int supervisor_to_wake = 0;
 
@@ -114,7 +114,7 @@ void work(const WorkerArguments& arguments) {
         return;
     }
     run_background_import(transactions, arguments.import_id, workers_per_import);
-    // If the supervisor has gone, the imports of others must not wait for it.
+    // If the supervisor is gone, the imports of others must not wait for it.
     if (std::optional<PgError> error = transactions.run([] { start_waiting(); })) {
         throw PgError(*error);
     }

@@ -1,7 +1,7 @@
 // The processes of imports in the background. A supervisor, one for a database while there is work, starts workers: one
-// for each slice, connected as the import's database role, so that nothing of a user ever runs with other rights than
-// his. The supervisor runs nothing but fixed statements on the extension's tables. Both are started when needed; with
-// the library preloaded a launcher starts supervisors by itself.
+// for each slice, connected as the import's database role, so that no code of a user ever runs with rights other than
+// the user's own. The supervisor runs nothing but fixed statements on the extension's tables. Both are started when
+// needed; with the library preloaded a launcher starts supervisors by itself.
 #pragma once
 
 #include "pg/server/guard.h"
@@ -19,8 +19,8 @@ void register_launcher();
 // SPI connection.
 void start_after_commit();
 
-// Starts what waits, if there is something and nobody looks after it: after a restart of the server. Called by functions
-// that import or cancel. Needs an SPI connection.
+// Starts what waits, if there is something and no supervisor looks after it: after a restart of the server. Called by
+// functions that import or cancel. Needs an SPI connection.
 void start_waiting();
 
 }  // namespace customer_import::pg

@@ -30,12 +30,12 @@ namespace customer_import::pg {
 namespace {
 
 constexpr int kMaxAttempts = 10;  // of a batch that meets deadlocks or serialization failures
-constexpr int kMaxClaims = 10;    // of a slice whose workers die before it gets on
+constexpr int kMaxClaims = 10;    // of a slice whose workers die before it makes progress
 constexpr long kFirstDelay = 50;  // milliseconds before a batch is tried again; doubles each time
 constexpr std::int64_t kStopCheckRecords = 65536;
 constexpr std::int64_t kSmallFileBytes = 256 * 1024;  // one worker is done with it before another one has started
 
-// Thrown when the import is to stop; by whom it was asked for is in the queue or in here.
+// Thrown when the import is to stop; the request and its reason are in the queue or in here.
 class Stopped : public std::exception {
 public:
     explicit Stopped(Stop stop) : stop_(std::move(stop)) {}
@@ -48,7 +48,7 @@ private:
 // Thrown when the slice is another worker's by now.
 class TakenOver : public std::exception {};
 
-// Thrown when the slice is to be tried again later, and others are to have the worker's slot meanwhile.
+// Thrown when the slice is to be tried again later, and other slices are to have the worker's slot meanwhile.
 class SetAside : public std::exception {
 public:
     explicit SetAside(std::string reason) : reason_(std::move(reason)) {}
@@ -69,7 +69,8 @@ std::string describe(const PgError& error) {
     return std::string(error.what()) + " (SQLSTATE " + unpack_sql_state(data->sqlerrcode) + ")";
 }
 
-// Makes the transaction what the submitter's was: whom it acts as, and how texts are read. Until its end.
+// Gives the transaction the submitter's identity, and the settings by which the submitter's texts are read, until its
+// end.
 void assume_submitter(const BackgroundImport& import) {
     if (import.acts) {
         assume_operator(import.operator_name);
@@ -128,7 +129,7 @@ private:
 
     Transactions& transactions_;
     WorkerLock& lock_;
-    std::optional<WorkerLock>& suspect_;  // until the slice gets on
+    std::optional<WorkerLock>& suspect_;  // until the slice makes progress
     BackgroundImport import_;
     Slice slice_;
     const int slices_wanted_;
@@ -200,7 +201,7 @@ private:
 
 void SliceRun::check_stop() {
     call([] {
-        if (!PostmasterIsAlive()) {  // a new server cannot start as long as somebody uses the shared memory
+        if (!PostmasterIsAlive()) {  // a new server cannot start as long as a process uses the shared memory
             ereport(FATAL, (errcode(ERRCODE_ADMIN_SHUTDOWN), errmsg("the server has gone")));
         }
     });
@@ -219,7 +220,7 @@ bool SliceRun::keep_lock() {
     return true;
 }
 
-// Runs `body` in a transaction as the submitter; again, after a while, when others stood in its way.
+// Runs `body` in a transaction as the submitter; again, after a while, when other sessions were in its way.
 template <typename Body>
 void SliceRun::repeat(Body&& body) {
     long delay = kFirstDelay;
@@ -353,7 +354,7 @@ std::optional<std::string> SliceRun::try_first_records(Trial& trial, const Ident
     return trial.run(import_.id, *target_, reader_->header(), *catalog_, ceiling.get(), transaction_context_);
 }
 
-// Another table may have been attached since the import was submitted: it is none of its business.
+// Another table may have been attached since the import was submitted: the import must not write to that one.
 Target SliceRun::load_same_target() const {
     Target target = load_import_target();
     if (target.relation != import_.customers_table) {
@@ -372,7 +373,7 @@ Target SliceRun::load_same_target() const {
     return target;
 }
 
-// Records of a retry are tried once, whatever comes of it.
+// Records of a retry are tried once, whatever the result.
 void SliceRun::mark_retried(const std::vector<std::int64_t>& lines) {
     if (import_.request.kind == ImportKind::retry) {
         customer_import::pg::mark_retried(import_.request.source_import_id, import_.id, lines);
@@ -447,7 +448,7 @@ void SliceRun::stop(const Stop& stop) {
     }
     call([&] {
         if (!transactions_.has_caller()) {
-            QueryCancelPending = false;  // it has said what it had to say
+            QueryCancelPending = false;  // it has had its effect
         }
         MemoryContextReset(transaction_context_);
     });

@@ -1,5 +1,5 @@
-// A slice of an import in the background: checks the file, applies the slice batch by batch, each batch in a transaction of
-// its own that also records what it did. So it can die at any moment and be taken up by another worker.
+// A slice of an import in the background: checks the file, applies the slice batch by batch, each batch in a
+// transaction of its own that also records what it did. So it can die at any moment and be resumed by another worker.
 #pragma once
 
 #include <optional>
@@ -12,12 +12,13 @@
 
 namespace customer_import::pg {
 
-// Applies what is left of a claimed slice, and ends it: with the last one the import. An import that nobody has begun yet is
-// split into at most `slices` slices. Returns false when the slice was set aside. `suspect` is released when it gets on.
+// Applies what is left of a claimed slice, and ends it: with the last one the import. An import that has not begun yet
+// is split into at most `slices` slices. Returns false when the slice was set aside. `suspect` is released when the
+// slice makes progress.
 bool run_slice(Transactions& transactions, BackgroundImport import, const Slice& slice, WorkerLock& lock,
                std::optional<WorkerLock>& suspect, int slices, MemoryContext context);
 
-// Why to try again later, however often: nothing is wrong with the import, something is in its way. Nothing for any other
+// Why to try again later, however often: the import is not faulty, something is in its way. Nothing for any other
 // error.
 std::optional<std::string> reason_to_wait(const PgError& error);
 

@@ -1,4 +1,4 @@
-// The roles tab of a customer: what he holds, and which import gave it to him.
+// The roles tab of a customer: which codes it holds, and which import gave them.
 #include <limits>
 #include <map>
 #include <string>
@@ -60,7 +60,7 @@ TextMap<CodeFacts> read_codes(const std::vector<std::string>& codes) {
     return facts;
 }
 
-// Who made an import; nothing when it is purged meanwhile.
+// The operator of an import; nothing when it has been purged meanwhile.
 std::optional<std::string> operator_of(std::int64_t import_id) {
     OwnerScope owner;
     const std::vector<Row> rows = query("SELECT operator FROM customer_import.imports WHERE id = $1",
@@ -88,7 +88,7 @@ void return_role(ReturnSetInfo* result, const std::string& code, const CodeFacts
     call([&] { tuplestore_putvalues(result->setResult, result->setDesc, values, nulls); });
 }
 
-// What imports did to a customer, and what others removed meanwhile.
+// What imports did to a customer, and what was removed by hand meanwhile.
 ChangeHistory read_history(const std::string& key) {
     std::vector<std::pair<std::int64_t, std::optional<std::vector<std::string>>>> marks;
     read_marks(key, [&](std::int64_t marked_at, const std::optional<std::vector<std::string_view>>& codes) {

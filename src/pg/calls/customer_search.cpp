@@ -1,5 +1,6 @@
 // Looking for customers. What the policies of the table cannot use an index for is looked up as the table's owner, keys
-// alone; the rows themselves are read by these keys as the caller, so that he gets what his policies show him.
+// alone; the rows themselves are read by these keys as the caller, so that the result is what the caller's policies
+// show.
 #include <set>
 #include <span>
 #include <string>
@@ -26,7 +27,7 @@ constexpr std::int32_t kMaxRows = 1000;
 constexpr std::size_t kMaxKeys = 10000;
 constexpr long kRowsAtOnce = 64;  // a row may have megabytes
 
-// Behind every user name that begins with what stands before it: two of the last character there is.
+// Sorts after every user name that begins with the text before it: two of the last character there is.
 constexpr std::string_view kLast = "\xf4\x8f\xbf\xbf\xf4\x8f\xbf\xbf";
 
 // Has statements planned to use an index where there is one, for as long as it lives. Only for our own lookups.
@@ -41,7 +42,7 @@ private:
     SettingsScope settings_;
 };
 
-// A customer who matches, in the order in which they are returned.
+// A customer that matches, in the order in which they are returned.
 struct Found {
     SearchRank rank;
     std::string user_name;
@@ -59,7 +60,7 @@ public:
         fold_user_name(query, folded_);
     }
 
-    // Looks where the best ones are first, and no further than there is need.
+    // Searches where the best ones are first, and no further than needed.
     void run() {
         if (folded_.find_first_of("\r\n") != std::string::npos) {
             return;  // they separate the texts that are searched
@@ -79,8 +80,8 @@ public:
                 return;
             }
         }
-        // More than anybody reads, or nothing that an index could find: one pass over what he sees, to the first
-        // matches.
+        // More than a caller reads, or nothing that an index could find: one pass over what the caller sees, to the
+        // first matches.
         look_at("WHERE " + matches() + " LIMIT " + std::to_string(kMaxKeys), {parameter(std::string_view(pattern()))});
     }
 
@@ -222,7 +223,7 @@ void customers_with_roles(const WantedCodes& codes, ReturnSetInfo* result) {
     require_right(Right::view_customers, "search customers");
     SpiConnection spi;
     const Target target = load_target(AccessShareLock);
-    return_holders(target, {}, result);  // whoever may not read the table learns so before anything is looked up
+    return_holders(target, {}, result);  // an error first where the caller may not read the table
     const std::string statement = "SELECT " + target.user_name.name + " FROM " + target.name + " WHERE " +
                                   target.roles.name +
                                   " OPERATOR(pg_catalog.@>) $1 AND ARRAY(SELECT pg_catalog.lower("

@@ -46,7 +46,7 @@ QueueUse measure_queue(const std::string& operator_name) {
                       "Wait until some of them have ended, or cancel one: see customer_import.import_status.");
 }
 
-// What the worker reads texts by, as the caller has it.
+// The settings of the caller by which the worker is to read texts.
 std::string caller_settings() {
     return *query(
                 "SELECT pg_catalog.jsonb_object_agg(s.name, pg_catalog.current_setting(s.name))"
@@ -135,7 +135,7 @@ OpenImport lock_import(std::int64_t import_id, const Identity& identity) {
     return {*row[0], row[1] == "t", row[2] == "t"};
 }
 
-// Errors: 55000 for an import that some session runs in the foreground.
+// Errors: 55000 for an import that a session runs in the foreground.
 void refuse_foreground(std::int64_t import_id) {
     CatalogPath path;
     const std::vector<Row> rows = query(
@@ -171,7 +171,7 @@ std::string cancel_import(std::int64_t import_id) {
     }
     const std::string by = identity.name == import.operator_name ? "" : "by " + identity.name;
     request_stop(import_id, {"canceled", by});
-    if (lock_out_workers(import_id)) {  // nobody works on it
+    if (lock_out_workers(import_id)) {  // no worker has it
         end_background_import(import_id);
         return "Import " + std::to_string(import_id) + " is canceled.";
     }

@@ -51,7 +51,7 @@ public:
     PreviewRows(const PreviewRows&) = delete;
     PreviewRows& operator=(const PreviewRows&) = delete;
 
-    // What is seen of a line later replaces what was seen before.
+    // What is seen of a line later replaces what was seen of it earlier.
     void see(std::int64_t line, std::string_view user_name, const RecordResult* result) override;
     void taken_back() override { taken_back_ = true; }
 

@@ -36,7 +36,7 @@ struct Source {
     throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, std::move(message), {}, std::move(hint));
 }
 
-// Locks the row of an import until the end of the transaction: one undo or retry at a time. The operator sees his own,
+// Locks the row of an import until the end of the transaction: one undo or retry at a time. An operator sees its own,
 // administrators all. Errors: 42704; 55000 while it or an undo or retry of it runs, and when its records are not kept.
 Source lock_source(std::int64_t import_id) {
     const Identity identity = current_identity();
@@ -88,7 +88,7 @@ Source lock_source(std::int64_t import_id) {
                      std::to_string(*source.undone_by) + ").");
 }
 
-// Who may not add role codes has records that need them rejected.
+// For an operator that may not add role codes, records that need them are rejected.
 bool may_create_codes() { return current_identity().rights.has(Right::administer); }
 
 ImportRequest undo_request(std::int64_t import_id) {

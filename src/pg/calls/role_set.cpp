@@ -15,13 +15,13 @@ RoleSet role_set_argument(FunctionCallInfo fcinfo, int index) {
     return RoleSet(codes_argument(fcinfo, index), check_interrupts);
 }
 
-// What came of it is an argument of the next call, in an aggregate too.
+// The result is an argument of the next call, in an aggregate too.
 Datum make_role_set(const RoleSet& set) {
     require_role_set_size(text_array_size(set.codes()));
     return make_text_array(set.codes());
 }
 
-// Whether a text is what `is` says; none above the size of a cell is.
+// Whether `is` holds for a text; it does not for one above the size of a cell.
 Datum is_text(FunctionCallInfo fcinfo, bool (*is)(std::string_view)) {
     const bool is_small = argument_size(PG_GETARG_DATUM(0)) <= kMaxRoleSetBytes;
     return BoolGetDatum(is_small && is(text_argument(fcinfo, 0)));
