@@ -70,8 +70,8 @@ std::int64_t extract(const PageRow& page, std::string_view first, std::string_vi
     return count;
 }
 
-// Whether a page may speak of a single customer: his name stands in it byte for byte. Of many imports most pages do not, and
-// this is found out much sooner than by reading them.
+// Whether a page may speak of a single customer: its name is in it byte for byte. Of many imports most pages do not,
+// and this is found out much sooner than by reading them.
 class NameFinder {
 public:
     explicit NameFinder(std::string_view name) : searcher_(name.begin(), name.end()) {}
@@ -83,8 +83,8 @@ private:
     std::boyer_moore_horspool_searcher<std::string_view::const_iterator> searcher_;
 };
 
-// The imports of the pages, each with the one that it undoes, if any. Not among them are those of which the customers table
-// was another one, and one that is purged meanwhile.
+// The imports of the pages, each with the one that it undoes, if any. Imports into another customers table, and those
+// that were purged meanwhile, are not among them.
 std::map<std::int64_t, std::optional<std::int64_t>> read_sources(const std::vector<Extract>& extracts) {
     std::vector<std::string> ids;
     for (const Extract& extract : extracts) {

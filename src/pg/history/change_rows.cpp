@@ -1,4 +1,4 @@
-// The change log as rows, for the view import_changes. A page is named, never given: nobody's own bytes are read.
+// The change log as rows, for the view import_changes. A page is named, never passed: bytes of a caller are not read.
 #include <optional>
 #include <string>
 
@@ -37,8 +37,8 @@ Relation open_own_table(const char* name) {
     return table;
 }
 
-// Finds the row whose primary key has these values, as the statement that calls us sees it, past its policies: some hundred
-// pages are looked up by a statement, and it asks nothing of whoever calls. nullptr when there is none.
+// Finds the row whose primary key has these values, as the statement that calls us sees it, past its policies: a
+// statement looks up some hundred pages, and its caller needs no privilege. nullptr when there is none.
 HeapTuple find_row(Relation table, const Datum* key, int columns) {
     ScanKeyData conditions[2];
     for (int column = 0; column < columns; ++column) {

@@ -25,7 +25,7 @@ std::optional<std::int64_t> insert_import(const NewImport& import, const ImportR
         "       'reject_limit', $6, 'unknown_roles', $7, 'send_report', $8)), $9, $10, $11, $12, $13, $14, $15,"
         "       CASE WHEN $9 OPERATOR(pg_catalog.<>) 'queued' THEN pg_catalog.clock_timestamp() END,"
         "       (SELECT t.relation FROM customer_import.customers_table AS t),"
-        // The changes of an undo name the fields as the import did that it takes back.
+        // The changes of an undo name the fields as the undone import did.
         "       (SELECT pg_catalog.jsonb_object_agg(c.field, c.column_name) FROM customer_import.customers_table_columns AS c)"
         "       || COALESCE((SELECT s.columns FROM customer_import.imports AS s"
         "                     WHERE s.id OPERATOR(pg_catalog.=) $15 AND $3 OPERATOR(pg_catalog.=) 'undo'), '{}'))"

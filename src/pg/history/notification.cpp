@@ -8,8 +8,8 @@ namespace customer_import::pg {
 
 namespace {
 
-// A queue that is full fails the COMMIT of whoever notifies: an import must not depend on a session that listens and never
-// ends its transaction. What is left out nobody needs, for who listens also looks from time to time.
+// A full queue fails the COMMIT of the session that notifies: an import must not depend on a session that listens and
+// never ends its transaction. No listener needs what is left out, since listeners also look from time to time.
 void notify(const char* channel, const std::string& payload) {
     OwnerScope owner;
     const std::uint64_t sent = execute("SELECT pg_notify($1, $2) WHERE pg_notification_queue_usage() <= 0.9",

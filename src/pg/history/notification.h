@@ -1,5 +1,5 @@
-// Wakes those who listen. A notification is heard by whoever may connect and can be sent by anybody: it carries the number
-// of what has changed and nothing of users, and whoever hears one looks at the tables.
+// Wakes listeners. A notification can be heard by every role that may connect, and sent by any: it carries the number
+// of what has changed and no data of users, and a listener then looks at the tables.
 #pragma once
 
 #include <cstdint>

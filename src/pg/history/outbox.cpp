@@ -73,7 +73,7 @@ void claim_message(FunctionCallInfo fcinfo) {
     {
         OwnerScope owner;
         const Parameter origin = parameter(database_origin());
-        // Nowhere here does it wait for another mailer, or for an administrator who has a row.
+        // Nothing here waits for another mailer, or for an administrator that has locked a row.
         execute(
             "UPDATE customer_import.email_outbox SET state = 'held' WHERE id = ANY (ARRAY("
             "SELECT id FROM customer_import.email_outbox WHERE state IN ('queued', 'sending') AND origin <> $1"
@@ -138,7 +138,7 @@ void claim_message(FunctionCallInfo fcinfo) {
 
 Parameter fence_argument(FunctionCallInfo fcinfo) { return {INT4OID, PG_GETARG_DATUM(1), false}; }
 
-// What a mail server has answered, fit to be shown: it may answer anything.
+// The answer of a mail server, made safe to be shown: it may be anything.
 std::string clean_error(std::string_view error) {
     std::string clean;
     for (const char c : error) {

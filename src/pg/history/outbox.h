@@ -13,7 +13,7 @@ namespace customer_import::pg {
 // connection.
 std::string queue_report(std::int64_t import_id);
 
-// Lets messages go out that were restored from another database.
+// Releases messages that were restored from another database.
 void release_messages();
 
 }  // namespace customer_import::pg

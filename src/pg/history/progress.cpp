@@ -23,7 +23,7 @@ static_assert(kStartedAt < PGSTAT_NUM_PROGRESS_PARAM);
 
 constexpr std::int64_t kShownRecords = 1024;
 
-// Of a gateway's sessions nobody knows whom they act as.
+// It is not known which operator a gateway's session acts as.
 bool may_see(const PgBackendStatus& backend, const Identity& identity) {
     return identity.rights.has(Right::administer) ||
            (backend.st_userid == GetUserId() && identity.rights.has(Right::view_imports) && !identity.role_is_gateway);

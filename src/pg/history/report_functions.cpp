@@ -84,7 +84,7 @@ std::string quoted_cell(std::string_view text) {
     return cell + "\"";
 }
 
-// What a line has about, beside the record and the message.
+// Roughly what a line takes besides the record and the message.
 constexpr std::int64_t kBytesOfLine = 16;
 
 // Replaces what is not UTF-8, and NUL, by U+FFFD.
@@ -109,11 +109,11 @@ std::string readable(std::string_view text) {
     return result;
 }
 
-// The file of the rejected records: the header and the records as they came, with _line and _error behind them. As text, with
-// U+FFFD for what is none, or else byte for byte.
+// The file of the rejected records: the header and the records as they came, followed by _line and _error. As text,
+// with U+FFFD for what is none, or else byte for byte.
 Datum rejected_file(std::int64_t import_id, bool as_text) {
     SpiConnection spi;
-    CatalogPath path;  // as the caller: he sees what his rights show him
+    CatalogPath path;  // as the caller, which sees what its rights allow
     const std::vector<Row> imports = query(
         "SELECT pg_catalog.encode(header, 'hex'), delimiter, encoding,"
         "       (SELECT pg_catalog.sum(COALESCE(pg_catalog.octet_length(COALESCE(s.amended_record, s.record)), 0)"

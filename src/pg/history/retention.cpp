@@ -15,8 +15,9 @@ namespace customer_import::pg {
 
 namespace {
 
-// Locks the imports for which the condition holds, and returns those that no undo or retry reads. Who starts one has the
-// lock until it can be seen: only then, and with a snapshot of that time, is it known whether there is one.
+// Locks the imports for which the condition holds, and returns those that no undo or retry reads. A session that starts
+// one has the lock until the undo or retry can be seen: only then, and with a snapshot of that time, is it known
+// whether there is one.
 std::vector<std::int64_t> lock_unread(const std::string& condition, std::initializer_list<Parameter> parameters,
                                       const std::string& wait = "") {
     std::vector<std::int64_t> ids;
@@ -59,7 +60,7 @@ bool retention_is_due() {
 
 namespace {
 
-// Empties an import, unless somebody holds it or an undo or retry has begun to read it.
+// Empties an import, unless another session holds it or an undo or retry has begun to read it.
 void empty_import(std::int64_t import_id) {
     OwnerScope owner;
     if (lock_unread("id = $1 AND emptied_at IS NULL", {parameter(import_id)}, " SKIP LOCKED").empty()) {

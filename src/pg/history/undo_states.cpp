@@ -26,8 +26,8 @@ std::optional<std::int64_t> undone_source(std::int64_t import_id) {
     return rows.empty() ? std::nullopt : number_of(rows.front()[0]);
 }
 
-// Locks what the undo undoes, what that one undoes if it is an undo itself, and so on, and returns the last of these. All go
-// this way, and who undoes an import has locked it before, so nobody waits for each other in a circle.
+// Locks what the undo undoes, what that one undoes if it is an undo itself, and so on, and returns the last of these.
+// All sessions lock in this order, and one that undoes an import has locked it before, so there are no deadlocks.
 std::optional<std::int64_t> lock_sources(std::int64_t undo_import_id) {
     std::optional<std::int64_t> root;
     for (std::optional<std::int64_t> next = undone_source(undo_import_id); next;) {
@@ -44,7 +44,7 @@ std::optional<std::int64_t> lock_sources(std::int64_t undo_import_id) {
     return root;
 }
 
-// What of a family has ended.
+// The members of a family that have ended.
 std::vector<FamilyMember> read_family(std::int64_t root) {
     std::vector<FamilyMember> family;
     for (
@@ -66,7 +66,7 @@ std::vector<FamilyMember> read_family(std::int64_t root) {
     return family;
 }
 
-// Writes the states that have become others.
+// Writes the states that have changed.
 void write_states(const std::vector<FamilyMember>& family, const std::vector<UndoState>& states) {
     std::vector<std::string> ids, undos, parts;
     for (std::size_t index = 0; index < family.size(); ++index) {

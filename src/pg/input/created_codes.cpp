@@ -27,7 +27,7 @@ std::int64_t creator_of(std::int64_t import_id, const ImportRequest& request) {
 struct Candidate {
     std::string code;
     std::int64_t creator = 0;
-    bool is_own = false;  // added in this transaction: nobody else knows of it
+    bool is_own = false;  // added in this transaction: no other session knows of it
 };
 
 using Candidates = std::vector<Candidate>;
@@ -96,7 +96,7 @@ std::optional<std::set<std::string>> find_held(const std::vector<std::string>& c
     return held;
 }
 
-// Those of the codes that an import in the background may give yet: it was checked against them, or will be.
+// Those of the codes that an import in the background may still give: it was checked against them, or will be.
 std::set<std::string> find_awaited(const std::vector<std::string>& codes) {
     OwnerScope owner;
     std::set<std::string> awaited;
@@ -120,8 +120,8 @@ void set_provisional(const std::vector<std::string>& codes, bool is_provisional)
     }
 }
 
-// Has the imports that have added the codes remember them, for the undo of an undo brings them back. Returns the codes of
-// which that is so, or which no import wants back: another transaction may be about an import.
+// Has the imports that have added the codes record them, since the undo of an undo brings them back. Returns the codes
+// that were recorded, or that no import wants back; the others belong to an import that another transaction has locked.
 std::vector<std::string> remember(const Candidates& unused) {
     std::vector<std::string> creators;
     for (const Candidate& candidate : unused) {

@@ -1,5 +1,6 @@
-// The role codes that imports add to the catalog (unknown_roles => 'create'). A code knows the import that added it, until
-// somebody adds or alters it by hand; and it goes again when that import has given it to nobody, or was undone.
+// The role codes that imports add to the catalog (unknown_roles => 'create'). A code refers to the import that added
+// it, until it is added or altered by hand; and it is removed again when that import has given it to no customer, or
+// was undone.
 #pragma once
 
 #include <cstdint>
@@ -20,17 +21,17 @@ void add_codes_of_import(std::int64_t import_id, const ImportRequest& request, c
 // connection.
 void note_given_codes(std::int64_t import_id, const ImportRequest& request, const std::vector<Change>& changes);
 
-// The codes that the undo of an undo needs back: those that were taken away when the import was undone which it brings back.
-// Nothing for every other undo. Needs an SPI connection.
+// The codes that the undo of an undo needs back: those that were removed when the import that it brings back was
+// undone. Nothing for every other undo. Needs an SPI connection.
 std::vector<std::string> codes_to_bring_back(std::int64_t source_import_id);
 
-// Whether the file that an import, or the one that it retries, has read was to add codes. Needs an SPI connection.
+// Whether the file of an import, or of the one that it retries, was to add codes. Needs an SPI connection.
 bool original_creates_codes(std::int64_t import_id);
 
-// An import has ended: takes codes away which imports have added, which no customer holds, and which no open import was checked
-// against. Of an ordinary import those that it has not given; after an undo also those of imports that are undone. Waits for
-// nobody: what somebody might be giving at the moment stays until another import ends. Sees all customers. Needs an SPI
-// connection.
+// An import has ended: removes codes that imports have added, that no customer holds, and that no open import was
+// checked against. Of an ordinary import those that it has not given; after an undo also those of imports that are
+// undone. Never waits: codes that another session might be giving at the moment stay until another import ends. Sees
+// all customers. Needs an SPI connection.
 void remove_unused_codes(std::int64_t import_id);
 
 }  // namespace customer_import::pg

@@ -74,7 +74,7 @@ public:
 private:
     static constexpr std::size_t kForgetRecords = 1000;
 
-    // What a record of a retry may do is what both its preparer and who retries it may do.
+    // A record of a retry may do what both its preparer and the operator that retries it may do.
     RowValidator& validator_of(std::int64_t line) {
         const Preparer* preparer = limited_ ? preparers_.find(line) : nullptr;
         return preparer != nullptr && preparer->is_limited ? *limited_ : *validator_;
@@ -86,7 +86,7 @@ private:
     Batch batch_;
     std::vector<Issue> issues_;
     std::optional<RowValidator> validator_;
-    std::optional<RowValidator> limited_;  // of a retry: for those who may not add codes
+    std::optional<RowValidator> limited_;  // of a retry: for operators that may not add codes
     Preparers preparers_;
     std::int64_t rejected_ = 0;
 };

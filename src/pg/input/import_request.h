@@ -1,4 +1,4 @@
-// What a caller asks for, and what he gets back.
+// What a caller asks for, and what it gets back.
 #pragma once
 
 #include <cstdint>

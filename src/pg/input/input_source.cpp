@@ -127,7 +127,7 @@ public:
 
 private:
     void read_records() {
-        // Of records that are large no more than there is room for, but one.
+        // Of large records no more than there is room for, but at least one.
         const std::vector<Row> rows = query(
             "SELECT line, encode(record, 'hex') FROM ("
             "    SELECT line, record, sum(octet_length(record)) OVER (ORDER BY line) AS bytes FROM ("

@@ -21,7 +21,7 @@ public:
     // Bytes handed out since the start.
     std::int64_t bytes() const { return bytes_; }
 
-    // The line that the next record is known by; `line` is where it stands in the bytes. Asked once for each record.
+    // The line that the next record is known by; `line` is its line in the bytes. Asked once for each record.
     virtual std::int64_t line_of_next_record(std::int64_t line) { return line; }
 
 protected:

@@ -49,11 +49,11 @@ PreparedRecords::PreparedRecords(const ImportRequest& request) {
     OwnerScope owner;
     std::optional<Link> link = read_link(import_id);
     if (request.kind == ImportKind::undo && link && link->mode == "retry" && link->source) {
-        import_id = *link->source;  // the records of a retry stand in the import that it retried
+        import_id = *link->source;  // the records of a retry are in the import that it retried
         link = read_link(import_id);
     }
     operator_.emplace();
-    for (;;) {  // the newest one who amended a record counts
+    for (;;) {  // the latest operator that amended a record counts
         for (const Row& row : query("SELECT line, amended_by FROM customer_import.import_issues"
                                     " WHERE import_id = $1 AND issue_number = 1 AND amended_by IS NOT NULL",
                                     {parameter(import_id)})) {

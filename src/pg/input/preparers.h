@@ -1,5 +1,6 @@
-// Who has prepared the records that an import applies: of a retry, and of an undo that brings something back, that need not be
-// whoever calls it. Each record is then under the lower of two ceilings: core/grant_ceiling.
+// The operators that have prepared the records that an import applies: for a retry, and for an undo that brings
+// something back, that need not be the caller. Each record is then subject to the lower of two ceilings:
+// core/grant_ceiling.
 #pragma once
 
 #include <cstdint>
@@ -15,12 +16,12 @@ namespace customer_import::pg {
 
 class PreparedRecords {
 public:
-    // Whose file it is, or who amended a record last. A file is its caller's; an undo that takes back is, too: it has no
-    // more to say than what there was. Needs an SPI connection.
+    // The operator whose file it is, or that amended a record last. A file is the caller's; so is an undo that takes
+    // back: it writes nothing but what there was. Needs an SPI connection.
     explicit PreparedRecords(const ImportRequest& request);
 
-    // What those may do who are not `caller`, by today's operators. Who is none any more, or not active, is no administrator.
-    // Needs an SPI connection.
+    // What the preparers other than `caller` may do, by the current operators. One that is no longer an operator, or
+    // not active, is not an administrator. Needs an SPI connection.
     Preparers read(const std::string& caller) const;
 
 private:
@@ -28,7 +29,7 @@ private:
     std::map<std::int64_t, std::string> amended_by_;  // line by line
 };
 
-// The ceiling of a batch: of whoever acts, and of those who have prepared its records.
+// The ceiling of a batch: that of the acting operator, and those of the preparers of its records.
 class RecordCeiling {
 public:
     // `catalog` and `identity` must outlive the object. Needs an SPI connection.
@@ -39,7 +40,7 @@ public:
     RecordCeiling(const RecordCeiling&) = delete;
     RecordCeiling& operator=(const RecordCeiling&) = delete;
 
-    // nullptr: nobody is limited.
+    // nullptr: there is no limit.
     const GrantCeiling* get() const { return is_limited_ || preparers_.limit_somebody() ? &ceiling_ : nullptr; }
 
 private:

@@ -44,7 +44,7 @@ RecordSpool::~RecordSpool() {
 }
 
 void RecordSpool::add(const Record& record) {
-    // The server's value header stands before the bytes.
+    // The server's value header precedes the bytes.
     encode_record(record, order_, encoded_);
     encoded_.insert(0, VARHDRSZ, '\0');
     SET_VARSIZE(encoded_.data(), encoded_.size());

@@ -80,7 +80,8 @@ void UndoReader::read_page(std::string_view page, std::int64_t count, Written& w
     }
 }
 
-// The columns that are written at all: triggers may look at those alone. Who comes back after a deletion gets all.
+// The columns that are written at all: triggers may look at those alone. A customer that comes back after a deletion
+// gets all.
 void UndoReader::find_columns(const Written& written) {
     TextMap<bool> fields;
     for (const auto& [field, is_written] : written.fields) {
