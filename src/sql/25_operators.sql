@@ -1,4 +1,4 @@
--- Who works with customers, and what they may do.
+-- Operators, which work with customers, and what they may do.
 
 CREATE TABLE customer_import.operators (
     name text COLLATE "C" PRIMARY KEY,

@@ -41,7 +41,7 @@ CREATE TABLE customer_import.imports (
 CREATE UNIQUE INDEX imports_open_reversal_key ON customer_import.imports (source_import_id) WHERE finished_at IS NULL;
 -- By it the undos of an import are found, and those of its undos.
 CREATE INDEX imports_undos ON customer_import.imports (source_import_id) WHERE mode = 'undo';
--- What retention has to empty: each import looks whether there is anything.
+-- What retention has to empty: each import checks whether there is anything.
 CREATE INDEX imports_not_emptied ON customer_import.imports (finished_at) WHERE emptied_at IS NULL;
 COMMENT ON TABLE customer_import.imports IS 'Every import: who, what, when, and what came of it.';
 COMMENT ON COLUMN customer_import.imports.records IS
@@ -163,7 +163,7 @@ COMMENT ON FUNCTION customer_import._user_name_multirange(customer_import._user_
 CREATE INDEX import_change_pages_user_names ON customer_import.import_change_pages
     USING gist (customer_import._user_name_range(first_user_name, last_user_name, '[]'));
 
--- It reads the page itself: a page is named and never given, so that nobody's own bytes become text.
+-- It reads the page itself: a page is named and never passed, so that bytes of a caller never become text.
 CREATE FUNCTION customer_import._read_change_page(
     import_id bigint, page bigint,
     OUT line bigint, OUT user_name text, OUT created boolean, OUT added text[], OUT removed text[],
@@ -190,7 +190,7 @@ COMMENT ON COLUMN customer_import.import_changes.before IS
 COMMENT ON COLUMN customer_import.import_changes.after IS
     'The same fields, as it left them; NULL for a customer that an undo deleted.';
 
--- Called by the statements of an import only: nobody else knows its token.
+-- Called by the statements of an import only: no other code knows its token.
 CREATE FUNCTION customer_import._decide(
     token bigint, index integer, same_customer boolean, place tid, version xid, roles text[], VARIADIC fields "any"
 ) RETURNS boolean
@@ -203,8 +203,8 @@ CREATE FUNCTION customer_import._merged_roles(token bigint, index integer) RETUR
 COMMENT ON FUNCTION customer_import._merged_roles(bigint, integer) IS
     'The roles that an import gives to a customer that it has found.';
 
--- What somebody removed by hand: by it customer_roles() knows that an import is not the giver of a role any more. The guard
--- on the customers table writes it, as the extension's owner.
+-- Removals by hand: by them customer_roles() knows that an import is no longer the one that gave a role. The guard on
+-- the customers table writes it, as the extension's owner.
 CREATE TABLE customer_import.removal_marks (
     customers_table regclass NOT NULL,
     user_name text COLLATE "C" NOT NULL,
@@ -242,6 +242,6 @@ ALTER TABLE customer_import.import_change_pages FORCE ROW LEVEL SECURITY;
 CREATE POLICY own_or_admin ON customer_import.import_change_pages FOR SELECT
     USING ((SELECT customer_import.is_admin()) OR import_id IN (SELECT i.id FROM customer_import.imports AS i));
 
--- Nobody but the writer reads it: it names customers that policies may hide.
+-- Only the writer reads it: it names customers that policies may hide.
 ALTER TABLE customer_import.removal_marks ENABLE ROW LEVEL SECURITY;
 ALTER TABLE customer_import.removal_marks FORCE ROW LEVEL SECURITY;

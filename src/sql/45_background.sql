@@ -81,7 +81,7 @@ COMMENT ON COLUMN customer_import.import_slices.deleted IS 'Customers that an un
 COMMENT ON COLUMN customer_import.import_slices.ended IS 'Nothing is left to do in it.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.import_slices', '');
 
--- Nobody sees the files and what is for the workers; how far an import is, whoever sees the import.
+-- No role sees the files and what is for the workers; a role that sees an import also sees how far it is.
 ALTER TABLE customer_import.import_files ENABLE ROW LEVEL SECURITY;
 ALTER TABLE customer_import.import_files FORCE ROW LEVEL SECURITY;
 ALTER TABLE customer_import.background_imports ENABLE ROW LEVEL SECURITY;

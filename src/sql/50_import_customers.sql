@@ -1,4 +1,4 @@
--- The main job.
+-- The import itself.
 
 CREATE FUNCTION customer_import.import_customers(
     csv text,

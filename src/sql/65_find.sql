@@ -28,7 +28,7 @@ CREATE FUNCTION customer_import.customers_with_roles(codes text[], OUT user_name
     LANGUAGE C STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_customers_with_roles';
 COMMENT ON FUNCTION customer_import.customers_with_roles(text[]) IS 'The customers who hold all of these roles.';
 
--- Indexed: so everybody who writes the customers table has to be able to call it.
+-- Indexed, so that every role that writes the customers table must be able to call it.
 CREATE FUNCTION customer_import._search_text(
     user_name text, email text, first_name text, last_name text, company text
 ) RETURNS text

@@ -24,7 +24,7 @@ GRANT EXECUTE ON FUNCTION
 TO PUBLIC;
 
 -- What operators are granted with which right. The functions ask for the right once more, and policies do: a gateway is
--- granted all of it and has the rights of whom it acts as.
+-- granted all of it and has the rights of the operator that it acts as.
 INSERT INTO customer_import.operator_privileges (object, privilege, needs)
 SELECT o.object, o.privilege, o.needs || '{gateway}'
   FROM (VALUES
@@ -92,7 +92,7 @@ SELECT o.object, o.privilege, o.needs || '{gateway}'
         ('customer_import.act_as(text)', 'EXECUTE', '{}')
        ) AS o (object, privilege, needs);
 
--- What a mailer needs, and nobody else.
+-- What a mailer needs, and no other role.
 INSERT INTO customer_import.operator_privileges (object, privilege, needs)
 SELECT o.object, 'EXECUTE', '{mailer}'
   FROM (VALUES

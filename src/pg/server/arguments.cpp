@@ -7,7 +7,7 @@ namespace customer_import::pg {
 namespace {
 
 struct NullArgument {
-    const char* name;  // nullptr: NULL may stand there
+    const char* name;  // nullptr: NULL is allowed
     const char* function;
 };
 

@@ -33,7 +33,8 @@ inline void require_size(Datum argument, std::size_t most, const char* what) {
     }
 }
 
-// Reads a text argument, of which nobody gives more than a record has. The view lives as long as the call. Errors: 54000.
+// Reads a text argument, which need not be larger than a record may be. The view lives as long as the call. Errors:
+// 54000.
 inline std::string_view text_argument(FunctionCallInfo fcinfo, int index, const char* what = "the argument") {
     require_size(PG_GETARG_DATUM(index), kMaxRecordBytes, what);
     return varlena_view(call([&] { return PG_GETARG_TEXT_PP(index); }));

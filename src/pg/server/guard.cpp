@@ -68,7 +68,7 @@ void run_guarded(void (*function)(void*), void* argument) {
         error = take_error(context);
     }
     PG_END_TRY();
-    MemoryContextSwitchTo(context);  // many server calls leave another one behind
+    MemoryContextSwitchTo(context);  // many server calls leave another one current
     if (!failed) {
         return;
     }

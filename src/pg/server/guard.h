@@ -35,7 +35,7 @@ public:
         : sqlstate_(sqlstate), message_(std::move(message)), detail_(std::move(detail)), hint_(std::move(hint)) {}
     explicit ImportError(const Refusal& refusal);
 
-    // Names the constraint that was violated, for clients and for those who catch the error.
+    // Names the constraint that was violated, for clients and for code that catches the error.
     ImportError&& with_constraint(const char* name) && {
         constraint_ = name;
         return std::move(*this);
@@ -120,7 +120,7 @@ auto call(Body&& body) -> std::invoke_result_t<Body&> {
 // The lambda captures nothing with a destructor.
 template <typename Body>
 auto entry(Body&& body) -> std::invoke_result_t<Body&> {
-    note_interrupt_check();  // the executor asks between two calls of a function
+    note_interrupt_check();  // the executor checks between two calls of a function
     detail::Failure failure;
     try {
         return body();
@@ -157,7 +157,7 @@ std::optional<PgError> in_subtransaction(Body&& body) {
     return std::nullopt;
 }
 
-// Runs `body` in a subtransaction that is rolled back whatever comes of it. A server error in it propagates as PgError.
+// Runs `body` in a subtransaction that is rolled back in any case. A server error in it propagates as PgError.
 template <typename Body>
 void roll_back(Body&& body) {
     struct Ended {};
@@ -201,8 +201,8 @@ void release(Body&& body) noexcept {
     }
 }
 
-// Answers a pending cancel or timeout by PgError. Between two questions there is a bounded amount of work, whatever the caller
-// gives; a test build counts it.
+// Answers a pending cancel or timeout by PgError. Between two checks there is a bounded amount of work, whatever the
+// caller gives; a test build counts it.
 inline void check_interrupts() {
     note_interrupt_check();
     if (INTERRUPTS_PENDING_CONDITION()) {

@@ -1,6 +1,6 @@
-// What the catalogs say of a thing by its OID. Whatever it is, it may have been dropped since its OID was read: then these
-// raise an error with a SQLSTATE, or return nothing, and never hand on a null pointer. Plain server code: to be called
-// through call().
+// What the catalogs say of an object by its OID. Whatever it is, it may have been dropped since its OID was read: then
+// these raise an error with a SQLSTATE, or return nothing, and never hand on a null pointer. Plain server code: to be
+// called through call().
 #pragma once
 
 #include "pg/server/server.h"
@@ -18,7 +18,7 @@ struct RelationFacts {
 // Errors: 42P01 when the relation has been dropped, 3F000 when its schema has.
 RelationFacts relation_facts(Oid relation);
 
-// Whom a relation belongs to. Errors: 42P01 when it has been dropped.
+// The owner of a relation. Errors: 42P01 when it has been dropped.
 Oid relation_owner(Oid relation);
 
 // A table of the extension, by its name there. InvalidOid when it is gone.

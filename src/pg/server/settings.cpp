@@ -22,8 +22,8 @@ void define_number(const char* name, const char* description, int* variable, int
                             nullptr, nullptr);
 }
 
-// The setting is a number with a fraction, so that no value is rounded to 0, which is for ever: whoever writes 29s does not
-// mean that.
+// The setting is a number with a fraction, so that no value is rounded to 0, which is for ever: a setting of 29s does
+// not mean that.
 bool check_retention(double* seconds, void**, GucSource) {
     if (*seconds > 0 && *seconds < 60) {
         GUC_check_errdetail("It is 0, for ever, or one minute at least.");

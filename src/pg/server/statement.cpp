@@ -210,7 +210,7 @@ struct ParameterLists {
     std::string nulls;
 };
 
-// Runs the statement as the last thing SPI did: its rows stand in SPI_tuptable.
+// Runs the statement as the last thing SPI did: its rows are in SPI_tuptable.
 std::uint64_t run_parameters(const std::string& text, std::initializer_list<Parameter> parameters,
                              bool latest_snapshot = false) {
     check_interrupts();
@@ -331,7 +331,7 @@ Cursor::Cursor(const std::string& text, std::initializer_list<Parameter> paramet
         Portal portal = SPI_cursor_open_with_args(nullptr, text.c_str(), lists.count(), lists.types.data(),
                                                   lists.values.data(), lists.nulls.data(),
                                                   snapshot == Snapshot::calling, CURSOR_OPT_NO_SCROLL);
-        PinPortal(portal);  // no CLOSE of somebody's policy takes it away
+        PinPortal(portal);  // no CLOSE in a policy takes it away
         return portal;
     });
 }

@@ -23,8 +23,8 @@ public:
     SpiConnection& operator=(const SpiConnection&) = delete;
 };
 
-// Puts all settings back, when it ends, to what they were when it began: what it has set itself, and what somebody's code
-// has set that ran meanwhile.
+// Puts all settings back, when it ends, to what they were when it began: what it has set itself, and what code of users
+// that ran meanwhile has set.
 class SettingsScope {
 public:
     SettingsScope();
@@ -47,9 +47,9 @@ private:
     SettingsScope settings_;
 };
 
-// Acts as a role for as long as it lives: only for the extension's own fixed statements, on its own tables, and for GRANT
-// and REVOKE, which run no code of the role's (event triggers are superusers', and may do there what they do elsewhere).
-// Whoever reads somebody's table takes LookupScope. `context` adds to the security context.
+// Acts as a role for as long as it lives: only for the extension's own fixed statements, on its own tables, and for
+// GRANT and REVOKE, which run no code of the role's (event triggers are superusers', and may do there what they do
+// elsewhere). Code that reads a user's table takes LookupScope. `context` adds to the security context.
 class RoleScope {
 public:
     explicit RoleScope(Oid role, int context = 0);
@@ -70,11 +70,11 @@ bool lock_extension();
 // The owner of the extension: the role that writes its tables. Errors: 42704.
 Oid extension_owner();
 
-// Acts as the owner of somebody's table, past its policies, to look something up there by a fixed statement. The server may run
-// code of the owner's to plan and to execute it: index expressions, CHECKs, casts. It runs as the owner, and as in REINDEX
-// or ANALYZE nothing of it is left for later, when somebody else is current: no deferred trigger, cursor, prepared statement
-// or temporary table can be made, no setting outlives the scope. Never for a statement that writes: triggers and
-// policies of writers are to run as who writes.
+// Acts as the owner of a user's table, past its policies, to look something up there by a fixed statement. The server
+// may run code of the owner's to plan and to execute it: index expressions, CHECKs, casts. It runs as the owner, and as
+// in REINDEX or ANALYZE nothing of it is left for later, when another role is current: no deferred trigger, cursor,
+// prepared statement or temporary table can be made, no setting outlives the scope. Never for a statement that writes:
+// triggers and policies of writers are to run as the writer.
 class LookupScope {
 public:
     explicit LookupScope(Oid owner);
@@ -92,7 +92,7 @@ private:
     RoleScope role_;
 };
 
-// A table that exists only for the statements of one SPI connection: its rows stand in a tuplestore of ours. Statements
+// A table that exists only for the statements of one SPI connection: its rows are in a tuplestore of ours. Statements
 // find it by its name, before any table of that name, and need no right on it.
 class EphemeralTable {
 public:
@@ -181,8 +181,8 @@ std::optional<std::string> query_bytes(const std::string& text, std::initializer
 // The bytes of encode(…, 'hex'); none for NULL.
 std::string from_hex(const std::optional<std::string>& hex);
 
-// A statement that only reads, whose rows come in portions; who reads them is whoever is current at each call. After an
-// error the end of the (sub)transaction closes it.
+// A statement that only reads, whose rows come in portions; they are read as the role that is current at each call.
+// After an error the end of the (sub)transaction closes it.
 class Cursor {
 public:
     // Whether it sees what the statement that calls us sees, or all that is committed by now.
@@ -212,7 +212,7 @@ private:
     std::uint64_t count_ = 0;
 };
 
-// A name as SQL has to have it.
+// A name, quoted for SQL.
 std::string quote_name(const std::string& name);
 
 // A text for the server, which verifies its encoding. Errors: 22021 for what is none, 54000 above 1 GB.

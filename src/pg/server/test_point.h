@@ -1,5 +1,5 @@
-// Named points at which a test can stop or kill the process. They exist in a test build alone (-DCUSTOMER_IMPORT_TEST_POINTS);
-// in any other the calls are nothing.
+// Named points at which a test can stop or kill the process. They exist in a test build alone
+// (-DCUSTOMER_IMPORT_TEST_POINTS); in any other the calls do nothing.
 #pragma once
 
 namespace customer_import::pg {

@@ -1,6 +1,6 @@
-// Counts, in a test build, how much is done between two questions for interrupts: the compiler calls us at each branch of our
-// own code (-fsanitize-coverage=trace-pc), the linker for what our code copies, compares and has the server read (--wrap).
-// This file alone is built without either. Counts, other than times, are the same on every machine.
+// Counts, in a test build, how much is done between two interrupt checks: the compiler calls us at each branch of our
+// own code (-fsanitize-coverage=trace-pc), the linker for what our code copies, compares and has the server read
+// (--wrap). This file alone is built without either. Counts, other than times, are the same on every machine.
 #include "pg/server/test_work.h"
 
 #ifdef CUSTOMER_IMPORT_TEST_POINTS
@@ -21,7 +21,7 @@ constexpr int kFrames = 24;
 
 // Steps or bytes.
 struct Work {
-    std::uint64_t done = 0;  // since the last question
+    std::uint64_t done = 0;  // since the last check
     std::uint64_t most = 0;
     std::uint64_t limit = 0;  // where it is passed first is remembered
     int depth = 0;
@@ -71,9 +71,9 @@ void note_interrupt_check() {
 
 namespace pg = customer_import::pg;
 
-// ci_test_work(steps bigint, bytes bigint) returns text: the most steps, and the most bytes, that were done without a question
-// since the last call, each with the places where the limit of that call was passed; and whether the build is optimized. The
-// arguments are the limits from now on. Errors: none.
+// ci_test_work(steps bigint, bytes bigint) returns text: the most steps, and the most bytes, that were done without a
+// check since the last call, each with the places where the limit of that call was passed; and whether the build is
+// optimized. The arguments are the limits from now on. Errors: none.
 CI_FUNCTION(ci_test_work) {
     pg::note_interrupt_check();
     StringInfoData out;

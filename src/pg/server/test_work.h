@@ -1,4 +1,4 @@
-// What is done between two questions for interrupts is counted in a test build alone (-DCUSTOMER_IMPORT_TEST_POINTS).
+// What is done between two interrupt checks is counted in a test build alone (-DCUSTOMER_IMPORT_TEST_POINTS).
 #pragma once
 
 namespace customer_import::pg {

@@ -50,11 +50,11 @@ public:
         return std::nullopt;
     }
 
-    // Cancels what runs at that time by an error 57014, where the process has nobody else who would; 0: never.
+    // Cancels what runs at that time by an error 57014, where nothing else in the process would do so; 0: never.
     virtual void set_deadline(TimestampTz) {}
 
-    // The same where others may hold what it needs for as long as they like: then nothing was done, and it returns false.
-    // Any other error is thrown.
+    // The same where other sessions may hold what it needs for an unlimited time: if they do, nothing is done, and it
+    // returns false. Any other error is thrown.
     template <typename Body>
     bool run_unless_locked(Body&& body) {
         const std::optional<PgError> error = run(body);

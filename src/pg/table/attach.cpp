@@ -1,5 +1,5 @@
 // Makes a table of an application the customers table. Everything is checked before anything is changed, and all that
-// is added is written down, so that detach can take away exactly that.
+// is added is recorded, so that detach can take away exactly that.
 #include <algorithm>
 #include <map>
 #include <string>

@@ -45,7 +45,8 @@ public:
             }
             texts_[column] = column == kRoles ? join_roles(held_[column]) : value_text(column);
         }
-        // A file cannot name him: an import would take the name without the blanks, which may be somebody else's.
+        // A file cannot name this customer: an import would take the name without the blanks, which may be another
+        // customer's.
         is_null_[kUserName] = is_null_[kUserName] || trim(texts_[kUserName]) != texts_[kUserName];
         call([&] {
             for (std::size_t column = 0; column < columns_.size(); ++column) {
@@ -80,7 +81,8 @@ private:
         return joined_;
     }
 
-    // What an import would take for other codes than this one becomes a code that nobody has, so that it is rejected.
+    // What an import would take for other codes than this one becomes a code that no customer has, so that it is
+    // rejected.
     void add_code(std::string_view code) {
         const bool is_trimmed = !code.empty() && trim(code) == code;
         joined_ += is_trimmed ? "" : kNoCode;
@@ -170,7 +172,7 @@ void comment_on_column(const std::string& column, const std::string& comment) {
     execute_ddl("COMMENT ON COLUMN customer_import.customer_export." + column + " IS '" + comment + "'");
 }
 
-// Has the view dropped with the table, as a sequence is with its column: else it would stand in the way of DROP EXTENSION.
+// Has the view dropped with the table, as a sequence is with its column: otherwise it would block DROP EXTENSION.
 void go_with(Oid table) {
     call([&] {
         const Oid schema = get_namespace_oid("customer_import", false);
@@ -236,7 +238,7 @@ void drop_export_view() {
 
 namespace pg = customer_import::pg;
 
-// _export_customers() returns setof record: user name, roles and values of all customers whom the caller sees, as text.
+// _export_customers() returns setof record: user name, roles and values of all customers that the caller sees, as text.
 // Errors: 42501, 42804 for other columns than the view's, 55000 when there is no customers table.
 CI_FUNCTION(ci_export_customers) {
     return pg::entry([&] {

@@ -6,12 +6,12 @@
 namespace customer_import::pg {
 
 // Makes the view customer_import.customer_export of the registered customers table, which is `table`. It belongs to the
-// extension's owner and is no part of the extension: so pg_dump saves it. It goes when the table is dropped. Needs an SPI
-// connection, and the register to be written. Who may read it is granted by refresh_all_privileges(), afterwards.
+// extension's owner and is no part of the extension: so pg_dump saves it. It goes when the table is dropped. Needs an
+// SPI connection, and the register to be written. refresh_all_privileges() grants access to it, afterwards.
 void create_export_view(Oid table);
 
-// Waits for whoever reads the view, and keeps others from it: before the table is locked, as readers lock it afterwards. Needs an
-// SPI connection.
+// Waits for readers of the view, and keeps new ones out: before the table is locked, as readers lock it afterwards.
+// Needs an SPI connection.
 void lock_export_view();
 
 // Drops the view. Needs an SPI connection.

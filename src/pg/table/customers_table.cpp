@@ -53,8 +53,9 @@ void forget_registered() {
     remove_old_marks();
 }
 
-// Two sessions that set up a table at the same time would fail. Whoever changes what the customers table is locks in this order:
-// the register, customer_export, the table, the privileges. Who reads the view locks it before the table, too.
+// Two sessions that set up a table at the same time would fail. A session that changes what the customers table is
+// locks in this order: the register, customer_export, the table, the privileges. A reader of the view locks it before
+// the table, too.
 void lock_register() {
     OwnerScope owner;
     execute("LOCK TABLE customer_import.customers_table IN SHARE ROW EXCLUSIVE MODE");

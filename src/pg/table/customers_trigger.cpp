@@ -1,8 +1,8 @@
-// The guard on the customers table: every row that is written holds a canonical role set of codes that exist, and nobody
-// but administrators passes the grant ceiling. What is stored is what was judged: it fires last among the BEFORE row triggers
-// (its name begins with "~"), and where another one would fire after it, it lets nothing be written. On an attached table all
-// that is for operators and gateways; the application's own roles are never refused anything: of what they write, the role
-// set becomes canonical.
+// The guard on the customers table: every row that is written holds a canonical role set of codes that exist, and only
+// administrators exceed the grant ceiling. What is stored is what was judged: it fires last among the BEFORE row
+// triggers (its name begins with "~"), and where another one would fire after it, it lets nothing be written. On an
+// attached table all that is for operators and gateways; the application's own roles are never refused anything: of
+// what they write, the role set becomes canonical.
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,7 +23,7 @@ namespace customer_import::pg {
 
 namespace {
 
-// What is longer than a role code is none: of each at most so many bytes are looked at, one by one.
+// A text that is longer than a role code is not one: at most so many bytes of each are looked at, one by one.
 constexpr std::size_t kBytesLookedAt = 512;
 
 // A version of the row, as plain data.
@@ -46,7 +46,7 @@ struct GuardedRow {
     const char* roles_name = nullptr;
     const char* user_name_name = nullptr;
     bool is_attached = false;
-    bool has_policies = false;  // row-level security decides who may change what
+    bool has_policies = false;  // row-level security decides which changes are allowed
     Oid owner = InvalidOid;
     const char* guard = nullptr;     // the name of the trigger
     const char* follower = nullptr;  // that of one that will fire after it and may change the row; nullptr: none
@@ -211,7 +211,7 @@ std::vector<std::string_view> read_codes(const Version& version) {
     return codes;
 }
 
-// Whom the guard judges has no more than a role set to be judged.
+// A larger role set is refused where the guard judges, which bounds its work.
 void require_size(const Version& version) {
     if (version.roles != nullptr) {
         require_role_set_size(VARSIZE(version.roles));
@@ -296,8 +296,8 @@ void check_ceiling(const GuardedRow& row, const std::vector<std::string_view>& h
     }
 }
 
-// Whom the guard holds to the catalog and the ceiling. On an application's own table they are those whom the extension has
-// given access, not the application's own roles.
+// The writers that the guard holds to the catalog and the ceiling. On an application's own table they are the roles
+// that the extension has given access, not the application's own roles.
 bool is_judged(const GuardedRow& row, const Identity& identity) {
     return !row.is_attached || identity.is_operator || identity.role_is_gateway ||
            (holds_operator_privileges() && !call([&] { return has_privs_of_role(GetUserId(), row.owner); }));

@@ -1,4 +1,4 @@
-// Operators and gateways: who works with customers, and which database roles act for them.
+// Operators, which work with customers, and gateways, which act for them; and the database roles of both.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -164,7 +164,7 @@ OperatorRole find_operator_role(const std::string& name) {
     return {*row[0], row[1] ? static_cast<Oid>(std::stoul(*row[1])) : InvalidOid};
 }
 
-// What was granted for an operator who has changed, or gone, is granted and revoked anew.
+// What was granted for an operator that has changed, or was removed, is granted and revoked anew.
 void refresh_role_of(const OperatorRole& role) {
     if (OidIsValid(role.oid)) {
         refresh_privileges(role.oid);
@@ -255,7 +255,7 @@ void revoke_gateway(FunctionCallInfo fcinfo) {
     }
 }
 
-// Runs one of the functions above for those who may.
+// Runs one of the functions above for callers that may.
 template <typename Body>
 Datum administer(FunctionCallInfo fcinfo, Body body) {
     return entry([&] {

@@ -13,17 +13,18 @@ namespace customer_import::pg {
 
 namespace {
 
-// The objects by which the customers table stands in operator_privileges and granted_privileges: its name may change.
+// The objects by which the customers table is recorded in operator_privileges and granted_privileges: its name may
+// change.
 constexpr std::string_view kCustomersTable = "customers table";
-// With the name of the column whose default takes numbers from it: who creates a customer needs it.
+// With the name of the column whose default takes numbers from it: a role that creates customers needs it.
 constexpr std::string_view kColumnSequence = "sequence of column ";
 
 // Comes and goes with the customers table.
 constexpr std::string_view kExportView = "customer_import.customer_export";
 
-// Acts as the owner of a table or sequence, to GRANT and REVOKE on it by name. An owner who may not use the schema could not
-// name it: then the extension's owner acts, if he is a superuser, whose statement the server takes for that of the object's
-// owner. He could name anybody's object, so that confirm() must look whether it was this one.
+// Acts as the owner of a table or sequence, to GRANT and REVOKE on it by name. An owner that may not use the schema
+// could not name it: then the extension's owner acts, if it is a superuser, whose statement the server treats as one of
+// the object's owner. It could name any object, so that confirm() must check that it was this one.
 class ObjectOwnerScope {
 public:
     ObjectOwnerScope(Oid object_owner, Oid schema)
@@ -31,7 +32,8 @@ public:
                     call([&] { return superuser_arg(extension_owner()); })),
           role_(is_other_ ? extension_owner() : object_owner) {}
 
-    // Raises an error if the privilege is not as it should be after GRANT or REVOKE: the name has become another object's.
+    // Raises an error if the privilege is not as it should be after GRANT or REVOKE: the name is another object's by
+    // now.
     void confirm(Oid object, Oid role, const std::string& privilege, bool grant) const {
         if (is_other_ &&
             query_latest("SELECT FROM pg_class AS c, aclexplode(c.relacl) AS a"
@@ -80,7 +82,8 @@ std::vector<ColumnPrivilege> find_column_privileges(const std::string& privilege
     return found;
 }
 
-// Runs GRANT or REVOKE on the customers table for its owner; he himself has his privileges without us, and keeps them.
+// Runs GRANT or REVOKE on the customers table for its owner; the owner itself has its privileges without us, and keeps
+// them.
 void run_table_grant(const std::string& privilege, Oid role, bool grant, const RegisteredTable& table) {
     const std::string name = role_sql(role);
     const RelationFacts facts = table_facts(table.relation);
@@ -93,7 +96,7 @@ void run_table_grant(const std::string& privilege, Oid role, bool grant, const R
         owner.confirm(table.relation, role, privilege, true);
         return;
     }
-    // REVOKE takes the privilege on single columns, too: whoever granted those gets them back.
+    // REVOKE takes the privilege on single columns, too: those that were granted are granted again.
     const std::vector<ColumnPrivilege> columns = find_column_privileges(privilege, role, table.relation);
     execute_ddl("REVOKE " + privilege + " ON TABLE " + table.name + " FROM " + name);
     owner.confirm(table.relation, role, privilege, false);
@@ -151,7 +154,7 @@ void run_sequence_grant(const Privilege& privilege, Oid role, bool grant, const 
     }
 }
 
-// Runs GRANT or REVOKE as the one whose privilege it is to give.
+// Runs GRANT or REVOKE as the role that may grant the privilege.
 void run_grant(const Privilege& privilege, Oid role, bool grant, const std::optional<RegisteredTable>& table) {
     if (privilege.object == kCustomersTable) {
         run_table_grant(privilege.name, role, grant, *table);
@@ -241,7 +244,7 @@ std::vector<Privilege> find_missing(Oid role, const std::optional<RegisteredTabl
     return missing;
 }
 
-// What was granted and is needed no more.
+// What was granted and is no longer needed.
 std::vector<Privilege> find_superfluous(Oid role) {
     const std::string key = bound_key(role);
     const std::vector<std::string> needs = find_needs(role);
@@ -275,7 +278,7 @@ bool needs_table(Oid role, const RegisteredTable& table) {
                 .empty();
 }
 
-// Whoever may create customers must get the numbers that their columns have as a default.
+// A role that may create customers must get the numbers that their columns have as a default.
 void open_sequences(Oid role, const RegisteredTable& table) {
     for (const ColumnSequence& sequence : find_column_sequences(table)) {
         if (call([&] { return pg_class_aclcheck(sequence.oid, role, ACL_USAGE) == ACLCHECK_OK; })) {
@@ -346,7 +349,7 @@ bool role_is_superuser(std::string_view name) {
     return OidIsValid(role) && call([&] { return superuser_arg(role); });
 }
 
-// The table is locked before the privileges, as by those who detach it.
+// The table is locked before the privileges, as when it is detached.
 void lock_privileges() {
     (void)lock_registered_table(AccessShareLock);
     {
@@ -425,7 +428,7 @@ void revoke_table_privileges(const RegisteredTable& table) {
             run_grant({*row[1], *row[2]}, static_cast<Oid>(std::stoul(*row[0])), false, table);
         }
     }
-    // Then alone: the table's owner may need his own to name the table.
+    // Only now: the table's owner may need its own privilege on the schema to name the table.
     close_schemas(table);
     forget_table_privileges();
 }

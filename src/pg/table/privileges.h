@@ -1,5 +1,5 @@
-// The database privileges of operators and gateways. The extension grants what it thinks is needed, keeps a record of
-// what it granted, and takes back that alone.
+// The database privileges of operators and gateways. The extension grants what is needed, keeps a record of what it
+// granted, and takes back that alone.
 #pragma once
 
 #include <optional>
@@ -15,8 +15,9 @@ namespace customer_import::pg {
 // Whether database role `name` exists and is a superuser.
 bool role_is_superuser(std::string_view name);
 
-// Keeps others from changing privileges, operators, gateways and mailers until the end of the transaction: two sessions that
-// grant on one object at the same time would fail. What a restore has brought is bound to its roles. Needs an SPI connection.
+// Keeps other sessions from changing privileges, operators, gateways and mailers until the end of the transaction: two
+// sessions that grant on one object at the same time would fail. What a restore has brought is bound to its roles.
+// Needs an SPI connection.
 void lock_privileges();
 
 // Enters a role among the gateways or the mailers, in the place of one of that name that has been dropped. Needs locked
@@ -27,8 +28,8 @@ void register_role(const std::string& table, std::string_view name, Oid role);
 // was none. Needs locked privileges.
 bool unregister_role(const std::string& table, std::string_view name);
 
-// Grants a database role what it needs as an operator, gateway or mailer by now, and revokes what it needs no more. Needs
-// locked privileges.
+// Grants a database role what it needs as an operator, gateway or mailer by now, and revokes what it no longer needs.
+// Needs locked privileges.
 void refresh_privileges(Oid role);
 
 // Forgets what was granted to a role that has been dropped, by its key.

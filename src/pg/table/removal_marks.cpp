@@ -30,7 +30,7 @@ void prepare_insert() {
     SPIPlanPtr plan = SPI_prepare(
         "INSERT INTO customer_import.removal_marks (customers_table, user_name, codes, database_role)"
         " VALUES ($1, $2, $3, $4)"
-        " ON CONFLICT DO NOTHING",  // where the clock stands still, one mark is enough
+        " ON CONFLICT DO NOTHING",  // where the clock has not advanced, one mark is enough
         4, types);
     if (plan == nullptr || SPI_keepplan(plan) != 0) {
         elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
@@ -38,7 +38,7 @@ void prepare_insert() {
     insert_plan = plan;
 }
 
-// A name of another database may be no text of ours, and a role may be dropped while its session goes on.
+// A name of another database may be no text of ours, and a role may be dropped while its session continues.
 Datum name_of_role(Oid role, bool& is_null) {
     const char* name = GetUserNameFromId(role, true);
     is_null = name == nullptr || !pg_verifymbstr(name, static_cast<int>(strlen(name)), true);

@@ -1,5 +1,5 @@
-// What was removed by hand: the guard marks it, so that customer_roles() does not name an import for what somebody else has
-// given since.
+// Removals by hand: the guard marks them, so that customer_roles() does not name an import for a role that was given in
+// another way since.
 #pragma once
 
 #include <cstdint>
@@ -42,8 +42,8 @@ void read_marks(std::string_view user_name, const MarkTaker& take);
 // Throws away the marks that end nothing any more: those older than all imports, and those of tables that were dropped.
 void remove_old_marks();
 
-// Takes out of marks that are older than so many seconds who has set them: at most of 10,000, the oldest first. Waits for
-// nobody's lock. Returns true when there may be more.
+// Removes from marks that are older than so many seconds the role that has set them: of at most 10,000, the oldest
+// first. Waits for no lock. Returns true when there may be more.
 bool empty_marks(double seconds);
 
 // Whether it would find any. Needs an SPI connection, as the two above.

@@ -54,8 +54,8 @@ std::optional<Oid> find_opened_schema(Oid role) {
     return rows.front()[0] ? static_cast<Oid>(std::stoul(*rows.front()[0])) : InvalidOid;
 }
 
-// Who has given the role its privilege on the schema: the owner of the table, or who was that then; where that is not
-// known, rather not the schema's owner, as whom superusers grant. Nobody, if the schema is the role's own by now.
+// The grantor of the role's privilege on the schema: the owner of the table, or the owner at that time; where that is
+// not known, preferably not the schema's owner, as which superusers grant. None if the role owns the schema by now.
 Oid find_schema_grantor(Oid schema, Oid role, Oid table_owner) {
     const std::vector<Row> rows = query_latest(
         "SELECT a.grantor FROM pg_namespace AS n, aclexplode(n.nspacl) AS a"
@@ -71,7 +71,7 @@ void grant_schema(Oid role, const RelationFacts& facts) {
     execute_ddl("GRANT USAGE ON SCHEMA " + std::string(facts.schema_name) + " TO " + name);
 }
 
-// Whoever may see the customers table must reach it through its schema.
+// A role that may see the customers table must reach it through its schema.
 void open_schema(Oid role, const RelationFacts& facts) {
     struct Access {
         bool may_use;

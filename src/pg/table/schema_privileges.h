@@ -1,5 +1,6 @@
-// USAGE on the schema of the customers table, which whoever may see the table needs: granted as the table's owner, recorded in
-// granted_privileges, and taken back wherever the table is by then. All of it needs an SPI connection and the privileges locked.
+// USAGE on the schema of the customers table, which every role that may see the table needs: granted as the table's
+// owner, recorded in granted_privileges, and taken back wherever the table is by then. All of it needs an SPI
+// connection and the privileges locked.
 #pragma once
 
 #include <optional>
@@ -13,7 +14,7 @@
 
 namespace customer_import::pg {
 
-// The object by which it stands in granted_privileges.
+// The object by which it is recorded in granted_privileges.
 inline constexpr std::string_view kCustomersSchema = "schema of the customers table";
 
 // The customers table as the object of a GRANT. Errors: 42P01, 3F000 when it has been dropped.

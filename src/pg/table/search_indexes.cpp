@@ -25,7 +25,7 @@ std::optional<std::string> find_index(Oid table, std::string_view name) {
     return rows.empty() ? std::nullopt : rows.front()[0];
 }
 
-// The schema in which pg_trgm stands, for SQL. Errors: 55000 when it is not there.
+// The schema in which pg_trgm is, for SQL. Errors: 55000 when it is not installed.
 std::string trigram_schema() {
     OwnerScope owner;
     const std::vector<Row> rows = query_latest(
@@ -57,7 +57,7 @@ void create_search_indexes() {
     require_right(Right::administer, "create search indexes");
     SpiConnection spi;
     require_owner();
-    const Target target = load_target(ShareRowExclusiveLock);  // against writers, and whoever makes them, too
+    const Target target = load_target(ShareRowExclusiveLock);  // against writers, and sessions that create them, too
     const std::string schema = trigram_schema();
     if (!find_index(target.relation, kTextIndex)) {
         execute_ddl("CREATE INDEX " + std::string(kTextIndex) + " ON " + target.name + " USING gin ((" +
@@ -101,7 +101,7 @@ void drop_search_indexes(const RegisteredTable& table) {
 
 namespace pg = customer_import::pg;
 
-// create_search_indexes() returns void. Errors: 42501 unless an administrator who owns the table calls it, 55000 when
+// create_search_indexes() returns void. Errors: 42501 unless an administrator that owns the table calls it, 55000 when
 // there is no customers table or no pg_trgm; 40001.
 CI_FUNCTION(ci_create_search_indexes) {
     return pg::entry([&] {

@@ -19,7 +19,7 @@ std::string alter_type(const std::string& column, const char* type) {
     return "ALTER TABLE … ALTER COLUMN " + quote_name(column) + " TYPE " + type + ".";
 }
 
-// What an application finds missing once it is attached stands in the same words as what attach refuses.
+// What is found missing after the table was attached is reported in the same words as what attach refuses.
 void add_missing_column(std::vector<Fault>& faults, const std::string& column) {
     add_fault(faults, ERRCODE_UNDEFINED_COLUMN, "Column " + quoted(column) + " does not exist.");
 }
@@ -56,7 +56,7 @@ void find_user_name_type_faults(const std::string& column, const ColumnShape& sh
     add_fault(faults, ERRCODE_DATATYPE_MISMATCH, name + " is of type " + std::string(type) + reason, std::move(hint));
 }
 
-// All unique indexes that have to do with the column, the usable ones first, and why one of the others is none.
+// All unique indexes that have to do with the column, the usable ones first, and why one of the others is not usable.
 std::vector<Row> find_unique_indexes(Oid relation, AttrNumber column) {
     const CatalogPath path;
     return query_latest(

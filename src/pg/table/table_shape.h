@@ -29,7 +29,7 @@ struct Fault {
 struct ColumnShape {
     AttrNumber number = 0;  // 0: there is no such column
     Oid type = InvalidOid;
-    Oid base_type = InvalidOid;  // what a domain stands on
+    Oid base_type = InvalidOid;  // the base type of a domain
     const char* type_name = "";
     Oid collation = InvalidOid;
     bool is_deterministic = true;

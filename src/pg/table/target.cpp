@@ -32,7 +32,7 @@ bool domain_forbids_null(Oid type) {
     while (get_typtype(type) == TYPTYPE_DOMAIN) {
         HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
         if (!HeapTupleIsValid(tuple)) {
-            return false;  // what is missing says the column itself
+            return false;  // the missing column itself is reported
         }
         auto form = reinterpret_cast<Form_pg_type>(GETSTRUCT(tuple));
         const bool forbids = form->typnotnull;
@@ -378,7 +378,8 @@ Target load_target(LOCKMODE lock) {
         target.values.push_back(load_column(target.relation, *column[1], *column[0]));
     }
     OwnerScope owner;
-    // Whose table the extension has made may change it; but without its key each record would read all of it.
+    // The owner of a table that the extension has created may change it; but without its key each record would read all
+    // of it.
     if (!table->created || !has_key(target.relation, *facts[0])) {
         require_shape(target.relation, *facts[0], *facts[1]);
     }

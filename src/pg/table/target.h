@@ -17,8 +17,8 @@ namespace customer_import::pg {
 struct TargetColumn {
     std::string field;           // its CSV name; empty for the user name and the roles
     std::string name;            // its column name, quoted for SQL
-    Oid type = InvalidOid;       // as declared: a domain, maybe
-    Oid base_type = InvalidOid;  // what a domain stands on
+    Oid type = InvalidOid;       // as declared, perhaps a domain
+    Oid base_type = InvalidOid;  // the base type of a domain
     std::string type_name;       // of the base type, quoted for SQL
     std::int32_t type_modifier = -1;
     Oid collation = InvalidOid;
@@ -57,8 +57,8 @@ private:
     std::vector<std::string> unused_aliases(const Field& standard) const;
 };
 
-// Checks the table's deferrable constraints at each statement from now on. Before that the transaction's pending checks on
-// them are made: a fault of its is an error now.
+// Checks the table's deferrable constraints at each statement from now on. Before that the transaction's pending checks
+// on them are made: a violation of its own is an error now.
 class ConstraintsChecked {
 public:
     explicit ConstraintsChecked(const Target& target);
@@ -83,8 +83,8 @@ struct RegisteredTable {
 };
 std::optional<RegisteredTable> find_registered_table();
 
-// Returns the customers table, locked until the end of the transaction: whoever drops, detaches or renames it has done so
-// before, or waits. Nothing when there is none.
+// Returns the customers table, locked until the end of the transaction: a session that drops, detaches or renames it
+// has done so before, or waits. Nothing when there is none.
 std::optional<RegisteredTable> lock_registered_table(LOCKMODE lock);
 
 // Reads the description of the registered customers table. Locks the table until the end of the transaction, so that its
@@ -99,8 +99,8 @@ Target load_import_target(LOCKMODE lock = RowExclusiveLock);
 // Of a table of the application they have names and aliases, and no kinds. Needs an SPI connection.
 std::vector<Field> registered_fields();
 
-// Acts as the owner of the customers table, whom its row security does not hold back, forced or not: as the server itself
-// looks up foreign keys. Only for our own lookups by key.
+// Acts as the owner of the customers table, which its row security does not restrict, forced or not: as the server
+// itself looks up foreign keys. Only for our own lookups by key.
 class TableOwnerScope {
 public:
     explicit TableOwnerScope(const Target& target);
