@@ -62,8 +62,8 @@ private:
     std::size_t bytes_ = 0;
 };
 
-// Groups records by user name. The groups are sorted by user name in byte order; each holds the indexes of its records, in file
-// order.
+// Groups records by user name. The groups are sorted by user name in byte order; each holds the indexes of its records,
+// in file order.
 std::vector<std::vector<std::uint32_t>> group_by_user(std::span<const Record> records);
 
 // Splits records[0 .. count) into rounds in which every user name appears at most once, each sorted by user name in

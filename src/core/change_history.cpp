@@ -97,8 +97,9 @@ std::vector<std::size_t> ChangeHistory::find_undone(std::size_t entry, const std
     return undone;
 }
 
-// An event counts unless a later one that counts takes it back. When one begins or ceases to count, so do those that the
-// events it takes back have taken back themselves. One may do so more than once on the way: the sets follow it at once.
+// An event counts unless a later one that counts takes it back. When one begins or ceases to count, so do those that
+// the events it takes back have taken back themselves. One may do so more than once on the way: the sets follow it at
+// once.
 void ChangeHistory::set_counting(Events& known, const Event& changed, bool begins) {
     std::vector<std::pair<const Event*, bool>> todo;  // those that take something back
     const auto note = [&](const Event& event, bool counts) {

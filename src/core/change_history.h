@@ -60,8 +60,8 @@ public:
     // purged, or a mark is newer than all entries that gave it, an undo that brought it back included.
     std::optional<std::size_t> origin_of_role(std::string_view code) const;
 
-    // Whether entries for which `is_later` holds have changed the key in a way that still counts: by a change of their own,
-    // or by undoing one that is not later.
+    // Whether entries for which `is_later` holds have changed the key in a way that still counts: by a change of their
+    // own, or by undoing one that is not later.
     bool is_superseded(const Key& key, const std::function<bool(const Entry&)>& is_later) const;
 
     // The same for all entries behind one: fast, however many there are.

@@ -81,8 +81,8 @@ std::size_t CodeDistance::to(std::string_view other, std::size_t limit) const {
     return edit_distance(code_, other, limit);
 }
 
-// A column of the matrix for each letter of `other`: where it is one more than in the column or the row before, and where one less,
-// a bit for each of the letters that `places` are of.
+// A column of the matrix for each letter of `other`: where it is one more than in the column or the row before, and
+// where one less, a bit for each of the letters that `places` are of.
 std::size_t CodeDistance::distance(const Places& places, std::size_t length, std::string_view other,
                                    std::size_t limit) {
     if (length == 0) {

@@ -1,6 +1,7 @@
-// How far a role code that does not exist is from those that do: many comparisons with one code, made cheap. The distance is
-// edit_distance() of core/text, by the bit-parallel algorithm of Hyyrö 2003 ("A bit-vector algorithm for computing Levenshtein and
-// Damerau edit distances"): a letter of the one is compared with all letters of the other at once.
+// How far a role code that does not exist is from those that do: many comparisons with one code, made cheap. The
+// distance is edit_distance() of core/text, by the bit-parallel algorithm of Hyyrö 2003 ("A bit-vector algorithm for
+// computing Levenshtein and Damerau edit distances"): a letter of the one is compared with all letters of the other at
+// once.
 #pragma once
 
 #include <array>

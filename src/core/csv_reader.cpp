@@ -297,8 +297,8 @@ Status CsvReader::State::finish() {
 }
 
 Status CsvReader::State::refuse_long_record(std::string_view record) {
-    // A quote that is open where the record is cut off explains its length only if it was opened long before: a short field at
-    // its end, such as rejected_csv() puts there, does not.
+    // A quote that is open where the record is cut off explains its length only if it was opened long before: a short
+    // field at its end, such as rejected_csv() puts there, does not.
     const std::string_view allowed = record.substr(0, kMaxRecordBytes);
     const std::int64_t open_before = open_quote_line_;
     std::size_t opened = std::string_view::npos;

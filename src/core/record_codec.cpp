@@ -10,8 +10,8 @@ namespace customer_import {
 //   by_user_name  user name, NUL, line (8 bytes, highest first), rest
 //   by_line       line (8 bytes, highest first), user name, NUL, rest
 //                 backwards: the line's complement
-//   rest          raw record (text), 1 if it replaces the roles else 0 (1 byte), codes to add, to remove, lost, to replace
-//                 (number, texts), number of cells, cells
+//   rest          raw record (text), 1 if it replaces the roles else 0 (1 byte), codes to add, to remove, lost, to
+//                 replace (number, texts), number of cells, cells
 //   cell          action (1 byte), text
 
 namespace {

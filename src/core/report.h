@@ -41,12 +41,12 @@ std::string completed_message(std::int64_t import_id, const Counts& counts, bool
 // The message of a dry run: "Dry run: 9,812 updated, 3 rejected. Nothing was changed." and what to do next.
 std::string dry_run_message(const Counts& counts, std::string_view failure);
 
-// The message of an import that was given up, with the state "failed" or "denied": "Import 7 failed: REASON. Nothing was
-// applied." and what to do next. `has_issues`: there are some to look at.
+// The message of an import that was given up, with the state "failed" or "denied": "Import 7 failed: REASON. Nothing
+// was applied." and what to do next. `has_issues`: there are some to look at.
 std::string failed_message(std::int64_t import_id, std::string_view state, std::string_view reason, bool has_issues);
 
-// The message of an import in the background that ended early, with the state "failed", "denied" or "canceled": "Import 7
-// canceled by ann. It stopped at 20,000 updated, 20,000 unprocessed." and what to do next. What was applied stays.
+// The message of an import in the background that ended early, with the state "failed", "denied" or "canceled": "Import
+// 7 canceled by ann. It stopped at 20,000 updated, 20,000 unprocessed." and what to do next. What was applied stays.
 std::string stopped_message(std::int64_t import_id, std::string_view state, std::string_view reason,
                             const Counts& counts, bool has_issues);
 

@@ -25,8 +25,8 @@ public:
     bool is_privileged(std::string_view code) const;
 
     // Returns the nearest code to one that does not exist, or an empty view when none is near enough: distance at most
-    // max(1, length / 3); the smallest distance wins, then byte order. Takes time for each code of the catalog; files repeat
-    // their mistakes, so the answers are remembered.
+    // max(1, length / 3); the smallest distance wins, then byte order. Takes time for each code of the catalog; files
+    // repeat their mistakes, so the answers are remembered.
     std::string_view nearest(std::string_view code, InterruptCheck check = ask_nobody) const;
 
     // All codes, in no particular order.

@@ -44,8 +44,8 @@ inline constexpr std::string_view kRoleSeparators = ",;|\r\n";
 // catalog knows about case). The order of first appearance is kept. The views point into `cell`.
 std::vector<std::string_view> split_role_cell(std::string_view cell, InterruptCheck check = ask_nobody);
 
-// The codes of one list that another one lacks, in lower case and sorted: a code is the same whatever its case, so what only
-// gets another spelling is neither added nor removed.
+// The codes of one list that another one lacks, in lower case and sorted: a code is the same whatever its case, so what
+// only gets another spelling is neither added nor removed.
 std::vector<std::string> codes_without(std::span<const std::string_view> codes,
                                        std::span<const std::string_view> others, InterruptCheck check = ask_nobody);
 

@@ -1,4 +1,5 @@
-// Rejected records as a CSV file that is safe to open in a spreadsheet program, and that the importer reads back exactly.
+// Rejected records as a CSV file that is safe to open in a spreadsheet program, and that the importer reads back
+// exactly.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +17,8 @@ namespace customer_import {
 // The column that says which cells of a record were escaped: names of fields, separated by ";".
 inline constexpr std::string_view kEscapedColumn = "_escaped";
 
-// True for a cell that a spreadsheet program may take for a formula: it begins with = + - @, a tab or a carriage return,
-// or their full-width forms. Source: OWASP, CSV Injection.
+// True for a cell that a spreadsheet program may take for a formula: it begins with = + - @, a tab or a carriage
+// return, or their full-width forms. Source: OWASP, CSV Injection.
 bool is_formula(std::string_view cell);
 
 // Undoes the escape of a cell that the column above names: drops one leading "'".

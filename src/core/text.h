@@ -44,8 +44,8 @@ int compare_ignoring_ascii_case(std::string_view a, std::string_view b);
 // True when both are equal but for the case of ASCII letters.
 bool equal_ignoring_ascii_case(std::string_view a, std::string_view b);
 
-// Optimal string alignment distance (an exchange of neighbours counts one) over letters of UTF-8, ASCII case ignored, cut
-// off: returns limit + 1 when it is above `limit`. Source: Damerau 1964, Wagner and Lowrance 1975.
+// Optimal string alignment distance (an exchange of neighbours counts one) over letters of UTF-8, ASCII case ignored,
+// cut off: returns limit + 1 when it is above `limit`. Source: Damerau 1964, Wagner and Lowrance 1975.
 std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit);
 
 // Returns the first characters, as many as have at most `limit` bytes.

@@ -2,10 +2,10 @@
 // state `undone` comes and goes.
 //
 // - An undo is in force until it is undone itself.
-// - An import is undone as long as an undo of it that took something back is in force, and by the newest of these. How the
-//   undo ended does not matter: what a canceled one has taken back is taken back.
-// - It is undone in part when another undo might find something: when the newest one left something, or when something of
-//   what undos had taken back before has been brought back since, and is in force.
+// - An import is undone as long as an undo of it that took something back is in force, and by the newest of these. How
+//   the undo ended does not matter: what a canceled one has taken back is taken back.
+// - It is undone in part when another undo might find something: when the newest one left something, or when something
+//   of what undos had taken back before has been brought back since, and is in force.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +30,8 @@ struct UndoState {
     bool in_part = false;  // only if it is undone
 };
 
-// Returns the state of each member. Members come by id, so each after the one that it undoes; a source that is not among
-// them does not matter.
+// Returns the state of each member. Members come by id, so each after the one that it undoes; a source that is not
+// among them does not matter.
 std::vector<UndoState> find_undo_states(std::span<const FamilyMember> family);
 
 }  // namespace customer_import

@@ -6,7 +6,8 @@
 
 namespace customer_import::mailer {
 
-// 1, 2, 4, … seconds up to a limit, each spread by a quarter to both sides so that several mailers do not come together.
+// 1, 2, 4, … seconds up to a limit, each spread by a quarter to both sides so that several mailers do not come
+// together.
 class Backoff {
 public:
     explicit Backoff(std::chrono::milliseconds limit) : limit_(limit) {}

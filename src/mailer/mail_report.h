@@ -61,8 +61,8 @@ struct MailReport {
     std::vector<UnknownCode> unknown_codes;
 };
 
-// Reads the report; nothing when it is no JSON object or lacks the import, its state or its message. What else is missing
-// or of another type is left out.
+// Reads the report; nothing when it is no JSON object or lacks the import, its state or its message. What else is
+// missing or of another type is left out.
 std::optional<MailReport> read_report(std::string_view json);
 
 // Reads "2024-05-01T14:03:07.25+02:00".

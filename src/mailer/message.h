@@ -25,7 +25,8 @@ struct RenderFault {
     std::string reason;
 };
 
-// Renders the message: RFC 5322, lines ended by CRLF, below 998 bytes. A fault is permanent: no later attempt can do better.
+// Renders the message: RFC 5322, lines ended by CRLF, below 998 bytes. A fault is permanent: no later attempt can do
+// better.
 std::variant<RenderedMessage, RenderFault> render_message(const MessageSource& source);
 
 }  // namespace customer_import::mailer

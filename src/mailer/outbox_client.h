@@ -1,5 +1,5 @@
-// The mailer's side of the outbox: a connection, LISTEN, and the functions of customer_import that hand out messages. Each
-// call is one statement, committed by itself: no transaction is ever open while anything else happens.
+// The mailer's side of the outbox: a connection, LISTEN, and the functions of customer_import that hand out messages.
+// Each call is one statement, committed by itself: no transaction is ever open while anything else happens.
 #pragma once
 
 #include <libpq-fe.h>

@@ -7,8 +7,8 @@
 
 namespace customer_import::mailer {
 
-// Shows what would hide or deceive as an escape: control characters, line breaks, invisible and bidirectional formatting
-// ("\u202e"), and bytes that are not UTF-8 ("\xe9"). The result is one line of valid UTF-8.
+// Shows what would hide or deceive as an escape: control characters, line breaks, invisible and bidirectional
+// formatting ("\u202e"), and bytes that are not UTF-8 ("\xe9"). The result is one line of valid UTF-8.
 std::string visible(std::string_view text);
 
 // visible(), cut after at most `limit` bytes.

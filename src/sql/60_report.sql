@@ -1,5 +1,5 @@
--- What users ask after an import. What reads tables with policies is for the leader of a parallel plan alone: its workers do
--- not know of act_as().
+-- What users ask after an import. What reads tables with policies is for the leader of a parallel plan alone: its
+-- workers do not know of act_as().
 
 -- Functions in SQL are called with NULL as those in C are.
 CREATE FUNCTION customer_import._given(import_id bigint) RETURNS bigint

@@ -29,7 +29,8 @@ Oid cached_role = InvalidOid;
 Oid cached_session_role = InvalidOid;
 bool cached_is_acting = false;
 
-// What the identity was read from. Roles count, too: they are renamed, dropped, become superusers and members of others.
+// What the identity was read from. Roles count, too: they are renamed, dropped, become superusers and members of
+// others.
 CacheWatch watched_operators({"operators", "gateways"}, {AUTHOID, AUTHMEMMEMROLE});
 
 void stop_acting() {

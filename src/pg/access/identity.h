@@ -24,8 +24,8 @@ struct Identity {
         own_names;  // folded user names by which it is a customer itself, as itself or after SET ROLE
 };
 
-// Whether the current role has the privileges of an operator's or a gateway's role, or others on the customers table that the
-// extension has granted and not revoked: by itself, or by inheritance.
+// Whether the current role has the privileges of an operator's or a gateway's role, or others on the customers table
+// that the extension has granted and not revoked: by itself, or by inheritance.
 bool holds_operator_privileges();
 
 // Registers with the server what ends act_as(). Called once, when the library is loaded.

@@ -88,14 +88,15 @@ protected:
     virtual void apply_records(Indexes records) = 0;
 
     // Applies several records of each of these customers, and writes each customer once: what its records, one after
-    // another, leave of its row. Adds to `left` the records that are for apply_records(), from one on to the customer's last.
+    // another, leave of its row. Adds to `left` the records that are for apply_records(), from one on to the customer's
+    // last.
     virtual void write_once(std::span<const Indexes> customers, std::vector<Indexes>& left) = 0;
 
     // Applies records of different customers; a failure is narrowed down to the records that cause it.
     void apply_halving(Indexes records);
     // Applies sets of records of different customers one after another, each by its own statements. Those that go well
-    // share a subtransaction: many small ones would slow down the whole server, and a row that each of them locks collects
-    // all of their locks.
+    // share a subtransaction: many small ones would slow down the whole server, and a row that each of them locks
+    // collects all of their locks.
     void apply_in_turn(std::span<const Indexes> sets);
     // Runs `body` in a subtransaction of its own; on failure nothing of it remains, not even in changes_.
     template <typename Body>
@@ -112,7 +113,8 @@ protected:
     // True for errors that are a record's fault.
     bool rejects(const PgError& error) const;
 
-    // Whether records that the error would reject are to be applied once more: the failure was ours. Frees the error then.
+    // Whether records that the error would reject are to be applied once more: the failure was ours. Frees the error
+    // then.
     virtual bool wants_another_try(const PgError&) { return false; }
 
     const Record& record(std::uint32_t number) const { return batch_->records()[number]; }
@@ -124,7 +126,8 @@ protected:
     // Raises the error of the database that rejects a record whose customer a trigger has given another user name: the
     // log would name another customer, and no undo would find this one.
     [[noreturn]] static void refuse_new_name();
-    // Does the same for a customer that was to be written once for several records, and was not: they are applied one by one.
+    // Does the same for a customer that was to be written once for several records, and was not: they are applied one
+    // by one.
     [[noreturn]] static void refuse_unwritten();
     // Does so when `after` does not show one of the rows that were written, and the table does not have it.
     void require_names_kept(const std::vector<std::uint32_t>& written, const CustomerRow* after);

@@ -21,7 +21,8 @@ struct RowBefore {
 
 class BatchMemory {
 public:
-    // `context` is emptied by its owner at the end of a batch; `columns` are those of the rows. Both must outlive the object.
+    // `context` is emptied by its owner at the end of a batch; `columns` are those of the rows. Both must outlive the
+    // object.
     BatchMemory(MemoryContext context, const std::vector<ColumnIo>& columns) : context_(context), columns_(columns) {}
 
     MemoryContext context() const { return context_; }

@@ -321,7 +321,8 @@ bool BatchStatements::needs_reading(const Cell& cell, std::size_t column) const 
     return cell.action == Cell::Action::set && columns_[column].needs_reading(cell.text);
 }
 
-// Booleans need it if the type of their column has been changed since the file was checked, or undone cells were written.
+// Booleans need it if the type of their column has been changed since the file was checked, or undone cells were
+// written.
 bool BatchStatements::any_needs_reading() const {
     return converts_ || std::any_of(rows_.begin(), rows_.end(), [&](const Row& row) {
                for (std::size_t cell = 0; cell < cell_columns_.size(); ++cell) {

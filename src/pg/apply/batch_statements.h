@@ -70,8 +70,8 @@ public:
     const CustomerRow* lock(bool to_delete);
     // Deletes the customers that decide() says to; written()[n] tells whether row n was.
     void remove();
-    // Reads columns of the customers table, given as SQL with c for the table, for the rows of the batch table: index and
-    // columns go to `receiver`.
+    // Reads columns of the customers table, given as SQL with c for the table, for the rows of the batch table: index
+    // and columns go to `receiver`.
     void read_columns(const std::string& columns, DestReceiver* receiver);
 
     const std::vector<char>& written() const { return written_; }

@@ -13,8 +13,8 @@
 
 namespace customer_import::pg {
 
-// The bytes that an import reads where the caller gives none: the rejected records of another import, for a retry. Returns
-// nullptr for an undo. `import_id` is 0 while there is none. Needs an SPI connection.
+// The bytes that an import reads where the caller gives none: the rejected records of another import, for a retry.
+// Returns nullptr for an undo. `import_id` is 0 while there is none. Needs an SPI connection.
 std::unique_ptr<InputSource> make_source(const ImportRequest& request, std::int64_t import_id);
 
 // How many bytes of the history an undo or a retry reads. Needs an SPI connection.

@@ -1,4 +1,5 @@
-// What a retry does with a batch: as an import, but what a later import has changed of a customer stays as that one left it.
+// What a retry does with a batch: as an import, but what a later import has changed of a customer stays as that one
+// left it.
 #pragma once
 
 #include <cstdint>

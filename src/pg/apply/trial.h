@@ -1,6 +1,6 @@
-// Before anything is applied: whether the customers table takes records of this file at all. Else a file in which a rule of
-// the table is broken throughout would fail record by record, to its end. Decided by the file alone: neither the order in
-// which records are applied, nor batches and workers, make a difference.
+// Before anything is applied: whether the customers table takes records of this file at all. Else a file in which a
+// rule of the table is broken throughout would fail record by record, to its end. Decided by the file alone: neither
+// the order in which records are applied, nor batches and workers, make a difference.
 #pragma once
 
 #include <cstdint>
@@ -27,9 +27,9 @@ public:
     // Takes the valid records, in the order of the file.
     void add(const Record& record);
 
-    // Tries the first kRecords records, in a subtransaction that is rolled back; ends at the first that does not fail in
-    // the table, or not like the one before. Returns why the import fails: all have failed with one SQLSTATE. Arguments
-    // as of make_applier() and BatchApplier::apply(). Errors that reject no record propagate as PgError.
+    // Tries the first kRecords records, in a subtransaction that is rolled back; ends at the first that does not fail
+    // in the table, or not like the one before. Returns why the import fails: all have failed with one SQLSTATE.
+    // Arguments as of make_applier() and BatchApplier::apply(). Errors that reject no record propagate as PgError.
     std::optional<std::string> run(std::int64_t import_id, const Target& target, const HeaderMap& header,
                                    const RoleCatalog& catalog, const GrantCeiling* ceiling, MemoryContext context);
 

@@ -84,8 +84,8 @@ const CustomerRow* UndoApplier::lock(const std::vector<std::uint32_t>& records, 
     return statements_.lock(to_delete);
 }
 
-// Has `plan_one(index)` plan each record whose customer is locked. Leaves the plans that write in plans_, and returns the
-// records whose customers could not be locked.
+// Has `plan_one(index)` plan each record whose customer is locked. Leaves the plans that write in plans_, and returns
+// the records whose customers could not be locked.
 template <typename PlanOne>
 std::vector<std::uint32_t> UndoApplier::plan_locked(const std::vector<std::uint32_t>& records, const CustomerRow* rows,
                                                     PlanOne&& plan_one) {
@@ -217,8 +217,8 @@ void UndoApplier::write_once(std::span<const Indexes> customers, std::vector<Ind
     }
 }
 
-// Plans a customer's records one after another, each by what the ones before leave of the row, and returns what they come to;
-// nothing where they change nothing. Leaves in `records` those that are to be applied by themselves.
+// Plans a customer's records one after another, each by what the ones before leave of the row, and returns what they
+// come to; nothing where they change nothing. Leaves in `records` those that are to be applied by themselves.
 std::optional<UndoPlan> UndoApplier::plan_all(Indexes& records, const CustomerRow& locked) {
     ContextScope scope(batch_context_);
     std::optional<UndoPlan> sum;

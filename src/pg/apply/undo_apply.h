@@ -1,5 +1,5 @@
-// What an undo does with a batch. A record is a change that the source import made to a customer; what of it is still as
-// that import left it is taken back, the rest is listed. Customers are locked before anything is decided.
+// What an undo does with a batch. A record is a change that the source import made to a customer; what of it is still
+// as that import left it is taken back, the rest is listed. Customers are locked before anything is decided.
 #pragma once
 
 #include <cstdint>

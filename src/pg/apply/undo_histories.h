@@ -38,8 +38,8 @@ public:
     // Whether another import has changed one of the locked rows between the reading and the lock.
     bool has_missed(std::span<const CustomerRow> locked) const;
 
-    // Adds what the undo has changed in this batch and is not in the log yet: those of `changes` that came since the last
-    // call. It matters where a customer has several records.
+    // Adds what the undo has changed in this batch and is not in the log yet: those of `changes` that came since the
+    // last call. It matters where a customer has several records.
     void add(std::span<const Change> changes);
     // The changes behind the first `kept` ones are taken back.
     void forget(std::span<const Change> changes, std::size_t kept);

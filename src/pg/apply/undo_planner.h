@@ -1,4 +1,5 @@
-// What an undo takes back of a single change, given its customer as it is, and what it leaves, with the reason. Writes nothing.
+// What an undo takes back of a single change, given its customer as it is, and what it leaves, with the reason. Writes
+// nothing.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +43,8 @@ struct UndoPlan {
 
 class UndoPlanner {
 public:
-    // All arguments must outlive the object. `field_names`: fields of the source import, and what they are called today.
+    // All arguments must outlive the object. `field_names`: fields of the source import, and what they are called
+    // today.
     UndoPlanner(const Target& target, const std::vector<ColumnIo>& columns, const RoleCatalog& catalog,
                 BatchStatements& statements, BatchMemory& memory, TextMap<std::string> field_names);
 
@@ -61,8 +63,9 @@ public:
     UndoPlan plan_removal(const UndoRecord& record, const CustomerRow& row);
     UndoPlan plan_creation(const UndoRecord& record);
 
-    // Whether a plan writes a value that the row has, as it is stored: a statement for this plan and for one before it would
-    // leave the value as it is, where two statements would write it anew, perhaps in another form that the type calls equal.
+    // Whether a plan writes a value that the row has, as it is stored: a statement for this plan and for one before it
+    // would leave the value as it is, where two statements would write it anew, perhaps in another form that the type
+    // calls equal.
     bool brings_back(const UndoPlan& plan, const CustomerRow& row);
 
 private:

@@ -1,4 +1,5 @@
-// What the processes of imports in the background have in common: how they are described to the server, wait and are woken.
+// What the processes of imports in the background have in common: how they are described to the server, wait and are
+// woken.
 #pragma once
 
 #include <cstdint>

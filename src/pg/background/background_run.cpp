@@ -82,8 +82,8 @@ bool set_aside_unclaimed(Transactions& transactions, std::int64_t import_id, con
 }  // namespace
 
 bool run_background_import(Transactions& transactions, std::int64_t import_id, int slices) {
-    // It outlives the transactions. After an error it stays, for the error's record may be in it, and goes with the portal of
-    // the CALL, or with the worker.
+    // It outlives the transactions. After an error it stays, for the error's record may be in it, and goes with the
+    // portal of the CALL, or with the worker.
     MemoryContext context = call([] {
         return AllocSetContextCreate(PortalContext != nullptr ? PortalContext : TopMemoryContext, "customer_import",
                                      ALLOCSET_DEFAULT_SIZES);

@@ -21,7 +21,8 @@ LOCKTAG make_tag(const char* table, std::uint32_t number, std::uint16_t part) {
     LOCKTAG tag;
     const Oid object = call([&] { return own_table(table); });
     SET_LOCKTAG_OBJECT(tag, MyDatabaseId, object, number, part);
-    // The method of advisory locks: a session lock of the other one would end with each transaction that is rolled back.
+    // The method of advisory locks: a session lock of the other one would end with each transaction that is rolled
+    // back.
     tag.locktag_lockmethodid = USER_LOCKMETHOD;
     return tag;
 }

@@ -67,8 +67,8 @@ public:
     WorkerLock& operator=(WorkerLock&&) = delete;
     bool is_held() const { return is_held_; }
 
-    // Takes the lock again if it has been lost: code of users can give back all session locks. Returns false when another
-    // process has it by now.
+    // Takes the lock again if it has been lost: code of users can give back all session locks. Returns false when
+    // another process has it by now.
     bool keep();
 
     // Holds the lock until the end of the transaction as well, which no code can release before. Returns false when
@@ -114,13 +114,13 @@ std::optional<Slice> claim_slice(std::int64_t import_id, int slice);
 // The import is claimed for the first time.
 void start_background_import(BackgroundImport& import);
 
-// The file was checked: freezes what the slices start from. `valid` holds the number of valid records of each slice; what
-// the check rejected is counted with the first one.
+// The file was checked: freezes what the slices start from. `valid` holds the number of valid records of each slice;
+// what the check rejected is counted with the first one.
 void record_check(const BackgroundImport& import, const Counts& counts, const std::vector<std::int64_t>& valid,
                   const std::vector<std::string>& role_codes);
 
-// Records what one batch did. Returns false when another worker has taken over the slice: then nothing of the batch must
-// stay.
+// Records what one batch did. Returns false when another worker has taken over the slice: then nothing of the batch
+// must stay.
 bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t records, std::int64_t pages,
                    const Counts& counts);
 

@@ -262,8 +262,8 @@ void customers_with_roles(const WantedCodes& codes, ReturnSetInfo* result) {
 
 namespace pg = customer_import::pg;
 
-// search_customers(query text, max_rows integer): the customers who match best. Errors: 42501, 22023 for max_rows, 54000, 55000
-// when there is no customers table.
+// search_customers(query text, max_rows integer): the customers who match best. Errors: 42501, 22023 for max_rows,
+// 54000, 55000 when there is no customers table.
 CI_PUBLIC_FUNCTION(ci_search_customers) {
     return pg::entry([&] {
         pg::call([&] { InitMaterializedSRF(fcinfo, 0); });

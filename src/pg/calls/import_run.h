@@ -22,9 +22,9 @@ public:
     virtual void taken_back() = 0;
 };
 
-// Imports in the caller's transaction; `source` is nullptr where the request reads no bytes of the caller's. A dry run is
-// rolled back. Errors: 22P04 for a file that is refused, 42501, 55000 when there is no customers table; whatever the table
-// raises that is not one record's fault. Connects to SPI itself.
+// Imports in the caller's transaction; `source` is nullptr where the request reads no bytes of the caller's. A dry run
+// is rolled back. Errors: 22P04 for a file that is refused, 42501, 55000 when there is no customers table; whatever the
+// table raises that is not one record's fault. Connects to SPI itself.
 ImportResult run_import(ImportRequest& request, InputSource* source, RecordWatcher* watcher = nullptr);
 
 }  // namespace customer_import::pg

@@ -270,7 +270,8 @@ bool is_restored(std::int64_t import_id) {
 
 namespace pg = customer_import::pg;
 
-// cancel_import(import_id bigint) returns text. Errors: 42501, 42704, 55000 when it has ended or runs in the foreground.
+// cancel_import(import_id bigint) returns text. Errors: 42501, 42704, 55000 when it has ended or runs in the
+// foreground.
 CI_PUBLIC_FUNCTION(ci_cancel_import) {
     return pg::entry([&] { return pg::text_datum(pg::cancel_import(PG_GETARG_INT64(0))); });
 }
@@ -288,7 +289,8 @@ CI_FUNCTION(ci_release_restored) {
     return pg::entry([&] { return Int64GetDatum(pg::release_restored()); });
 }
 
-// _is_restored(import_id bigint) returns boolean: whether an unfinished import that the caller sees is of another database.
+// _is_restored(import_id bigint) returns boolean: whether an unfinished import that the caller sees is of another
+// database.
 CI_FUNCTION(ci_is_restored) {
     return pg::entry([&] {
         pg::SpiConnection spi;

@@ -7,9 +7,9 @@
 
 namespace customer_import::pg {
 
-// Queues an import in the caller's transaction, with what `source` gives; nullptr where the request reads no bytes of the
-// caller's; it begins when that has committed. Errors: 22P04 for a header that is
-// refused, 42501, 53400 when the operator has too much in the queue, 55000 when there is no customers table.
+// Queues an import in the caller's transaction, with what `source` gives; nullptr where the request reads no bytes of
+// the caller's; it begins when that has committed. Errors: 22P04 for a header that is refused, 42501, 53400 when the
+// operator has too much in the queue, 55000 when there is no customers table.
 ImportResult submit_import(ImportRequest& request, InputSource* source);
 
 }  // namespace customer_import::pg

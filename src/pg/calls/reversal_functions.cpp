@@ -257,7 +257,8 @@ CI_PUBLIC_FUNCTION(ci_retry_rejects) {
     });
 }
 
-// amend_record(import_id bigint, line bigint, record text) returns void. Errors: 22P04, 22P05, 42501, 42704, 54000, 55000.
+// amend_record(import_id bigint, line bigint, record text) returns void. Errors: 22P04, 22P05, 42501, 42704, 54000,
+// 55000.
 CI_PUBLIC_FUNCTION(ci_amend_record) {
     return pg::entry([&] {
         pg::amend_record(PG_GETARG_INT64(0), PG_GETARG_INT64(1), pg::text_argument(fcinfo, 2, "the record"));

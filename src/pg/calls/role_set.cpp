@@ -45,7 +45,8 @@ CI_FUNCTION(ci_role_set) {
     return pg::entry([&] { return pg::make_role_set(pg::role_set_argument(fcinfo, 0)); });
 }
 
-// is_role_set(text[]) returns boolean: true for the canonical form: one dimension from 1, sorted, unique, no NULL, 1 MiB at most.
+// is_role_set(text[]) returns boolean: true for the canonical form: one dimension from 1, sorted, unique, no NULL, 1
+// MiB at most.
 CI_FUNCTION(ci_is_role_set) {
     return pg::entry([&] {
         if (pg::argument_size(PG_GETARG_DATUM(0)) > customer_import::kMaxRoleSetBytes) {

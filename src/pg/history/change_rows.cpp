@@ -178,8 +178,8 @@ bool may_see_import(FunctionCallInfo fcinfo, std::int64_t import_id) {
 
 namespace pg = customer_import::pg;
 
-// _read_change_page(import_id bigint, page bigint): the changes of a page of import_change_pages as rows; none when there is
-// no such page, or the caller may not see the import. Errors: XX001 when the page is damaged.
+// _read_change_page(import_id bigint, page bigint): the changes of a page of import_change_pages as rows; none when
+// there is no such page, or the caller may not see the import. Errors: XX001 when the page is damaged.
 CI_FUNCTION(ci_read_change_page) {
     return pg::entry([&] {
         auto result = (ReturnSetInfo*)fcinfo->resultinfo;

@@ -31,9 +31,9 @@ std::optional<ImportResult> find_earlier_import(const std::string& operator_name
 // The same for one that insert_import() has met. Errors: 40001 when it has been purged since.
 ImportResult require_earlier_import(const std::string& operator_name, const ImportRequest& request);
 
-// Writes the state, the message and the counts of an import that has ended, with what follows for the imports that it undoes
-// and for the role codes that imports have added, and queues its report. Returns the message,
-// which says if no report can be sent.
+// Writes the state, the message and the counts of an import that has ended, with what follows for the imports that it
+// undoes and for the role codes that imports have added, and queues its report. Returns the message, which says if no
+// report can be sent.
 std::string finish_import(std::int64_t import_id, const std::string& state, const std::string& message,
                           const Counts& counts);
 

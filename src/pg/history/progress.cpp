@@ -6,8 +6,8 @@ namespace customer_import::pg {
 
 namespace {
 
-// The server knows no progress of imports: we report as a COPY, which shows bytes and rows in pg_stat_progress_copy, with
-// a mark of ours beside them.
+// The server knows no progress of imports: we report as a COPY, which shows bytes and rows in pg_stat_progress_copy,
+// with a mark of ours beside them.
 constexpr ProgressCommandType kCommand = PROGRESS_COMMAND_COPY;
 constexpr std::int64_t kMark = 0x637573746f6d6572;  // "customer"
 enum Slot {
@@ -79,8 +79,8 @@ void ProgressReport::publish() {
 
 namespace pg = customer_import::pg;
 
-// _running_imports(): what sessions import at this moment, as far as the caller may see it. The name of a role that has been
-// dropped is NULL.
+// _running_imports(): what sessions import at this moment, as far as the caller may see it. The name of a role that has
+// been dropped is NULL.
 CI_FUNCTION(ci_running_imports) {
     return pg::entry([&] {
         const pg::Identity& identity = pg::current_identity();

@@ -1,5 +1,5 @@
-// Shows other sessions how far this one is, by the server's own progress reporting: it needs no shared memory of ours and
-// shows what is not committed yet.
+// Shows other sessions how far this one is, by the server's own progress reporting: it needs no shared memory of ours
+// and shows what is not committed yet.
 #pragma once
 
 #include <cstdint>

@@ -34,8 +34,8 @@ constexpr const char* kRejectedRecords =
     " WHERE import_id OPERATOR(pg_catalog.=) $1 AND outcome OPERATOR(pg_catalog.=) 'rejected'"
     " GROUP BY line ORDER BY line";
 
-// A file as it grows, in the memory of the value that is returned: it is never copied as a whole. Pieces are whole characters,
-// and verified one by one where they are to be text.
+// A file as it grows, in the memory of the value that is returned: it is never copied as a whole. Pieces are whole
+// characters, and verified one by one where they are to be text.
 class GrowingFile {
 public:
     // Takes memory for so many bytes; more is taken when they are not enough.
@@ -193,8 +193,8 @@ RejectedRecords read_rejected(std::int64_t import_id, std::size_t max_bytes) {
 
 namespace pg = customer_import::pg;
 
-// rejected_csv_bytes(import_id bigint) returns bytea, in the encoding of the file. Errors: 42501, 42704, 54000 above 1 GB, 55000 when its
-// records are not kept any more.
+// rejected_csv_bytes(import_id bigint) returns bytea, in the encoding of the file. Errors: 42501, 42704, 54000 above 1
+// GB, 55000 when its records are not kept any more.
 CI_PUBLIC_FUNCTION(ci_rejected_csv_bytes) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::view_imports, "view imports");
@@ -233,8 +233,8 @@ CI_FUNCTION(ci_given) {
     });
 }
 
-// _may_reverse(import_id bigint) returns boolean: whether the caller may undo and retry it, as far as that is not a matter of
-// its state.
+// _may_reverse(import_id bigint) returns boolean: whether the caller may undo and retry it, as far as that is not a
+// matter of its state.
 CI_FUNCTION(ci_may_reverse) {
     return pg::entry([&] {
         const pg::Identity identity = pg::current_identity();

@@ -17,8 +17,8 @@ struct RejectedRecords {
     std::int64_t total = 0;
 };
 
-// Reads the first rejected records of an import as the extension's owner, as many as have at most `max_bytes` with what is wrong with
-// them, in UTF-8; what was no text is U+FFFD. The others are not read. Needs an SPI connection.
+// Reads the first rejected records of an import as the extension's owner, as many as have at most `max_bytes` with what
+// is wrong with them, in UTF-8; what was no text is U+FFFD. The others are not read. Needs an SPI connection.
 RejectedRecords read_rejected(std::int64_t import_id, std::size_t max_bytes);
 
 }  // namespace customer_import::pg

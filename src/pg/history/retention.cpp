@@ -157,8 +157,8 @@ void require_not_emptied(std::int64_t import_id) {
 
 namespace pg = customer_import::pg;
 
-// _strip_change_page(payload bytea, changes integer) returns bytea: the page without the values of fields. Errors: XX001 when the
-// page is damaged.
+// _strip_change_page(payload bytea, changes integer) returns bytea: the page without the values of fields. Errors:
+// XX001 when the page is damaged.
 CI_FUNCTION(ci_strip_change_page) {
     return pg::entry([&] {
         std::string_view payload = pg::varlena_view(pg::call([&] { return PG_GETARG_BYTEA_PP(0); }));

@@ -16,8 +16,8 @@ std::string import_name(std::int64_t id);
 // Errors: 55000, always.
 [[noreturn]] void refuse_other_table(std::int64_t import_id);
 
-// Raises an error unless the import went into this table, which is locked: until it was, another one may have taken its place.
-// Errors: 55000. Needs an SPI connection.
+// Raises an error unless the import went into this table, which is locked: until it was, another one may have taken its
+// place. Errors: 55000. Needs an SPI connection.
 void require_same_table(std::int64_t import_id, Oid table);
 
 // The mode of an import; of a retry that of the import whose records it tries again. Needs an SPI connection.

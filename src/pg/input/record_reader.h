@@ -1,4 +1,5 @@
-// Where the records of an import come from: a file, the rejected records of an earlier import, or what an import has changed.
+// Where the records of an import come from: a file, the rejected records of an earlier import, or what an import has
+// changed.
 #pragma once
 
 #include <cstdint>

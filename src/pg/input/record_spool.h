@@ -33,8 +33,8 @@ public:
     // Passes over the next records.
     void skip(std::int64_t records);
 
-    // Fills `batch` with the next records: `rows` of them, or fewer when they take more than kMaxBatchBytes. Returns false at
-    // the end.
+    // Fills `batch` with the next records: `rows` of them, or fewer when they take more than kMaxBatchBytes. Returns
+    // false at the end.
     bool next(Batch& batch, std::size_t rows);
 
 private:

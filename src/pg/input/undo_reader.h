@@ -53,8 +53,8 @@ private:
     const std::string no_header_;
 };
 
-// The fields of an import, and what the field of the same column is called by now; "" where there is none any more. A field
-// that is not among them has kept its name. Needs an SPI connection.
+// The fields of an import, and what the field of the same column is called by now; "" where there is none any more. A
+// field that is not among them has kept its name. Needs an SPI connection.
 TextMap<std::string> todays_fields(std::int64_t import_id);
 
 // Reads the change of a record of an undo; its views live as long as the record.

@@ -1,5 +1,5 @@
-// Arguments of SQL functions. One rule for NULL, for all functions that do more than compute: where the default of an argument
-// is NULL, NULL means that it was not given; everywhere else it is an error.
+// Arguments of SQL functions. One rule for NULL, for all functions that do more than compute: where the default of an
+// argument is NULL, NULL means that it was not given; everywhere else it is an error.
 #pragma once
 
 #include <optional>
@@ -23,7 +23,8 @@ inline std::size_t argument_size(Datum argument) {
     return static_cast<std::size_t>(call([&] { return DatumGetInt32(DirectFunctionCall1(byteaoctetlen, argument)); }));
 }
 
-// Refuses an argument that is larger than `most` bytes, before memory is taken for it. Errors: 54000 "`what` is larger …".
+// Refuses an argument that is larger than `most` bytes, before memory is taken for it. Errors: 54000 "`what` is larger
+// …".
 inline void require_size(Datum argument, std::size_t most, const char* what) {
     const std::size_t size = argument_size(argument);
     if (size > most) {
@@ -51,7 +52,8 @@ inline std::optional<std::string> optional_text(FunctionCallInfo fcinfo, int ind
 // Returns a text argument that refuse_nulls() has seen. Errors: 54000.
 inline std::string given_text(FunctionCallInfo fcinfo, int index) { return *optional_text(fcinfo, index); }
 
-// Reads an argument that is an array of codes. The views live as long as the call. Errors: 54000 above the size of a cell.
+// Reads an argument that is an array of codes. The views live as long as the call. Errors: 54000 above the size of a
+// cell.
 inline std::vector<std::string_view> codes_argument(FunctionCallInfo fcinfo, int index) {
     require_size(PG_GETARG_DATUM(index), kMaxRoleSetBytes, "the array of role codes");
     std::vector<std::string_view> codes;

@@ -188,8 +188,8 @@ private:
 // Frees the record of an error that was dealt with.
 inline void forget(const PgError& error) { FreeErrorData(error.data()); }
 
-// Gives back what the server keeps, in a destructor. An error in it is dropped: even closing a temporary file that will be
-// deleted writes its last bytes and may pass temp_file_limit. What is left then goes with the (sub)transaction.
+// Gives back what the server keeps, in a destructor. An error in it is dropped: even closing a temporary file that will
+// be deleted writes its last bytes and may pass temp_file_limit. What is left then goes with the (sub)transaction.
 template <typename Body>
 void release(Body&& body) noexcept {
     try {

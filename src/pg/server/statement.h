@@ -163,9 +163,9 @@ Parameter text_array_parameter(const std::vector<std::string>& texts);
 // Runs a statement once and returns the number of rows processed.
 std::uint64_t execute(const std::string& text, std::initializer_list<Parameter> parameters = {});
 
-// Runs a statement that changes the catalogs. GRANT, REVOKE and COMMENT lock no object, so that no lock of ours keeps those of
-// others away: when one of theirs and this statement change the same object at the same time, the server fails with an error
-// that it calls internal. Errors: 40001 then.
+// Runs a statement that changes the catalogs. GRANT, REVOKE and COMMENT lock no object, so that no lock of ours keeps
+// those of others away: when one of theirs and this statement change the same object at the same time, the server fails
+// with an error that it calls internal. Errors: 40001 then.
 void execute_ddl(const std::string& statement);
 
 // Runs a statement once and returns its rows as text.
@@ -196,7 +196,8 @@ public:
     HeapTuple row(std::uint64_t index) const { return table_->vals[index]; }
     TupleDesc columns() const { return table_->tupdesc; }
 
-    // A value of a row of the last fetch, a bigint or a text or bytea; 0 or nothing for NULL. Bytes live until the next fetch.
+    // A value of a row of the last fetch, a bigint or a text or bytea; 0 or nothing for NULL. Bytes live until the next
+    // fetch.
     std::int64_t number(std::uint64_t index, int column) const;
     std::string_view bytes(std::uint64_t index, int column) const;
 

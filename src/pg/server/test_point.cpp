@@ -1,5 +1,5 @@
-// What happens at a point is said by the setting customer_import.test_point: "NAME", "NAME:kill" or "NAME:error", and the
-// point is passed "NAME:kill:3" times before.
+// What happens at a point is said by the setting customer_import.test_point: "NAME", "NAME:kill" or "NAME:error", and
+// the point is passed "NAME:kill:3" times before.
 #include "pg/server/test_point.h"
 
 #ifdef CUSTOMER_IMPORT_TEST_POINTS

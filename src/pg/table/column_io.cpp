@@ -8,7 +8,8 @@ namespace customer_import::pg {
 
 namespace {
 
-// Texts that mean the same in every session, for as long as it lives. The server reads these variables when it converts.
+// Texts that mean the same in every session, for as long as it lives. The server reads these variables when it
+// converts.
 class PortableTexts {
 public:
     PortableTexts()

@@ -24,8 +24,9 @@ public:
     // The value without compression and out-of-line storage.
     Value flat(const Value& value) const;
 
-    // Whether a text is a value of the column only once it has been read. A text column takes it as it is; a boolean one has
-    // words that mean a value at sight, which are all that a checked cell holds, unless the column has got another type since.
+    // Whether a text is a value of the column only once it has been read. A text column takes it as it is; a boolean
+    // one has words that mean a value at sight, which are all that a checked cell holds, unless the column has got
+    // another type since.
     bool needs_reading(std::string_view text) const {
         return kind_ == FieldKind::boolean ? text != "true" && text != "false" : kind_ != FieldKind::text;
     }
@@ -47,8 +48,8 @@ public:
     void require_in_domain(const Value& value) const;
 
     // The text of a value that is not NULL, as the change log and exports have it: "true" or "false" for a boolean;
-    // whatever the session's DateStyle, IntervalStyle and extra_float_digits, so that every session reads it alike. Lives
-    // as long as the value and the current memory context.
+    // whatever the session's DateStyle, IntervalStyle and extra_float_digits, so that every session reads it alike.
+    // Lives as long as the value and the current memory context.
     std::string_view write(Datum value) const;
 
     // True when a column that holds `held` has the value that write() wrote as `text`, or both are NULL.

@@ -19,7 +19,8 @@ namespace {
 
 constexpr long kRowsAtOnce = 64;  // a row may have megabytes
 
-// Writes customers as cells that an import reads as what they are: NULL stays NULL, which is an empty cell, "no change".
+// Writes customers as cells that an import reads as what they are: NULL stays NULL, which is an empty cell, "no
+// change".
 class CellWriter {
 public:
     CellWriter(const Target& target, ReturnSetInfo* result) : result_(result) {
@@ -34,7 +35,8 @@ public:
         cells_.resize(columns_.size());
     }
 
-    // Adds a row that a statement returned: user name, roles, values. What it takes belongs to the current memory context.
+    // Adds a row that a statement returned: user name, roles, values. What it takes belongs to the current memory
+    // context.
     void write(HeapTuple row, TupleDesc row_columns) {
         check_interrupts();
         call([&] { heap_deform_tuple(row, row_columns, held_.data(), is_null_.get()); });

@@ -21,8 +21,8 @@ void add_guard(const std::string& table, const std::string& arguments);
 // Raises 42501 unless the caller owns the relation.
 void require_owner(Oid relation);
 
-// Locks a table of the caller's and all that inherits from it. Errors: 42501 unless the caller owns it, also when it is locked;
-// 42P01 when it has been dropped.
+// Locks a table of the caller's and all that inherits from it. Errors: 42501 unless the caller owns it, also when it is
+// locked; 42P01 when it has been dropped.
 void lock_owned_tree(Oid relation, LOCKMODE lock);
 
 }  // namespace customer_import::pg

@@ -55,8 +55,8 @@ struct GuardedRow {
     bool is_partition = false;
 };
 
-// Whether a trigger of the relation is going to fire for the row that the call is about, as far as can be told without its
-// WHEN condition.
+// Whether a trigger of the relation is going to fire for the row that the call is about, as far as can be told without
+// its WHEN condition.
 bool fires(const Trigger& other, const TriggerData& call) {
     const bool is_update = TRIGGER_FIRED_BY_UPDATE(call.tg_event);
     const char off = SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA ? TRIGGER_FIRES_ON_ORIGIN
@@ -73,9 +73,9 @@ bool fires(const Trigger& other, const TriggerData& call) {
     return names_column;
 }
 
-// The server fires triggers in the order of their names, by byte, and keeps them in that order: usually the guard is the
-// last one, and this a single comparison. A partition has its own. A trigger that fires before a DELETE cannot change what
-// is deleted.
+// The server fires triggers in the order of their names, by byte, and keeps them in that order: usually the guard is
+// the last one, and this a single comparison. A partition has its own. A trigger that fires before a DELETE cannot
+// change what is deleted.
 const char* find_follower(const TriggerData& call) {
     const TriggerDesc* triggers = call.tg_relation->trigdesc;
     const Trigger& guard = *call.tg_trigger;
@@ -231,7 +231,8 @@ std::string read_user_name(const GuardedRow& row, const Version& version) {
 }
 
 // Replaces each code that the customer does not hold yet by the catalog's spelling. Returns true when any changed. A
-// code that the catalog does not have stays as it is held, in whatever case; else it is an error where the guard judges.
+// code that the catalog does not have stays as it is held, in whatever case; else it is an error where the guard
+// judges.
 bool spell_codes(std::vector<std::string_view>& codes, const RoleSet& held, const RoleCatalog& catalog, bool judges) {
     bool changed = false;
     std::optional<CodeFinder> lost;
@@ -359,8 +360,8 @@ HeapTuple guard_row(const GuardedRow& row) {
     });
 }
 
-// Whether an import can have written it: nothing else needs a mark, nor could every name that a table of others holds be
-// stored in ours.
+// Whether an import can have written it: nothing else needs a mark, nor could every name that a table of others holds
+// be stored in ours.
 bool is_importable(std::string_view user_name) {
     return check_user_name(user_name) == UserNameFault::none && find_invalid_utf8(user_name) == std::string_view::npos;
 }
@@ -409,8 +410,9 @@ void mark_by_hand(const GuardedRow& row) {
 namespace pg = customer_import::pg;
 
 // _guard_customers() returns trigger; its arguments name the roles and the user name columns; a third one says that the
-// table is attached. Errors: 23514 for a code that does not exist, 42501 for what only administrators may do (constraint
-// customer_import_grant_ceiling), 55000 where another trigger could change the row after it, or a column is missing.
+// table is attached. Errors: 23514 for a code that does not exist, 42501 for what only administrators may do
+// (constraint customer_import_grant_ceiling), 55000 where another trigger could change the row after it, or a column is
+// missing.
 CI_FUNCTION(ci_guard_customers) {
     return pg::entry([&] {
         pg::GuardedRow row = pg::call([&] { return pg::read_call(fcinfo); });

@@ -24,8 +24,8 @@ void lock_privileges();
 // privileges.
 void register_role(const std::string& table, std::string_view name, Oid role);
 
-// Takes the role of that name out again, also one that has been dropped, and revokes what it had. Returns false where there
-// was none. Needs locked privileges.
+// Takes the role of that name out again, also one that has been dropped, and revokes what it had. Returns false where
+// there was none. Needs locked privileges.
 bool unregister_role(const std::string& table, std::string_view name);
 
 // Grants a database role what it needs as an operator, gateway or mailer by now, and revokes what it no longer needs.

@@ -60,8 +60,8 @@ EngineStatement::~EngineStatement() { engine_depth = saved_depth_; }
 
 bool is_engine_statement() { return engine_depth != kNone && trigger_depth() == engine_depth + 1; }
 
-// Names nothing that a search_path could change, so it needs none of its own: that would cost more than the row. After an
-// error the end of the (sub)transaction gives the role back.
+// Names nothing that a search_path could change, so it needs none of its own: that would cost more than the row. After
+// an error the end of the (sub)transaction gives the role back.
 void mark_removal(Oid customers_table, std::string_view user_name,
                   const std::optional<std::vector<std::string_view>>& codes) {
     const Datum lost = codes ? make_text_array(*codes) : Datum{0};

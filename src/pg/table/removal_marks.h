@@ -12,8 +12,8 @@
 
 namespace customer_import::pg {
 
-// While it lives, the customers that a statement writes are written by the extension: the guard marks nothing of that. What
-// a trigger does in between by a statement of its own is by hand as ever.
+// While it lives, the customers that a statement writes are written by the extension: the guard marks nothing of that.
+// What a trigger does in between by a statement of its own is by hand as ever.
 class EngineStatement {
 public:
     EngineStatement();
@@ -28,13 +28,13 @@ private:
 // For the guard: whether the row that it is asked about is written by the statement of the extension.
 bool is_engine_statement();
 
-// For the guard: adds a mark that a customer of this table has lost codes by hand; without codes, that there is no customer
-// of this name any more.
+// For the guard: adds a mark that a customer of this table has lost codes by hand; without codes, that there is no
+// customer of this name any more.
 void mark_removal(Oid customers_table, std::string_view user_name,
                   const std::optional<std::vector<std::string_view>>& codes);
 
-// Gives all marks of a user name, in the order of time, to `take`: when (as applied_at of the change log), and the codes;
-// nothing for all. Needs an SPI connection.
+// Gives all marks of a user name, in the order of time, to `take`: when (as applied_at of the change log), and the
+// codes; nothing for all. Needs an SPI connection.
 using MarkTaker =
     std::function<void(std::int64_t marked_at, const std::optional<std::vector<std::string_view>>& codes)>;
 void read_marks(std::string_view user_name, const MarkTaker& take);

@@ -41,8 +41,8 @@ ColumnShape read_column_shape(Oid relation, const std::string& column);
 // Appends why the relation is no table that can hold customers. The relation exists and is locked.
 void find_kind_faults(Oid relation, std::vector<Fault>& faults);
 
-// Appends where rows of the table are not in this server, whose guard trigger alone knows operators: foreign tables among
-// its partitions, tables that Citus distributes. Needs an SPI connection.
+// Appends where rows of the table are not in this server, whose guard trigger alone knows operators: foreign tables
+// among its partitions, tables that Citus distributes. Needs an SPI connection.
 void find_location_faults(Oid relation, std::vector<Fault>& faults);
 
 // Appends the triggers of the table and of its partitions that fire after the guard trigger, or would, and could change
@@ -55,12 +55,12 @@ void find_user_name_faults(Oid relation, const std::string& column, std::vector<
 // Appends why a column cannot be the one with the roles.
 void find_roles_faults(Oid relation, const std::string& column, std::vector<Fault>& faults);
 
-// Whether the table, which is locked, has a unique index on this column alone, by which its customers are found. From what the
-// server keeps in memory.
+// Whether the table, which is locked, has a unique index on this column alone, by which its customers are found. From
+// what the server keeps in memory.
 bool has_key(Oid relation, const std::string& column);
 
-// Raises 55000 when the guard trigger does not hold what an import would write into the customers table: other triggers fire
-// after it, or rows are not in this server. Needs an SPI connection.
+// Raises 55000 when the guard trigger does not hold what an import would write into the customers table: other triggers
+// fire after it, or rows are not in this server. Needs an SPI connection.
 void require_guarded(Oid relation);
 
 // Raises 55000 when the server makes the values of one of the columns that files fill.

@@ -124,9 +124,9 @@ bool query_flag(const std::string& text, Oid relation) {
 // A relation with its partitions, as $1.
 constexpr const char* kTree = "(SELECT $1 UNION SELECT relid FROM pg_catalog.pg_partition_tree($1))";
 
-// Columns that are no other row's in a new row, if an import does not name them: numbered by the server, or with a volatile
-// default; without a default they are NULL, unless a trigger fills them. No order of records makes a difference to a key
-// with such a column.
+// Columns that are no other row's in a new row, if an import does not name them: numbered by the server, or with a
+// volatile default; without a default they are NULL, unless a trigger fills them. No order of records makes a
+// difference to a key with such a column.
 std::vector<std::string> find_fresh_columns(const Target& target, bool triggers) {
     struct Names {
         const char** names;
@@ -154,8 +154,8 @@ std::vector<std::string> find_fresh_columns(const Target& target, bool triggers)
     return {found.names, found.names + found.count};
 }
 
-// Whether anything but NOT NULL, our own policies, which look at no row, and our own indexes looks at columns that imports
-// write. What looks at other columns alone finds the same in each version.
+// Whether anything but NOT NULL, our own policies, which look at no row, and our own indexes looks at columns that
+// imports write. What looks at other columns alone finds the same in each version.
 bool watches_written_columns(const Target& target) {
     std::vector<std::string> written = {target.roles.name};
     bool has_domain = target.roles.type != target.roles.base_type;

@@ -36,13 +36,13 @@ struct Target {
     std::string touched_column;  // set to now() by every update, quoted; empty: none
     bool fold_user_names = true;
 
-    // The table has a second unique or exclusion constraint, a foreign key to itself or a user's trigger that may look at
-    // other rows: only records applied one by one, in file order, have the effect that the contract promises.
+    // The table has a second unique or exclusion constraint, a foreign key to itself or a user's trigger that may look
+    // at other rows: only records applied one by one, in file order, have the effect that the contract promises.
     bool one_by_one = false;
     // A user's trigger or a generated column may change what was written: the change log reads the row back.
     bool rewritten = false;
-    // Something of the user's could see a version of a row that is written and written again: a constraint, an index with an
-    // expression, a policy, a trigger, a domain. Else only the last version has to be written.
+    // Something of the user's could see a version of a row that is written and written again: a constraint, an index
+    // with an expression, a policy, a trigger, a domain. Else only the last version has to be written.
     bool shows_versions = true;
     // Row-level security is in force for the caller.
     bool has_policies = false;
@@ -87,16 +87,16 @@ std::optional<RegisteredTable> find_registered_table();
 // has done so before, or waits. Nothing when there is none.
 std::optional<RegisteredTable> lock_registered_table(LOCKMODE lock);
 
-// Reads the description of the registered customers table. Locks the table until the end of the transaction, so that its
-// shape stays: for writing, or in a weaker mode. Errors: 55000 when there is none, or when it has lost what an import
-// needs. Needs an SPI connection.
+// Reads the description of the registered customers table. Locks the table until the end of the transaction, so that
+// its shape stays: for writing, or in a weaker mode. Errors: 55000 when there is none, or when it has lost what an
+// import needs. Needs an SPI connection.
 Target load_target(LOCKMODE lock = RowExclusiveLock);
 
 // The same for an import. Errors: also 55000 where the guard trigger would not hold what is written.
 Target load_import_target(LOCKMODE lock = RowExclusiveLock);
 
-// The fields that a header may name, as the register has them: without a look at the table, and so without a lock on it.
-// Of a table of the application they have names and aliases, and no kinds. Needs an SPI connection.
+// The fields that a header may name, as the register has them: without a look at the table, and so without a lock on
+// it. Of a table of the application they have names and aliases, and no kinds. Needs an SPI connection.
 std::vector<Field> registered_fields();
 
 // Acts as the owner of the customers table, which its row security does not restrict, forced or not: as the server
