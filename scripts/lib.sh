@@ -1,19 +1,19 @@
 # What scripts/ and test/cluster share: packages, the build, and throwaway clusters. To be sourced by bash.
 #
-# Whoever sources this gets an EXIT trap that stops the cluster and takes back what was put on the machine only for a
-# moment. Nothing here touches a cluster that it did not make itself.
+# A script that sources this gets an EXIT trap that stops the cluster and removes what was put on the machine only for a
+# while. Nothing here touches a cluster that it did not make itself.
 
 set -euo pipefail
 
 root_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-# The caller's PostgreSQL settings must not lead to his own server; his pg_config stays in force.
+# The caller's PostgreSQL settings must not lead to the caller's own server; the caller's pg_config stays in force.
 pg_version=${PG_VERSION:-15}
 pg_config=${PG_CONFIG:-/usr/lib/postgresql/$pg_version/bin/pg_config}
 unset "${!PG@}" MAKEFLAGS MAKELEVEL
 export PG_CONFIG=$pg_config PG_VERSION=$pg_version PGCLIENTENCODING=UTF8 LC_ALL=C.UTF-8
 
-# shellcheck disable=SC2034  # the lists are for those who source this
+# shellcheck disable=SC2034  # the lists are for scripts that source this
 build_packages=("postgresql-$pg_version" "postgresql-server-dev-$pg_version" libcsv-dev libutf8proc-dev g++ make
                cmake libpq-dev libcurl4-openssl-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev)
 # shellcheck disable=SC2034
@@ -163,7 +163,7 @@ as_server() {
 }
 
 # Starts a new cluster and points PGHOST, PGPORT, PGUSER and PATH to it; it listens on a socket in its own directory,
-# which nobody else may enter. Arguments: further settings, name=value.
+# which no other user may enter. Arguments: further settings, name=value.
 start_cluster() {
     local setting bin_dir
     bin_dir=$("$PG_CONFIG" --bindir) || fail "There is no $PG_CONFIG; name yours with PG_CONFIG=..."

@@ -59,7 +59,7 @@ class MemoryWatch(threading.Thread):
 
 
 class Measurement:
-    """What one session cost. Numbers that could not be had are None."""
+    """What one session cost. Numbers that are not available are None."""
 
     def __init__(self):
         self.seconds = 0.0

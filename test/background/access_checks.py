@@ -27,7 +27,7 @@ def test_ceiling(report):
 
 
 def test_codes_of_a_file(report):
-    """Who has lost the right to make role codes while his import was queued makes none: the file is not even read."""
+    """An operator that loses the right to add role codes while its import is queued adds none: the file is not even read."""
     for change, what in (("active => false", "is switched off"), (f"roles => {FOUR}", "is an administrator no more")):
         with (fresh(batch_rows=1, max_running_imports=1) as admin, Session("regress_ben") as ben, Session("regress_adm") as adm,
               gate(admin) as holder):
@@ -69,7 +69,7 @@ def test_nothing_to_apply(report):
 
 
 def test_without_import_view(report):
-    """Who may not look at imports any more does not see his own, also while one runs and he may call the function."""
+    """An operator that may no longer view imports does not see its own, even while one runs and it may call the function."""
     with (fresh(batch_rows=1) as admin, Session("regress_ann") as ann, Session("regress_ann") as also_ann,
           gate(admin) as holder):
         ann.start(call_import("text"), ["userName,addRoles\nwait1,buyer\n", "Create & Update"])
@@ -87,7 +87,7 @@ def test_without_import_view(report):
 
 
 def test_gateway_that_is_an_operator(report):
-    """What its sessions run for others is not shown to whoever logs in by the same role."""
+    """What its sessions run for others is not shown to other sessions of the same login role."""
     with (fresh() as admin, Session("regress_web") as web, Session("regress_web") as himself, Session("regress_adm") as adm,
           gate(admin) as holder):
         admin.rows("SELECT customer_import.add_operator('regress_web', roles => array['importView'])")
@@ -113,7 +113,7 @@ def test_of_another_database(report):
 
 
 def test_renamed(report):
-    """A role that was given another name is who submitted, and the next one of that name is not."""
+    """A role that was renamed is still the submitter, and a later role of its old name is not."""
     with cluster(max_worker_processes=0), Session() as admin, Session("regress_ben") as ben:
         number = submit(ben, "userName,addRoles\na,buyer\n")
         admin.rows("ALTER ROLE regress_ben RENAME TO regress_benny")

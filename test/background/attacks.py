@@ -6,7 +6,7 @@ TABLES = ("import_files", "background_imports", "import_slices", "imports", "imp
 
 
 def test_tables(report):
-    """Nobody but superusers writes the queue; what he may read is his own."""
+    """Only superusers write the queue; an operator reads only its own."""
     with fresh() as admin, Session("regress_ann") as ann, gate(admin) as holder:
         number = submit(ann, "userName,addRoles\nwait1,buyer\n")
         holder.wait()
@@ -121,7 +121,7 @@ def test_canceled_statement(report):
 
 
 def test_deferred_trigger(report):
-    """What an operator leaves to the commit runs with his rights: nothing runs as the supervisor."""
+    """What an operator defers to the commit runs with its rights: nothing runs as the supervisor."""
     with fresh(batch_rows=1) as admin, Session("regress_eve") as eve:
         admin.rows("CREATE FUNCTION v_late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
                    " INSERT INTO seen (user_name, current_name, session_name, operator, is_superuser) VALUES (NEW.user_name, current_user,"
@@ -139,7 +139,7 @@ def test_deferred_trigger(report):
 
 
 def test_role_changes_in_triggers(report):
-    """A trigger that resets the role, changes settings or tries to write the queue stays who he is."""
+    """A trigger that resets the role, changes settings or tries to write the queue still runs as the submitter."""
     with fresh(batch_rows=1) as admin, Session("regress_eve") as eve:
         admin.rows("GRANT CREATE ON SCHEMA public TO regress_eve")
         admin.rows("CREATE FUNCTION v_tries() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE statement text; found text := ''; BEGIN"

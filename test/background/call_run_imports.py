@@ -78,7 +78,7 @@ def several(report, admin, ann):
 
 
 def canceled(report, admin, ann):
-    """The statement is canceled in the middle: what was committed stays, and the next call goes on."""
+    """The statement is canceled in the middle: what was committed stays, and the next call continues."""
     admin.rows("CREATE TRIGGER v_waits BEFORE INSERT OR UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION wait_here()")
     with settings(admin, batch_rows=1), Session() as holder, Session("regress_ann") as caller:
         holder.rows("SELECT pg_advisory_lock(4711)")
@@ -107,7 +107,7 @@ def canceled(report, admin, ann):
 
 
 def waits_for_a_lock(report, admin, ann):
-    """A call waits for a lock as long as a worker would; then it goes on with the next import."""
+    """A call waits for a lock as long as a worker would; then it continues with the next import."""
     with settings(admin, **{"customer_import.lock_timeout": "50ms"}), Session() as holder, Session("regress_ann") as caller:
         admin.rows("INSERT INTO customers (user_name) VALUES ('held')")
         holder.rows("BEGIN; UPDATE customers SET company = 'theirs' WHERE user_name = 'held'")

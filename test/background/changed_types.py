@@ -2,7 +2,7 @@
 
 from harness import Session, counts_of, csv, fresh, gate, submit, wait_ended, wait_until
 
-# The first batch ends with the customer at whom the worker is held; the second has words for each type.
+# The first batch ends with the customer at which the worker is held; the second has words for each type.
 RECORDS = [f"a{index},yes" for index in range(99)] + ["wait1,yes", "b1,yes", "b2,7", "b3,no", "b4,maybe"]
 CONTENT = csv(RECORDS, header="userName,phone")
 

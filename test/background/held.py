@@ -128,7 +128,7 @@ def test_template_copy(report):
         wait_ended(admin, number)
     drop_database(COPY)
     try:
-        # As if it had just been submitted. Nobody may be in the database while it is copied, and none starts a worker there.
+        # As if it had just been submitted. No session may be in the database while it is copied, and none starts a worker there.
         with Session() as admin:
             admin.rows("UPDATE customer_import.imports SET state = 'queued', finished_at = NULL, started_at = NULL;"
                        "UPDATE customer_import.import_slices SET ended = false, position = 0, created = 0, records = NULL;"

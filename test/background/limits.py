@@ -111,7 +111,7 @@ def test_few_slots(report):
 
 
 def test_one_slot(report):
-    """One slot is the supervisor's; no worker finds room. Neither an error nor a loop that nobody can end."""
+    """One slot is the supervisor's; no worker finds room. Neither an error nor a loop that cannot be ended."""
     with cluster(max_worker_processes=2) as server:
         with Session() as admin, Session("regress_ann") as ann:
             number = submit(ann, "userName,addRoles\na,buyer\n")

@@ -1,4 +1,4 @@
-"""Other sessions stand in the way: locks, lock timeouts, deadlocks, serialization failures."""
+"""Other sessions are in the way: locks, lock timeouts, deadlocks, serialization failures."""
 
 import harness
 from harness import (Session, adds_up, counts_of, csv, fresh, gate, record, run_in_background, settings, submit, wait_ended, wait_until,

@@ -12,7 +12,7 @@ BAR = r"^\[(#*)(-*)\] (\d+) %$"
 
 
 def watch(session, busy, seconds=60):
-    """The different rows of import_status that a session sees while something goes on."""
+    """The different rows of import_status that a session sees while an import runs."""
     rows, end = [], time.monotonic() + seconds
     while busy() and time.monotonic() < end:
         row = session.json("SELECT jsonb_agg(to_jsonb(s) ORDER BY s.id) FROM customer_import.import_status AS s WHERE finished_at IS NULL")
@@ -174,7 +174,7 @@ def told(number, *states):
 
 
 def test_notifications(report):
-    """`{"import_id": 7, "state": "completed"}`: nothing else, for whoever may connect hears it."""
+    """`{"import_id": 7, "state": "completed"}`: nothing else, since every role that may connect hears it."""
     with fresh() as admin, Session("regress_ann") as ann, Session("regress_out") as listener:
         listener.rows("LISTEN customer_import")
         ann.rows("BEGIN")
@@ -192,7 +192,7 @@ def test_notifications(report):
 
 
 def test_long_error(report):
-    """An error text of any length ends the import under its own reason, and is not told to those who listen."""
+    """An error text of any length ends the import under its own reason, and is not sent to listeners."""
     with fresh() as admin, Session("regress_ann") as ann, Session("regress_out") as listener:
         admin.rows("CREATE FUNCTION v_fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
                    " RAISE EXCEPTION 'secret of % %', NEW.user_name, repeat('x', 10000) USING ERRCODE = '58030'; END $$;"

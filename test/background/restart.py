@@ -70,7 +70,7 @@ def test_run_imports_after_restart(report):
 
 
 def test_immediate_stop(report):
-    """As after a power cut: the server recovers, and the next call goes on."""
+    """As after a power cut: the server recovers, and the next call resumes."""
     with cluster() as server:
         with Session() as admin, Session("regress_ann") as ann:
             admin.rows(f"ALTER DATABASE {DATABASE} SET customer_import.batch_rows = 1000")
@@ -88,7 +88,7 @@ def test_immediate_stop(report):
 
 
 def test_preloaded(report):
-    """The launcher goes on by itself, in the databases of its setting."""
+    """The launcher resumes imports by itself, in the databases of its setting."""
     with cluster(shared_preload_libraries="customer_import", customer_import__databases=f"no_such_database, {DATABASE}") as server:
         with Session() as admin:
             report.equal(admin.value(PROCESSES, ["customer_import launcher"]), "1", "preloaded, there is a launcher")

@@ -141,7 +141,7 @@ def starts_supervisor(session, name):
 
 
 def test_only_foreground(report):
-    """Where nobody imports in the background, imports in the foreground have old ones emptied."""
+    """Where no import runs in the background, imports in the foreground have old ones emptied."""
     with fresh() as admin, Session("regress_ann") as ann:
         ann.rows("SELECT customer_import.import_customers($1::text, 'Create Only')", ["userName,email\na,x\n,y\n"])
         report.line(not starts_supervisor(ann, "b"), "nothing is old: no supervisor is started")

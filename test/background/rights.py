@@ -1,4 +1,4 @@
-"""As whom a worker works: the submitter, or the gateway that acts as an operator; and what happens when he loses his rights."""
+"""The role that a worker works as: the submitter, or a gateway that acts as an operator; and what happens without its rights."""
 
 import re
 
@@ -22,7 +22,7 @@ def test_submitter(report):
 
 
 def test_set_role(report):
-    """Who is current_user at the call counts, however he has become it."""
+    """The current_user at the call counts, however the session has got it."""
     with fresh() as admin, Session() as root:
         admin.rows(NOTE)
         root.rows("SET ROLE regress_ann")

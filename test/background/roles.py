@@ -10,7 +10,7 @@ ROLE = "regress_gone"
 
 @contextmanager
 def operator(admin):
-    """An operator of our own, whatever has become of him at the end."""
+    """An operator of our own, whatever has become of it at the end."""
     admin.rows(f"CREATE ROLE {ROLE} LOGIN; SELECT customer_import.add_operator('{ROLE}', roles => {FOUR})")
     try:
         with Session(ROLE) as session:
@@ -55,7 +55,7 @@ def test_while_queued(report):
 
 
 def test_while_running(report):
-    """The worker is at it, and dies afterwards: nobody takes its place."""
+    """The worker is at work, and dies afterwards: no other takes its place."""
     for what, change in CHANGES.items():
         with fresh(batch_rows=1) as admin, operator(admin) as gone, Session("regress_ben") as ben, gate(admin) as holder:
             number = submit(gone, "userName,addRoles\na,buyer\nwait1,buyer\nc,buyer\n")
@@ -88,7 +88,7 @@ def test_while_worker_lives(report):
 
 
 def test_connection_limit(report):
-    """Limits for connections are none for workers, or end in a clear state; other imports go on."""
+    """Limits for connections are none for workers, or end in a clear state; other imports continue."""
     with fresh() as admin, operator(admin) as gone:
         admin.rows(f"ALTER ROLE {ROLE} CONNECTION LIMIT 0")
         row = wait_ended(admin, submit(gone, "userName,addRoles\na,buyer\n"))

@@ -47,7 +47,7 @@ def test_shares(report):
 
 
 def test_at_the_same_time(report):
-    """While one slice waits for a row, the other one goes on to its end."""
+    """While one slice waits for a row, the other one runs to its end."""
     with fresh(batch_rows=1000) as admin, Session("regress_ann") as ann, Session() as holder:
         # Not the first record: that one is tried before there are slices.
         admin.rows("INSERT INTO customers (user_name) VALUES ('user0000001')")

@@ -1,4 +1,4 @@
-"""A hot standby starts nothing and blocks nobody; once promoted, it goes on."""
+"""A hot standby starts nothing and blocks nothing; once promoted, it resumes imports."""
 
 import os
 import shutil

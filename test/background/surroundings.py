@@ -135,7 +135,7 @@ def test_import_timeout_while_it_waits(report):
 
 
 def test_superuser_settings(report):
-    """batch_rows and the others are for superusers; an operator's own value in his session or role is refused."""
+    """batch_rows and the others are for superusers; an operator's own value in its session or role is refused."""
     with fresh() as admin, Session("regress_ann") as ann, Session("regress_ann") as early:
         ann.rows("SELECT customer_import.current_operator()")  # loads the library
         for name in ("batch_rows", "workers_per_import", "max_running_imports", "max_queued_imports", "max_queued_bytes",

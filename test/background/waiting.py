@@ -1,4 +1,4 @@
-"""Whoever holds what an import needs holds up nobody else: lock_timeout, turns, what supervisors pass over, cancels that end a wait."""
+"""A session that holds what one import needs delays no other: lock_timeout, turns, what supervisors skip, cancels that end a wait."""
 
 from harness import (PATIENCE, Session, call_import, counts_of, csv, fresh, gate, run_in_background, state, status, submit, wait_ended,
                      wait_idle, wait_state, wait_until, waits_for_lock)
@@ -39,7 +39,7 @@ def test_slots_are_free(report):
 
 
 def test_blocker(report):
-    """import_status names whoever holds the lock, while a worker waits and when it has given up."""
+    """import_status names the session that holds the lock, while a worker waits and when it has given up."""
     with fresh(**{"batch_rows": 10, PATIENCE: "2s"}) as admin, Session("regress_ann") as ann, Session("regress_ben") as holder:
         admin.rows(SEED)
         holder.rows(HOLD)
@@ -95,7 +95,7 @@ def test_timeout(report):
 
 
 def test_turns(report):
-    """Whoever has an import that runs comes after those who have none; then whoever waited longest."""
+    """An operator with a running import comes after those without one; then the one that has waited longest."""
     with fresh(max_running_imports=1) as admin, Session("regress_ann") as ann, Session("regress_ben") as ben, Session("regress_eve") as eve, \
             gate(admin) as holder:
         mine = [submit(ann, f"userName,addRoles\nwait{index},buyer\n") for index in range(3)]
@@ -122,7 +122,7 @@ def test_turns(report):
 
 
 def test_cancel_ends_a_wait(report):
-    """A worker that waits for a lock hears of it, whoever cancels; so does the session of CALL run_imports()."""
+    """A worker that waits for a lock hears of it, whichever session cancels; so does the session of CALL run_imports()."""
     with fresh(batch_rows=10, max_running_imports=1) as admin, Session("regress_ann") as ann, Session("regress_adm") as adm, \
             Session() as holder:
         admin.rows(SEED)
@@ -149,7 +149,7 @@ def test_cancel_ends_a_wait(report):
 
 
 def test_open_cancel(report):
-    """Who cancels and does not end its transaction has no slot, and holds up nobody."""
+    """A session that cancels and does not end its transaction has no slot, and delays no other."""
     with fresh(max_running_imports=1) as admin, Session("regress_ann") as ann, Session("regress_ben") as ben, gate(admin) as holder:
         first = submit(ben, "userName,addRoles\nwait1,buyer\n")
         holder.wait()
@@ -189,7 +189,7 @@ OLD = "UPDATE customer_import.imports SET finished_at = now() - interval '100 da
 
 
 def test_retention_passes_over(report):
-    """An operator holds an old import: it is emptied later, the others now, and nobody waits."""
+    """An operator holds an old import: it is emptied later, the others now, and nothing waits."""
     with fresh() as admin, Session("regress_ann") as ann, Session("regress_ben") as ben:
         old = []
         for _ in range(3):
@@ -212,7 +212,7 @@ MODES = ("ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE", "SHARE UPDATE EXCLUSIVE",
 
 
 def test_table_locks(report):
-    """What operators can lock of the extension's tables holds up nobody; what a superuser locks, no longer than he has it."""
+    """Locks that operators can take on the extension's tables delay nothing; those of a superuser, no longer than they are held."""
     with fresh(**{PATIENCE: "50ms"}) as admin, Session("regress_adm") as adm, Session("regress_ben") as ben:
         tables = [row[0] for row in admin.rows("SELECT oid::regclass FROM pg_class WHERE relnamespace = 'customer_import'::regnamespace"
                                                " AND relkind IN ('r', 'v') ORDER BY 1")]

@@ -112,7 +112,7 @@ def server_errors(report):
             expected = session.error("DO $do$ BEGIN EXECUTE $sql$" + statement + "$sql$; END $do$")
             for function in ("probe_run", "probe_rethrow"):
                 actual = session.error(f"SELECT {function}($1)", [sql])
-                if sql.startswith("COPY") or sql == "COMMIT":  # worded by whoever calls SPI
+                if sql.startswith("COPY") or sql == "COMMIT":  # worded by the caller of SPI
                     report.line(actual is not None and actual.sqlstate == XX000 and actual.message.startswith("SPI_"),
                                 f"{function}: {name} is an error")
                 else:

@@ -1,4 +1,4 @@
-"""Imports inside of other things: errors of the user's own triggers, PL/pgSQL that catches them and goes on, procedures,
+"""Imports inside of other things: errors of the user's own triggers, PL/pgSQL that catches them and continues, procedures,
 cursors, triggers, isolation levels."""
 
 from waits import wait_until

@@ -104,7 +104,7 @@ def temp_bytes(session):
 
 
 def caught(report):
-    """PL/pgSQL that catches their errors goes on in the same transaction."""
+    """PL/pgSQL that catches their errors continues in the same transaction."""
     with open_session() as session:
         clean(session)
         import_text(session, csv(["one,buyer", "two,byer"]))

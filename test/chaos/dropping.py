@@ -1,4 +1,4 @@
-"""Everything that an import rests on is dropped at each moment of it: nobody's session ends, and no error is an internal one."""
+"""Everything that an import depends on is dropped at each moment of it: no session ends, and no error is an internal one."""
 
 from harness import DATABASE, PROCESSES, Lost, ServerError, Session, copy, is_clean, outcome, waits_or_ended, wait_until
 from things import DROPS, HELD, MEANWHILE, OLD_SNAPSHOT, VIEWS
@@ -36,7 +36,7 @@ class Work:
 
 
 def poll(role=None):
-    """Reads every table and view of the extension, past those that somebody has locked; returns what was not clean."""
+    """Reads every table and view of the extension, past those that another session has locked; returns what was not clean."""
     bad = []
     try:
         with Session(role) as reader:
@@ -69,7 +69,7 @@ def refuse_unclean(report, watch, thing, what, ends):
 
 
 def drop_before(report, watch, thing, processes):
-    """The drop is not committed yet when the others begin, and is when they go on."""
+    """The drop is not committed yet when the others begin, and is when they continue."""
     watch.is_alive()  # after a crash that an earlier case has reported
     with copy() as admin, Session() as dropper:
         work = Work(admin)

@@ -43,7 +43,7 @@ WITH RECURSIVE caches AS (
 
 
 class Caller:
-    """A session of a superuser that has become somebody: so that its memory can be looked at."""
+    """A session of a superuser that has taken a caller's role: so that its memory can be looked at."""
 
     def __init__(self, name, report):
         self.name, self.report = name, report
@@ -163,7 +163,7 @@ class Fuzzer:
         caller.insist("SET statement_timeout = 0")
 
     def is_damage(self, statement, end):
-        """A page that is none, given as bytes, is told from a good one, and says so."""
+        """Bytes that are not a page are distinguished from a good page, and reported."""
         if end.startswith("XX001") and "_strip_change_page(" in statement:
             self.watch.expect("a page of the change log is damaged")
             return True

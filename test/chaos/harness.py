@@ -127,7 +127,7 @@ def copy():
         server.rows(f"ALTER DATABASE {DATABASE} SET log_error_verbosity = 'verbose'")
         server.rows(f"ALTER DATABASE {DATABASE} SET deadlock_timeout = '100ms'")
     with Session() as admin:
-        # Not in the template: whom it grants something cannot be dropped.
+        # Not in the template: a role that holds grants there cannot be dropped.
         admin.rows("SELECT customer_import.add_operator('regress_chaos_vic', 'vic@example.com',"
                    " '{customerView,customerEdit,importView,importEdit}'); SELECT customer_import.grant_gateway('regress_chaos_web')")
         yield admin

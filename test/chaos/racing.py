@@ -1,4 +1,4 @@
-"""Functions of ours that change the catalogs meet somebody else's statement that changes the same object, and each other."""
+"""Functions of ours that change the catalogs meet another session's statement that changes the same object, and each other."""
 
 from harness import Session, copy, outcome, wait_until, waits_or_ended
 
@@ -6,8 +6,8 @@ ADD_OUT = "SELECT customer_import.add_operator('regress_chaos_out', roles => '{c
 DETACH = "SELECT customer_import.detach_customers_table()"
 AGAIN = "40001 another session has changed the same object at the same time"
 
-# What somebody has done and not committed, what of ours then waits for it, and how that ends. GRANT locks nothing: who meets it is
-# to call once more.
+# What another session has done and not committed, which of our calls then waits for it, and how that ends. GRANT locks
+# nothing: a call that meets it is to be repeated.
 RACES = {
     "detach meets a privilege on the table": ("GRANT REFERENCES ON shop.customers TO regress_chaos_out", DETACH, AGAIN),
     "detach meets a privilege on the export": ("GRANT SELECT ON customer_import.customer_export TO regress_chaos_out", DETACH, AGAIN),
@@ -62,7 +62,7 @@ def meet_rename(report, admin):
 
 
 def meet_reader(report, admin):
-    """Who reads the export locks view and table; who detaches takes both, in the same order."""
+    """A reader of the export locks view and table; a detach takes both, in the same order."""
     with Session() as holder, Session() as session, Session("regress_chaos_ann") as reader:
         begin(holder, "LOCK TABLE shop.customers IN ROW EXCLUSIVE MODE")
         begin(session, "")
@@ -85,7 +85,7 @@ def meet_new_owner(report, admin):
 
 
 def meet_new_table(report, admin):
-    """Whoever is granted something on a table holds it, also one that was made while this waited."""
+    """A role that is granted something on a table holds it, also on one that was created while this waited."""
     admin.rows("DROP TABLE shop.customers CASCADE")
     with Session() as other, Session() as session:
         begin(other, "SELECT customer_import.create_customers_table('shop.customers')")

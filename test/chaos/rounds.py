@@ -1,5 +1,5 @@
-"""Everybody does everything at once: sessions import, undo, retry, search and change operators, others drop what they rest on,
-end processes and kill them, and somebody reads all views. At the end of each round everything has to add up."""
+"""Every kind of call at once: sessions import, undo, retry, search and change operators, others drop what these depend on,
+end processes and kill them, and one reads all views. At the end of each round everything has to add up."""
 
 import os
 import re
@@ -121,7 +121,7 @@ class Shared:
 
 
 class Actor(threading.Thread):
-    """A session that does one thing after another, as anybody."""
+    """A session that does one thing after another, as any role."""
 
     def __init__(self, shared, seed):
         super().__init__(daemon=True)
@@ -320,7 +320,7 @@ def one_round(report, watch, number, seed):
 
 
 def drop_extension(report, shared, admin, what, random):
-    """At last the extension goes while everybody is at work."""
+    """At last the extension is dropped while all sessions are at work."""
     shared.stops.clear()
     shared.extension_goes = True
     actors = [Actor(shared, random.random()) for _ in range(WORKERS)]

@@ -25,7 +25,7 @@ SELECT 'user' || n AS user_name, 'user' || n || '@example.com' AS email, 'First'
 """
 
 # With a user's trigger on it, the records of a file are applied one by one. What it writes shows whether one was applied
-# twice or not at all. A record that fits no other test kills whoever applies it.
+# twice or not at all. A record that fits no other test kills the process that applies it.
 TRIGGER = """
 CREATE TABLE seen (operation text, user_name text, company text, roles text[]);
 CREATE FUNCTION note_customer() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -113,7 +113,7 @@ def csv_of(scenario):
 
 
 def misspelled(rng, name, number):
-    """A record that is rejected, and mended by amend() unless its line is a multiple of 10."""
+    """A record that is rejected, and corrected by amend() unless its line is a multiple of 10."""
     return (f"{name},buyerr;{rng.choice(CODES[2:])},{rng.choice(('', '', 'auditor'))},{name}@example.net,,"
             f"Street {number} {'x' * 60},Company {rng.randint(0, 50)}")
 

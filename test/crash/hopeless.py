@@ -1,4 +1,4 @@
-"""Imports that kill whoever applies them: they end with a reason, and those of others go on."""
+"""Imports that kill the process that applies them: they end with a reason, and other imports continue."""
 
 from client import Session
 from data import OTHER, TRIGGERED, Scenario
@@ -34,7 +34,7 @@ def poisoned(report, suite):
             suite.check_result(neighbour, f"the import in another database is the same as without ({what})")
         died = suite.server.kills() - kills
         suite.count_fault(f"{what} by a record")
-        # The first one that died had got on before.
+        # The first one that died had made progress before.
         report.equal(died, 11 if company == "Poison" else 0, f"the server was restarted that often ({what})")
 
 

@@ -1,4 +1,4 @@
-"""One import in the background, as an onlooker sees it: how far it is, who works on it, how it goes on after a fault."""
+"""One import in the background, as an onlooker sees it: how far it is, which processes work on it, how it resumes after a fault."""
 
 import time
 from dataclasses import dataclass
@@ -148,7 +148,7 @@ class BackgroundImport:
         return seen[0]
 
     def time_to_go_on(self, before):
-        """Seconds until somebody claims a slice again, from now on; `before` is how far it was before the fault."""
+        """Seconds until a worker claims a slice again, from now on; `before` is how far it was before the fault."""
         began = time.monotonic()
 
         def goes_on():

@@ -100,7 +100,7 @@ def supervisor_at_points(report, suite):
 def kills_of_run_imports(report, suite):
     """The session that calls run_imports() is the worker, of one import after another: the points come again."""
     suite.server.stop()
-    suite.server.start(max_worker_processes=0)  # nobody else can work
+    suite.server.start(max_worker_processes=0)  # no other worker can start
     scenario = Scenario()
     suite.oracle.result(scenario)
     for point in ("claimed:kill:1", "check:kill:1", "batch_applied:kill:3", "batch_committed:kill:3"):
@@ -144,7 +144,7 @@ def cancel(background):
 
 
 def errors_at_points(report, suite):
-    """An error that is nobody's fault ends the import as failed, and all it says is true."""
+    """An error that is not the fault of a record ends the import as failed, and all it says is true."""
     last = batches(suite, Scenario()) - 1
     for number, point in enumerate(("check:error:0", "batch_begin:error:0", "batch_begin:error:7", "batch_applied:error:0",
                                     "batch_applied:error:7", "batch_end:error:7", f"batch_end:error:{last}",

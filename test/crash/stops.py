@@ -1,4 +1,4 @@
-"""Processes that are asked to go, servers that are stopped: the import goes on, by itself or with the next call."""
+"""Processes that are asked to go, servers that are stopped: the import resumes, by itself or with the next call."""
 
 import signal
 
@@ -32,7 +32,7 @@ def terminations(report, suite):
 
 
 def restarts(report, suite):
-    """Without preload the next call goes on; until then import_status says what there is to do."""
+    """Without preload the next call resumes it; until then import_status says what there is to do."""
     for name, how in (("an immediate stop", signal.SIGQUIT), ("a fast stop", signal.SIGINT), ("a smart stop", signal.SIGTERM)):
         scenario = Scenario(records=6000, batch_rows=10, workers=2 if how != signal.SIGINT else 1)
         suite.oracle.result(scenario)
@@ -54,7 +54,7 @@ def restarts(report, suite):
 
 
 def preloaded(report, suite):
-    """With the library preloaded, the launcher goes on by itself."""
+    """With the library preloaded, the launcher resumes imports by itself."""
     for name, stop in (("a fast stop", suite.server.stop), ("a kill -9 of the postmaster", suite.server.kill)):
         suite.oracle.result(LONG)
         with BackgroundImport(LONG) as background:
@@ -72,7 +72,7 @@ def preloaded(report, suite):
 
 
 def calling_session_killed(report, suite):
-    """run_imports() after a restart; its session is killed, and the next one goes on."""
+    """run_imports() after a restart; its session is killed, and the next one continues."""
     scenario = Scenario(records=6000, batch_rows=10)
     suite.oracle.result(scenario)
     with BackgroundImport(scenario) as background:

@@ -23,7 +23,7 @@ class Suite:
         self.server = self.new_server(folder, self.pg_config)
         self.server.start()
         create_databases()
-        self.times = []   # seconds until an import went on, since the server took connections again
+        self.times = []   # seconds until an import resumed, since the server took connections again
         self.outages = []  # the same since the kill
         self.faults = {}  # how many of each kind
 
@@ -45,7 +45,7 @@ class Suite:
         self.faults[kind] = self.faults.get(kind, 0) + 1
 
     def measure(self, background, before, clock=None):
-        """After a fault: notes how long it takes until the import goes on, from now and from the fault on."""
+        """After a fault: notes how long it takes until the import resumes, from now and from the fault on."""
         self.times.append(background.time_to_go_on(before))
         if clock is not None:
             self.outages.append(clock.seconds())

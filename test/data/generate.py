@@ -26,7 +26,7 @@ def columns(count):
 
 
 def make(expression):
-    """The bytes that an expression stands for."""
+    """The bytes that an expression denotes."""
     names = {name: value for name, value in globals().items() if name in ("KIB", "MIB", "at_edge", "codes", "columns")}
     return eval(expression, {"__builtins__": {"bytes": bytes, "range": range}, **names})
 

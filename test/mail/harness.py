@@ -16,7 +16,7 @@ from waits import wait_until  # noqa: E402,F401
 DATABASE = "regress_mail"
 OPERATOR_CODES = ["customerView", "customerEdit", "importView", "importEdit"]
 
-# Database roles: an operator with an address, one without, an administrator, a pooled login, the mailer's, and nobody's.
+# Database roles: an operator with an address, one without, an administrator, a pooled login, the mailer's, and one without any rights.
 ANN, BEN, ADA = "regress_mail_ann", "regress_mail_ben", "regress_mail_ada"
 WEB, MAILER, OTHER = "regress_mail_web", "regress_mail_mailer", "regress_mail_other"
 ROLES = (ANN, BEN, ADA, WEB, MAILER, OTHER)

@@ -14,7 +14,7 @@ TEMPORARY = {"connect": "421 4.3.2 busy", "EHLO": "421 4.3.2 busy", "encrypted E
 PERMANENT = {"connect": "554 5.7.1 go away", "EHLO": "550 5.7.1 go away", "encrypted EHLO": "550 5.7.1 go away",
              "STARTTLS": "502 5.5.1 no TLS", "AUTH": "535 5.7.8 wrong password", "MAIL": "550 5.1.8 bad sender",
              "RCPT": "550 5.1.1 no such user", "DATA": "554 5.5.1 no", "dot": "554 5.7.1 spam"}
-# There a refusal is about the message; elsewhere about the server or its settings, which somebody will mend.
+# There a refusal is about the message; elsewhere about the server or its settings, which can be corrected.
 ABOUT_THE_MESSAGE = ("MAIL", "RCPT", "DATA", "dot")
 
 

@@ -123,7 +123,7 @@ ADDRESSES = (f"a@b.c\r\nBcc: {EVIL}", f"a@b.c, {EVIL}", f"a@b.c> NOTIFY=NEVER <{
 
 
 def test_addresses(report, around):
-    """Addresses that are none: an operator cannot have them, and if the outbox did, the mailer would not use them."""
+    """Invalid addresses: an operator cannot have them, and if the outbox did, the mailer would not use them."""
     with Client() as admin:
         accepted = [address for address in ADDRESSES
                     if admin.error("SELECT customer_import.alter_operator(%s, email => %s)", [ANN, address]) is None

@@ -95,7 +95,7 @@ class Run:
         for mailer in self.mailers:
             mailer.kill()
         self.killed_mailers += len(self.mailers)
-        # Nobody has the messages any more that they had claimed.
+        # No mailer has the messages any more that they had claimed.
         with Client() as admin:
             make_due(admin)
         self.start_mailers()

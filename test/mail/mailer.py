@@ -19,7 +19,7 @@ PASSWORD_VARIABLE = "CUSTOMER_IMPORT_SMTP_PASSWORD"
 
 
 def build(report):
-    """Builds what has changed; the suite cannot go on without it."""
+    """Builds what has changed; the suite cannot run without it."""
     for command in (["cmake", "-S", ROOT, "-B", BUILD], ["cmake", "--build", BUILD, "--target", "customer-import-mailer",
                                                          "--parallel", str(os.cpu_count())]):
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

@@ -1,4 +1,4 @@
-"""Who may call the functions of the mailer, and what its role may do besides."""
+"""Which roles may call the functions of the mailer, and what its role may do besides."""
 
 from harness import ADA, ANN, BEN, MAILER, OTHER, ROLES, WEB, Client, claim, fresh, queue_messages
 

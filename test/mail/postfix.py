@@ -13,7 +13,7 @@ from harness import wait_until
 from scripted import PASSWORD, USER
 
 DOMAIN = "example.com"
-# Who owns the Maildirs: we, so that we can read them, but not root, which Postfix refuses.
+# The owner of the Maildirs: we, so that we can read them, but not root, which Postfix refuses.
 OWNER = os.getuid() or 65534
 
 MAIN = """compatibility_level = 3.6

@@ -1,4 +1,4 @@
-"""Which imports put a message into the outbox, for whom, and when."""
+"""Which imports put a message into the outbox, to which address, and when."""
 
 from harness import (ADA, ADDRESS, ANN, BEN, CHANNEL, GOOD, MIXED, WEB, Client, create_database, drop_database, fresh,
                      import_as, message_of, run_import, states, wait_until)

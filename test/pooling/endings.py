@@ -151,7 +151,7 @@ def errors(report, bouncer):
 
 
 def chains(report, bouncer):
-    """AND CHAIN begins another transaction, with nobody in it."""
+    """AND CHAIN begins another transaction, in which no operator acts."""
     with bouncer.client() as web:
         for ending in ("COMMIT AND CHAIN", "ROLLBACK AND CHAIN"):
             web.rows("BEGIN")

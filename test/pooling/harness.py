@@ -18,13 +18,13 @@ OPERATOR_CODES = ("customerView", "customerEdit", "importView", "importEdit")
 
 # Pooled logins. WEB is what nearly all tests use.
 WEB, ADMIN_WEB, OTHER = "regress_web", "regress_admin_web", "regress_other"
-# An operator with a database role of his own, and a gateway that is an operator himself.
+# An operator with a database role of its own, and a gateway that is an operator itself.
 DAVE, SHOP = "regress_dave", "regress_shop"
 ROLES = (WEB, ADMIN_WEB, OTHER, DAVE, SHOP)
 
 CUSTOMERS = 5
 
-# What view_of() of an operator is: name, the rights (view, edit, import, view imports, admin), customers that he sees.
+# What view_of() of an operator is: name, the rights (view, edit, import, view imports, admin), customers that it sees.
 NOBODY = (None, False, False, False, False, False, 0)
 ANN = ("ann", True, True, True, True, False, CUSTOMERS)
 BEN = ("ben", True, True, True, True, False, CUSTOMERS)
@@ -55,7 +55,7 @@ class Client(driver.Client):
         super().__init__(database, **where)
 
     def view(self):
-        """Who the session is for the extension, and what he may do."""
+        """The operator that acts in the session, and what it may do."""
         return self.row(VIEW)
 
     def act_as(self, name):

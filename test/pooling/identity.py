@@ -1,4 +1,4 @@
-"""Who may act as whom, and several operators over one server connection."""
+"""Which roles may act as which operators, and several operators over one server connection."""
 
 import threading
 
@@ -305,7 +305,7 @@ def lost_meanwhile(report, bouncer):
 
 
 def own_changes(report, bouncer):
-    """What an operator changes on operators counts in his own transaction at once, and is taken back with it."""
+    """What an operator changes on operators counts in its own transaction at once, and is taken back with it."""
     alter = "SELECT customer_import.alter_operator(%s, roles => %s)"
     with bouncer.client(ADMIN_WEB) as web, bouncer.client(ADMIN_WEB) as following:
         web.rows("BEGIN")

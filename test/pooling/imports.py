@@ -58,7 +58,7 @@ def refused(report, bouncer):
 
 
 def who_sees_what(report, bouncer):
-    """The history of one pooled login is that of several operators: each sees his own."""
+    """The history of one pooled login is that of several operators: each sees its own."""
     sees = "SELECT DISTINCT operator FROM customer_import.imports ORDER BY operator"
     with superuser() as session, bouncer.client() as web, bouncer.client() as other:
         session.rows("TRUNCATE customer_import.imports, customer_import.import_issues, customer_import.import_change_pages")
@@ -103,7 +103,7 @@ def request_ids(report, bouncer):
 
 
 def grant_ceiling(report, bouncer):
-    """Who one is himself, and what one may grant, follow the acted operator."""
+    """Which customer an operator is itself, and what it may grant, follow the acted operator."""
     with superuser() as session, bouncer.client() as web:
         session.rows("INSERT INTO public.customers (user_name, roles)"
                      " VALUES ('ann', '{}'), ('ben', '{}'), ('boss', '{administrator}')")

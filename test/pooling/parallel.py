@@ -1,4 +1,4 @@
-"""Queries with parallel workers: who the operator is stays with the leader, and the results are those without workers."""
+"""Queries with parallel workers: the acting operator is known to the leader alone, and the results are those without workers."""
 
 import json
 

@@ -4,7 +4,7 @@ from harness import ANN, BEN, NOBODY, VIC, WEB
 
 DENIED, WRONG_STATE = "42501", "55000"
 
-# Each case: statements of one transaction; "act X" acts as X, "is X" looks who it is now, "fail" raises an error,
+# Each case: statements of one transaction; "act X" acts as X, "is X" checks which operator acts now, "fail" raises an error,
 # "refused X" tries to act as X and has to be refused with 55000.
 CASES = {
     "act_as inside the savepoint is undone": "SAVEPOINT a; act ann; is ann; ROLLBACK TO a; is -",

@@ -1,4 +1,4 @@
-"""What is set in a session neither keeps an acted operator, nor gives one, nor passes him on."""
+"""What is set in a session neither keeps an acted operator, nor gives one, nor passes one on."""
 
 import psycopg2
 
@@ -6,7 +6,7 @@ from harness import ANN, BEN, CUSTOMERS, DAVE, NOBODY, OTHER, SHOP, VIC, WEB, su
 
 DENIED = "42501"
 
-# Statements that must not change who the gateway acts as, while its transaction goes on.
+# Statements that must not change which operator the gateway acts as, while its transaction continues.
 HARMLESS = (
     "RESET ROLE", "SET ROLE NONE", "SET LOCAL ROLE NONE", f"SET ROLE {WEB}", "RESET SESSION AUTHORIZATION",
     "SET SESSION AUTHORIZATION DEFAULT", f"SET SESSION AUTHORIZATION {WEB}", "RESET ALL", "DISCARD PLANS", "DISCARD TEMP",
@@ -15,7 +15,7 @@ HARMLESS = (
     "SELECT set_config('app.operator', 'ben', true)",
 )
 
-# Statements that must leave nobody behind, between two transactions.
+# Statements that must leave no acted operator behind, between two transactions.
 BETWEEN = HARMLESS + ("DISCARD ALL", "COMMIT", "ROLLBACK", "SELECT 1", "BEGIN; COMMIT", "BEGIN; ROLLBACK")
 
 
@@ -92,7 +92,7 @@ def other_roles(report, bouncer):
 
 
 def left_role(report, bouncer):
-    """A pool in transaction mode hands a role that was SET to the next client. Nobody becomes more by that."""
+    """A pool in transaction mode hands a role that was SET to the next client. No client gets more rights by that."""
     with bouncer.client() as first, bouncer.client() as second:
         first.rows(f"SET ROLE {OTHER}")
         left = second.value("SELECT current_user")

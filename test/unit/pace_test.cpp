@@ -1,4 +1,4 @@
-// What may take long is ended from outside: it asks, and an exception of whoever is asked ends it.
+// What may take long is ended from outside: it calls a check, and an exception of the check ends it.
 #include "core/pace.h"
 
 #include <gtest/gtest.h>

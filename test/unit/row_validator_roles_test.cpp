@@ -52,7 +52,7 @@ TEST_F(RowValidatorRolesTest, UnknownCodesOfRolesMayBeHeld) {
     EXPECT_TRUE(last().replaces_roles);
     EXPECT_EQ(codes(last().replace_roles), (Cells{"buyer"}));
     EXPECT_EQ(codes(last().lost_roles), (Cells{"gone", "Lost"}));
-    EXPECT_FALSE(check({"cid", "gone,a b"}));  // nobody can hold the second one
+    EXPECT_FALSE(check({"cid", "gone,a b"}));  // no customer can hold the second one
     ASSERT_EQ(issues_.size(), 2u);
     ASSERT_TRUE(check({"bob", "buyer"}));
     EXPECT_TRUE(last().lost_roles.empty());

@@ -8,7 +8,7 @@
 namespace customer_import {
 namespace {
 
-// The reference values of FNV-1a with 64 bits: an import that was begun must go on with the same slices.
+// The reference values of FNV-1a with 64 bits: an import that has begun must resume with the same slices.
 TEST(SliceHash, IsFnv1a) {
     EXPECT_EQ(slice_hash(""), 0xcbf29ce484222325u);
     EXPECT_EQ(slice_hash("a"), 0xaf63dc4c8601ec8cu);

@@ -41,7 +41,7 @@ def run_blocks(database, blocks, indexes, folder):
 
 
 def comparable(output):
-    """The output without blanks at line ends and without blank lines around it, which nobody sees in a page."""
+    """The output without blanks at line ends and without blank lines around it, which are not visible in a page."""
     return "\n".join(line.rstrip() for line in output.splitlines()).strip("\n") + "\n"
 
 

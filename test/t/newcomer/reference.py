@@ -61,7 +61,7 @@ def signatures_of_server():
 
 
 def signatures_of_section(name, text):
-    """The signatures under a heading; `csv text | bytea` stands for two functions."""
+    """The signatures under a heading; `csv text | bytea` means two functions."""
     found = set()
     for block in SIGNATURE.findall(text):
         for signature in re.split(rf"^(?=(?:CALL )?{name}\()", block, flags=re.MULTILINE):

@@ -146,7 +146,7 @@ SET session_replication_role = origin;
 """ % ("customer_import.fold_user_name(user_name)" if file.folds else "user_name", OLD, OLD))
 
 
-# What stands in the tables after an import: the same in both databases.
+# What is in the tables after an import: the same in both databases.
 STATE = """
 SELECT 'row ' || to_jsonb(s)::text FROM (
     SELECT user_name, email, first_name, last_name, phone, company, active, roles,
@@ -196,7 +196,7 @@ def run_engine(file, batch_rows):
         ("unknown_roles", file.unknown_roles), ("file_name", "random.csv")) if value is not None)
     if file.argument == "oid":
         options += ", unlink => true"
-    # A deferred foreign key must be deferred again after the import: a reference to nobody stands until the commit.
+    # A deferred foreign key must be deferred again after the import: a reference to no customer is allowed until the commit.
     probe = ""
     if file.variant == "deferred_fk" and variants.defers(file.variant_sql):
         probe = ("INSERT INTO public.customers (user_name, company) VALUES ('~probe', 'Nowhere');"

@@ -1,4 +1,4 @@
-"""Random CSV files, together with what stands in their cells: the file is for the extension, the cells for the oracle."""
+"""Random CSV files, together with what is in their cells: the file is for the extension, the cells for the oracle."""
 
 import re
 
@@ -148,7 +148,7 @@ class File(writer.Writer):
             cells["userName"] = random.choice(person)
             if self.fails and random.random() < 0.25:
                 field = random.choice(sorted(self.fails))
-                if self.variant == "types":  # the order in which cells are converted is nobody's business
+                if self.variant == "types":  # the order in which cells are converted is not part of the contract
                     cells.update({other: "" for other in self.fails})
                 cells[field] = random.choice(self.usable(self.fails[field]))
             last[key] = cells

@@ -97,7 +97,7 @@ class Writer:
             return self.delimiter.join(cells).encode(self.encoding)
         position = random.randrange(len(cells))
         if kind in ("stray", "junk"):
-            # No line break behind the stray quote: reading goes on there.
+            # No line break behind the stray quote: reading continues there.
             cells[position:] = ['ab"c' if kind == "stray" else '"a\nb" x"y"', "rest"]
             record.fault = ("malformed_record", "a quote appears inside an unquoted field, or text follows a closing quote",
                             "Double every quote inside a quoted field.")

@@ -1,4 +1,4 @@
-"""The real thing: a database for each variant, the steps as SQL, and what stands in the tables afterwards."""
+"""The real thing: a database for each variant, the steps as SQL, and what is in the tables afterwards."""
 
 import contextlib
 import csv
@@ -25,7 +25,7 @@ SELECT customer_import.add_operator('regress_ann', roles => '{customerView,custo
                                     email => 'ann@example.com', user_name => 'ann');
 SELECT customer_import.add_operator('regress_boss', roles => '{administrator}', email => 'boss@example.com');
 """
-# One who owns a table that refers to customers, and whose rows nobody else sees.
+# The owner of a table that refers to customers, whose rows no other role sees.
 OWNED = """
 ALTER TABLE public.v_hidden OWNER TO regress_owner;
 ALTER TABLE public.v_hidden ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;

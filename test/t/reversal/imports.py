@@ -19,7 +19,7 @@ class Import:
         self.unprocessed = 0
         self.creates_codes, self.removed_codes = False, []    # removed: that it had added, and an undo took away
         self.retried = {}                                     # line -> by which import
-        self.amended = {}                                     # line -> by whom
+        self.amended = {}                                     # line -> the operator
 
     def rejected_lines(self):
         return sorted({i[0] for i in self.issues if i[1] == "rejected"})
@@ -162,11 +162,11 @@ class Importer:
         return link.amended.get(line, link.actor)
 
     def judged(self, import_, line):
-        """By whose grant ceiling: the lower one of who calls and who has prepared the record."""
+        """Whose grant ceiling applies: the lower one of the caller's and the preparer's."""
         return "ann" if "ann" in (import_.actor, self.preparer(import_, line)) else import_.actor
 
     def remove_ungiven(self, import_, added):
-        """Of the codes that the import has added to the catalog, those that nobody has got or holds."""
+        """Of the codes that the import has added to the catalog, those that no customer was given or holds."""
         given = {code for event in import_.events for code in event.added}
         self.table.remove_unheld([self.table.find_code(c) for c in sorted(added) if self.table.find_code(c) not in given])
 

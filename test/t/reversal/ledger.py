@@ -1,7 +1,7 @@
-"""What stands of all that imports did to one customer.
+"""What is in force of all that imports did to one customer.
 
-A change is an event. An undo takes back an event of its source; the undo of that undo lets it stand again. What stands of
-a role, of a field or of the customer himself is the set of events that are changes of their own and not taken back.
+A change is an event. An undo takes back an event of its source; the undo of that undo brings it back in force. What is in force of
+a role, of a field or of the customer itself is the set of events that are changes of their own and not taken back.
 """
 
 
@@ -20,7 +20,7 @@ class Event:
                        if f != "roles" and old.get(f) != new.get(f)}
 
     def touches(self, key):
-        """A key is ("role", code), ("field", name) or ("existence",); who creates or deletes touches all."""
+        """A key is ("role", code), ("field", name) or ("existence",); an event that creates or deletes touches all."""
         if self.created or self.deleted:
             return True
         if key[0] == "role":
@@ -29,7 +29,7 @@ class Event:
         return key[0] == "field" and key[1] in self.fields
 
     def keys(self):
-        """What it touches; the customer himself stands for all of him."""
+        """What it touches; the key of the customer itself includes all others."""
         if self.created or self.deleted:
             return [("existence",)]
         roles = [("role", code) for code in sorted(self.added | self.removed)]
@@ -47,7 +47,7 @@ class Ledger:
         return next((e for e in reversed(self.events) if (e.import_id, e.line) == (import_id, line)), None)
 
     def replay(self, key, events):
-        """Returns what stands of the key after these events: changes of their own, and all that are in force."""
+        """Returns what is in force of the key after these events: changes of their own, and all that are in force."""
         seen, taken_back, targets = [], set(), {}
 
         def turn(event, on):
@@ -69,12 +69,12 @@ class Ledger:
         return event in self.replay(key, self.events)[1]
 
     def superseded_since(self, event, key):
-        """Whether something else stands of the key than right after the event."""
+        """Whether something else is in force of the key than right after the event."""
         then = self.events[:self.events.index(event) + 1]
         return set(self.replay(key, self.events)[0]) != set(self.replay(key, then)[0])
 
     def superseded_without(self, key, is_later):
-        """Whether something else stands of the key than would without the events for which is_later() holds."""
+        """Whether something else is in force of the key than would be without the events for which is_later() holds."""
         earlier = [e for e in self.events if not is_later(e)]
         return set(self.replay(key, self.events)[0]) != set(self.replay(key, earlier)[0])
 
@@ -82,7 +82,7 @@ class Ledger:
         return sorted({c for e in self.events for c in e.added | e.removed})
 
     def origin(self, code):
-        """The import and line that gave a role; None when nobody knows, or when others have removed it since it was given."""
+        """The import and line that gave a role; None when this is not known, or when others have removed it since it was given."""
         standing, in_force = self.replay(("role", code), self.events)
         given = [e.order for e in in_force if code.lower() in {c.lower() for c in e.added}]
         if any(order > max(given, default=-1) for order, codes in self.marks if codes is None or code.lower() in codes):

@@ -1,4 +1,4 @@
-"""What every step of a history has to do: the rules of undo and retry, and who may call them."""
+"""What every step of a history has to do: the rules of undo and retry, and which operators may call them."""
 
 import copy
 
@@ -23,7 +23,7 @@ class Model(Importer):
         self.ordered += 1
 
     def mark(self, name, codes):
-        """Somebody has removed codes by hand, or with None the customer."""
+        """Codes were removed by hand, or with None the customer."""
         self.ledger(name).marks.append((self.ordered - 0.5, codes))
 
     def find(self, actor, number):
@@ -165,11 +165,11 @@ class Model(Importer):
         return import_.mode == "undo" and not self.runs_backwards(import_.source)
 
     def unlocked(self, import_, event):
-        """A customer who cannot be changed, or is not there."""
+        """A customer that cannot be changed, or is not there."""
         if self.table.visible(import_.actor, event.name):
             self.settle(import_, event.line, "rejected", [not_permitted(event.name)])
         elif event.created and not self.ledger(event.name).stands(event, EXISTENCE):
-            self.settle(import_, event.line, "unchanged")  # he was deleted by an undo before
+            self.settle(import_, event.line, "unchanged")  # an earlier undo has deleted it
         else:
             self.settle(import_, event.line, "skipped", [("not_found", "userName", event.name)])
 
@@ -242,7 +242,7 @@ class Model(Importer):
             self.change(import_, event, dict(row, roles=frozenset(roles), **values), "updated", issues)
 
     def remove_created(self, import_, event):
-        """A customer goes if he is as he was created and nobody refers to him."""
+        """A customer is deleted if it is as it was created and nothing refers to it."""
         row = self.table.lockable(import_.actor, event.name)
         ledger, name = self.ledger(event.name), event.name
         if row is None:
@@ -271,9 +271,9 @@ class Model(Importer):
                 self.settle(import_, event.line, "deleted")
 
     def create_again(self, import_, event):
-        """The source, itself an undo, has deleted him."""
+        """The source, itself an undo, has deleted it."""
         if not self.ledger(event.name).stands(event, EXISTENCE):
-            self.settle(import_, event.line, "unchanged")  # an undo before has brought him back
+            self.settle(import_, event.line, "unchanged")  # an earlier undo has brought it back
             return
         if self.table.visible(import_.actor, event.name):
             self.settle(import_, event.line, "skipped", [("changed_since", "userName", event.name)])

@@ -1,8 +1,8 @@
-"""The customers table as it should be: its rows, its rules, and who may do what with them."""
+"""The customers table as it should be: its rows, its rules, and which operators may do what with them."""
 
 FIELDS = ["email", "firstName", "lastName", "phone", "company", "active"]
 NAMES = ["ann", "ben", "cleo", "dora", "ed", "fay"]
-OWN_NAME = "ann"  # the customer who is the operator Ann himself
+OWN_NAME = "ann"  # the customer that the operator Ann is itself
 BUILT_IN = {code: True for code in ("administrator", "superuser", "customerView", "customerEdit", "importView", "importEdit")}
 ACTORS = {"admin": "postgres", "boss": "regress_boss", "ann": "regress_ann"}
 
@@ -57,7 +57,7 @@ ALTER TABLE public.customers ADD CONSTRAINT v_parent FOREIGN KEY (company) REFER
 ALTER TABLE public.customers ADD COLUMN v_upper text GENERATED ALWAYS AS (upper(company)) STORED;
 """,
 }
-# Who refers to customers; nobody but the owner of the last one sees its rows.
+# What refers to customers; only the owner of the last one sees its rows.
 REFERENCES = {
     "v_cascade": "ON DELETE CASCADE", "v_set_null": "ON DELETE SET NULL", "v_restrict": "ON DELETE RESTRICT",
     "v_no_action": "ON DELETE NO ACTION", "v_deferred": "DEFERRABLE INITIALLY DEFERRED", "v_hidden": "ON DELETE CASCADE",
@@ -101,7 +101,7 @@ class Table:
         self.creators.pop(code.lower(), None)
 
     def remove_unheld(self, codes):
-        """Takes those of the codes away that nobody holds. Returns them."""
+        """Removes those of the codes that no customer holds. Returns them."""
         unheld = [c for c in codes if not any(c in row["roles"] for row in self.rows.values())]
         for code in unheld:
             self.remove_code(code)
