@@ -155,7 +155,7 @@ SELECT state, unchanged FROM customer_import.import_customers(
 SELECT state, message FROM customer_import.import_customers(
     E'userName,birthday\n' || (SELECT string_agg('user' || n || ',32.13.1999', E'\n') FROM generate_series(1, 1001) AS n), 'Create Only');
 
--- The application goes on as before; its role sets become canonical, and nothing is refused
+-- The application continues as before; its role sets become canonical, and nothing is refused
 UPDATE shop.users SET role_codes = '{gardener,BUYER,NULL,"",gardener}' WHERE login = 'Ann' RETURNING role_codes;
 INSERT INTO shop.users (login, role_codes) VALUES (E'odd\tname', '{"not a code",x,"not a code"}') RETURNING role_codes;
 UPDATE shop.users SET role_codes = NULL WHERE login = 'Ann' RETURNING role_codes;

@@ -122,7 +122,7 @@ max	{byer}
 \.
 TABLE public.rows;
 
--- A code that the catalog has lost stays with who holds it, and goes to nobody else
+-- A code that the catalog has lost stays with the customers that hold it, and cannot be given to others
 SELECT customer_import.remove_role_codes('{approver}');
 UPDATE customers SET email = 'ann@example.com' WHERE user_name = 'ann';
 UPDATE customers SET roles = array_append(roles, 'companyAdmin') WHERE user_name = 'ann' RETURNING roles;
@@ -156,7 +156,7 @@ CREATE TRIGGER wrong BEFORE UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION cu
 UPDATE customers SET email = NULL WHERE user_name = 'ora';
 ROLLBACK;
 
--- Row security is forced: nobody but superusers sees a row until a policy says so
+-- Row security is forced: only superusers see a row until a policy allows it
 CREATE ROLE regress_customers;
 GRANT SELECT, INSERT, UPDATE ON customers TO regress_customers;
 SET ROLE regress_customers;

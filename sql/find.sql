@@ -38,7 +38,7 @@ SELECT state, unchanged, message FROM customer_import.import_customers(
     E'userName,roles,email,firstName,lastName,phone,company,active\n'
     'ann,"buyer,old",ann@shop.example,Ann,Lee,,"Acme, ""Inc""",true\n'
     'bob,"approver,buyer",,Bob,Mann,,\\_EMPTY_VALUE_,true\n', 'Update Only');
--- A lost code, for one who holds it and one who does not
+-- A lost code, for a customer that holds it and one that does not
 SELECT state, unchanged, rejected FROM customer_import.import_customers(E'userName,roles\nann,"buyer,OLD"\nbob,old\n', 'Update Only');
 SELECT line, code, column_name, value, message FROM customer_import.import_issues WHERE import_id = 4;
 -- Search

@@ -134,7 +134,7 @@ $$) || '\x747265ff2c62757965722c2c2c2c2c62797465730a71756100312c62757965722c2c2c
 SELECT line, n, code, column_name, left(value, 40) AS value, message FROM regress.issues;
 SELECT line, n, hint FROM regress.issues WHERE hint IS NOT NULL;
 SELECT count(*) AS wrong FROM regress.issues WHERE outcome <> 'rejected' OR detail IS NOT NULL OR sqlstate IS NOT NULL;
--- The record as it came stands at its first issue
+-- The record as it came is kept with its first issue
 SELECT line, n, left(encode(record, 'escape'), 40) AS record
   FROM (SELECT line, issue_number AS n, record FROM customer_import.import_issues
          WHERE import_id = (SELECT max(id) FROM customer_import.imports)) AS i

@@ -128,7 +128,7 @@ SELECT user_name, email FROM regress.customers WHERE user_name LIKE 'u_';
 ALTER TABLE customers DROP CONSTRAINT email_key;
 DELETE FROM customers WHERE user_name LIKE 'u_';
 
--- A child table: its rows stand at the same places, made by the same transaction
+-- A child table: its rows are at the same places, made by the same transaction
 CREATE TABLE regress.children () INHERITS (public.customers);
 BEGIN;
 TRUNCATE ONLY customers;
@@ -208,7 +208,7 @@ SELECT :counts FROM customer_import.import_customers(E'userName,company\nd9,Acme
 INSERT INTO customers (user_name, company) VALUES ('d8', 'Never');
 COMMIT;
 SELECT user_name, company FROM regress.customers WHERE user_name LIKE 'd_';
--- A fault that the caller has pending is his, and propagates
+-- A fault that the caller has pending is the caller's, and propagates
 BEGIN;
 INSERT INTO customers (user_name, company) VALUES ('d8', 'Never');
 SELECT :counts FROM customer_import.import_customers(E'userName,company\nd9,Acme\n', 'Create & Update');
@@ -218,7 +218,7 @@ SET CONSTRAINTS known_phone DEFERRED;
 INSERT INTO customers (user_name, phone) VALUES ('d8', 'Never');
 SELECT :counts FROM customer_import.import_customers(E'userName,company\nd9,Acme\n', 'Create & Update');
 ROLLBACK;
--- What he has pending and is no fault is no matter
+-- What the caller has pending without a fault does not matter
 BEGIN;
 INSERT INTO customers (user_name, company) VALUES ('d8', 'Soon');
 INSERT INTO regress.companies VALUES ('Soon');

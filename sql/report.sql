@@ -72,7 +72,7 @@ SELECT count(*) AS issues, count(*) FILTER (WHERE (a.code, a.column_name, a.valu
   FROM (SELECT *, row_number() OVER (ORDER BY line, issue_number) AS n FROM faults) AS a
   FULL JOIN (SELECT *, row_number() OVER (ORDER BY line, issue_number) AS n FROM customer_import.import_issues
               WHERE import_id = regress.last()) AS b USING (n);
--- Mended, it is imported
+-- Corrected, it is imported
 SELECT state, records, updated, unchanged, rejected
   FROM customer_import.import_customers(regexp_replace(replace(replace(replace(replace(replace(:'rejected', 'bob,buyer,', 'bob,buyer,,,,'), 'b"uyer', 'buyer'),
            'byer, gardener; BYER', 'buyer'), 'byer', 'buyer'), 'perhaps', 'no'), '^,buyer', 'ann,buyer', 'n'), 'Update Only');

@@ -53,7 +53,7 @@ SELECT count(*) AS pairs,
                (SELECT COALESCE(array_agg('r' || i * 5 % 13), '{}') FROM generate_series(1, q) AS i) AS b
           FROM generate_series(0, 15) AS p, generate_series(0, 15) AS q) AS s;
 
--- The operators of the server go on working with them
+-- The operators of the server continue to work with them
 SELECT '{a,b}'::text[] @> '{b}' AS contains, '{a}'::text[] <@ '{a,b}' AS contained, '{a}'::text[] && '{b}' AS overlaps,
        role_set('{b,a}') = '{a,b}' AS equal;
 

@@ -1,4 +1,4 @@
--- One customer who stands in a file thousands of times: what becomes of each record, and how little is written for it.
+-- One customer that appears in a file thousands of times: what becomes of each record, and how little is written for it.
 \set SHOW_CONTEXT never
 SET client_min_messages = error;
 CREATE EXTENSION customer_import;

@@ -1,4 +1,4 @@
--- Nothing depends on the caller's search_path: operators and functions of his must not run in our place.
+-- Nothing depends on the caller's search_path: the caller's operators and functions must not run in place of ours.
 \set SHOW_CONTEXT never
 SET client_min_messages = error;
 CREATE EXTENSION customer_import;
