@@ -9,7 +9,7 @@ SELECT customer_import.add_operator('regress_vic', roles => '{customerView}');
 SELECT customer_import.add_operator('regress_viv', roles => '{importView}');
 SELECT customer_import.grant_gateway('regress_web');
 
--- A trigger that holds a worker: it waits for whoever has the advisory lock, at customers named wait…
+-- A trigger that holds a worker: it waits for the holder of the advisory lock, at customers named wait…
 CREATE FUNCTION wait_here() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.user_name LIKE 'wait%' THEN
@@ -18,7 +18,7 @@ BEGIN
     RETURN NEW;
 END $$;
 
--- The same without waiting for a lock: it is busy until nobody has the advisory lock.
+-- The same without waiting for a lock: it is busy until no session has the advisory lock.
 CREATE FUNCTION busy_here() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     WHILE NEW.user_name LIKE 'wait%' AND NOT pg_try_advisory_xact_lock_shared(4711) LOOP
@@ -27,7 +27,7 @@ BEGIN
     RETURN NEW;
 END $$;
 
--- Whom a trigger sees at work.
+-- As which role a trigger sees an import work.
 CREATE TABLE seen (
     id bigint GENERATED ALWAYS AS IDENTITY,
     user_name text, current_name text, session_name text, operator text, is_superuser text,

@@ -1,5 +1,5 @@
 -- The roles of fixture.sql. ann and ben may import, adm administers, vic and viv only look on, web acts for others, eve means ill,
--- out is nobody here.
+-- out has no rights here.
 CREATE ROLE regress_ann LOGIN;
 CREATE ROLE regress_ben LOGIN;
 CREATE ROLE regress_eve LOGIN;

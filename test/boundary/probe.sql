@@ -1,4 +1,4 @@
--- The functions of probe.cpp; MODULE stands for the library. Their schema is the current one.
+-- The functions of probe.cpp; MODULE means the library. Their schema is the current one.
 CREATE FUNCTION probe_live() RETURNS int LANGUAGE C AS 'MODULE', 'probe_live';
 CREATE FUNCTION probe_live_when_raised() RETURNS int LANGUAGE C AS 'MODULE', 'probe_live_when_raised';
 CREATE FUNCTION probe_level() RETURNS int LANGUAGE C AS 'MODULE', 'probe_level';

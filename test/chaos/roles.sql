@@ -1,5 +1,5 @@
 -- The roles of fixture.sql: ada administers, ann imports, vic is dropped while imports of theirs run, bob only views, web is a
--- gateway, mia a mailer, out nobody here; own owns the schema shop.
+-- gateway, mia a mailer, out has no rights here; own owns the schema shop.
 CREATE ROLE regress_chaos_ada LOGIN;
 CREATE ROLE regress_chaos_ann LOGIN;
 CREATE ROLE regress_chaos_vic LOGIN;

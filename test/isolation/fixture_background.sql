@@ -17,7 +17,7 @@ CREATE FUNCTION submit(csv text, OUT import_id bigint, OUT state text) LANGUAGE 
 $$;
 CREATE FUNCTION cancel(import_id bigint) RETURNS text LANGUAGE sql AS 'SELECT customer_import.cancel_import(import_id)';
 
--- Of two who cancel at once the second may come after the end.
+-- Of two sessions that cancel at once the second may come after the end.
 CREATE FUNCTION cancel_unless_ended(import_id bigint) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM customer_import.cancel_import(import_id);

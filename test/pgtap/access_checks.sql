@@ -42,7 +42,7 @@ BEGIN
     RETURN result;
 END
 $$;
--- Does something as a superuser in the middle of somebody's transaction
+-- Does something as a superuser in the middle of another session's transaction
 CREATE FUNCTION public.regress_meanwhile(statement text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     EXECUTE statement;
@@ -133,7 +133,7 @@ SELECT is(pg_temp.attempt('regress_check_ann', NULL, $$SELECT pg_temp.import(E'u
           'ok completed created=200 skipped=1 rejected=1 (already_exists, role_not_grantable)', 'Create Only skips who exists, also where the ceiling would refuse him');
 RESET customer_import.batch_rows;
 
--- Triggers of users: one makes more of a customer than the operator may; one does not let him be written; one answers for
+-- Triggers of users: one makes more of a customer than the operator may; one does not let it be written; one answers for
 -- the import
 CREATE FUNCTION public.regress_trigger() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,4 +1,4 @@
--- A table of an application as the customers table: who may attach it, who is judged by the guard, what imports do on
+-- A table of an application as the customers table: which roles may attach it, which are judged by the guard, what imports do on
 -- tables of several shapes, and that detach leaves the table as it was.
 BEGIN;
 \ir attempt.psql
@@ -53,7 +53,7 @@ CREATE FUNCTION pg_temp.shape(relation regclass) RETURNS jsonb LANGUAGE sql AS $
 $$;
 CREATE TEMPORARY TABLE before AS SELECT pg_temp.shape('shop.users') AS shape;
 
--- Who may attach
+-- Which roles may attach
 SELECT is(pg_temp.attempt('regress_ann', NULL, $$SELECT customer_import.attach_customers_table('shop.users', 'login', 'roles')$$),
           '42501 permission denied for function attach_customers_table', 'an operator who is no administrator may not');
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN ALTER TABLE shop.users OWNER TO CURRENT_USER; SET LOCAL SESSION AUTHORIZATION regress_admin;
@@ -150,7 +150,7 @@ SELECT columns_are('shop', 'users', '{id,number,login,email,roles,note}'::name[]
 ROLLBACK TO dropped;
 SELECT lives_ok('SELECT customer_import.detach_customers_table()', 'detached');
 
--- An operator who owns the table, from the start or later, keeps what owners have
+-- An operator that owns the table, from the start or later, keeps what owners have
 CREATE FUNCTION pg_temp.owned(before_attach text, before_detach text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     CREATE TABLE shop.mine (id serial, login text PRIMARY KEY, roles text[]);
@@ -213,7 +213,7 @@ SELECT lives_ok($$SELECT customer_import.attach_customers_table('shop.plain', 'l
 SELECT lives_ok('SELECT customer_import.detach_customers_table()', 'detached');
 SELECT is(pg_temp.shape('shop.plain'), shape, 'keeps them') FROM before_plain;
 
--- Rows that its owner's own policies hide from him are checked all the same
+-- Rows that its owner's own policies hide from it are checked all the same
 CREATE TABLE shop.hidden (login text PRIMARY KEY, roles text[]);
 INSERT INTO shop.hidden VALUES ('Ann', '{"not a code"}');
 ALTER TABLE shop.hidden OWNER TO regress_shop;

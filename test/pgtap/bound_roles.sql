@@ -1,6 +1,6 @@
 -- Which database role an operator, a gateway or a mailer is: the one that it was made of, whatever that is called by now,
 -- and no other that gets its name. On an application's own table without row security, where privileges and the guard hold
--- alone. And whose roles count as one's own: those of all whom one may become.
+-- alone. And which operators a role counts as, too: those of all roles that it may become.
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = error;
@@ -28,7 +28,7 @@ CREATE FUNCTION pg_temp.granted(who text) RETURNS bigint LANGUAGE sql AS $$
       JOIN pg_roles AS r ON r.oid = a.grantee
      WHERE r.rolname = who
 $$;
--- Runs statements, then one as somebody, says what came of it, and undoes all.
+-- Runs statements, then one as a given role, returns its result, and undoes all.
 CREATE FUNCTION pg_temp.after(statements text, who text, acts_as text, statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     outcome text;
@@ -162,7 +162,7 @@ SELECT is(pg_temp.after(pg_temp.restored() || statements, who, NULL, statement),
 SELECT is(pg_temp.after(pg_temp.restored(), 'regress_bound_pool', 'regress_bound_ann', 'SELECT customer_import.current_operator()'), 'ok regress_bound_ann', 'but as others');
 
 --
--- One's own roles: those of everybody whom one may become
+-- A role's own roles: those of every role that it may become
 --
 CREATE ROLE regress_bound_bob;
 CREATE ROLE regress_bound_app;

@@ -38,7 +38,7 @@ END
 $$;
 
 --
--- Who may give bytes
+-- Which roles may pass bytes
 --
 SELECT is((SELECT string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.oid::regprocedure::text)
              FROM pg_proc AS p
@@ -68,7 +68,7 @@ SET LOCAL SESSION AUTHORIZATION DEFAULT;
 SELECT is((SELECT payload FROM customer_import.import_change_pages WHERE import_id = :id),
           pg_temp.page('ann', 'approver', 'email', 'a@b.c', 'ann@b.c'), 'such a page is as the extension writes it');
 
--- What each reader says of a page that stands in the log
+-- What each reader says of a page that is in the log
 CREATE FUNCTION pg_temp.readers(bytes bytea, id bigint) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     outcomes text[];
@@ -87,7 +87,7 @@ $$;
 SELECT is(pg_temp.readers(pg_temp.page('ann', 'approver', 'email', 'a@b.c', 'ann@b.c'), :id), 'ok', 'a page that is whole is read');
 SELECT is(pg_temp.readers(pg_temp.page('ann', 'approver', 'email', 'Zoë', '😀'), :id), 'ok', '… with any characters');
 
--- In each place of a page, bytes that are no text. 'ann' stands in the page, or customer_roles() would pass it over.
+-- In each place of a page, bytes that are no text. 'ann' is in the page, or customer_roles() would pass it over.
 SELECT is(pg_temp.readers(pg_temp.page('ann' || CASE place WHEN 1 THEN bytes ELSE '' END, CASE place WHEN 2 THEN bytes ELSE 'buyer' END,
                                        CASE place WHEN 3 THEN bytes ELSE 'email' END, CASE place WHEN 4 THEN bytes ELSE 'b' END,
                                        CASE place WHEN 5 THEN bytes ELSE 'a' END), :id),
@@ -138,7 +138,7 @@ SELECT results_eq(format('SELECT outcome, pages > 100 FROM pg_temp.changed_pages
                   $$VALUES ('XX001', true)$$, 'a page of which a byte has changed is read as text, or damaged');
 UPDATE customer_import.import_change_pages SET payload = pg_temp.page('ann', 'buyer', 'email', 'b', 'a') WHERE import_id = :id;
 
--- Nobody reads pages of imports that are not his, also not by their number; nothing is told by whether there are any
+-- No operator reads pages of imports of others, not even by their number; nor can it tell whether there are any
 SELECT is(pg_temp.attempt(who, NULL, format('SELECT count(*) FROM customer_import._read_change_page(%s, 1)', :id)), expected, 'a page by its number: ' || who)
   FROM (VALUES ('regress_bytes_ann', 'ok 1'), ('regress_bytes_bob', 'ok 0')) AS t (who, expected);
 SELECT is(pg_temp.attempt('regress_bytes_bob', NULL, 'SELECT count(*) FROM customer_import._read_change_page(-1, 1)'), 'ok 0', '… of no import');

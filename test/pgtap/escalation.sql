@@ -1,5 +1,5 @@
--- The grant ceiling: an operator with all four codes, but no administrator, tries to give or take what he may not: by
--- files, by hand, by way of catalog, operators, roles, settings and objects of his own. After each try everything is
+-- The grant ceiling: an operator with all four codes, but not administrator, tries to give or take what it may not: by
+-- files, by hand, by way of catalog, operators, roles, settings and objects of its own. After each try everything is
 -- as before. And what looks like it but changes no privileged code goes through.
 BEGIN;
 \ir attempt.psql
@@ -18,7 +18,7 @@ BEGIN
     PERFORM customer_import.create_customers_table('public.customers');
     PERFORM customer_import.add_role_codes('{buyer,approver,oldCode}');
     PERFORM customer_import.add_role_codes('{treasurer,vip}', privileged => true);
-    -- He is himself as his name and as his e-mail; she as her user name only; and he as yet no customer
+    -- Ann is the customer of its name and that of its e-mail; José that of its user name only; Cleo no customer as yet
     PERFORM customer_import.add_operator('regress_esc_ann', 'Ann.Lee@Example.com', '{customerView,customerEdit,importView,importEdit}');
     PERFORM customer_import.add_operator('regress_esc_jose', 'jose@example.com', '{customerView,customerEdit,importView,importEdit}', user_name => 'José');
     PERFORM customer_import.add_operator('regress_esc_cleo', 'Strasse@Example.com', '{customerView,customerEdit,importView,importEdit}');
@@ -339,7 +339,7 @@ INSERT INTO harmless (who, name, statement, customer, expected) VALUES
     ('regress_esc_jose', 'nor one of her e-mail', $$SELECT pg_temp.import(E'userName,addRoles\njose@example.com,buyer\n')$$, 'jose@example.com', 'ok completed created=1 => {buyer}'),
     ('regress_esc_jose', 'and another operator is none either', $$UPDATE public.customers SET roles = '{}' WHERE user_name = 'regress_esc_ann'$$, 'regress_esc_ann', 'ok 1 => {}');
 
--- Everybody tries his case logged in and through the gateway
+-- Every operator tries its case logged in and through the gateway
 CREATE FUNCTION public.regress_raise() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE public.customers SET roles = '{administrator}' WHERE user_name = 'plain';
@@ -389,7 +389,7 @@ SELECT is(pg_temp.attempt('regress_esc_ann', NULL, $$SELECT pg_temp.import(E'use
 SELECT is(pg_temp.attempt('regress_esc_ann', NULL, $$SELECT pg_temp.import(E'userName,roles\nholder,buyer\n')$$, $$SELECT concat_ws('|', code, column_name, value) FROM customer_import.import_issues ORDER BY import_id DESC LIMIT 1$$),
           'ok completed rejected=1 (role_not_grantable) => role_not_grantable|roles|customerView', 'and a code that would be taken');
 
--- Objects of a caller are never used on the way: traps in front of the catalog go off when another than he runs them
+-- Objects of a caller are never used on the way: traps in front of the catalog go off when another role runs them
 CREATE SCHEMA regress_trap;
 CREATE FUNCTION regress_trap.sprung() RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

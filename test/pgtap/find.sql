@@ -1,10 +1,10 @@
--- Finding customers: search_customers(), customers_with_roles(), customer_roles(), and what hides somebody from whom.
+-- Finding customers: search_customers(), customers_with_roles(), customer_roles(), and which customers are hidden from which operator.
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = warning;
 SELECT plan(102);
 
--- The table belongs to a plain role: its row security is forced on him too
+-- The table belongs to a plain role: its row security is forced on that role, too
 CREATE ROLE regress_find_boss;
 CREATE ROLE regress_find_ann;
 CREATE ROLE regress_find_clerk;
@@ -87,7 +87,7 @@ SELECT is(pg_temp.found('latec'), 'late', 'who comes later is found');
 UPDATE public.customers SET first_name = 'Other' WHERE user_name = 'late';
 SELECT is(pg_temp.found('latec'), NULL, 'and under what he is called now');
 
--- More than anybody reads
+-- More matches than are read
 INSERT INTO public.customers (user_name, company) SELECT 'many' || n, 'Crowd' FROM generate_series(1, 10100) AS n;
 UPDATE public.customers SET email = 'crowd@shop.example' WHERE user_name = 'many77';
 SELECT is(pg_temp.found('many99', 3), 'many99 many990 many9900', 'user names come first whatever there is');
@@ -156,7 +156,7 @@ DELETE FROM customer_import.imports WHERE id IN (:last, :last + 1);
 SELECT is(pg_temp.given('eva'), 'Auditor::: buyer:regress_find_clerk:-1:2', 'of an import that was purged nobody knows');
 
 --
--- Who is hidden
+-- Hidden customers
 --
 CREATE POLICY only_acme ON public.customers AS RESTRICTIVE FOR SELECT TO regress_find_ann USING (company = 'Acme');
 SET LOCAL ROLE regress_find_ann;

@@ -1,4 +1,4 @@
--- Every function: volatility, strictness, parallel safety, language, and who may call it.
+-- Every function: volatility, strictness, parallel safety, language, and which roles may call it.
 BEGIN;
 SELECT plan(246);
 

@@ -1,5 +1,5 @@
 -- act_as(): an application with one login acts as its operators, each for one transaction. What a single session can show;
--- that the end of a transaction ends it is for those who can end one.
+-- that the end of a transaction ends it is for suites that can end one.
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = error;
@@ -39,7 +39,7 @@ GRANT ALL ON ALL TABLES IN SCHEMA customer_import TO regress_gw_all;
 GRANT ALL ON ALL FUNCTIONS IN SCHEMA customer_import TO regress_gw_all;
 GRANT regress_gw_all TO regress_gw_none, regress_gw_bypass;
 
--- Who acts, and what he sees: "ann 3", "NULL 0"
+-- The acting operator, and what it sees: "ann 3", "NULL 0"
 CREATE FUNCTION public.regress_who() RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws(' ', COALESCE(customer_import.current_operator(), 'NULL'), (SELECT count(*) FROM public.customers))
 $$;
@@ -59,7 +59,7 @@ BEGIN
     RETURN result;
 END
 $$;
--- Does something as a superuser in the middle of somebody's transaction
+-- Does something as a superuser in the middle of another session's transaction
 CREATE FUNCTION public.regress_meanwhile(statement text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     EXECUTE statement;

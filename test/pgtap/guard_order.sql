@@ -26,7 +26,7 @@ BEGIN
     RETURN OLD;
 END
 $$;
--- Makes a trigger, runs a statement as somebody, and undoes both.
+-- Makes a trigger, runs a statement as a given role, and undoes both.
 CREATE FUNCTION pg_temp.behind(who text, trigger text, statement text, look text DEFAULT 'SELECT roles FROM public.customers ORDER BY 1 LIMIT 1') RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -44,7 +44,7 @@ $$;
 \set lift 'FOR EACH ROW EXECUTE FUNCTION public.lift()'
 \set phone 'UPDATE public.customers SET phone = ''1'''
 
--- By hand: whoever writes, whatever the columns
+-- By hand: by any role, whatever the columns
 SELECT is(pg_temp.behind('regress_ann', 'CREATE TRIGGER "ä" BEFORE UPDATE ON public.customers ' || :'lift', :'phone'),
           '55000 trigger "ä" of table public.customers fires after the guard trigger | What it makes of a row would be stored without having been checked. => {}',
           'a trigger behind the guard, of a name above ASCII');

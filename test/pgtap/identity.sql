@@ -1,4 +1,4 @@
--- Who counts as whom: the current role, whatever session, membership, ownership or function it came by; and what a DBA's
+-- Which role counts as which operator: the current role, whatever session, membership, ownership or function it came by; and what a DBA's
 -- own policies make of current_operator().
 BEGIN;
 \ir attempt.psql
@@ -83,7 +83,7 @@ SELECT is(pg_temp.attempt('regress_id_admins_member', NULL, 'SELECT customer_imp
 SELECT is(pg_temp.attempt('regress_id_super', NULL, $$SELECT pg_temp.import(E'userName,addRoles\na1,administrator\n')$$, $$SELECT operator || ' ' || database_role FROM customer_import.imports ORDER BY id DESC LIMIT 1$$),
           'ok completed updated=1 => regress_id_super regress_id_super', 'a superuser''s import bears his name');
 
--- Who bypasses row security has grants of the DBA only, and still passes no ceiling
+-- A role that bypasses row security has grants of the DBA only, and still exceeds no ceiling
 GRANT SELECT, INSERT, UPDATE, DELETE ON regress_shop.customers TO regress_id_bypass;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA customer_import TO regress_id_bypass;
 GRANT SELECT ON ALL TABLES IN SCHEMA customer_import TO regress_id_bypass;
@@ -134,7 +134,7 @@ SELECT is(pg_temp.attempt('regress_id_view', NULL, 'SELECT count(*) FROM regress
 SELECT is(pg_temp.attempt('regress_id_view', NULL, 'DELETE FROM regress_shop.of_admin'), 'ok 0', 'and change');
 
 --
--- Policies of the DBA: each operator has the customers of his company
+-- Policies of the DBA: each operator has the customers of its company
 --
 CREATE POLICY company ON regress_shop.customers AS RESTRICTIVE
     USING ((SELECT customer_import.current_operator()) IN (company, 'regress_id_admin', 'regress_id_super'));

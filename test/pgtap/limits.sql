@@ -13,7 +13,7 @@ $$;
 
 --
 -- Depth: an undo of an undo of an undo … 4,000 deep, with the least stack that the server allows. Nothing but the bookkeeping of
--- those in the middle stands here; the last one has something to take back.
+-- those in the middle is here; the last one has something to take back.
 --
 SELECT import_id AS first FROM customer_import.import_customers(E'userName,addRoles\nann,buyer\n', 'Create Only')
 \gset

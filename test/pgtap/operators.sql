@@ -1,4 +1,4 @@
--- Operators: what they are granted and what is taken back, their names and database roles, and who counts as whom.
+-- Operators: what they are granted and what is taken back, their names and database roles, and which role counts as which operator.
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = error;
@@ -31,7 +31,7 @@ $$;
 CREATE TEMPORARY TABLE public_before AS SELECT * FROM grants WHERE role = 'PUBLIC';
 
 --
--- What an operator is granted: by his rights, and nothing else
+-- What an operator is granted: by its rights, and nothing else
 --
 CREATE TEMPORARY TABLE needed (needs text, object text, privilege text);
 INSERT INTO needed VALUES
@@ -153,7 +153,7 @@ SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN DROP TABLE public.customers
           'ok 0 => 3', 'rights can be taken when the table has been dropped');
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN DROP VIEW customer_import.customer_export; PERFORM customer_import.remove_operator('regress_op_9'); END $do$ $$), 'ok 0', 'and when the view has');
 
--- The owner of the table, whom the list of operators begins with: nobody has been granted anything before
+-- The owner of the table, which comes first in the list of operators: no role has been granted anything before
 CREATE ROLE regress_aa;
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN ALTER TABLE public.customers OWNER TO regress_aa;
               PERFORM customer_import.detach_customers_table(); DROP TABLE public.customers; GRANT CREATE ON SCHEMA public TO regress_aa;
@@ -213,7 +213,7 @@ SELECT is(pg_temp.attempt(NULL, NULL, format($$DO $do$BEGIN PERFORM customer_imp
   FROM (VALUES (1, ' WITH GRANT OPTION', 'ok 0 => USAGE by regress_op_1, 1 recorded', 'who owns the table opens the schema, where he may'),
                (2, '', 'ok 0 => nothing, 0 recorded', 'and where he may not, it stays closed')) AS t (number, grant_option, expected, name) ORDER BY number;
 
--- A table that was given to another owner, who may not use its schema, or may by what the extension granted alone
+-- A table that was given to another owner, which may not use its schema, or may by what the extension granted alone
 CREATE FUNCTION pg_temp.in_shop(statements text, look text) RETURNS text LANGUAGE sql AS $$
     SELECT pg_temp.attempt(NULL, NULL, format($do$DO $in$BEGIN PERFORM customer_import.detach_customers_table(); PERFORM customer_import.create_customers_table('regress_shop.customers'); %s END $in$ $do$, statements), look)
 $$;
@@ -264,7 +264,7 @@ SELECT is(pg_temp.in_shop(statements, $$SELECT pg_temp.in_shops('regress_op_2')$
                (12, $$REVOKE USAGE ON SCHEMA regress_shop FROM regress_op_2; PERFORM customer_import.alter_operator('regress_op_2');$$,
                 'ok 0 => select regress_shop.customers, usage schema regress_shop', 'a schema that somebody closed is opened again')
        ) AS t (number, statements, expected, name) ORDER BY number;
--- By whom: the grant of the table's owner is taken back, not that of the schema's
+-- The grantor: the grant of the table's owner is taken back, not that of the schema's
 SELECT is(pg_temp.in_shop('GRANT USAGE ON SCHEMA regress_shop TO regress_aa WITH GRANT OPTION; ALTER TABLE regress_shop.customers OWNER TO regress_aa;
               CREATE ROLE regress_op_late; PERFORM customer_import.add_operator(''regress_op_late'', roles => ''{customerView}''); GRANT USAGE ON SCHEMA regress_shop TO regress_op_late; ' || statements,
               $$SELECT string_agg(a.privilege_type || ' by ' || CASE a.grantor WHEN n.nspowner THEN 'owner' ELSE a.grantor::regrole::text END, ', ')
@@ -273,7 +273,7 @@ SELECT is(pg_temp.in_shop('GRANT USAGE ON SCHEMA regress_shop TO regress_aa WITH
                (2, 'DROP TABLE regress_shop.customers; PERFORM customer_import.detach_customers_table();', 'also when the table was dropped')) AS t (number, statements, name) ORDER BY number;
 
 --
--- Who may, and what is wrong
+-- Which roles may, and what is refused
 --
 CREATE TEMPORARY TABLE faults (number integer GENERATED ALWAYS AS IDENTITY, statement text, expected text, name text);
 INSERT INTO faults (statement, expected, name) VALUES

@@ -12,7 +12,7 @@ $$;
 SELECT customer_import.add_role_codes('{buyer,approver}');
 
 --
--- Where it may stand
+-- Where it may be
 --
 SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.create_customers_table('customer_import.customers')$$),
           '22023 the customers table cannot be in the schema of the extension | DROP EXTENSION drops that schema.', 'not in the schema of the extension');
@@ -116,7 +116,7 @@ SELECT is((SELECT counts FROM pg_temp.imported(E'userName,addRoles\na,buyer\nx1,
 SELECT customer_import.detach_customers_table();
 
 --
--- Who may write without policies
+-- Which roles may write without policies
 --
 CREATE TABLE public.plain (u text PRIMARY KEY, r text[], m text);
 SELECT customer_import.attach_customers_table('public.plain', 'u', 'r');

@@ -1,5 +1,5 @@
--- What one person prepares and another one runs: a retry applies each record under the lower of two ceilings, that of whose
--- file it is or who amended it last, and that of the caller; so does the undo of an undo, which applies a file again. And
+-- What one operator prepares and another one runs: a retry applies each record under the lower of two ceilings, that of the
+-- operator whose file it is or that amended it last, and that of the caller; so does the undo of an undo, which applies a file again. And
 -- what a report offers is what its reader may call.
 BEGIN;
 \ir attempt.psql
@@ -20,7 +20,7 @@ SELECT customer_import.add_operator('regress_prep_ann', roles => '{customerView,
 SELECT customer_import.add_operator('regress_prep_boss', roles => '{administrator}');
 SELECT customer_import.grant_gateway('regress_prep_gw');
 
--- Runs the statements, each as whom it names, and undoes all; says what the last one came to: of a retry or an undo its state and issue, or how
+-- Runs the statements, each as the role that it names, and undoes all; says what the last one came to: of a retry or an undo its state and issue, or how
 -- many customers it has updated. {n}: the n-th import.
 CREATE FUNCTION pg_temp.steps(VARIADIC steps text[]) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -63,7 +63,7 @@ CREATE FUNCTION pg_temp.retried(import text DEFAULT '{1}') RETURNS text LANGUAGE
 CREATE FUNCTION pg_temp.undone(import text DEFAULT '{1}') RETURNS text LANGUAGE sql AS
     $$SELECT format('SELECT state FROM customer_import.undo_import(%s)', import)$$;
 
--- Codes are added by those who may, from records of those who may
+-- Codes are added by operators that may, from records of operators that may
 CREATE FUNCTION pg_temp.created() RETURNS text LANGUAGE sql AS
     $$SELECT $q$SELECT message FROM customer_import.import_customers(E'userName,addRoles\n,newcode\n', 'Create & Update', unknown_roles => 'create')$q$ $$;
 CREATE FUNCTION pg_temp.degraded() RETURNS text LANGUAGE sql AS

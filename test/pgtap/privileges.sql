@@ -1,4 +1,4 @@
--- What a role may do that nobody has granted anything: compute with role sets and user names, and nothing else.
+-- What a role without any grant may do: compute with role sets and user names, and nothing else.
 BEGIN;
 SELECT plan(108);
 
@@ -21,7 +21,7 @@ CREATE TEMPORARY VIEW relations AS
 SELECT is(has_schema_privilege('regress_anybody', 'customer_import', 'USAGE'), true, 'everybody may use the schema');
 SELECT is(has_schema_privilege('regress_anybody', 'customer_import', 'CREATE'), false, 'nobody may create in it');
 
--- Each table, view and sequence: eight rights that nobody has
+-- Each table, view and sequence: eight rights that no role has
 SELECT is_empty(format($$SELECT p FROM unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) AS p
                           WHERE has_table_privilege('regress_anybody', %s, p)$$, oid), format('nobody has a right on %s', relname))
   FROM relations WHERE relkind <> 'S' ORDER BY relname;
@@ -94,7 +94,7 @@ SELECT throws_ok($$SELECT customer_import.customer_roles('ann')$$, '42501', 'per
 SELECT throws_ok($$SELECT customer_import.search_customers('ann')$$, '42501', 'permission denied for function search_customers');
 SELECT throws_ok($$SELECT customer_import.customers_with_roles('{buyer}')$$, '42501', 'permission denied for function customers_with_roles');
 SELECT throws_ok('SELECT customer_import.create_search_indexes()', '42501', 'permission denied for function create_search_indexes');
--- Internal functions cannot be used on his own tables either
+-- Internal functions cannot be used on its own tables either
 CREATE TABLE public.mine (roles text[]);
 SELECT throws_ok($$CREATE TRIGGER mine BEFORE INSERT ON public.mine FOR EACH ROW EXECUTE FUNCTION customer_import._guard_customers('roles')$$, '42501', 'permission denied for function customer_import._guard_customers');
 SELECT throws_ok('CREATE TRIGGER mine AFTER INSERT ON public.mine EXECUTE FUNCTION customer_import._announce_change()', '42501', 'permission denied for function customer_import._announce_change');

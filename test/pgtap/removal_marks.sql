@@ -116,7 +116,7 @@ SELECT throws_ok('DELETE FROM customer_import.removal_marks', '42501', 'permissi
 SELECT throws_ok($$INSERT INTO customer_import.removal_marks VALUES ('public.customers', 'x')$$, '42501', 'permission denied for table removal_marks', 'or make some');
 RESET ROLE;
 SELECT is(pg_temp.marks(), 'ivy-buyer-regress_marks_ann', 'but what they remove is marked');
--- Nothing of theirs runs as the owner of the marks, nor stands in for them
+-- Nothing of theirs runs as the owner of the marks, nor replaces them
 SELECT pg_temp.clear();
 UPDATE public.customers SET roles = '{buyer}' WHERE user_name = 'ivy';
 CREATE SCHEMA regress_marks_trap AUTHORIZATION regress_marks_ann;

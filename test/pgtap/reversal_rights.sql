@@ -1,4 +1,4 @@
--- Who may take back what, and try again what: own imports and those of others, lost rights, policies of the DBA, gateways, the
+-- Which operators may take back what, and try again what: own imports and those of others, lost rights, policies of the DBA, gateways, the
 -- grant ceiling, and forged history.
 BEGIN;
 \ir attempt.psql
@@ -187,7 +187,7 @@ SELECT is(pg_temp.attempt('regress_rev_power', 'regress_rev_admin', format('SELE
           'ok completed updated=1 => regress_rev_admin regress_rev_power', 'one that may undoes imports of others');
 
 --
--- The grant ceiling: codes that were ordinary when he imported are privileged when he undoes
+-- The grant ceiling: codes that were ordinary at the import are privileged at the undo
 --
 DELETE FROM public.customers;
 INSERT INTO public.customers (user_name, roles, company) VALUES

@@ -1,4 +1,4 @@
--- Who may do what: each of the 64 combinations of the six portal codes tries each action, in three ways. A new action
+-- Which operators may do what: each of the 64 combinations of the six portal codes tries each action, in three ways. A new action
 -- is one line in the table "actions".
 BEGIN;
 \ir attempt.psql
@@ -22,7 +22,7 @@ INSERT INTO people (who, roles, rights)
                                              WITH ORDINALITY AS c (code, position)
                                        WHERE number & (1 << position::integer - 1) <> 0 ORDER BY position) AS roles) AS c
      CROSS JOIN LATERAL (SELECT roles && '{administrator,superuser}' AS admin) AS a;
--- And three who have none of them: no operator, one switched off, a gateway that acts as nobody
+-- And three that have none of them: no operator, one switched off, a gateway that acts as none
 INSERT INTO people (who, roles, rights) VALUES
     ('regress_rights_stranger', NULL, '{everybody}'),
     ('regress_rights_inactive', '{administrator,customerEdit,customerView,importEdit,importView,superuser}', '{everybody}'),
@@ -52,7 +52,7 @@ BEGIN
         IF person.roles IS NOT NULL THEN
             PERFORM customer_import.add_operator(person.who, roles => person.roles);
         END IF;
-        -- An import of his own: a copy of the pattern
+        -- An import of its own: a copy of the pattern
         INSERT INTO customer_import.imports (operator, database_role, mode, state, header, delimiter, encoding, finished_at, customers_table)
             SELECT person.who, person.who, mode, state, header, delimiter, encoding, finished_at, customers_table
               FROM customer_import.imports WHERE file_name = 'pattern'
@@ -70,9 +70,9 @@ BEGIN
 END
 $$;
 
--- Each action: the right that it needs; what he gets who has it; and what he gets who has not. Where rows are filtered
--- or something is hidden there is a weaker right that lets him ask at all, and its answer. {who}, {own} (his import),
--- {other} (somebody else's) and {file} (a large object) are filled in. An error is given by its beginning.
+-- Each action: the right that it needs; what an operator gets that has it; and one that has not. Where rows are filtered
+-- or something is hidden there is a weaker right that lets it ask at all, and its answer. {who}, {own} (its import),
+-- {other} (another operator's) and {file} (a large object) are filled in. An error is given by its beginning.
 CREATE TEMPORARY TABLE actions (
     number integer GENERATED ALWAYS AS IDENTITY, name text PRIMARY KEY, needs text NOT NULL REFERENCES rights,
     object text,               -- that the extension grants with the needed right, or with the weaker one
@@ -153,7 +153,7 @@ INSERT INTO actions (name, needs, object, statement, allowed, refused, weaker, h
     ('make a gateway', 'nobody', 'function grant_gateway', $$SELECT customer_import.grant_gateway('regress_rights_spare')$$, 'ok ', '42501 permission denied', NULL, NULL),
     ('revoke a gateway', 'nobody', 'function revoke_gateway', $$SELECT customer_import.revoke_gateway('regress_rights_gateway')$$, 'ok ', '42501 permission denied', NULL, NULL);
 
--- Who tries what, in which way, and what should come of it
+-- Which operator tries what, in which way, and what the result should be
 CREATE TEMPORARY TABLE ways (name text PRIMARY KEY, by_grants boolean);
 INSERT INTO ways VALUES
     ('logged in', true),                -- as his own database role, with what the extension has granted
@@ -213,13 +213,13 @@ SELECT is((SELECT count(*) FROM attempts AS t
           r.combinations, format('%s: %s, %s of the 64 combinations', w.name, a.name, r.combinations))
   FROM ways AS w CROSS JOIN actions AS a JOIN rights AS r ON r.name = a.needs ORDER BY w.name, a.number;
 
--- Those who have no combination at all
+-- Roles that have no combination at all
 SELECT is_empty(format('SELECT action, expected, outcome FROM attempts WHERE (way, who) = (%L, %L)
                            AND pg_temp.is_outcome(outcome, expected) IS NOT TRUE', t.way, t.who),
                 format('%s: %s is as good as nobody', t.way, t.who))
   FROM attempts AS t WHERE NOT is_combination GROUP BY t.way, t.who ORDER BY t.way, t.who;
 
--- A refusal by the extension says who lacks what: codes that he has not, and of which one at least would help
+-- A refusal by the extension names the operator and what it lacks: codes that it has not, and of which one at least would help
 CREATE TEMPORARY VIEW refusals AS
     SELECT *, ARRAY(SELECT m[1] FROM regexp_matches(detail, '\m(administrator|superuser|customerView|customerEdit|importView|importEdit)\M', 'g') AS m) AS named
       FROM (SELECT *, split_part(outcome, ' | ', 2) AS detail FROM attempts) AS t

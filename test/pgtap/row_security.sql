@@ -1,4 +1,4 @@
--- Row security: what stands in the catalog, and the routes by which rows of others could be seen, guessed or written.
+-- Row security: what is in the catalog, and the routes by which rows of others could be seen, guessed or written.
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = error;
@@ -41,7 +41,7 @@ SELECT is_empty($$SELECT polrelid::regclass, polname FROM pg_policy WHERE polrel
                 'on tables of the extension there are policies for reading only');
 SELECT is_empty($$SELECT c.oid::regclass FROM pg_class AS c WHERE relnamespace = 'customer_import'::regnamespace AND relrowsecurity AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid)
                      AND relname NOT IN ('import_files', 'background_imports', 'removal_marks')$$, 'each table with row security has one, but those that nobody is to see');
--- Helpers stand in sub-selects: once they are cut out, no function call is left
+-- Helpers are in sub-selects: once they are cut out, no function call is left
 CREATE TEMPORARY VIEW expressions AS
     SELECT format('%s.%s', schemaname, tablename) AS relation, policyname AS policy, expression FROM pg_policies, unnest(ARRAY[qual, with_check]) AS expression WHERE expression IS NOT NULL;
 SELECT isnt_empty($$SELECT 1 FROM expressions WHERE expression ~ '\( SELECT customer_import\.may_edit_customers\(\)'$$, 'policies call helpers');
@@ -55,7 +55,7 @@ SELECT is(concat(provolatile, proparallel, proleakproof, prosecdef), 'srff', pro
 SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'customer_import'::regnamespace AND proleakproof$$, 'nothing of the extension is leakproof');
 
 --
--- Bookkeeping: not written by anybody
+-- Bookkeeping: written by no operator
 --
 DO $$BEGIN PERFORM customer_import.import_customers(E'userName,addRoles\nx1,buyer\nx2,byer\n', 'Create & Update'); END$$;
 DO $$BEGIN PERFORM customer_import.import_customers(E'userName,addRoles\nx1,buyer\n', 'Create & Update', background => true); END$$;
@@ -100,7 +100,7 @@ SELECT is_empty(format($$SELECT b.name, w.name, outcome FROM bookkeeping AS b CR
 REVOKE regress_rls_all FROM regress_rls_ann, regress_rls_admin, regress_rls_gateway;
 
 --
--- Hidden rows: each operator has the customers of his company
+-- Hidden rows: each operator has the customers of its company
 --
 ALTER TABLE public.customers ADD COLUMN secret text DEFAULT 'sesame', ADD CONSTRAINT phone_is_known CHECK (phone <> 'unknown');
 CREATE UNIQUE INDEX customers_email_key ON public.customers (email);
@@ -213,7 +213,7 @@ SELECT is(pg_temp.attempt('regress_rls_ann', NULL, replace(statement, '{bobs}', 
                ('SELECT customer_import.import_report(-1)', 'ok NULL'),
                ('SELECT count(*) FROM customer_import.operators WHERE regress_mine.leak(name)', 'ok 1')) AS t (statement, expected);
 SELECT is(pg_temp.attempt('regress_rls_admin', NULL, 'SELECT string_agg(DISTINCT operator, '','' ORDER BY operator) FROM customer_import.imports WHERE operator ~ ''regress_rls_(ann|bob)'''), 'ok regress_rls_ann,regress_rls_bob', 'an administrator sees all');
--- The same request id of another is not his import
+-- The same request id of another operator is not this one's import
 SELECT is(pg_temp.attempt('regress_rls_bob', NULL, $$SELECT import_id FROM customer_import.import_customers(E'userName,phone\nhidden1,3\n', 'Update Only', request_id => 'r')$$,
                           $$SELECT max(operator) FROM customer_import.imports WHERE request_id = 'r'$$) ~ ' => regress_rls_bob$', true, 'a request id');
 INSERT INTO customer_import.imports (operator, database_role, mode, state, request_id, message) VALUES ('regress_rls_bob', 'regress_rls_bob', 'update_only', 'completed', 'r', 'sesame');

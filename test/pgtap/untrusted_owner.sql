@@ -20,7 +20,7 @@ END
 $$;
 
 SET LOCAL ROLE regress_mallory;
--- Sequences keep what a roll-back takes away: one for each place of code, called when that code ran as somebody else.
+-- Sequences keep what a roll-back takes away: one for each place of code, called when that code ran as another role.
 SELECT format('CREATE SEQUENCE mal.%I', place) FROM unnest(ARRAY['index', 'predicate', 'partial', 'statistics', 'check', 'row check', 'domain',
     'default', 'generated', 'policy', 'before', 'after', 'statement', 'deferred', 'later', 'cast', 'cell cast', 'reference', 'reference check', 'reference policy',
     'as Mallory']) AS place
@@ -169,8 +169,8 @@ CREATE FUNCTION pg_temp.settings() RETURNS text LANGUAGE sql AS $$
            || COALESCE(current_setting('mal.mark', true), '') FROM pg_catalog.pg_settings AS s
 $$;
 
--- Runs a statement as somebody, and what is deferred to the end of the transaction; undoes it. Returns where code of Mallory's ran
--- as somebody else, and "settings" or "left behind" if some have changed or something is left in the session; an error comes first.
+-- Runs a statement as a given role, and what is deferred to the end of the transaction; undoes it. Returns where code of Mallory's ran
+-- as another role, and "settings" or "left behind" if some have changed or something is left in the session; an error comes first.
 CREATE FUNCTION pg_temp.found(who text, statement text) RETURNS text[] LANGUAGE plpgsql AS $$
 DECLARE
     before text;

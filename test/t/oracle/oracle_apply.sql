@@ -208,13 +208,13 @@ BEGIN
         END;
     END LOOP;
     SET CONSTRAINTS ALL DEFERRED;
-    -- A code that was given to nobody after all goes, unless somebody held it before.
+    -- A code that was given to no customer in the end is removed, unless a customer held it before.
     DELETE FROM oracle.catalog AS c
      WHERE code <> ALL (known) AND NOT EXISTS (SELECT FROM oracle.changes WHERE c.code = ANY (added))
        AND NOT EXISTS (SELECT FROM public.customers WHERE c.code = ANY (roles));
 END $$;
 
--- Stands in for the extension's guard trigger; like that one it fires last.
+-- Replaces the extension's guard trigger; like that one it fires last.
 CREATE FUNCTION oracle.guard() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.roles := oracle.sorted(NEW.roles);
