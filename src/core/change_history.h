@@ -64,7 +64,7 @@ public:
     // own, or by undoing one that is not later.
     bool is_superseded(const Key& key, const std::function<bool(const Entry&)>& is_later) const;
 
-    // The same for all entries behind one: fast, however many there are.
+    // The same for all entries after one: fast, however many there are.
     bool is_superseded_after(const Key& key, std::size_t entry) const;
 
     // Whether the entry has changed the key and no undo that still counts has taken that back.

@@ -72,7 +72,7 @@ public:
     std::uint64_t count() const { return count_; }
 
     // Reads the next change. Returns false at the end and on damage (another version, an impossible length or number,
-    // user names that are not in order, bytes that are no text, bytes after the last change); damaged() tells which.
+    // user names that are not in order, bytes that are not text, bytes after the last change); damaged() tells which.
     bool next(Change& change);
     bool damaged() const { return damaged_; }
 

@@ -201,7 +201,7 @@ Status CsvReader::State::read(std::string_view chunk) {
         }
         line_begin = line_end;
     }
-    // Complete lines of a record may have as many bytes as are allowed, and a line break behind them: one byte more is
+    // Complete lines of a record may have as many bytes as are allowed, and a line break after them: one byte more is
     // enough to refuse it, so the rest of a longer one is not kept.
     carry_.append(chunk.substr(record_begin, kMaxRecordBytes + 3));
     const bool has_partial_line = carry_.size() > line_begin_;

@@ -27,7 +27,8 @@ struct ValidatorOptions {
     bool fold_user_names = true;         // false: the user name is trimmed only
     bool collect_unknown_codes = false;  // unknown well-formed codes are no issue but kept for unknown_codes()
     std::string encoding = "UTF-8";      // of the file, as invalid_encoding names it
-    // Describes the bytes of the file behind an invalid sequence of a record that was converted from another encoding.
+    // Describes the bytes of the file that an invalid sequence comes from, of a record that was converted from another
+    // encoding.
     std::function<std::string(std::string_view record, std::size_t offset)> describe_invalid;
     InterruptCheck check_interrupts = ask_nobody;
 };

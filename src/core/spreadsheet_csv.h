@@ -39,8 +39,8 @@ struct SpreadsheetFile {
 };
 
 // Writes header and records, followed by _line, _error and _escaped, as long as they take at most `max_bytes`. A record
-// that is not CSV, or has another number of fields than the header, is in its first cell as a whole. It, and one with
-// U+FFFD, has one cell too many, so that an importer rejects it until it is corrected.
+// that is not CSV, or has another number of fields than the header, is in its first cell as a whole. Such a record, and
+// one with U+FFFD, has one cell too many, so that an importer rejects it until it is corrected.
 SpreadsheetFile make_spreadsheet_csv(std::string_view raw_header, char delimiter, const std::vector<Field>& fields,
                                      std::span<const RejectedRecord> records, std::size_t max_bytes,
                                      InterruptCheck check = ask_nobody);

@@ -61,7 +61,7 @@ struct MailReport {
     std::vector<UnknownCode> unknown_codes;
 };
 
-// Reads the report; nothing when it is no JSON object or lacks the import, its state or its message. What else is
+// Reads the report; nothing when it is not a JSON object or lacks the import, its state or its message. What else is
 // missing or of another type is left out.
 std::optional<MailReport> read_report(std::string_view json);
 

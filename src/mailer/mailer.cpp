@@ -29,7 +29,8 @@ bool Mailer::connect() {
     if (!client_.connect()) {
         return false;
     }
-    // Errors of later statements, too, make the next attempts rarer: the delay starts anew after the first good one.
+    // Errors of later statements, too, make the next attempts less frequent: the delay starts anew after the first good
+    // one.
     if (!ready_) {
         notify_service_manager("READY=1\nSTATUS=waiting for messages");
         log_line(Severity::information, "ready; sending by " + transport_.name());
@@ -88,7 +89,7 @@ Mailer::Pass Mailer::deliver(ClaimedMessage& message) {
         if (!stored) {
             return Pass::broken;
         }
-        // Another mailer has the message by now, and its bytes count.
+        // Another mailer has claimed the message by now, and its bytes are those to be sent.
         if (!*stored) {
             return Pass::done;
         }

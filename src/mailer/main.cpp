@@ -81,7 +81,7 @@ std::variant<std::string, ConfigFault> password_in(const std::string& path) {
     return std::move(*password);
 }
 
-// The file that is named, else the environment, else the credential that systemd hands over.
+// The named file, otherwise the environment, otherwise the credential that systemd passes.
 std::variant<std::string, ConfigFault> find_password(const Config& config,
                                                      const std::map<std::string, std::string>& environment) {
     if (config.user.empty()) {

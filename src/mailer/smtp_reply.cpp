@@ -60,7 +60,7 @@ std::vector<std::string> smtp_secrets(std::string_view user, std::string_view pa
     std::vector<std::string> secrets = {base64_of(std::string(1, '\0') + name + std::string(1, '\0') + plain),
                                         base64_of(name + std::string(1, '\0') + name + std::string(1, '\0') + plain),
                                         base64_of(plain), plain};
-    // A secret that is a part of another one would leave the rest of it behind.
+    // Longest first: replacing a secret that is part of another one would leave the rest of that one readable.
     std::sort(secrets.begin(), secrets.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
     return secrets;
 }

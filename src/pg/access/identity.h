@@ -32,7 +32,7 @@ bool holds_operator_privileges();
 void watch_transactions();
 
 // Returns the acting operator. What other sessions have committed counts from the next statement on, as GRANT and
-// REVOKE do. Valid until the next call. Not for parallel workers: they do not know of act_as().
+// REVOKE do. Valid until the next call. Not for parallel workers: act_as() is unknown to them.
 const Identity& current_identity();
 
 // The same where nothing else reads what other sessions have announced: between the batches of an import.

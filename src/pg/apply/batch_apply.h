@@ -108,7 +108,7 @@ protected:
         }
         return error;
     }
-    // The changes behind the first `kept` ones were taken back.
+    // The changes after the first `kept` ones were taken back.
     virtual void forget_changes(std::size_t kept);
     // True for errors that are a record's fault.
     bool rejects(const PgError& error) const;

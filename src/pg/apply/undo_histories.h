@@ -41,7 +41,7 @@ public:
     // Adds what the undo has changed in this batch and is not in the log yet: those of `changes` that came since the
     // last call. It matters where a customer has several records.
     void add(std::span<const Change> changes);
-    // The changes behind the first `kept` ones are taken back.
+    // The changes after the first `kept` ones are taken back.
     void forget(std::span<const Change> changes, std::size_t kept);
 
     // Finds the source's change by its customer and line. Throws ImportError (XX001) when it is not in the log.

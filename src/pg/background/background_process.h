@@ -12,7 +12,7 @@ namespace customer_import::pg {
 // How many milliseconds a supervisor waits for a lock: locks of users must not delay the imports of others.
 inline constexpr int kSupervisorLockTimeout = 100;
 
-// What a worker is told at its start: numbers only; all else it reads from the tables.
+// What a worker is told at its start: numbers only; it reads all else from the tables.
 struct WorkerArguments {
     Oid database;
     Oid role;
@@ -21,7 +21,7 @@ struct WorkerArguments {
 };
 static_assert(sizeof(WorkerArguments) <= BGW_EXTRALEN);
 
-// Describes a process of ours, to be registered. It is started again so many seconds after it has died, or never.
+// Describes a process of ours, to be registered. It is restarted so many seconds after it has died, or never.
 BackgroundWorker make_worker(const char* type, const char* function, int restart_seconds);
 
 // Sets the latch of a process, if it is one of the server's.
@@ -31,10 +31,10 @@ void wake_process(int pid);
 void set_supervisor(int pid);
 void wake_supervisor();
 
-// Waits for so many milliseconds, or until the process is woken.
+// Waits for this many milliseconds, or until the process is woken.
 void wait_for_a_while(long milliseconds);
 
-// Waits for so many milliseconds.
+// Waits for this many milliseconds.
 void wait_all_of(long milliseconds);
 
 }  // namespace customer_import::pg

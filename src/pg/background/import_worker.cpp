@@ -24,7 +24,7 @@ constexpr int kMaxDatabases = 1000;
 
 // ---- starting processes -------------------------------------------------------------------------------------------
 
-// Raises nothing: also for a callback behind a commit. Returns false when there is no free slot.
+// Raises nothing: also for a callback after a commit. Returns false when there is no free slot.
 bool register_supervisor(Oid database) {
     BackgroundWorker worker = make_worker("customer_import supervisor", "ci_supervisor_main", 1);
     worker.bgw_main_arg = ObjectIdGetDatum(database);
@@ -63,7 +63,7 @@ void end_transaction(XactEvent event, void*) {
 
 bool is_connected = false;
 
-// A process that could not connect, because its database is gone, is not to be started again for ever.
+// A process that could not connect, because its database is gone, is not to be restarted for ever.
 void exit_for_good(int, Datum) {
     if (!is_connected) {
         proc_exit(0);
@@ -194,7 +194,7 @@ void start_waiting() {
                  " WHERE i.finished_at IS NULL AND i.state IN ('queued', 'checking', 'running') LIMIT 1")
                  .empty();
     }
-    // It is the supervisor that empties what is old: where all imports run in the foreground, nothing else starts one.
+    // The supervisor empties old imports: where all imports run in the foreground, nothing else starts one.
     if ((waits || retention_is_due()) && find_supervisor() == 0) {
         start_after_commit();
     }
@@ -224,7 +224,7 @@ void ci_worker_main(Datum) {
     proc_exit(0);
 }
 
-// Lives as long as the server. It knows no database of its own, only the shared catalogs.
+// Lives as long as the server. It is connected to no database, and reads only the shared catalogs.
 void ci_launcher_main(Datum) {
     pqsignal(SIGTERM, die);
     pqsignal(SIGHUP, SignalHandlerForConfigReload);

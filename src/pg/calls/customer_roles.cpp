@@ -48,7 +48,7 @@ struct CodeFacts {
     std::optional<std::string> description;
 };
 
-// What the catalog knows of codes, by code in lower case.
+// The catalog's entries for codes, by code in lower case.
 TextMap<CodeFacts> read_codes(const std::vector<std::string>& codes) {
     OwnerScope owner;
     TextMap<CodeFacts> facts;

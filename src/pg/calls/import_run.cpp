@@ -301,7 +301,7 @@ ImportResult run_import(ImportRequest& request, InputSource* source, RecordWatch
             roll_back(run_it);
         }
     }
-    // After an error the context stays, for the error's record may be in it; it goes with the caller's.
+    // After an error the context stays, since the error's record may be in it; it is deleted with the caller's.
     call([&] { MemoryContextDelete(context); });
     return result;
 }

@@ -53,8 +53,8 @@ PageRow read_row(HeapTuple tuple, TupleDesc columns) {
     return row;
 }
 
-// A page is sorted by user name: what lies before the range is passed over, what lies behind it is not read. Returns
-// how many changes are wanted, and them as a page in `payload`.
+// A page is sorted by user name: what is before the range is skipped, what is after it is not read. Returns how many
+// changes are wanted, and them as a page in `payload`.
 std::int64_t extract(const PageRow& page, std::string_view first, std::string_view last,
                      const std::function<bool(std::string_view)>& is_wanted, std::string& payload) {
     StoredChanges changes(varlena_view(page.payload), page.changes);

@@ -6,8 +6,8 @@ namespace customer_import::pg {
 
 namespace {
 
-// The server knows no progress of imports: we report as a COPY, which shows bytes and rows in pg_stat_progress_copy,
-// with a mark of ours beside them.
+// The server has no progress report for imports: we report as a COPY, which shows bytes and rows in
+// pg_stat_progress_copy, with a mark of ours beside them.
 constexpr ProgressCommandType kCommand = PROGRESS_COMMAND_COPY;
 constexpr std::int64_t kMark = 0x637573746f6d6572;  // "customer"
 enum Slot {

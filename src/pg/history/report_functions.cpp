@@ -38,7 +38,7 @@ constexpr const char* kRejectedRecords =
 // characters, and verified one by one where they are to be text.
 class GrowingFile {
 public:
-    // Takes memory for so many bytes; more is taken when they are not enough.
+    // Allocates memory for so many bytes; more when they are not enough.
     GrowingFile(std::int64_t expected, bool is_text) : is_text_(is_text) {
         require_room(static_cast<std::size_t>(expected));
         room_ = VARHDRSZ + static_cast<std::size_t>(expected);
@@ -110,7 +110,7 @@ std::string readable(std::string_view text) {
 }
 
 // The file of the rejected records: the header and the records as they came, followed by _line and _error. As text,
-// with U+FFFD for what is none, or else byte for byte.
+// with U+FFFD for what is not text, or else byte for byte.
 Datum rejected_file(std::int64_t import_id, bool as_text) {
     SpiConnection spi;
     CatalogPath path;  // as the caller, which sees what its rights allow

@@ -18,7 +18,7 @@ struct RejectedRecords {
 };
 
 // Reads the first rejected records of an import as the extension's owner, as many as have at most `max_bytes` with what
-// is wrong with them, in UTF-8; what was no text is U+FFFD. The others are not read. Needs an SPI connection.
+// is wrong with them, in UTF-8; what is not text becomes U+FFFD. The others are not read. Needs an SPI connection.
 RejectedRecords read_rejected(std::int64_t import_id, std::size_t max_bytes);
 
 }  // namespace customer_import::pg

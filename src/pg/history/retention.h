@@ -9,9 +9,9 @@
 
 namespace customer_import::pg {
 
-// Empties what setting customer_import.retention no longer keeps, each import in a transaction of its own, in order of
-// their numbers behind `last`. Imports that other sessions hold are left for another time, and so are, with a line in
-// the log, those that fail. Stops after about a second and then returns true: there may be more.
+// Empties what setting customer_import.retention no longer keeps, each import in a transaction of its own, in the order
+// of the ids after `last`. Imports that other sessions hold are left for another time, and so are, with a line in the
+// log, those that fail. Stops after about a second and then returns true: there may be more.
 bool apply_retention(Transactions& transactions, std::int64_t& last);
 
 // Whether it would empty anything. Needs an SPI connection.

@@ -7,7 +7,7 @@ namespace customer_import::pg {
 
 namespace {
 
-// Raises nothing: it is told to say whether. A NUL is no text either.
+// Raises nothing: it only returns whether. A NUL is not text either.
 bool is_server_text(std::string_view bytes) {
     return pg_verify_mbstr(PG_UTF8, bytes.data(), static_cast<int>(bytes.size()), true);
 }

@@ -116,8 +116,8 @@ auto call(Body&& body) -> std::invoke_result_t<Body&> {
     }
 }
 
-// Runs the C++ behind a SQL function: whatever is thrown inside is raised as a server error after all objects are gone.
-// The lambda captures nothing with a destructor.
+// Runs the C++ of a SQL function: whatever is thrown inside is raised as a server error after all objects are gone. The
+// lambda captures nothing with a destructor.
 template <typename Body>
 auto entry(Body&& body) -> std::invoke_result_t<Body&> {
     note_interrupt_check();  // the executor checks between two calls of a function

@@ -365,7 +365,7 @@ std::string_view Cursor::bytes(std::uint64_t index, int column) const {
     return call([&]() -> std::string_view {
         bool is_null;
         const Datum value = SPI_getbinval(row(index), columns(), column, &is_null);
-        MemoryContextSwitchTo(table_->tuptabcxt);  // what is unpacked goes with the rows
+        MemoryContextSwitchTo(table_->tuptabcxt);  // what is unpacked is freed with the rows
         return is_null ? std::string_view() : varlena_view(PG_DETOAST_DATUM_PACKED(value));
     });
 }

@@ -133,7 +133,7 @@ public:
     // Runs the statement and returns the number of rows processed. Rows that it returns go to `receiver`.
     std::uint64_t run(DestReceiver* receiver = nullptr, std::span<const Datum> parameters = {});
 
-    // Has it planned anew at the next run.
+    // Has it planned again at the next run.
     void forget_plan();
 
 private:
@@ -216,7 +216,7 @@ private:
 // A name, quoted for SQL.
 std::string quote_name(const std::string& name);
 
-// A text for the server, which verifies its encoding. Errors: 22021 for what is none, 54000 above 1 GB.
+// A text for the server, which verifies its encoding. Errors: 22021 for what is not valid in it, 54000 above 1 GB.
 Datum text_datum(std::string_view text);
 // Bytes for the server, that are never taken for text. Errors: 54000 above 1 GB.
 Datum bytes_datum(std::string_view bytes);

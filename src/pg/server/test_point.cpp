@@ -1,4 +1,4 @@
-// What happens at a point is said by the setting customer_import.test_point: "NAME", "NAME:kill" or "NAME:error", and
+// The setting customer_import.test_point determines what happens at a point: "NAME", "NAME:kill" or "NAME:error", and
 // the point is passed "NAME:kill:3" times before.
 #include "pg/server/test_point.h"
 

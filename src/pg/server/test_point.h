@@ -1,4 +1,4 @@
-// Named points at which a test can stop or kill the process. They exist in a test build alone
+// Named points at which a test can stop or kill the process. They exist only in a test build
 // (-DCUSTOMER_IMPORT_TEST_POINTS); in any other the calls do nothing.
 #pragma once
 

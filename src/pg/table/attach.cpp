@@ -124,7 +124,7 @@ void Attachment::lock() {
     owner_ = static_cast<Oid>(std::stoul(*rows.front()[3]));
 }
 
-// The columns in the order of the table, whatever that of the argument.
+// The columns in the order of the table, not of the argument.
 void Attachment::read_columns() {
     const CatalogPath path;
     if (query("SELECT jsonb_typeof($1)", {request_.columns}).front()[0] != "object") {

@@ -164,7 +164,7 @@ OperatorRole find_operator_role(const std::string& name) {
     return {*row[0], row[1] ? static_cast<Oid>(std::stoul(*row[1])) : InvalidOid};
 }
 
-// What was granted for an operator that has changed, or was removed, is granted and revoked anew.
+// Brings the grants of an operator that has changed, or was removed, up to date.
 void refresh_role_of(const OperatorRole& role) {
     if (OidIsValid(role.oid)) {
         refresh_privileges(role.oid);

@@ -38,7 +38,7 @@ void prepare_insert() {
     insert_plan = plan;
 }
 
-// A name of another database may be no text of ours, and a role may be dropped while its session continues.
+// A name of another database may not be valid text in this one, and a role may be dropped while its session continues.
 Datum name_of_role(Oid role, bool& is_null) {
     const char* name = GetUserNameFromId(role, true);
     is_null = name == nullptr || !pg_verifymbstr(name, static_cast<int>(strlen(name)), true);

@@ -11,7 +11,7 @@
 
 namespace customer_import::pg {
 
-// The guard's name: "~" sorts behind letters and digits, so that it fires after other BEFORE triggers.
+// The guard's name: "~" sorts after letters and digits, so that it fires after other BEFORE triggers.
 inline constexpr const char* kGuardTrigger = "~customer_import_guard";
 
 // What keeps a table from being the customers table: a sentence, and what to do about it.
