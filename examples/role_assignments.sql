@@ -1,4 +1,4 @@
--- A customers table with 9,800 customers who hold some roles already.
+-- A customers table with 9,800 customers that hold some roles already.
 CREATE EXTENSION customer_import;
 SELECT customer_import.create_customers_table(),
        customer_import.add_role_codes('{approver,buyer,companyAdmin,invoiceView,orderView,quoteRequest}'),
@@ -12,7 +12,7 @@ FROM generate_series(1, 9800) AS n;
 SELECT user_name, roles, active FROM customers
 WHERE user_name ~ '^user0(0001|2581|3066|6137|7914)@' ORDER BY user_name;
 
--- The import: one file, one call, one row. In this mode it changes customers who exist, and creates none.
+-- The import: one file, one call, one row. In this mode it changes existing customers, and creates none.
 \lo_import role_assignments.csv
 SELECT * FROM customer_import.import_customers(:LASTOID, 'Update Only',
     file_name => 'role_assignments.csv', unlink => true) \gx (tuples_only)
@@ -30,7 +30,7 @@ WHERE user_name ~ '^user0(0001|2581|3066|6137|7914)@' ORDER BY user_name;
 SELECT line, user_name, added, removed, after FROM customer_import.import_changes
 WHERE import_id = 1 AND user_name ~ '^user0(0001|2581|3066|6137|7914)@' ORDER BY line;
 
--- The report, for programs: here the role codes that nobody knows.
+-- The report, for programs: here the unknown role codes.
 SELECT jsonb_array_elements(customer_import.import_report(1) -> 'unknown_codes') AS unknown_codes;
 
 -- The skipped ones shall be customers, too: the same file in another mode. All others are as it says, and stay untouched.

@@ -31,7 +31,7 @@ INSERT INTO order_order (user_id, total) VALUES (1, 10), (2, 20);
 ALTER TABLE account_user ADD COLUMN role_codes text[];
 UPDATE account_user SET role_codes = '{buyer}' WHERE email = 'ben@example.com';
 
--- Attached as it is: imports can give roles to the customers who exist. Names are compared as they are stored: Ana@… is not
+-- Attached as it is: imports can give roles to the existing customers. Names are compared as they are stored: Ana@… is not
 -- ana@…, and is skipped. A shop that stores addresses in lower case says ignore_case => true.
 CREATE EXTENSION customer_import;
 SELECT customer_import.attach_customers_table('account_user', user_name => 'email', roles => 'role_codes',
@@ -43,7 +43,7 @@ FROM customer_import.import_customers(:LASTOID, 'Update Only', unlink => true);
 SELECT line, outcome, code, concat_ws('. ', message, hint) AS reason FROM customer_import.import_issues ORDER BY line;
 SELECT email, first_name, is_active, role_codes FROM account_user ORDER BY email COLLATE "C";
 
--- To create customers, the columns that a file does not name need a default. '!' is a password that nobody has.
+-- To create customers, the columns that a file does not name need a default. '!' is a password that no user has.
 ALTER TABLE account_user ALTER password SET DEFAULT '!', ALTER first_name SET DEFAULT '', ALTER last_name SET DEFAULT '',
     ALTER is_staff SET DEFAULT false, ALTER is_active SET DEFAULT true, ALTER date_joined SET DEFAULT now(),
     ALTER uuid SET DEFAULT gen_random_uuid();

@@ -28,7 +28,7 @@ VALUES ('Ana@Example.com', '$2a$10$a', '2024-01-01', '2024-01-01'),
        ('ben@example.com', '$2a$10$b', '2024-01-01', '2024-01-01'),
        ('cam@example.com', '$2a$10$c', '2024-01-01', '2024-01-01');
 
--- Roles stand in a table of their own: here they become a column. Rails knows its columns by their names, too.
+-- Roles are in a table of their own: here they become a column. Rails knows its columns by their names, too.
 CREATE TABLE spree_roles (id bigserial PRIMARY KEY, name varchar);
 CREATE TABLE spree_role_users (role_id bigint, user_id bigint);
 INSERT INTO spree_roles (name) VALUES ('admin'), ('wholesale');

@@ -1,7 +1,7 @@
 -- P1: merges the roles of `work` into existing customers; the rest is reported as not found.
 \i :peers/parts/p1_work.sql
 \echo @step find
--- From here to the commit nobody else may write: that replaces every other precaution
+-- From here to the commit no other session may write: that replaces every other precaution
 -- against concurrent writers, and is cheap.
 LOCK TABLE public.customers IN SHARE ROW EXCLUSIVE MODE;
 INSERT INTO public.import_rejects
