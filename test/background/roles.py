@@ -88,7 +88,7 @@ def test_while_worker_lives(report):
 
 
 def test_connection_limit(report):
-    """Limits for connections are none for workers, or end in a clear state; other imports continue."""
+    """Limits for connections do not apply to workers, or end in a clear state; other imports continue."""
     with fresh() as admin, operator(admin) as gone:
         admin.rows(f"ALTER ROLE {ROLE} CONNECTION LIMIT 0")
         row = wait_ended(admin, submit(gone, "userName,addRoles\na,buyer\n"))

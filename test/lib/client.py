@@ -1,5 +1,5 @@
 """Sessions of the server through libpq: every field of an error, notices, cancel, and queries that run while the test
-goes on. PGHOST, PGPORT and PGUSER name the server."""
+continues. PGHOST, PGPORT and PGUSER name the server."""
 
 import ctypes
 import json

@@ -69,7 +69,7 @@ SELECT is((SELECT rejected FROM customer_import.import_customers(E'userName,addR
 SELECT is(customer_import.rejected_csv(pg_temp.next_import()), E'userName,addRoles,_line,_error\nzoe,byer,2,"role code ""byer"" is not in the catalog"\n'
           'yan,byer,3,"the record has 2 fields, the header has 4"'::text || E'\n', 'has these columns once');
 
--- "already_exists: Create Only met an existing customer", whatever the table thinks of the record, and however many new ones stand before it
+-- "already_exists: Create Only met an existing customer", whatever the table thinks of the record, and however many new ones come before it
 DROP TRIGGER says ON public.customers;
 ALTER TABLE public.customers ADD CONSTRAINT regress_company CHECK (company IS DISTINCT FROM 'no'), ADD regress_generated text GENERATED ALWAYS AS (company) STORED;
 CREATE FUNCTION pg_temp.create_only(csv text) RETURNS text LANGUAGE sql AS $$

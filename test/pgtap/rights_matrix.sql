@@ -78,7 +78,7 @@ CREATE TEMPORARY TABLE actions (
     object text,               -- that the extension grants with the needed right, or with the weaker one
     statement text NOT NULL,
     allowed text NOT NULL,
-    refused text,              -- by code or policy, to one whom a DBA lets use the object
+    refused text,              -- by code or policy, to a role that a DBA lets use the object
     weaker text REFERENCES rights, hidden text
 );
 INSERT INTO actions (name, needs, object, statement, allowed, refused, weaker, hidden) VALUES
@@ -156,9 +156,9 @@ INSERT INTO actions (name, needs, object, statement, allowed, refused, weaker, h
 -- Which operator tries what, in which way, and what the result should be
 CREATE TEMPORARY TABLE ways (name text PRIMARY KEY, by_grants boolean);
 INSERT INTO ways VALUES
-    ('logged in', true),                -- as his own database role, with what the extension has granted
+    ('logged in', true),                -- as its own database role, with what the extension has granted
     ('through a gateway', false),       -- the grants are the gateway's: policies and code alone tell people apart
-    ('granted all by hand', false);     -- as his own database role, to which a DBA has granted everything
+    ('granted all by hand', false);     -- as its own database role, to which a DBA has granted everything
 SELECT set_config('regress.file', :'file', true) AS file, set_config('regress.other', :'other', true) AS other \gset
 CREATE FUNCTION pg_temp.fill(template text, person people) RETURNS text LANGUAGE sql AS $$
     SELECT replace(replace(replace(replace(template, '{who}', person.who), '{own}', person.own::text),

@@ -262,7 +262,7 @@ void customers_with_roles(const WantedCodes& codes, ReturnSetInfo* result) {
 
 namespace pg = customer_import::pg;
 
-// search_customers(query text, max_rows integer): the customers who match best. Errors: 42501, 22023 for max_rows,
+// search_customers(query text, max_rows integer): the customers that match best. Errors: 42501, 22023 for max_rows,
 // 54000, 55000 when there is no customers table.
 CI_PUBLIC_FUNCTION(ci_search_customers) {
     return pg::entry([&] {
@@ -273,7 +273,7 @@ CI_PUBLIC_FUNCTION(ci_search_customers) {
     });
 }
 
-// customers_with_roles(codes text[]): the customers who hold all of these codes. Errors: 22004, 42501, 54000, 55000.
+// customers_with_roles(codes text[]): the customers that hold all of these codes. Errors: 22004, 42501, 54000, 55000.
 CI_PUBLIC_FUNCTION(ci_customers_with_roles) {
     return pg::entry([&] {
         pg::call([&] { InitMaterializedSRF(fcinfo, 0); });

@@ -14,7 +14,7 @@ TEMPLATE, ENGINE, ORACLE = "regress_oracle_template", "regress_oracle_engine", "
 OLD = "2001-01-01 00:00:00+00"
 
 # With --attached the customers table is one of an application: other names, columns of its own, a trigger. The scripts
-# are renamed; the names of a file's columns are none of them.
+# are renamed; the names of a file's columns are not among them.
 ATTACHED = False
 NAMES = {"public.customers": "public.web_users", "user_name": "login_name", "first_name": "given_name",
          "last_name": "family_name", "created_at": "date_joined", "updated_at": "date_changed"}
