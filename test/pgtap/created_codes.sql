@@ -70,7 +70,7 @@ SELECT pg_temp.last() AS import \gset
 SELECT is((SELECT state || rejected FROM customer_import.retry_rejects(:import)), 'completed1', 'and rejected again');
 SELECT is(pg_temp.codes(), 'again given h1 h2 rj2 u2', '… leaves no code');
 
--- Other sessions that do not hold a code back
+-- Other imports that leave no code
 DO $$ BEGIN PERFORM customer_import.purge_imports('-1 hour'); END $$;
 SELECT is((SELECT count(created_by_import) FROM customer_import.role_codes), 0::bigint, 'a code knows no import that was purged');
 SELECT is((SELECT state FROM customer_import.import_customers(E'userName,addRoles\nhal,no\n', 'Create & Update', unknown_roles => 'create', dry_run => true)), 'completed', 'a dry run');
