@@ -77,7 +77,7 @@ std::string completed_message(std::int64_t import_id, const Counts& counts, bool
 std::string dry_run_message(const Counts& counts, std::string_view failure) {
     if (!failure.empty()) {
         return "Dry run: the import would fail: " + one_line(std::string(failure)) +
-               ". Nothing was changed. Mend the file.";
+               ". Nothing was changed. Correct the file.";
     }
     return "Dry run: " + describe_counts(counts) + ". Nothing was changed. " +
            (counts.rejected + counts.skipped > 0 ? "See why, record by record: customer_import.preview_import()."

@@ -192,7 +192,7 @@ void add_steps_for_rejects(const MailReport& report, std::string_view attachment
         steps.push_back({std::string(note), {}});
     }
     steps.push_back(
-        {"Mend the records there, keep the columns whose names begin with an underscore, and import that file"
+        {"Correct the records there, keep the columns whose names begin with an underscore, and import that file"
          " in the same mode. What was applied already is not touched.",
          {}});
     steps.push_back({issues, select_issues(report)});

@@ -16,7 +16,7 @@ COMMENT ON COLUMN customer_import.role_codes.privileged IS 'Only administrators 
 COMMENT ON COLUMN customer_import.role_codes.created_by_import IS
     'The import that has added it; NULL when it was added or altered by hand, or the import was purged.';
 COMMENT ON COLUMN customer_import.role_codes.is_provisional IS
-    'It goes when an import ends, unless somebody holds it then: the import that has added it has given it to nobody so far.';
+    'It is removed when an import ends, unless a customer holds it then: the import that added it has given it to no customer so far.';
 COMMENT ON COLUMN customer_import.role_codes.name IS 'Its name, for people.';
 COMMENT ON COLUMN customer_import.role_codes.description IS 'What it is for, for people.';
 

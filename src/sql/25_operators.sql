@@ -139,32 +139,32 @@ COMMENT ON FUNCTION customer_import.act_as(text) IS
 CREATE FUNCTION customer_import.current_operator() RETURNS text
     LANGUAGE C STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'ci_current_operator';
 COMMENT ON FUNCTION customer_import.current_operator() IS
-    'The operator who acts; for superusers of the database their role; NULL for everybody else.';
+    'The acting operator; for superusers of the database their role; else NULL.';
 
 CREATE FUNCTION customer_import.is_admin() RETURNS boolean
     LANGUAGE C STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'ci_is_admin';
 COMMENT ON FUNCTION customer_import.is_admin() IS
-    'Whether the operator who acts has administrator or superuser, or is a superuser of the database.';
+    'Whether the acting operator has administrator or superuser, or is a superuser of the database.';
 
 CREATE FUNCTION customer_import.may_view_customers() RETURNS boolean
     LANGUAGE C STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'ci_may_view_customers';
 COMMENT ON FUNCTION customer_import.may_view_customers() IS
-    'Whether the operator who acts is an administrator or has customerView.';
+    'Whether the acting operator is an administrator or has customerView.';
 
 CREATE FUNCTION customer_import.may_edit_customers() RETURNS boolean
     LANGUAGE C STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'ci_may_edit_customers';
 COMMENT ON FUNCTION customer_import.may_edit_customers() IS
-    'Whether the operator who acts is an administrator or has customerView and customerEdit.';
+    'Whether the acting operator is an administrator or has customerView and customerEdit.';
 
 CREATE FUNCTION customer_import.may_import_customers() RETURNS boolean
     LANGUAGE C STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'ci_may_import_customers';
 COMMENT ON FUNCTION customer_import.may_import_customers() IS
-    'Whether the operator who acts is an administrator or has customerView, customerEdit, importView and importEdit.';
+    'Whether the acting operator is an administrator or has customerView, customerEdit, importView and importEdit.';
 
 CREATE FUNCTION customer_import.may_view_imports() RETURNS boolean
     LANGUAGE C STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'ci_may_view_imports';
 COMMENT ON FUNCTION customer_import.may_view_imports() IS
-    'Whether the operator who acts is an administrator or has importView.';
+    'Whether the acting operator is an administrator or has importView.';
 
 ALTER TABLE customer_import.operators ENABLE ROW LEVEL SECURITY;
 ALTER TABLE customer_import.operators FORCE ROW LEVEL SECURITY;

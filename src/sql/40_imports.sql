@@ -50,7 +50,7 @@ COMMENT ON COLUMN customer_import.imports.customers_table IS 'The customers tabl
 COMMENT ON COLUMN customer_import.imports.columns IS
     'The columns that its fields were then: by them an undo finds a field that has got another header.';
 COMMENT ON COLUMN customer_import.imports.removed_role_codes IS
-    'Role codes that it has added and that were removed when nobody held them any more: the undo of its undo adds them again.';
+    'Role codes that it added and that were removed when no customer held them any more: the undo of its undo adds them again.';
 COMMENT ON COLUMN customer_import.imports.created IS 'Customers that the import created.';
 COMMENT ON COLUMN customer_import.imports.updated IS 'Records that changed an existing customer.';
 COMMENT ON COLUMN customer_import.imports.unchanged IS 'Records whose customer had everything already.';
@@ -139,7 +139,7 @@ CREATE TABLE customer_import.import_change_pages (
 -- A page is packed to fit one heap page: compressing it costs more than it saves.
 ALTER TABLE customer_import.import_change_pages ALTER COLUMN payload SET STORAGE EXTERNAL;
 COMMENT ON COLUMN customer_import.import_change_pages.applied_at IS
-    'When the batch was applied. Whoever changes a customer locks its row until the end: so these times tell the order of changes.';
+    'When the batch was applied. A session that changes a customer locks its row until its transaction ends, so these times tell the order of changes.';
 COMMENT ON TABLE customer_import.import_change_pages IS
     'What imports did to each customer, packed; read it as import_changes.';
 COMMENT ON COLUMN customer_import.import_change_pages.import_id IS 'The import.';

@@ -68,7 +68,7 @@ COMMENT ON COLUMN customer_import.import_slices.position IS 'How many of them ha
 COMMENT ON COLUMN customer_import.import_slices.rejected IS 'The first slice also counts what the check rejected.';
 COMMENT ON COLUMN customer_import.import_slices.pages IS 'Pages of the change log that it has written.';
 COMMENT ON COLUMN customer_import.import_slices.waits IS 'How often it was set aside since it last got on.';
-COMMENT ON COLUMN customer_import.import_slices.wait_reason IS 'Why it was set aside; NULL while somebody works on it.';
+COMMENT ON COLUMN customer_import.import_slices.wait_reason IS 'Why it was set aside; NULL while a worker is on it.';
 COMMENT ON COLUMN customer_import.import_slices.next_attempt_at IS 'When it is tried again; NULL: at once.';
 COMMENT ON COLUMN customer_import.import_slices.blocked_by IS 'Who held the lock for which its worker was last seen to wait.';
 COMMENT ON COLUMN customer_import.import_slices.import_id IS 'The import.';
@@ -172,7 +172,7 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
             SELECT i.id, i.operator, i.file_name, i.mode, CASE WHEN r.is_restored THEN 'held' ELSE i.state END,
                    CASE WHEN r.is_restored
                         THEN format('Import %s is held: it was restored from another database. '
-                                    'Let it go on with SELECT customer_import.release_restored().', i.id)
+                                    'Resume it with SELECT customer_import.release_restored().', i.id)
                         WHEN NOT s.is_background OR i.state = 'held' THEN i.message
                         WHEN w.blockers IS NOT NULL THEN format('Import %s waits for a lock of %s.', i.id, w.blockers)
                         WHEN s.next_attempt_at IS NOT NULL

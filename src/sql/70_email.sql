@@ -22,7 +22,7 @@ COMMENT ON TABLE customer_import.email_outbox IS 'The reports that go out by e-m
 COMMENT ON COLUMN customer_import.email_outbox.recipient IS 'The operator''s address when the import ended.';
 COMMENT ON COLUMN customer_import.email_outbox.message IS 'The bytes of the message, from the first claim on: each attempt sends the same.';
 COMMENT ON COLUMN customer_import.email_outbox.fence IS 'Counts the claims; only the newest one reports back.';
-COMMENT ON COLUMN customer_import.email_outbox.lease_until IS 'Until then the message belongs to whoever claimed it.';
+COMMENT ON COLUMN customer_import.email_outbox.lease_until IS 'Until then the message belongs to the mailer that claimed it.';
 COMMENT ON COLUMN customer_import.email_outbox.origin IS 'The database that it was made in: it is sent from no other.';
 COMMENT ON COLUMN customer_import.email_outbox.id IS 'The number of the message.';
 COMMENT ON COLUMN customer_import.email_outbox.import_id IS 'The import that it reports.';

@@ -220,7 +220,7 @@ bool Supervisor::settle(const WaitingImport& import) {
                 {id,
                  parameter("Import " + std::to_string(import.id) +
                            " is held: it was restored from another database. "
-                           "Let it go on with SELECT customer_import.release_restored()."),
+                           "Resume it with SELECT customer_import.release_restored()."),
                  parameter(std::string_view(import.origin))});
         } else if (lock_out_workers(import.id)) {
             request_stop(import.id, *obstacle);
