@@ -16,7 +16,7 @@ def files_of(folder, names):
     for name in names:
         top = folder / name
         for path in [top] if top.is_file() else sorted(top.rglob("*")):
-            if path.is_file() and path.suffix not in (".o", ".d", ".so", ".bc", ".gch"):
+            if path.is_file() and path.suffix not in (".o", ".d", ".so", ".bc"):
                 yield path.relative_to(folder)
 
 
