@@ -41,7 +41,7 @@ def test_codes_of_a_file(report):
             admin.rows("SELECT customer_import.alter_operator('regress_adm', roles => array['administrator'], active => true)")
             report.equal((row["state"], admin.value("SELECT count(*) FROM customer_import.role_codes WHERE code = 'newCode'"),
                           admin.value("SELECT count(*) FROM customers WHERE user_name = 'a'")), ("denied", "0", "0"),
-                         f"who {what} while his import waits makes no role code")
+                         f"who {what} while its import waits makes no role code")
 
 
 def test_made_codes(report):
@@ -83,7 +83,7 @@ def test_without_import_view(report):
         ann.finish()
         admin.rows("REVOKE EXECUTE ON FUNCTION customer_import._running_imports() FROM regress_ann")
         admin.rows(f"SELECT customer_import.alter_operator('regress_ann', roles => {FOUR})")
-        report.equal(seen, ["1", "0"], "without importView nobody sees what he imports himself")
+        report.equal(seen, ["1", "0"], "without importView nobody sees what it imports itself")
 
 
 def test_gateway_that_is_an_operator(report):

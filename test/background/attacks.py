@@ -27,7 +27,7 @@ def test_tables(report):
                 seen = session.error("SELECT * FROM customer_import.import_slices")
                 slices = session.value("SELECT count(*) FROM customer_import.import_slices") if seen is None else None
                 expected = {"regress_ann": ("1",), "regress_adm": ("1",), "regress_web": ("0",), "regress_viv": ("0",), "regress_out": (None,)}
-                report.line(slices in expected[user], f"{user} sees the slices of his own imports only", slices)
+                report.line(slices in expected[user], f"{user} sees the slices of its own imports only", slices)
         holder.open()
         report.equal(wait_ended(admin, number)["state"], "completed", "the import is untouched")
 
@@ -134,7 +134,7 @@ def test_deferred_trigger(report):
         report.equal(row["state"], "completed", "the import completes")
         report.equal(admin.rows("SELECT current_name, session_name, operator, is_superuser, more FROM seen"),
                      [("regress_eve", "regress_eve", "regress_eve", "off", "42501")] * 2, "deferred triggers run as the submitter, in vain")
-        report.equal(admin.value("SELECT rolsuper FROM pg_roles WHERE rolname = 'regress_eve'"), "f", "he is no superuser")
+        report.equal(admin.value("SELECT rolsuper FROM pg_roles WHERE rolname = 'regress_eve'"), "f", "it is no superuser")
         admin.rows("DROP FUNCTION v_late() CASCADE")
 
 
@@ -153,5 +153,5 @@ def test_role_changes_in_triggers(report):
         row = run_in_background(admin, eve, "userName,addRoles\na,buyer\nb,buyer\n")
         report.equal((row["state"], row["created"]), ("completed", 2), "the import completes")
         for name, super_user, found in admin.rows("SELECT current_name, is_superuser, more FROM seen"):
-            report.equal((name, super_user, found.split()[2:]), ("regress_eve", "off", ["42501"] * 5), "he wins nothing")
+            report.equal((name, super_user, found.split()[2:]), ("regress_eve", "off", ["42501"] * 5), "it wins nothing")
         admin.rows("REVOKE CREATE ON SCHEMA public FROM regress_eve; DROP FUNCTION v_tries() CASCADE")

@@ -68,7 +68,7 @@ def several(report, admin, ann):
             caller.rows(CALL)
             report.equal(caller.rows("SELECT current_setting('TimeZone'), current_setting('DateStyle')"), [("Asia/Tokyo", "ISO, MDY")],
                          "the caller's settings are as before")
-            report.line(caller.idle(), "and he is in no transaction")
+            report.line(caller.idle(), "and it is in no transaction")
     rows = [record(admin, number) for number in numbers]
     report.equal([(row["state"], row["created"]) for row in rows], [("completed", 1000), ("failed", 0), ("completed", 20_000), ("completed", 1)],
                  "several, with a failing one among them")
@@ -126,10 +126,10 @@ def waits_for_a_lock(report, admin, ann):
 def rights_lost(report, admin, ann):
     number = submit(ann, "userName,addRoles\nra,buyer\n")
     admin.rows("SELECT customer_import.alter_operator('regress_ann', roles => array['customerView'])")
-    report.refused(ann.error(CALL), "42501", "who has lost his rights cannot call it")
+    report.refused(ann.error(CALL), "42501", "an operator that has lost its rights cannot call it")
     admin.rows("SELECT customer_import.alter_operator('regress_ann', roles => array['customerView','customerEdit','importView','importEdit'])")
     ann.rows(CALL)
-    report.equal(state(admin, number), "completed", "with them he can again")
+    report.equal(state(admin, number), "completed", "with them it can again")
 
 
 def test_without_workers(report):

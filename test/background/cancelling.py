@@ -91,7 +91,7 @@ def test_others(report):
             gate(admin) as holder:
         number = submit(ann, CONTENT)
         holder.wait()
-        report.refused(ben.error(CANCEL, [number]), "42704", "another's import does not exist for him", "does not exist")
+        report.refused(ben.error(CANCEL, [number]), "42704", "another's import does not exist for it", "does not exist")
         report.refused(ben.error(CANCEL, [4711]), "42704", "nor does one that never was", "does not exist")
         with Session("regress_viv") as viv:
             report.refused(viv.error(CANCEL, [number]), "42501", "who only looks on cannot cancel")
@@ -125,7 +125,7 @@ def test_foreground(report):
         ann.start(call_import("text"), [CONTENT, "Create & Update"])
         wait_until(lambda: admin.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'") == "1", "it waits")
         number = other.value("SELECT id FROM customer_import.import_status")
-        for session, what in ((other, "his own other session"), (adm, "an administrator")):
+        for session, what in ((other, "its own other session"), (adm, "an administrator")):
             report.refused(session.error(CANCEL, [number]), "55000", f"a foreground import cannot be canceled so: {what}", "foreground",
                            rf"pg_cancel_backend\({ann.pid}\)")
         report.refused(ben.error(CANCEL, [number]), "42704", "for another operator it does not exist")

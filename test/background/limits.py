@@ -15,7 +15,7 @@ def test_queued_imports(report):
             report.refused(error, "53400", "a fourth unfinished import is refused", r"regress_ann.*3 .*customer_import\.max_queued_imports",
                            "cancel")
             other = submit(ben, "userName,addRoles\nother,buyer\n")
-            report.line(other, "another operator has a limit of his own")
+            report.line(other, "another operator has a limit of its own")
             report.equal(import_file(ann, "userName,addRoles\nfore,buyer\n")["state"], "completed", "the foreground is not limited")
             holder.wait()
             ann.rows("SELECT customer_import.cancel_import($1)", [numbers[2]])
@@ -38,7 +38,7 @@ def test_queued_imports_of_a_gateway(report):
             web.rows(f"BEGIN; SELECT customer_import.act_as('{name}')")
             submit(web, f"userName,addRoles\nwait{name},buyer\n")
             web.rows(f"COMMIT; BEGIN; SELECT customer_import.act_as('{name}')")
-            report.refused(submit_error(web, "userName,addRoles\nx,buyer\n"), "53400", f"{name} has a limit of his own", name)
+            report.refused(submit_error(web, "userName,addRoles\nx,buyer\n"), "53400", f"{name} has a limit of its own", name)
             web.rows("ROLLBACK")
         holder.open()
 

@@ -101,7 +101,7 @@ def test_who_sees(report):
                                ("regress_web", [])):
             with Session(user) as session:
                 report.equal([int(row[0]) for row in session.rows("SELECT id FROM customer_import.import_status ORDER BY id")], expected,
-                             f"{user} sees what he may see")
+                             f"{user} sees what it may see")
                 seen = session.rows("SELECT import_id FROM customer_import._running_imports() ORDER BY 1")
                 report.line(len(seen) == len(expected), f"{user}: also beside the view", seen)
         for user in ("regress_vic", "regress_out"):
@@ -110,7 +110,7 @@ def test_who_sees(report):
         for name, expected in (("kim", [acted]), ("lee", [])):
             web.rows(f"BEGIN; SELECT customer_import.act_as('{name}')")
             report.equal([int(row[0]) for row in web.rows("SELECT id FROM customer_import.import_status")], expected,
-                         f"acting as {name} the gateway sees his imports")
+                         f"acting as {name} the gateway sees its imports")
             web.rows("COMMIT")
         holder.open()
 

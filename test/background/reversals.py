@@ -196,7 +196,7 @@ def test_gateway(report):
         web.rows("COMMIT")
         row = wait_ended(admin, number)
         report.equal((row["state"], row["operator"], row["database_role"], counts_of(row)), ("completed", "kim", "regress_web", (0, 1, 0, 0, 0, 0, 0)),
-                     "a retry runs as the gateway that acts as him")
+                     "a retry runs as the gateway that acts as it")
         web.rows("BEGIN; SELECT customer_import.act_as('kim')")
         number = int(web.value(UNDO, [source, True]))
         web.rows("COMMIT")

@@ -18,7 +18,7 @@ def test_submitter(report):
                      "a trigger sees the submitter as current_user, session_user and operator")
         admin.rows("TRUNCATE seen")
         run_in_background(admin, admin, "userName,addRoles\nc,buyer\n")
-        report.equal(admin.rows(WHO)[0][:2], ("postgres", "postgres"), "a superuser's import runs as him")
+        report.equal(admin.rows(WHO)[0][:2], ("postgres", "postgres"), "a superuser's import runs as it")
 
 
 def test_set_role(report):
@@ -50,7 +50,7 @@ def test_gateway(report):
         report.equal((counts_of(row), counts_of(other_row)), ((1, 0, 0, 0, 1, 0), (1, 0, 0, 0, 1, 0)),
                      "a RESTRICTIVE policy sees the operator")
         report.equal(admin.rows("SELECT user_name, company FROM customers ORDER BY 1"), [("a", "kim"), ("d", "lee")],
-                     "each has created what is his")
+                     "each has created what is its own")
         report.refused(submit_error(web, "userName,company\na,kim\n"), "42501", "without act_as a gateway is nobody")
 
 
@@ -59,7 +59,7 @@ def test_gateway_loses(report):
                ("SELECT customer_import.alter_operator('kim', active => false)", "SELECT customer_import.alter_operator('kim', active => true)",
                 "operator switched off"),
                ("SELECT customer_import.alter_operator('kim', roles => array['administrator'])",
-                f"SELECT customer_import.alter_operator('kim', roles => {FOUR})", "operator becomes an administrator, whom he may not act as"))
+                f"SELECT customer_import.alter_operator('kim', roles => {FOUR})", "operator becomes an administrator, that it may not act as"))
     for change, back, what in changes:
         with fresh(batch_rows=1) as admin, Session("regress_web") as web, gate(admin) as holder:
             web.rows("BEGIN; SELECT customer_import.act_as('kim')")
@@ -170,7 +170,7 @@ def test_hidden_customers(report):
         row = run_in_background(admin, ann, content, mode="Update Only")
         report.equal(admin.rows("SELECT line, code FROM customer_import.import_issues WHERE import_id = $1 ORDER BY 1", [row["id"]]),
                      [("3", "not_found"), ("5", "not_found")], "in Update Only as not_found")
-        report.equal(admin.value("SELECT roles::text FROM customers WHERE user_name = 'hidden'"), "{}", "he is not touched")
+        report.equal(admin.value("SELECT roles::text FROM customers WHERE user_name = 'hidden'"), "{}", "it is not touched")
 
 
 def test_other_imports_go_on(report):

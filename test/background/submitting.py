@@ -157,7 +157,7 @@ def test_request_id(report):
         foreground = import_file(ann, "userName,addRoles\nb,buyer\n", request_id="r1")
         report.equal(int(foreground["import_id"]), first, "the foreground returns the same import")
         other = submit(ben, "userName,addRoles\nc,buyer\n", request_id="r1")
-        report.line(other != first, "another operator's request id is his own")
+        report.line(other != first, "another operator's request id is its own")
         wait_ended(admin, other)
         report.equal(admin.rows("SELECT user_name FROM customers ORDER BY 1"), [("a",), ("c",)], "each was applied once")
         refused = submit_error(ann, "nonsense\n", request_id="r2")

@@ -142,7 +142,7 @@ def test_superuser_settings(report):
                      "import_timeout", "retention"):
             default = ann.value(f"SHOW customer_import.{name}")
             report.refused(ann.error(f"SET customer_import.{name} = 3"), "42501", f"an operator cannot set {name}")
-            report.refused(early.error(f"ALTER ROLE regress_ann SET customer_import.{name} = 3"), "42501", f"nor for his role: {name}")
+            report.refused(early.error(f"ALTER ROLE regress_ann SET customer_import.{name} = 3"), "42501", f"nor for its role: {name}")
             with Session("regress_ann") as placeholder:
                 placeholder.rows(f"SET customer_import.{name} = 3")
                 placeholder.rows("SELECT customer_import.current_operator()")

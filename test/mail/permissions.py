@@ -90,7 +90,7 @@ def test_operators_do_not_see_the_outbox(report):
             for statement in ("DELETE FROM customer_import.email_outbox",
                               "UPDATE customer_import.email_outbox SET recipient = 'evil@example.net'",
                               "SELECT customer_import.claim_message()"):
-                report.equal(session.error(statement), "42501", f"but he cannot: {statement[:60]}")
+                report.equal(session.error(statement), "42501", f"but it cannot: {statement[:60]}")
         report.equal(admin.value("SELECT count(*) FROM customer_import.email_outbox WHERE recipient <> 'ann@example.com'"), 0,
                      "nobody has changed it")
 

@@ -25,7 +25,7 @@ def test_no_message(report):
         report.line("report" not in done["message"], "send_report => false: nothing is said about it", done["message"])
         done = import_as(BEN)
         report.equal(message_of(admin, done["import_id"]), None, "an operator without an address: no message")
-        report.matches(done["message"], "No report is sent: operator .* has no e-mail address", "his import says so")
+        report.matches(done["message"], "No report is sent: operator .* has no e-mail address", "its import says so")
         report.equal(admin.value("SELECT message FROM customer_import.imports WHERE id = %s", [done["import_id"]]),
                      done["message"], "and so does the history")
         done = run_import(admin)

@@ -114,14 +114,14 @@ SET LOCAL session_replication_role = origin;
 SELECT is(pg_temp.attempt('regress_check_ann', NULL, $$SELECT pg_temp.import(E'userName,addRoles\nboss,administrator\n')$$, $$SELECT roles FROM public.customers WHERE user_name = 'boss'$$),
           'ok completed updated=1 => {administrator}', 'a privileged code may get the catalog''s spelling');
 SELECT is(pg_temp.attempt('regress_check_ann', NULL, $$SELECT pg_temp.import(E'userName,addRoles\nregress_check_ann,buyer\n')$$, $$SELECT roles FROM public.customers WHERE user_name = 'regress_check_ann'$$),
-          'ok completed updated=1 => {buyer}', 'also a code of his own');
+          'ok completed updated=1 => {buyer}', 'also a code of its own');
 SELECT matches(pg_temp.attempt('regress_check_ann', NULL, $$SELECT pg_temp.import(E'userName,removeRoles\nboss,administrator\n')$$), '^ok completed rejected=1 \(role_not_grantable\)$', 'but it may not be taken');
 
 -- A DBA may let names be written in any way
 ALTER TABLE public.customers DROP CONSTRAINT customer_import_user_name;
 INSERT INTO public.customers (user_name) VALUES ('Regress_Check_ANN');
 SELECT is(pg_temp.attempt('regress_check_ann', NULL, $$UPDATE public.customers SET roles = '{approver}' WHERE user_name = 'Regress_Check_ANN'$$),
-          '42501 only administrators may change their own roles [customer_import_grant_ceiling]', 'he is himself in any spelling');
+          '42501 only administrators may change their own roles [customer_import_grant_ceiling]', 'it is himself in any spelling');
 
 -- Without the guard there is no customers table
 SELECT is(pg_temp.attempt('regress_check_ann', NULL, $$SELECT public.regress_run('SELECT public.regress_meanwhile(''DROP TRIGGER "~customer_import_guard" ON public.customers'')', 'SELECT pg_temp.import(E''userName,addRoles\nzoe,buyer\n'')')$$),
@@ -165,7 +165,7 @@ SELECT is(pg_temp.attempt('regress_check_ann', NULL, 'SELECT customer_import.rel
           '42501 permission denied to release restored imports | Only superusers of the database may do this.', 'EXECUTE alone does not release restored imports');
 INSERT INTO customer_import.imports (id, operator, database_role, mode, state) VALUES (-1, 'cleo', 'cleo', 'create_only', 'running'), (-2, 'regress_check_ann', 'regress_check_ann', 'create_only', 'running');
 INSERT INTO customer_import.import_slices (import_id, slice) VALUES (-1, 0), (-2, 0);
-SELECT is(pg_temp.attempt('regress_check_ann', NULL, 'SELECT string_agg(import_id::text, '','') FROM customer_import.import_slices'), 'ok -2', 'he sees how far his imports are, and not those of others');
+SELECT is(pg_temp.attempt('regress_check_ann', NULL, 'SELECT string_agg(import_id::text, '','') FROM customer_import.import_slices'), 'ok -2', 'it sees how far its imports are, and not those of others');
 SELECT is(pg_temp.attempt('regress_check_gateway', 'cleo', 'SELECT count(*) FROM customer_import.import_slices'), 'ok 2', 'an administrator sees all');
 
 --

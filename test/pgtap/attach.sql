@@ -81,15 +81,15 @@ SELECT set_eq($$SELECT code FROM customer_import.role_codes WHERE NOT privileged
 
 -- The application's roles are never refused anything; role sets that they write become canonical
 SELECT is(pg_temp.attempt('regress_shop', NULL, $$UPDATE shop.users SET roles = '{SELLER,nobody knows,NULL,"",Superuser,SELLER}' WHERE login = 'Ann'$$,
-                          $$SELECT roles FROM shop.users WHERE login = 'Ann'$$), 'ok 1 => {Seller,"nobody knows",superuser}', 'the owner writes what he likes');
-SELECT is(pg_temp.attempt('regress_shop', NULL, $$DELETE FROM shop.users WHERE login = 'boss'$$), 'ok 1', 'deletes whom he likes');
+                          $$SELECT roles FROM shop.users WHERE login = 'Ann'$$), 'ok 1 => {Seller,"nobody knows",superuser}', 'the owner writes what it likes');
+SELECT is(pg_temp.attempt('regress_shop', NULL, $$DELETE FROM shop.users WHERE login = 'boss'$$), 'ok 1', 'deletes what it likes');
 SELECT is(pg_temp.attempt('regress_shop', NULL, $$UPDATE shop.users SET login = E'new\tname', roles = NULL WHERE login = 'boss'$$, 'SELECT count(*) FROM shop.users WHERE roles IS NULL'),
           'ok 1 => 2', 'and renames; NULL stays NULL');
 SELECT is(pg_temp.attempt('regress_reader', NULL, $$UPDATE shop.users SET note = 'x'$$), 'ok 3', 'so does a role with rights of its own');
 SELECT is(pg_temp.attempt(NULL, NULL, $$INSERT INTO shop.users (login, roles) VALUES ('Zoe', '{c,b,A,b}') RETURNING roles$$, $$SELECT roles FROM shop.users WHERE login = 'Zoe'$$),
           'ok 1 => {A,b,c}', 'and a superuser of the database who is no operator');
 SELECT is(pg_temp.attempt('regress_shop', NULL, 'ALTER TABLE shop.users RENAME roles TO groups', $$UPDATE shop.users SET groups = '{b,a,b}' WHERE login = 'Ann' RETURNING groups$$),
-          'ok 0 => {b,a,b}', 'after a column was renamed he still can write');
+          'ok 0 => {b,a,b}', 'after a column was renamed it still can write');
 SELECT is(pg_temp.attempt('regress_shop', NULL, 'ALTER TABLE shop.users ALTER roles TYPE jsonb USING to_jsonb(roles)', $$UPDATE shop.users SET roles = '{"b": 1}' WHERE login = 'Ann' RETURNING roles$$),
           'ok 0 => {"b": 1}', 'and after it has got another type');
 
@@ -98,12 +98,12 @@ SELECT is(pg_temp.attempt('regress_ann', NULL, $$UPDATE shop.users SET roles = '
           '23514 role code "nobody" is not in the catalog', 'an operator: by the catalog');
 SELECT is(pg_temp.attempt('regress_ann', NULL, $$UPDATE shop.users SET roles = '{administrator}' WHERE login = 'Ann'$$),
           '42501 only administrators may give role code "administrator" [customer_import_grant_ceiling]', 'by the grant ceiling');
-SELECT is(pg_temp.attempt('regress_ann', NULL, $$DELETE FROM shop.users WHERE login = 'boss'$$) ~ '^42501', true, 'also when he deletes');
+SELECT is(pg_temp.attempt('regress_ann', NULL, $$DELETE FROM shop.users WHERE login = 'boss'$$) ~ '^42501', true, 'also when it deletes');
 SELECT is(pg_temp.attempt('regress_ann', NULL, $$UPDATE shop.users SET roles = '{Seller}' WHERE login = 'regress_ann'$$) ~ '^42501', true, 'and about himself');
 SELECT is(pg_temp.attempt('regress_ann', NULL, $$UPDATE shop.users SET roles = '{SELLER,seller}' WHERE login = 'Ann'$$, $$SELECT roles FROM shop.users WHERE login = 'Ann'$$),
-          'ok 1 => {Seller}', 'what he may do is made canonical');
+          'ok 1 => {Seller}', 'what it may do is made canonical');
 SELECT is(pg_temp.attempt('regress_ann', NULL, $$INSERT INTO shop.users (login, roles) VALUES ('new', '{seller}')$$, $$SELECT roles FROM shop.users WHERE login = 'new'$$),
-          'ok 1 => {Seller}', 'he can create a customer');
+          'ok 1 => {Seller}', 'it can create a customer');
 SELECT is(pg_temp.attempt('regress_admin', NULL, $$UPDATE shop.users SET roles = '{superuser}' WHERE login = 'Ann'$$), 'ok 1', 'an administrator may grant a privileged code');
 SELECT is(pg_temp.attempt('regress_admin', NULL, $$UPDATE shop.users SET roles = '{nobody}' WHERE login = 'Ann'$$), '23514 role code "nobody" is not in the catalog', 'but not one that does not exist');
 SELECT is(pg_temp.attempt('regress_pool', 'regress_ann', $$UPDATE shop.users SET roles = '{superuser}' WHERE login = 'Ann'$$) ~ '^42501', true, 'a gateway is judged as whom it acts');
@@ -112,7 +112,7 @@ SELECT is(pg_temp.attempt('regress_view', NULL, 'SELECT count(*) FROM shop.users
 SELECT is(pg_temp.attempt('regress_view', NULL, $$UPDATE shop.users SET note = ''$$), '42501 permission denied for table users', 'and changes none');
 SELECT is(pg_temp.attempt(NULL, NULL, 'ALTER TABLE shop.users RENAME roles TO groups',
                           $$SELECT pg_temp.attempt('regress_ann', NULL, $q$UPDATE shop.users SET groups = '{}'$q$)$$),
-          'ok 0 => 55000 column "roles" of the customers table does not exist', 'after a column was renamed he is refused');
+          'ok 0 => 55000 column "roles" of the customers table does not exist', 'after a column was renamed it is refused');
 
 -- Imports
 SELECT is(pg_temp.attempt('regress_ann', NULL, $$SELECT pg_temp.import(E'userName,addRoles,email\nAnn,seller,ann@example.com\nann,seller,\n ann ,seller,\nNew,SELLER,\n')$$,

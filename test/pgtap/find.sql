@@ -85,7 +85,7 @@ SELECT is((SELECT count(*) FROM pg_settings WHERE name IN ('enable_seqscan', 'ji
 INSERT INTO public.customers (user_name, first_name) VALUES ('late', 'Latecomer');
 SELECT is(pg_temp.found('latec'), 'late', 'who comes later is found');
 UPDATE public.customers SET first_name = 'Other' WHERE user_name = 'late';
-SELECT is(pg_temp.found('latec'), NULL, 'and under what he is called now');
+SELECT is(pg_temp.found('latec'), NULL, 'and under what it is called now');
 
 -- More matches than are read
 INSERT INTO public.customers (user_name, company) SELECT 'many' || n, 'Crowd' FROM generate_series(1, 10100) AS n;
@@ -141,7 +141,7 @@ SELECT is(pg_temp.given(' EVA '), pg_temp.given('eva'), 'the user name is folded
 SELECT is(pg_temp.given('fred'), 'administrator::: approver:regress_find_clerk:-1:3 buyer:::', 'taken by an import and given again by hand: nobody knows');
 SELECT results_eq($$SELECT code, name, description, granted_at = (SELECT applied_at FROM customer_import.import_change_pages WHERE import_id = s.import_id)
                       FROM customer_import.customer_roles('eva') AS s$$,
-                  $$VALUES ('Auditor', NULL, NULL, true), ('buyer', 'Buyer', 'May buy', true)$$, 'what the code means, and since when he has it');
+                  $$VALUES ('Auditor', NULL, NULL, true), ('buyer', 'Buyer', 'May buy', true)$$, 'what the code means, and since when it has it');
 SELECT is(pg_temp.given('cid'), 'gone:::', 'a code that the catalog has lost');
 -- An undo, as it is logged
 CREATE TEMPORARY TABLE page AS SELECT * FROM customer_import.import_change_pages WHERE import_id = :last;

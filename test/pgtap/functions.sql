@@ -102,7 +102,7 @@ SELECT is(f.proparallel, e.parallel, format('%s is parallel %s', e.signature, CA
   FROM expected AS e LEFT JOIN functions AS f USING (signature) ORDER BY e.signature;
 
 SELECT set_eq($$SELECT signature FROM functions WHERE has_function_privilege('regress_anybody', oid, 'EXECUTE')$$,
-              'SELECT signature FROM expected WHERE everybody', 'PUBLIC may call what only computes or tells him about himself, and nothing else');
+              'SELECT signature FROM expected WHERE everybody', 'PUBLIC may call what only computes or tells it about himself, and nothing else');
 SELECT is_empty($$SELECT f.signature, a.grantee::regrole FROM functions AS f, aclexplode(f.proacl) AS a
                    WHERE a.grantee <> f.proowner AND a.grantee <> 0$$, 'no function is granted to a single role');
 SELECT is_empty($$SELECT f.signature FROM functions AS f, aclexplode(f.proacl) AS a WHERE a.grantee = 0 AND a.is_grantable$$,

@@ -154,7 +154,7 @@ CREATE FUNCTION pg_temp.import_once(request text) RETURNS text LANGUAGE sql AS $
 $$;
 SELECT is(pg_temp.attempt('regress_gw', 'ann', $$SELECT public.regress_run('SELECT pg_temp.import_once(''r'')', 'SELECT pg_temp.import_once(''r'')')$$, 'SELECT count(*) FROM customer_import.imports WHERE request_id = ''r'''), 'ok completed 1 1 => 1', 'the same request of an operator is done once');
 SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT public.regress_run('SET LOCAL ROLE regress_gw_direct', 'SELECT pg_temp.import_once(''r'')', 'SET LOCAL ROLE regress_gw', 'SELECT customer_import.act_as(''regress_gw_direct'')', 'SELECT pg_temp.import_once(''r'')')$$,
-                          'SELECT count(*) FROM customer_import.imports WHERE request_id = ''r'''), 'ok completed 1 1 => 1', 'also when he logs in once and comes through a gateway once');
+                          'SELECT count(*) FROM customer_import.imports WHERE request_id = ''r'''), 'ok completed 1 1 => 1', 'also when it logs in once and comes through a gateway once');
 SELECT matches(pg_temp.attempt(NULL, NULL, $$SELECT public.regress_run('SET LOCAL ROLE regress_gw_direct', 'SELECT pg_temp.import_once(''r'')', 'SET LOCAL ROLE regress_gw', 'SELECT customer_import.act_as(''ann'')', 'SELECT pg_temp.import_once(''r'')')$$,
                                'SELECT count(*) FROM customer_import.imports WHERE request_id = ''r'''), ' => 2$', 'that of another is another');
 
@@ -226,7 +226,7 @@ SELECT is(CASE WHEN starts_with(outcome, expected) THEN expected ELSE outcome EN
                ('nothing', $$SELECT customer_import.alter_operator('nothing', roles => '{customerView}')$$, 'SELECT public.regress_who()', 'ok nothing 3', 'a code more'),
                ('admin', $$SELECT customer_import.grant_gateway('regress_gw_admin', may_act_as_admin => false)$$, 'SELECT customer_import.is_admin()', 'ok false', 'the gateway may not act as administrators any more'),
                ('admin', $$SELECT customer_import.grant_gateway('regress_gw_admin', may_act_as_admin => false)$$, 'SELECT public.regress_who()', 'ok NULL 0', 'and sees nothing'),
-               ('nothing', $$SELECT customer_import.alter_operator('nothing', roles => '{administrator}')$$, 'SELECT customer_import.is_admin()', 'ok true', 'he becomes an administrator'),
+               ('nothing', $$SELECT customer_import.alter_operator('nothing', roles => '{administrator}')$$, 'SELECT customer_import.is_admin()', 'ok true', 'it becomes an administrator'),
                ('ann', $$SELECT customer_import.revoke_gateway('regress_gw_admin')$$, 'SELECT customer_import.current_operator()', 'ok NULL', 'the gateway is revoked'),
                ('ann', $$SELECT customer_import.revoke_gateway('regress_gw_admin')$$, 'SELECT count(*) FROM public.customers', '42501 permission denied for table customers', 'and has lost its grants'),
                ('ann', $$DO $a$BEGIN PERFORM customer_import.revoke_gateway('regress_gw_admin'); GRANT regress_gw_all TO regress_gw_admin; END$a$ $$, 'SELECT public.regress_who()', 'ok NULL 0', 'with grants of a DBA it is nobody too'),
@@ -264,11 +264,11 @@ INSERT INTO turns (who, acts_as, names) VALUES
     ('regress_gw_admin', 'admin', 'c1 c2 c3'), ('regress_gw_admin', 'ann', 'c1'), ('regress_gw_admin', 'bob', 'c2 c3'), ('regress_gw_admin', 'viewer', 'NULL'),
     ('regress_gw_admin', NULL, 'NULL'), ('regress_gw_direct', NULL, 'c1 c2 c3'), ('regress_gw_admin', 'ann', 'c1'), ('regress_gw_admin', 'admin', 'c1 c2 c3'), ('regress_gw_admin', 'nothing', 'NULL');
 SELECT is((SELECT string_agg(pg_temp.attempt(who, acts_as, statement), ', ' ORDER BY round, number) FROM turns CROSS JOIN generate_series(1, 3) AS round),
-          (SELECT string_agg('ok ' || names, ', ' ORDER BY round, number) FROM turns CROSS JOIN generate_series(1, 3) AS round), 'each sees his own: ' || statement)
+          (SELECT string_agg('ok ' || names, ', ' ORDER BY round, number) FROM turns CROSS JOIN generate_series(1, 3) AS round), 'each sees its own: ' || statement)
   FROM unnest(ARRAY['SELECT public.regress_plpgsql()', 'SELECT public.regress_sql()', $$SELECT string_agg(user_name, ' ' ORDER BY user_name) FROM public.regress_view$$]) AS statement;
 CREATE FUNCTION pg_temp.execute(name text) RETURNS text LANGUAGE plpgsql AS $$DECLARE result text; BEGIN EXECUTE 'EXECUTE ' || name INTO result; RETURN result; END$$;
 SELECT is((SELECT string_agg(pg_temp.attempt(who, acts_as, format('SELECT pg_temp.execute(%L)', name)), ', ' ORDER BY round, number) FROM turns CROSS JOIN generate_series(1, 3) AS round),
-          (SELECT string_agg('ok ' || names, ', ' ORDER BY round, number) FROM turns CROSS JOIN generate_series(1, 3) AS round), 'each sees his own: EXECUTE ' || name)
+          (SELECT string_agg('ok ' || names, ', ' ORDER BY round, number) FROM turns CROSS JOIN generate_series(1, 3) AS round), 'each sees its own: EXECUTE ' || name)
   FROM unnest('{regress_names,regress_through_view}'::text[]) AS name;
 SELECT is(pg_temp.attempt('regress_gw', 'ann', $$SELECT pg_temp.import(E'userName,phone\nc1,1\nc2,1\n', 'Update Only')$$), 'ok completed updated=1 skipped=1 (not_found)', 'so do imports');
 SELECT is(pg_temp.attempt('regress_gw', 'bob', $$SELECT pg_temp.import(E'userName,phone\nc1,1\nc2,1\n', 'Update Only')$$), 'ok completed updated=1 skipped=1 (not_found)', 'one after another');

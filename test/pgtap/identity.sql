@@ -37,7 +37,7 @@ $$;
 -- An administrator makes the table and owns it
 --
 SET LOCAL SESSION AUTHORIZATION regress_id_owner;
-SELECT is(customer_import.create_customers_table('regress_shop.customers')::text, 'regress_shop.customers', 'an administrator makes the table in his schema');
+SELECT is(customer_import.create_customers_table('regress_shop.customers')::text, 'regress_shop.customers', 'an administrator makes the table in its schema');
 SET LOCAL SESSION AUTHORIZATION DEFAULT;
 SELECT is((SELECT relowner::regrole::text FROM pg_class WHERE oid = 'regress_shop.customers'::regclass), 'regress_id_owner', 'and owns it');
 SELECT is_empty($$SELECT a.* FROM pg_class, aclexplode(relacl) AS a WHERE oid = 'regress_shop.customers'::regclass AND a.grantor <> relowner$$, 'all is granted by its owner');
@@ -57,7 +57,7 @@ SELECT is(pg_temp.attempt('regress_id_owner', NULL, 'SELECT count(*) FROM regres
 SELECT is(pg_temp.attempt('regress_id_owner', NULL, $$UPDATE regress_shop.customers SET company = 'x'$$), 'ok 0', 'changes none');
 SELECT is(pg_temp.attempt('regress_id_owner', NULL, 'DELETE FROM regress_shop.customers'), 'ok 0', 'deletes none');
 SELECT is(pg_temp.attempt('regress_id_owner', NULL, $$INSERT INTO regress_shop.customers (user_name) VALUES ('new')$$), '42501 new row violates row-level security policy for table "customers"', 'and makes none');
-SELECT is(pg_temp.attempt('regress_id_owner', NULL, $$SELECT customer_import.detach_customers_table()$$), '42501 permission denied for function detach_customers_table', 'nor may he detach');
+SELECT is(pg_temp.attempt('regress_id_owner', NULL, $$SELECT customer_import.detach_customers_table()$$), '42501 permission denied for function detach_customers_table', 'nor may it detach');
 
 --
 -- Roles and sessions
@@ -74,14 +74,14 @@ SELECT is(pg_temp.attempt(who, acts_as, 'SELECT concat_ws('' '', COALESCE(custom
 SELECT is(pg_temp.attempt('regress_id_member', NULL, 'SELECT count(*) FROM regress_shop.customers'), 'ok 0', 'a member has the grants, but sees no customer');
 SELECT is(pg_temp.attempt('regress_id_member', NULL, $$SELECT pg_temp.import(E'userName,addRoles\na1,buyer\n')$$), '42501 permission denied to import customers | Role "regress_id_member" is not an operator.', 'and does not import');
 SELECT is(pg_temp.attempt('regress_id_member', NULL, $$DO $do$BEGIN SET LOCAL ROLE regress_id_ann; IF (SELECT count(*) FROM regress_shop.customers) = 3 AND customer_import.current_operator() = 'regress_id_ann' THEN RAISE 'is he'; END IF; END $do$ $$),
-          'P0001 is he', 'after SET ROLE he is the operator');
+          'P0001 is he', 'after SET ROLE it is the operator');
 SELECT is(pg_temp.attempt('regress_id_member', NULL, $$DO $do$BEGIN SET LOCAL ROLE regress_id_ann; RESET ROLE; IF (SELECT count(*) FROM regress_shop.customers) = 0 AND customer_import.current_operator() IS NULL THEN RAISE 'is nobody'; END IF; END $do$ $$),
           'P0001 is nobody', 'after RESET ROLE no more');
 SELECT matches(pg_temp.attempt('regress_id_super', NULL, $$DO $do$BEGIN SET LOCAL ROLE regress_id_ann; IF NOT customer_import.is_admin() AND customer_import.current_operator() = 'regress_id_ann' THEN
                    UPDATE regress_shop.customers SET roles = '{administrator}'; END IF; END $do$ $$), '^42501 .*\[customer_import_grant_ceiling\]$', 'a superuser who has become an operator is one');
 SELECT is(pg_temp.attempt('regress_id_admins_member', NULL, 'SELECT customer_import.add_operator(''x'')'), '42501 permission denied for function add_operator', 'a member without inheritance has nothing');
 SELECT is(pg_temp.attempt('regress_id_super', NULL, $$SELECT pg_temp.import(E'userName,addRoles\na1,administrator\n')$$, $$SELECT operator || ' ' || database_role FROM customer_import.imports ORDER BY id DESC LIMIT 1$$),
-          'ok completed updated=1 => regress_id_super regress_id_super', 'a superuser''s import bears his name');
+          'ok completed updated=1 => regress_id_super regress_id_super', 'a superuser''s import bears its name');
 
 -- A role that bypasses row security has grants of the DBA only, and still exceeds no ceiling
 GRANT SELECT, INSERT, UPDATE, DELETE ON regress_shop.customers TO regress_id_bypass;
@@ -118,7 +118,7 @@ ALTER FUNCTION regress_shop.load(text) OWNER TO regress_id_admin;
 SELECT is(pg_temp.attempt('regress_id_stranger', NULL, 'SELECT regress_shop.look()'), 'ok regress_id_ann f 3', 'a SECURITY DEFINER function counts as its owner');
 SELECT is(pg_temp.attempt('regress_id_admin', NULL, 'SELECT regress_shop.look()'), 'ok regress_id_ann f 3', 'also for one who may more');
 SELECT is(pg_temp.attempt('regress_id_gateway', 'regress_id_bob', 'SELECT regress_shop.look()'), 'ok regress_id_ann f 3', 'and for a gateway that acts as another');
-SELECT is(pg_temp.attempt('regress_id_gateway', 'regress_id_bob', $$SELECT regress_shop.look() || ', ' || customer_import.current_operator()$$), 'ok regress_id_ann f 3, regress_id_bob', 'which acts as him again afterwards');
+SELECT is(pg_temp.attempt('regress_id_gateway', 'regress_id_bob', $$SELECT regress_shop.look() || ', ' || customer_import.current_operator()$$), 'ok regress_id_ann f 3, regress_id_bob', 'which acts as it again afterwards');
 SELECT is(pg_temp.attempt('regress_id_ann', NULL, $$SELECT regress_shop.load(E'userName,addRoles\na1,administrator\n')$$, $$SELECT operator || ' ' || database_role || ' ' || updated FROM customer_import.imports ORDER BY id DESC LIMIT 1$$),
           'ok completed => regress_id_admin regress_id_admin 1', 'an import in it is its owner''s');
 SELECT is(pg_temp.attempt('regress_id_stranger', NULL, $$SELECT regress_shop.load(E'userName,addRoles\na1,administrator\n')$$, $$SELECT operator FROM customer_import.imports ORDER BY id DESC LIMIT 1$$),
@@ -139,8 +139,8 @@ SELECT is(pg_temp.attempt('regress_id_view', NULL, 'DELETE FROM regress_shop.of_
 CREATE POLICY company ON regress_shop.customers AS RESTRICTIVE
     USING ((SELECT customer_import.current_operator()) IN (company, 'regress_id_admin', 'regress_id_super'));
 SELECT is(pg_temp.attempt(COALESCE(gateway, who), CASE WHEN gateway IS NOT NULL THEN who END, statement, look), expected, concat_ws(' ', COALESCE(gateway, 'logged in') || ':', name))
-  FROM (VALUES (1, 'regress_id_ann', $$SELECT string_agg(user_name, ' ' ORDER BY user_name) FROM regress_shop.customers$$, NULL, 'ok a1 a2', 'he sees his customers'),
-               (2, 'regress_id_bob', $$SELECT string_agg(user_name, ' ' ORDER BY user_name) FROM regress_shop.customers$$, NULL, 'ok b1', 'he sees his own'),
+  FROM (VALUES (1, 'regress_id_ann', $$SELECT string_agg(user_name, ' ' ORDER BY user_name) FROM regress_shop.customers$$, NULL, 'ok a1 a2', 'it sees its customers'),
+               (2, 'regress_id_bob', $$SELECT string_agg(user_name, ' ' ORDER BY user_name) FROM regress_shop.customers$$, NULL, 'ok b1', 'it sees its own'),
                (3, 'regress_id_ann', $$UPDATE regress_shop.customers SET phone = '1'$$, NULL, 'ok 2', 'changes them'),
                (4, 'regress_id_ann', $$UPDATE regress_shop.customers SET company = 'regress_id_bob' WHERE user_name = 'a1'$$, NULL, '42501 new row violates row-level security policy "company" for table "customers"', 'gives none away'),
                (5, 'regress_id_ann', $$SELECT pg_temp.import(E'userName,addRoles\na2,buyer\n')$$, NULL, 'ok completed updated=1', 'imports them'),
@@ -171,7 +171,7 @@ SELECT is(pg_temp.attempt('regress_id_ann', NULL, $$SELECT pg_temp.import(E'user
 DROP POLICY company ON regress_shop.customers;
 CREATE POLICY few ON regress_shop.customers AS RESTRICTIVE FOR UPDATE USING (company = (SELECT customer_import.current_operator()));
 SELECT is(pg_temp.attempt('regress_id_ann', NULL, $$SELECT pg_temp.import(E'userName,phone,addRoles\na1,1,\nb1,1,\nnew,1,\n')$$, $$SELECT string_agg(user_name, ' ' ORDER BY user_name) FROM regress_shop.customers WHERE phone = '1'$$),
-          'ok completed created=1 updated=1 rejected=1 (not_permitted) => a1 new', 'one whom he sees but may not write is not permitted');
+          'ok completed created=1 updated=1 rejected=1 (not_permitted) => a1 new', 'one whom it sees but may not write is not permitted');
 SELECT is(pg_temp.attempt('regress_id_ann', NULL, $$SELECT pg_temp.import(E'userName,phone\na1,1\nb1,1\n', 'Update Only')$$), 'ok completed updated=1 rejected=1 (not_permitted)', 'also in Update Only');
 SELECT matches(pg_temp.attempt('regress_id_ann', NULL, $$SELECT pg_temp.import(E'userName,addRoles\nb1,buyer\n')$$), '^ok completed (unchanged=1|rejected=1 \(not_permitted\))$', 'also when nothing would change, or it is unchanged');
 DROP POLICY few ON regress_shop.customers;

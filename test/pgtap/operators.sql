@@ -76,7 +76,7 @@ CREATE TEMPORARY VIEW kind_grants AS
 SELECT format('CREATE ROLE regress_op_%s', number) FROM kinds \gexec
 SELECT lives_ok(format($$SELECT customer_import.add_operator('regress_op_%s', roles => %L)$$, number, roles), format('an operator with %s', roles)) FROM kinds ORDER BY number;
 SELECT set_eq(format('SELECT object, privilege FROM grants WHERE role = ''regress_op_%s'' AND NOT is_grantable', number),
-              format('SELECT object, privilege FROM kind_grants WHERE role = ''regress_op_%s''', number), format('he is granted what he needs with %s', roles))
+              format('SELECT object, privilege FROM kind_grants WHERE role = ''regress_op_%s''', number), format('it is granted what it needs with %s', roles))
   FROM kinds ORDER BY number;
 SELECT is_empty($$SELECT * FROM grants WHERE role LIKE 'regress%' AND is_grantable$$, 'and may pass on nothing');
 SELECT is_empty($$SELECT * FROM grants WHERE role LIKE 'regress%' AND privilege IN ('TRUNCATE', 'REFERENCES', 'TRIGGER', 'CREATE')$$, 'TRUNCATE, REFERENCES and TRIGGER are never granted');
@@ -102,18 +102,18 @@ GRANT EXECUTE ON FUNCTION customer_import.import_template() TO regress_op_dba WI
 GRANT USAGE ON SCHEMA public TO regress_op_dba;
 CREATE TEMPORARY TABLE of_dba AS SELECT pg_temp.granted('regress_op_dba') AS grants;
 SELECT lives_ok($$SELECT customer_import.add_operator('regress_op_dba', roles => '{customerView,customerEdit,importView,importEdit}')$$, 'somebody to whom a DBA has granted a few things');
-SELECT is_empty($$(SELECT object, privilege FROM kind_grants WHERE role = 'regress_op_9') EXCEPT SELECT object, privilege FROM grants WHERE role = 'regress_op_dba'$$, 'has all that he needs');
+SELECT is_empty($$(SELECT object, privilege FROM kind_grants WHERE role = 'regress_op_9') EXCEPT SELECT object, privilege FROM grants WHERE role = 'regress_op_dba'$$, 'has all that it needs');
 SELECT set_eq($$SELECT object, privilege FROM customer_import.granted_privileges WHERE role = 'regress_op_dba'
                    AND (object IN ('customer_import.imports', 'customer_import.import_template()') OR object = 'customers table')$$,
-              $$VALUES ('customers table', 'UPDATE'), ('customers table', 'DELETE')$$, 'what he had is not counted as granted');
+              $$VALUES ('customers table', 'UPDATE'), ('customers table', 'DELETE')$$, 'what it had is not counted as granted');
 SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.alter_operator('regress_op_dba', active => false)$$, $$SELECT pg_temp.granted('regress_op_dba')$$),
-          'ok  => ' || grants, 'switched off, he keeps what the DBA granted') FROM of_dba;
+          'ok  => ' || grants, 'switched off, it keeps what the DBA granted') FROM of_dba;
 SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.alter_operator('regress_op_dba', roles => '{}')$$, $$SELECT string_agg(object, ',' ORDER BY object) FROM customer_import.granted_privileges WHERE role = 'regress_op_dba'$$),
           'ok  => customer_import.customers_table_columns,customer_import.operators,customer_import.role_codes', 'without rights too');
 SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.detach_customers_table()$$, $$SELECT string_agg(privilege, ',' ORDER BY privilege) FROM grants WHERE role = 'regress_op_dba' AND object = 'customers'$$),
-          'ok  => INSERT,REFERENCES,SELECT', 'after detaching he keeps what the DBA granted on the table');
+          'ok  => INSERT,REFERENCES,SELECT', 'after detaching it keeps what the DBA granted on the table');
 SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.remove_operator('regress_op_dba')$$, $$SELECT pg_temp.granted('regress_op_dba')$$),
-          'ok  => ' || grants, 'removed, he has exactly what he had before') FROM of_dba;
+          'ok  => ' || grants, 'removed, it has exactly what it had before') FROM of_dba;
 SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.remove_operator('regress_op_dba')$$, $$SELECT count(*) FROM customer_import.granted_privileges WHERE role = 'regress_op_dba'$$),
           'ok  => 0', 'and nothing is kept about him');
 
@@ -136,13 +136,13 @@ SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.add
                           $$SELECT user_name FROM customer_import.operators WHERE name = 'x'$$), 'ok 0 => Bob', 'another user name');
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.add_operator('x', user_name => 'ann'); PERFORM customer_import.alter_operator('x', user_name => ''); END $do$ $$,
                           $$SELECT user_name IS NULL FROM customer_import.operators WHERE name = 'x'$$), 'ok 0 => true', 'an empty one removes it');
-SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.remove_operator('regress_op_9')$$, $$SELECT pg_temp.granted('regress_op_9')$$), 'ok  => NULL', 'removed, he has none');
+SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.remove_operator('regress_op_9')$$, $$SELECT pg_temp.granted('regress_op_9')$$), 'ok  => NULL', 'removed, it has none');
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.add_operator('regress_gw', roles => '{customerView}'); PERFORM customer_import.remove_operator('regress_gw'); END $do$ $$,
                           $$SELECT count(*) FROM grants WHERE role = 'regress_gw'$$), 'ok 0 => ' || count(*), 'a gateway that was an operator too stays a gateway') FROM needed;
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.add_operator('regress_gw', roles => '{customerView}'); PERFORM customer_import.revoke_gateway('regress_gw'); END $do$ $$,
                           $$SELECT count(*) FROM grants WHERE role = 'regress_gw'$$), 'ok 0 => 10', 'and without the gateway an operator');
 SELECT matches(pg_temp.attempt(NULL, NULL, 'DROP ROLE regress_op_9'), '^2BP01 ', 'the role of an operator cannot be dropped');
-SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.remove_operator('regress_op_9'); DROP ROLE regress_op_9; END $do$ $$), 'ok 0', 'but after he was removed');
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.remove_operator('regress_op_9'); DROP ROLE regress_op_9; END $do$ $$), 'ok 0', 'but after it was removed');
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN DROP OWNED BY regress_op_9; DROP ROLE regress_op_9; PERFORM customer_import.alter_operator('regress_op_9', roles => '{administrator}');
               PERFORM customer_import.alter_operator('regress_op_9', active => false); PERFORM customer_import.remove_operator('regress_op_9'); END $do$ $$),
           'ok 0', 'an operator whose role has gone can be altered and removed');
@@ -160,12 +160,12 @@ SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN ALTER TABLE public.customer
               PERFORM customer_import.add_operator('regress_aa', roles => '{administrator}');
               SET LOCAL ROLE regress_aa; PERFORM customer_import.create_customers_table(); PERFORM customer_import.detach_customers_table(); RESET ROLE; END $do$ $$,
                           $$SELECT string_agg(p, ' ') FROM unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS p WHERE has_table_privilege('regress_aa', 'public.customers', p)$$),
-          'ok 0 => SELECT INSERT UPDATE DELETE', 'detach leaves the owner of the table what he has as such');
+          'ok 0 => SELECT INSERT UPDATE DELETE', 'detach leaves the owner of the table what it has as such');
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.detach_customers_table(); DROP TABLE public.customers; GRANT CREATE ON SCHEMA public TO regress_aa;
               PERFORM customer_import.add_operator('regress_aa', roles => '{administrator}');
               SET LOCAL ROLE regress_aa; PERFORM customer_import.create_customers_table(); RESET ROLE; PERFORM customer_import.remove_operator('regress_aa'); END $do$ $$,
                           $$SELECT string_agg(p, ' ') FROM unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS p WHERE has_table_privilege('regress_aa', 'public.customers', p)$$),
-          'ok 0 => SELECT INSERT UPDATE DELETE', 'so does removing him from the operators');
+          'ok 0 => SELECT INSERT UPDATE DELETE', 'so does removing it from the operators');
 
 -- Detach and create
 SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.detach_customers_table()$$, $$SELECT count(*) FROM grants WHERE object = 'customers' AND (role LIKE 'regress_op__' OR role = 'regress_op_10')$$),
@@ -210,8 +210,8 @@ SELECT is(pg_temp.attempt(NULL, NULL, format($$DO $do$BEGIN PERFORM customer_imp
               PERFORM customer_import.add_operator('regress_op_late', roles => '{customerView}'); END $do$ $$, grant_option),
                           $$SELECT COALESCE((SELECT string_agg(a.privilege_type || ' by ' || a.grantor::regrole, ', ') FROM pg_namespace, aclexplode(nspacl) AS a WHERE nspname = 'regress_shop' AND a.grantee = 'regress_op_late'::regrole), 'nothing')
                                 || ', ' || count(*) || ' recorded' FROM customer_import.granted_privileges WHERE role = 'regress_op_late' AND object LIKE 'schema%'$$), expected, name)
-  FROM (VALUES (1, ' WITH GRANT OPTION', 'ok 0 => USAGE by regress_op_1, 1 recorded', 'who owns the table opens the schema, where he may'),
-               (2, '', 'ok 0 => nothing, 0 recorded', 'and where he may not, it stays closed')) AS t (number, grant_option, expected, name) ORDER BY number;
+  FROM (VALUES (1, ' WITH GRANT OPTION', 'ok 0 => USAGE by regress_op_1, 1 recorded', 'who owns the table opens the schema, where it may'),
+               (2, '', 'ok 0 => nothing, 0 recorded', 'and where it may not, it stays closed')) AS t (number, grant_option, expected, name) ORDER BY number;
 
 -- A table that was given to another owner, which may not use its schema, or may by what the extension granted alone
 CREATE FUNCTION pg_temp.in_shop(statements text, look text) RETURNS text LANGUAGE sql AS $$
@@ -225,7 +225,7 @@ SELECT is(pg_temp.in_shop('ALTER TABLE regress_shop.customers OWNER TO regress_a
   FROM (VALUES (1, 'PERFORM customer_import.detach_customers_table();', $$SELECT pg_temp.in_shops('regress_op%')$$, 'ok 0 => nothing', 'given to who may not use the schema, it is detached and all revoked'),
                (2, $$PERFORM customer_import.remove_operator('regress_op_4');$$, $$SELECT pg_temp.in_shops('regress_op_4')$$, 'ok 0 => nothing', 'an operator is removed'),
                (3, $$PERFORM customer_import.alter_operator('regress_op_4', roles => '{customerView}');$$, $$SELECT pg_temp.in_shops('regress_op_4')$$,
-                'ok 0 => select regress_shop.customers, usage schema regress_shop', 'or loses some of what he had'),
+                'ok 0 => select regress_shop.customers, usage schema regress_shop', 'or loses some of what it had'),
                (4, $$PERFORM customer_import.alter_operator('regress_op_2', roles => '{customerView,customerEdit}');$$,
                 $$SELECT string_agg(privilege_type || ' by ' || grantor::regrole, ', ' ORDER BY privilege_type) FROM (SELECT (aclexplode(relacl)).* FROM pg_class WHERE relname = 'customers' AND relnamespace = 'regress_shop'::regnamespace) AS a WHERE grantee = 'regress_op_2'::regrole$$,
                 'ok 0 => DELETE by regress_aa, INSERT by regress_aa, SELECT by regress_aa, UPDATE by regress_aa', 'or is granted more, by the owner'),
@@ -237,7 +237,7 @@ SELECT is(pg_temp.in_shop('ALTER TABLE regress_shop.customers OWNER TO regress_a
        ) AS t (number, statements, look, expected, name) ORDER BY number;
 SELECT is(pg_temp.in_shop('ALTER TABLE regress_shop.customers OWNER TO regress_op_10; ' || statements, $$SELECT pg_temp.in_shops('regress_op_4') || ', ' || count(*) FROM customer_import.granted_privileges WHERE object LIKE '%customers table'$$), expected, name)
   FROM (VALUES (1, 'SET LOCAL ROLE regress_op_10; PERFORM customer_import.detach_customers_table(); RESET ROLE;', 'ok 0 => nothing, 0', 'given to an operator, it is detached by him'),
-               (2, $$PERFORM customer_import.remove_operator('regress_op_10'); PERFORM customer_import.detach_customers_table();$$, 'ok 0 => nothing, 0', 'or when he is one no more')
+               (2, $$PERFORM customer_import.remove_operator('regress_op_10'); PERFORM customer_import.detach_customers_table();$$, 'ok 0 => nothing, 0', 'or when it is one no more')
        ) AS t (number, statements, expected, name) ORDER BY number;
 -- A table that was moved: what was granted on its schema is known by the schema
 SELECT is(pg_temp.in_shop(statements, $$SELECT pg_temp.in_shops('regress_op_2')$$), expected, name)
@@ -249,7 +249,7 @@ SELECT is(pg_temp.in_shop(statements, $$SELECT pg_temp.in_shops('regress_op_2')$
                 'ok 0 => usage schema regress_shop_2', 'detach closes what was opened, not what a DBA has'),
                (4, $$ALTER TABLE regress_shop.customers SET SCHEMA regress_shop_2; GRANT USAGE ON SCHEMA regress_shop_2 TO regress_op_2; PERFORM customer_import.alter_operator('regress_op_2');
                      PERFORM customer_import.remove_operator('regress_op_2');$$, 'ok 0 => usage schema regress_shop_2', 'so does removing the operator'),
-               (5, $$DROP TABLE regress_shop.customers; PERFORM customer_import.remove_operator('regress_op_2'); DROP ROLE regress_op_2;$$, 'ok 0 => nothing', 'when the table was dropped an operator is removed, and his role dropped'),
+               (5, $$DROP TABLE regress_shop.customers; PERFORM customer_import.remove_operator('regress_op_2'); DROP ROLE regress_op_2;$$, 'ok 0 => nothing', 'when the table was dropped an operator is removed, and its role dropped'),
                (6, $$DROP TABLE regress_shop.customers; PERFORM customer_import.detach_customers_table(); PERFORM customer_import.remove_operator('regress_op_2'); DROP ROLE regress_op_2;$$,
                 'ok 0 => nothing', 'or detached first'),
                (7, $$DROP TABLE regress_shop.customers; PERFORM customer_import.create_customers_table('public.customers_2');$$, 'ok 0 => nothing', 'the next table closes the schema of one that was dropped'),
@@ -367,7 +367,7 @@ SELECT is(pg_temp.attempt(name, NULL, $$SELECT pg_temp.import(E'userName,addRole
                           $$SELECT concat_ws('|', operator, database_role) FROM customer_import.imports ORDER BY id DESC LIMIT 1$$),
           format('ok completed created=1 unchanged=1 => %s|%s', name, name), 'imports') FROM names;
 SELECT is(pg_temp.attempt('regress_gw', name, 'SELECT customer_import.current_operator()'), 'ok ' || name, 'and may be acted as') FROM names;
-SELECT is(pg_temp.attempt(NULL, NULL, format('SELECT customer_import.remove_operator(%L)', name), format('SELECT pg_temp.granted(%L)', name)), 'ok  => NULL', 'removed, he has no grant') FROM names;
+SELECT is(pg_temp.attempt(NULL, NULL, format('SELECT customer_import.remove_operator(%L)', name), format('SELECT pg_temp.granted(%L)', name)), 'ok  => NULL', 'removed, it has no grant') FROM names;
 
 -- Names longer than those of roles, and names that are words to GRANT
 SELECT lives_ok($$SELECT customer_import.add_operator('regress_' || repeat('y', 56), roles => '{administrator}')$$, 'a name of 64 bytes');

@@ -123,7 +123,7 @@ SELECT throws_ok($$SELECT customer_import.undo_import(1)$$, '42501', 'permission
 SELECT throws_ok($$SELECT customer_import.retry_rejects(1)$$, '42501', 'permission denied to retry rejected records');
 SELECT throws_ok($$SELECT customer_import.amend_record(1, 2, '')$$, '42501', 'permission denied to amend records');
 -- The customers are behind forced row security without a policy
-SELECT is_empty('TABLE public.customers', 'with all rights on the table he sees no customer');
+SELECT is_empty('TABLE public.customers', 'with all rights on the table it sees no customer');
 SELECT throws_ok($$INSERT INTO public.customers (user_name) VALUES ('cleo')$$, '42501', 'new row violates row-level security policy for table "customers"');
 SELECT is_empty($$UPDATE public.customers SET roles = '{}' RETURNING user_name$$, 'changes none');
 SELECT is_empty('DELETE FROM public.customers RETURNING user_name', 'and deletes none');

@@ -38,7 +38,7 @@ SELECT is(pg_temp.given('bob'), 'approver: buyer:', 'nor has one who was deleted
 UPDATE public.customers SET user_name = 'kleo' WHERE user_name = 'cleo';
 SELECT is(pg_temp.given('kleo'), 'buyer:', 'nor one who was renamed');
 UPDATE public.customers SET user_name = 'cleo' WHERE user_name = 'kleo';
-SELECT is(pg_temp.given('cleo'), 'buyer:', 'and not if he is renamed back');
+SELECT is(pg_temp.given('cleo'), 'buyer:', 'and not if it is renamed back');
 SELECT is(pg_temp.marks(), format('ann-buyer-%1$s bob-all-%1$s cleo-all-%1$s kleo-all-%1$s', :'me'), 'each is marked, with who has done it');
 SELECT pg_temp.clear();
 

@@ -72,25 +72,25 @@ $$;
 --
 SELECT pg_temp.imported('regress_rev_ann', E'userName,addRoles,removeRoles,company\nfirst,buyer,,New\nsecond,buyer,approver,New\nnina,buyer,,New\nthird,byer,,\n') AS anns \gset
 SELECT is(pg_temp.attempt('regress_rev_ann', NULL, format('SELECT pg_temp.reverse(''undo_import'', %s)', :anns), 'SELECT pg_temp.customers()'),
-          'ok completed updated=2 deleted=1 => first {} Old, fourth {approver} Old, second {approver} Old, third {} Old', 'he undoes his own import');
+          'ok completed updated=2 deleted=1 => first {} Old, fourth {approver} Old, second {approver} Old, third {} Old', 'it undoes its own import');
 SELECT is(pg_temp.attempt('regress_rev_ben', NULL, format('SELECT pg_temp.reverse(%L, %s)', what, :anns), 'SELECT pg_temp.customers()'),
           format('42704 import %s does not exist => %s', :anns, pg_temp.customers()), format('%s: to another operator it does not exist', what))
   FROM unnest('{undo_import,retry_rejects}'::text[]) AS what;
 SELECT is(pg_temp.attempt('regress_rev_ben', NULL, format('SELECT customer_import.amend_record(%s, 5, ''third,buyer,,'')', :anns)),
-          format('42704 import %s does not exist', :anns), 'nor can he amend its records');
+          format('42704 import %s does not exist', :anns), 'nor can it amend its records');
 SELECT is(pg_temp.attempt('regress_rev_ben', NULL, 'SELECT pg_temp.reverse(''undo_import'', -1)'), '42704 import -1 does not exist', 'just as one that there never was');
 SELECT is(pg_temp.attempt('regress_rev_admin', NULL, format('SELECT pg_temp.reverse(''undo_import'', %s)', :anns),
               'SELECT concat_ws('' '', mode, operator, database_role) FROM customer_import.imports ORDER BY id DESC LIMIT 1'),
-          'ok completed updated=2 deleted=1 => undo regress_rev_admin regress_rev_admin', 'an administrator undoes it, in his own name');
+          'ok completed updated=2 deleted=1 => undo regress_rev_admin regress_rev_admin', 'an administrator undoes it, in its own name');
 SELECT is(pg_temp.attempt('regress_rev_admin', NULL, format('SELECT pg_temp.reverse(''retry_rejects'', %s)', :anns)),
           'ok completed rejected=1 (5 unknown_role)', 'and retries its records');
 SELECT is(pg_temp.attempt('regress_rev_ann', NULL, format($$SELECT concat(customer_import.amend_record(%1$s, 5, 'third,buyer,,'), pg_temp.reverse('retry_rejects', %1$s))$$, :anns), 'SELECT pg_temp.customers()'),
-          'ok completed updated=1 => first {buyer} New, fourth {approver} Old, nina {buyer} New, second {buyer} New, third {buyer} Old', 'he amends his record and retries it');
+          'ok completed updated=1 => first {buyer} New, fourth {approver} Old, nina {buyer} New, second {buyer} New, third {buyer} Old', 'it amends its record and retries it');
 -- What an administrator has undone is the administrator's to bring back
 SELECT pg_temp.undone('regress_rev_admin', :anns) AS undo \gset
-SELECT is(pg_temp.attempt('regress_rev_ann', NULL, format('SELECT pg_temp.reverse(''undo_import'', %s)', :undo)), format('42704 import %s does not exist', :undo), 'the undo of his import by an administrator is not his');
-SELECT is(pg_temp.attempt('regress_rev_ann', NULL, format('SELECT pg_temp.reverse(''undo_import'', %s)', :anns)), format('55000 import %s was undone by import %s', :anns, :undo), 'but he is told of it');
-SELECT is(pg_temp.attempt('regress_rev_ann', NULL, format('SELECT pg_temp.reverse(''retry_rejects'', %s)', :anns)), format('55000 import %s was undone by import %s', :anns, :undo), 'nor can he retry records of what was undone');
+SELECT is(pg_temp.attempt('regress_rev_ann', NULL, format('SELECT pg_temp.reverse(''undo_import'', %s)', :undo)), format('42704 import %s does not exist', :undo), 'the undo of its import by an administrator is not its own');
+SELECT is(pg_temp.attempt('regress_rev_ann', NULL, format('SELECT pg_temp.reverse(''undo_import'', %s)', :anns)), format('55000 import %s was undone by import %s', :anns, :undo), 'but it is told of it');
+SELECT is(pg_temp.attempt('regress_rev_ann', NULL, format('SELECT pg_temp.reverse(''retry_rejects'', %s)', :anns)), format('55000 import %s was undone by import %s', :anns, :undo), 'nor can it retry records of what was undone');
 SELECT is(pg_temp.attempt('regress_rev_admin', NULL, format('SELECT pg_temp.reverse(''undo_import'', %s)', :undo), 'SELECT pg_temp.customers()'),
           'ok completed created=1 updated=2 => first {buyer} New, fourth {approver} Old, nina {buyer} New, second {buyer} New, third {} Old', 'the administrator brings it back');
 
@@ -123,7 +123,7 @@ REVOKE UPDATE ON public.customers FROM regress_rev_ann;
 SELECT is(pg_temp.attempt('regress_rev_ann', NULL, format('SELECT pg_temp.reverse(''undo_import'', %s)', :admins), 'SELECT pg_temp.customers()'),
           '42501 permission denied for table customers => ' || pg_temp.customers(), 'nor without a privilege on the table');
 GRANT UPDATE ON public.customers TO regress_rev_ann;
-SELECT is(pg_temp.attempt('regress_rev_ann', NULL, format('SELECT pg_temp.reverse(''undo_import'', %s)', :admins)), 'ok completed updated=1', 'with all of it he undoes');
+SELECT is(pg_temp.attempt('regress_rev_ann', NULL, format('SELECT pg_temp.reverse(''undo_import'', %s)', :admins)), 'ok completed updated=1', 'with all rights it undoes');
 
 --
 -- Policies that the DBA has added
@@ -174,7 +174,7 @@ SELECT pg_temp.imported('regress_rev_ann', E'userName,addRoles\nfirst,buyer\nthi
 UPDATE customer_import.imports SET database_role = 'regress_rev_web' WHERE id = :anns;  -- act_as() would hold to the end of the transaction
 SELECT is(pg_temp.attempt('regress_rev_web', 'regress_rev_ann', format('SELECT pg_temp.reverse(''undo_import'', %s)', :anns), 'SELECT concat_ws('' '', operator, database_role) FROM customer_import.imports ORDER BY id DESC LIMIT 1'),
           'ok completed updated=1 => regress_rev_ann regress_rev_web', 'a gateway undoes as whom it acts as');
-SELECT is(pg_temp.attempt('regress_rev_ann', NULL, format('SELECT pg_temp.reverse(''undo_import'', %s)', :anns)), 'ok completed updated=1', 'he himself undoes what he has imported through it');
+SELECT is(pg_temp.attempt('regress_rev_ann', NULL, format('SELECT pg_temp.reverse(''undo_import'', %s)', :anns)), 'ok completed updated=1', 'the role itself undoes what it has imported through it');
 SELECT is(pg_temp.attempt('regress_rev_web', 'regress_rev_ben', format('SELECT pg_temp.reverse(%L, %s)', what, :anns)), format('42704 import %s does not exist', :anns), format('%s: acting as another, not', what))
   FROM unnest('{undo_import,retry_rejects}'::text[]) AS what;
 SELECT is(pg_temp.attempt('regress_rev_web', NULL, format('SELECT pg_temp.reverse(''undo_import'', %s)', :anns)),
@@ -197,14 +197,14 @@ SELECT count(customer_import.alter_role_code(code, privileged => true)) AS alter
 SELECT is(pg_temp.attempt('regress_rev_ann', NULL, format('SELECT pg_temp.reverse(''undo_import'', %s)', :anns), 'SELECT pg_temp.customers()'),
           'ok completed updated=3 rejected=4 deleted=2 (2 role_not_grantable, 3 role_not_grantable, 4 role_not_grantable, 8 role_not_grantable) => '
           || 'both {buyer} New, given {buyer} New, himself {} Old, holder {customerView} Old, new {buyer}, other {} Old, taken {} New',
-          'he neither takes away nor gives back privileged codes, nor deletes their holders; of such a record nothing is undone');
+          'it neither takes away nor gives back privileged codes, nor deletes their holders; of such a record nothing is undone');
 SELECT is(pg_temp.attempt('regress_rev_admin', NULL, format('SELECT pg_temp.reverse(''undo_import'', %s)', :anns), 'SELECT pg_temp.customers()'),
           'ok completed updated=6 deleted=3 => both {seller} Old, given {} Old, himself {} Old, holder {customerView} Old, other {} Old, taken {approver} Old', 'an administrator undoes all of it');
 -- Some of the customers have become himself
 UPDATE customer_import.operators SET user_name = 'himself' WHERE name = 'regress_rev_ann';
 SELECT is(pg_temp.attempt('regress_rev_ann', NULL, format('SELECT pg_temp.reverse(''undo_import'', %s)', :anns), 'SELECT pg_temp.customers()'),
           'ok completed updated=2 rejected=5 deleted=2 (2 role_not_grantable, 3 role_not_grantable, 4 role_not_grantable, 5 role_not_grantable, 8 role_not_grantable) => '
-          || 'both {buyer} New, given {buyer} New, himself {seller} New, holder {customerView} Old, new {buyer}, other {} Old, taken {} New', 'he does not change his own roles');
+          || 'both {buyer} New, given {buyer} New, himself {seller} New, holder {customerView} Old, new {buyer}, other {} Old, taken {} New', 'it does not change its own roles');
 UPDATE customer_import.operators SET user_name = 'myself' WHERE name = 'regress_rev_ann';
 SELECT is(pg_temp.attempt('regress_rev_ann', NULL, format('SELECT pg_temp.reverse(''undo_import'', %s)', :anns), 'SELECT pg_temp.customers()'),
           'ok completed updated=3 rejected=5 deleted=1 (2 role_not_grantable, 3 role_not_grantable, 4 role_not_grantable, 8 role_not_grantable, 10 role_not_grantable) => '
@@ -222,7 +222,7 @@ SELECT customer_import.alter_role_code('buyer', privileged => true) AS altered \
 SELECT is(pg_temp.attempt('regress_rev_ann', NULL, format('SELECT pg_temp.reverse(''undo_import'', %s)', :undo), 'SELECT pg_temp.customers()'),
           'ok completed created=2 updated=4 rejected=3 (2 role_not_grantable, 4 role_not_grantable, 8 role_not_grantable) => '
           || 'both {seller} Old, given {} Old, himself {seller} New, holder {customerView,seller} New, myself {seller}, other {seller} New, plainnew {seller}, taken {} New',
-          'nor does he give them or create their holders by the undo of his undo');
+          'nor does it give them or create their holders by the undo of its undo');
 UPDATE customer_import.operators SET user_name = 'plainnew' WHERE name = 'regress_rev_ann';
 SELECT is(pg_temp.attempt('regress_rev_ann', NULL, format('SELECT pg_temp.reverse(''undo_import'', %s)', :undo)),
           'ok completed created=1 updated=4 rejected=4 (2 role_not_grantable, 4 role_not_grantable, 8 role_not_grantable, 9 role_not_grantable)', 'nor create himself');
@@ -232,7 +232,7 @@ SELECT pg_temp.imported('regress_rev_ann', E'userName,addRoles\nother,buyer\noth
 SELECT is(pg_temp.attempt('regress_rev_ann', NULL, format($$SELECT concat(customer_import.amend_record(%1$s, 3, 'other,administrator'), pg_temp.reverse('retry_rejects', %1$s))$$, :anns), $$SELECT roles FROM public.customers WHERE user_name = 'other'$$),
           'ok completed rejected=2 (2 role_not_grantable, 3 role_not_grantable) => {}', 'neither retried nor amended records pass the ceiling');
 SELECT is(pg_temp.attempt('regress_rev_admin', NULL, format($$SELECT pg_temp.reverse('retry_rejects', %1$s)$$, :anns), $$SELECT roles FROM public.customers WHERE user_name = 'other'$$),
-          'ok completed rejected=2 (2 role_not_grantable, 3 unknown_role) => {}', 'an administrator who retries them is held to his ceiling');
+          'ok completed rejected=2 (2 role_not_grantable, 3 unknown_role) => {}', 'an administrator who retries them is held to its ceiling');
 
 --
 -- Forged history

@@ -95,13 +95,13 @@ INSERT INTO actions (name, needs, object, statement, allowed, refused, weaker, h
     ('import a text', 'import', 'function import_customers', $$SELECT state || ' ' || created FROM customer_import.import_customers(E'userName,addRoles\ndora,buyer\n', 'Create & Update')$$, 'ok completed 1', '42501 permission denied to import customers', NULL, NULL),
     ('import bytes', 'import', 'function import_customers', $$SELECT state || ' ' || updated FROM customer_import.import_customers('userName,addRoles\012bob,buyer\012'::bytea, 'Update Only')$$, 'ok completed 1', '42501 permission denied to import customers', NULL, NULL),
     ('import a large object', 'import', 'function import_customers', $$SELECT state || ' ' || created FROM customer_import.import_customers({file}::oid, 'Create Only')$$, 'ok completed 1', '42501 permission denied to import customers', NULL, NULL),
-    ('see his imports', 'history', 'table imports', $$SELECT count(*) FROM customer_import.imports WHERE operator = '{who}'$$, 'ok 1', 'ok 0', NULL, NULL),
-    ('see his issues', 'history', 'table import_issues', 'SELECT count(*) FROM customer_import.import_issues WHERE import_id = {own}', 'ok 1', 'ok 0', NULL, NULL),
-    ('see his changes', 'history', 'view import_changes', 'SELECT user_name FROM customer_import.import_changes WHERE import_id = {own}', 'ok ann', 'ok NULL', NULL, NULL),
-    ('see pages of his changes', 'history', 'table import_change_pages', 'SELECT count(*) FROM customer_import.import_change_pages WHERE import_id = {own}', 'ok 1', 'ok 0', NULL, NULL),
-    ('report on his import', 'history', 'function import_report', $$SELECT customer_import.import_report({own}) ->> 'operator'$$, 'ok {who}', 'ok NULL', NULL, NULL),
-    ('his rejected records', 'history', 'function rejected_csv', $$SELECT customer_import.rejected_csv({own}) LIKE '%byer%'$$, 'ok true', '42501 permission denied to view imports', NULL, NULL),
-    ('his rejected bytes', 'history', 'function rejected_csv_bytes', $$SELECT position('byer' IN customer_import.rejected_csv_bytes({own})) > 0$$, 'ok true', '42501 permission denied to view imports', NULL, NULL),
+    ('see its imports', 'history', 'table imports', $$SELECT count(*) FROM customer_import.imports WHERE operator = '{who}'$$, 'ok 1', 'ok 0', NULL, NULL),
+    ('see its issues', 'history', 'table import_issues', 'SELECT count(*) FROM customer_import.import_issues WHERE import_id = {own}', 'ok 1', 'ok 0', NULL, NULL),
+    ('see its changes', 'history', 'view import_changes', 'SELECT user_name FROM customer_import.import_changes WHERE import_id = {own}', 'ok ann', 'ok NULL', NULL, NULL),
+    ('see pages of its changes', 'history', 'table import_change_pages', 'SELECT count(*) FROM customer_import.import_change_pages WHERE import_id = {own}', 'ok 1', 'ok 0', NULL, NULL),
+    ('report on its import', 'history', 'function import_report', $$SELECT customer_import.import_report({own}) ->> 'operator'$$, 'ok {who}', 'ok NULL', NULL, NULL),
+    ('its rejected records', 'history', 'function rejected_csv', $$SELECT customer_import.rejected_csv({own}) LIKE '%byer%'$$, 'ok true', '42501 permission denied to view imports', NULL, NULL),
+    ('its rejected bytes', 'history', 'function rejected_csv_bytes', $$SELECT position('byer' IN customer_import.rejected_csv_bytes({own})) > 0$$, 'ok true', '42501 permission denied to view imports', NULL, NULL),
     ('see imports of others', 'admin', 'table imports', 'SELECT count(*) FROM customer_import.imports WHERE id = {other}', 'ok 1', 'ok 0', 'history', 'ok 0'),
     ('see issues of others', 'admin', 'table import_issues', 'SELECT count(*) FROM customer_import.import_issues WHERE import_id = {other}', 'ok 1', 'ok 0', 'history', 'ok 0'),
     ('see changes of others', 'admin', 'view import_changes', 'SELECT count(*) FROM customer_import.import_changes WHERE import_id = {other}', 'ok 1', 'ok 0', 'history', 'ok 0'),
@@ -110,7 +110,7 @@ INSERT INTO actions (name, needs, object, statement, allowed, refused, weaker, h
     ('rejected records of another', 'admin', 'function rejected_csv', $$SELECT customer_import.rejected_csv({other}) LIKE '%byer%'$$, 'ok true', '42501 permission denied to view imports', 'history', '42704 import {other} does not exist'),
     ('cancel an import that has ended', 'import', 'function cancel_import', $$SELECT customer_import.cancel_import({own})$$, '55000 import {own} has ended already', '42501 permission denied to cancel imports', NULL, NULL),
     ('cancel the import of another', 'admin', 'function cancel_import', $$SELECT customer_import.cancel_import({other})$$, '55000 import {other} has ended already', '42501 permission denied to cancel imports', 'import', '42704 import {other} does not exist'),
-    ('status of his import', 'history', 'view import_status', $$SELECT count(*) FROM customer_import.import_status WHERE id = {own}$$, 'ok 1', 'ok 0', NULL, NULL),
+    ('status of its import', 'history', 'view import_status', $$SELECT count(*) FROM customer_import.import_status WHERE id = {own}$$, 'ok 1', 'ok 0', NULL, NULL),
     ('status of the import of another', 'admin', 'view import_status', $$SELECT count(*) FROM customer_import.import_status WHERE id = {other}$$, 'ok 1', 'ok 0', 'history', 'ok 0'),
     ('import in the background', 'import', 'function import_customers', $$SELECT state FROM customer_import.import_customers(E'userName,addRoles\ndora,buyer\n', 'Create & Update', background => true)$$, 'ok queued', '42501 permission denied to import customers', NULL, NULL),
     ('preview a text', 'import', 'function preview_import', $$SELECT string_agg(outcome, ' ') FROM customer_import.preview_import(E'userName,addRoles\ndora,buyer\n', 'Create & Update')$$, 'ok created', '42501 permission denied to import customers', NULL, NULL),
@@ -118,12 +118,12 @@ INSERT INTO actions (name, needs, object, statement, allowed, refused, weaker, h
     ('preview a large object', 'import', 'function preview_import', $$SELECT string_agg(outcome, ' ') FROM customer_import.preview_import({file}::oid, 'Create Only')$$, 'ok created', '42501 permission denied to import customers', NULL, NULL),
     ('preview a file that creates role codes', 'admin', 'function preview_import', $$SELECT string_agg(outcome, ' ') FROM customer_import.preview_import(E'userName,addRoles\nbob,matrix\n', 'Update Only', unknown_roles => 'create')$$, 'ok updated', '42501 permission denied to', 'import', '42501 permission denied to'),
     ('dry run', 'import', 'function import_customers', $$SELECT state || ' ' || created FROM customer_import.import_customers(E'userName,addRoles\ndora,buyer\n', 'Create & Update', dry_run => true)$$, 'ok completed 1', '42501 permission denied to import customers', NULL, NULL),
-    ('undo his import', 'import', 'function undo_import', $$SELECT state || ' ' || deleted FROM customer_import.undo_import({own})$$, 'ok completed 1', '42501 permission denied to undo imports', NULL, NULL),
+    ('undo its import', 'import', 'function undo_import', $$SELECT state || ' ' || deleted FROM customer_import.undo_import({own})$$, 'ok completed 1', '42501 permission denied to undo imports', NULL, NULL),
     ('undo the import of another', 'admin', 'function undo_import', $$SELECT state || ' ' || deleted FROM customer_import.undo_import({other})$$, 'ok completed 1', '42501 permission denied to undo imports', 'import', '42704 import {other} does not exist'),
     ('undo in the background', 'import', 'function undo_import', $$SELECT state FROM customer_import.undo_import({own}, background => true)$$, 'ok queued', '42501 permission denied to undo imports', NULL, NULL),
-    ('retry his rejected records', 'import', 'function retry_rejects', $$SELECT state || ' ' || rejected FROM customer_import.retry_rejects({own})$$, 'ok completed 1', '42501 permission denied to retry rejected records', NULL, NULL),
+    ('retry its rejected records', 'import', 'function retry_rejects', $$SELECT state || ' ' || rejected FROM customer_import.retry_rejects({own})$$, 'ok completed 1', '42501 permission denied to retry rejected records', NULL, NULL),
     ('retry rejected records of another', 'admin', 'function retry_rejects', $$SELECT state || ' ' || rejected FROM customer_import.retry_rejects({other})$$, 'ok completed 1', '42501 permission denied to retry rejected records', 'import', '42704 import {other} does not exist'),
-    ('amend his record', 'import', 'function amend_record', $$SELECT customer_import.amend_record({own}, 3, 'bob,buyer')$$, 'ok ', '42501 permission denied to amend records', NULL, NULL),
+    ('amend its record', 'import', 'function amend_record', $$SELECT customer_import.amend_record({own}, 3, 'bob,buyer')$$, 'ok ', '42501 permission denied to amend records', NULL, NULL),
     ('amend a record of another', 'admin', 'function amend_record', $$SELECT customer_import.amend_record({other}, 3, 'bob,buyer')$$, 'ok ', '42501 permission denied to amend records', 'import', '42704 import {other} does not exist'),
     ('purge', 'admin', 'function purge_imports', $$SELECT customer_import.purge_imports('100 years')$$, 'ok 0', '42501 permission denied to purge imports', NULL, NULL),
     ('rejected bytes of another', 'admin', 'function rejected_csv_bytes', $$SELECT position('byer' IN customer_import.rejected_csv_bytes({other})) > 0$$, 'ok true', '42501 permission denied to view imports', 'history', '42704 import {other} does not exist'),
@@ -143,12 +143,12 @@ INSERT INTO actions (name, needs, object, statement, allowed, refused, weaker, h
     ('template', 'operator', 'function import_template', 'SELECT customer_import.import_template() LIKE $$userName,%$$', 'ok true', '42501 permission denied', NULL, NULL),
     ('see himself among the operators', 'operator', 'table operators', $$SELECT count(*) FROM customer_import.operators WHERE name = '{who}'$$, 'ok 1', 'ok 0', NULL, NULL),
     ('see other operators', 'admin', 'table operators', $$SELECT count(*) FROM customer_import.operators WHERE name = 'spare'$$, 'ok 1', 'ok 0', 'operator', 'ok 0'),
-    ('ask who he is', 'operator', NULL, 'SELECT customer_import.current_operator()', 'ok {who}', NULL, 'everybody', 'ok NULL'),
-    ('ask whether he is admin', 'admin', NULL, 'SELECT customer_import.is_admin()', 'ok true', NULL, 'everybody', 'ok false'),
-    ('ask whether he may view customers', 'view', NULL, 'SELECT customer_import.may_view_customers()', 'ok true', NULL, 'everybody', 'ok false'),
-    ('ask whether he may edit customers', 'edit', NULL, 'SELECT customer_import.may_edit_customers()', 'ok true', NULL, 'everybody', 'ok false'),
-    ('ask whether he may import customers', 'import', NULL, 'SELECT customer_import.may_import_customers()', 'ok true', NULL, 'everybody', 'ok false'),
-    ('ask whether he may view imports', 'history', NULL, 'SELECT customer_import.may_view_imports()', 'ok true', NULL, 'everybody', 'ok false'),
+    ('ask who it is', 'operator', NULL, 'SELECT customer_import.current_operator()', 'ok {who}', NULL, 'everybody', 'ok NULL'),
+    ('ask whether it is admin', 'admin', NULL, 'SELECT customer_import.is_admin()', 'ok true', NULL, 'everybody', 'ok false'),
+    ('ask whether it may view customers', 'view', NULL, 'SELECT customer_import.may_view_customers()', 'ok true', NULL, 'everybody', 'ok false'),
+    ('ask whether it may edit customers', 'edit', NULL, 'SELECT customer_import.may_edit_customers()', 'ok true', NULL, 'everybody', 'ok false'),
+    ('ask whether it may import customers', 'import', NULL, 'SELECT customer_import.may_import_customers()', 'ok true', NULL, 'everybody', 'ok false'),
+    ('ask whether it may view imports', 'history', NULL, 'SELECT customer_import.may_view_imports()', 'ok true', NULL, 'everybody', 'ok false'),
     ('compute with role sets', 'everybody', NULL, $$SELECT customer_import.role_set('{b,a}')$$, 'ok {a,b}', NULL, NULL, NULL),
     ('make a gateway', 'nobody', 'function grant_gateway', $$SELECT customer_import.grant_gateway('regress_rights_spare')$$, 'ok ', '42501 permission denied', NULL, NULL),
     ('revoke a gateway', 'nobody', 'function revoke_gateway', $$SELECT customer_import.revoke_gateway('regress_rights_gateway')$$, 'ok ', '42501 permission denied', NULL, NULL);
@@ -229,7 +229,7 @@ SELECT isnt((SELECT count(*) FROM refusals WHERE way = w.name), 0::bigint, forma
 SELECT is_empty(format('SELECT action, roles, outcome FROM refusals
                          WHERE way = %L AND is_combination AND needs <> ''nobody''
                            AND (NOT starts_with(detail, format(''Operator "%%s" lacks '', who)) OR named = ''{}'' OR named && roles)', w.name),
-                format('%s: a refusal names the operator and what he lacks', w.name))
+                format('%s: a refusal names the operator and what it lacks', w.name))
   FROM ways AS w ORDER BY w.name;
 SELECT is_empty(format('SELECT action, roles, outcome FROM refusals
                          WHERE way = %L AND is_combination AND needs = ''import''
@@ -237,9 +237,9 @@ SELECT is_empty(format('SELECT action, roles, outcome FROM refusals
                 format('%s: for an import it names some of the four codes', w.name))
   FROM ways AS w ORDER BY w.name;
 SELECT is_empty($$SELECT action, outcome FROM refusals WHERE who = 'regress_rights_stranger' AND needs <> 'nobody'
-                     AND detail <> 'Role "regress_rights_stranger" is not an operator.'$$, 'a stranger is told that he is no operator');
+                     AND detail <> 'Role "regress_rights_stranger" is not an operator.'$$, 'a stranger is told that it is no operator');
 SELECT is_empty($$SELECT action, outcome FROM refusals WHERE who = 'regress_rights_inactive' AND needs <> 'nobody'
-                     AND detail <> 'Operator "regress_rights_inactive" is not active.'$$, 'an inactive operator that he is not active');
+                     AND detail <> 'Operator "regress_rights_inactive" is not active.'$$, 'an inactive operator that it is not active');
 SELECT is_empty($$SELECT action, outcome FROM refusals WHERE who = 'regress_rights_gateway' AND needs <> 'nobody'
                      AND detail <> 'Role "regress_rights_gateway" has not called customer_import.act_as() in this transaction.'$$,
                 'a gateway that it has not called act_as()');

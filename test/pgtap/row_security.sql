@@ -130,8 +130,8 @@ INSERT INTO routes (name, statement, expected) VALUES
     ('a sample', 'SELECT count(*) FROM public.customers TABLESAMPLE SYSTEM (100)', 'ok 2'),
     ('a join', 'SELECT count(*) FROM public.customers AS a JOIN public.customers AS b USING (active)', 'ok 4'),
     ('a lock', 'SELECT count(*) FROM (SELECT 1 FROM public.customers FOR UPDATE) AS t', 'ok 2'),
-    ('a view of his own', 'DO $a$BEGIN CREATE VIEW regress_mine.v AS SELECT * FROM public.customers; IF (SELECT count(*) FROM regress_mine.v) = 2 THEN RAISE SQLSTATE ''TWO00''; END IF; END$a$', 'TWO00 TWO00'),
-    ('a materialized view of his own', 'DO $a$BEGIN CREATE MATERIALIZED VIEW regress_mine.v AS SELECT * FROM public.customers; IF (SELECT count(*) FROM regress_mine.v) = 2 THEN RAISE SQLSTATE ''TWO00''; END IF; END$a$', 'TWO00 TWO00'),
+    ('a view of its own', 'DO $a$BEGIN CREATE VIEW regress_mine.v AS SELECT * FROM public.customers; IF (SELECT count(*) FROM regress_mine.v) = 2 THEN RAISE SQLSTATE ''TWO00''; END IF; END$a$', 'TWO00 TWO00'),
+    ('a materialized view of its own', 'DO $a$BEGIN CREATE MATERIALIZED VIEW regress_mine.v AS SELECT * FROM public.customers; IF (SELECT count(*) FROM regress_mine.v) = 2 THEN RAISE SQLSTATE ''TWO00''; END IF; END$a$', 'TWO00 TWO00'),
     ('a leaking function', 'SELECT count(*) FROM public.customers WHERE regress_mine.leak(user_name)', 'ok 2'),
     ('a leaking function on another column', 'SELECT count(*) FROM public.customers WHERE regress_mine.leak(secret) AND regress_mine.leak(company)', 'ok 2'),
     ('a leaking function on roles', 'SELECT count(*) FROM public.customers WHERE regress_mine.leak(roles::text)', 'ok 2'),
@@ -231,9 +231,9 @@ SELECT is(pg_temp.attempt(who, NULL, format($$SELECT customer_import.import_cust
 SELECT is(pg_temp.attempt('regress_rls_gateway', 'regress_rls_ann', format($$SELECT customer_import.import_customers(%s::oid, 'Create Only')$$, :'own_file')), format('42501 permission denied for large object %s', :'own_file'),
           'a gateway reads those that its own role may read');
 SELECT is(pg_temp.attempt('regress_rls_ann', NULL, format($$SELECT created FROM customer_import.import_customers(%s::oid, 'Create Only', unlink => true)$$, :'own_file'), format('SELECT count(*) FROM pg_largeobject_metadata WHERE oid = %s', :'own_file')),
-          'ok 1 => 0', 'his own he imports and removes');
+          'ok 1 => 0', 'its own it imports and removes');
 GRANT SELECT ON LARGE OBJECT :foreign_file TO regress_rls_ann;
-SELECT is(pg_temp.attempt('regress_rls_ann', NULL, format($$SELECT created FROM customer_import.import_customers(%s::oid, 'Create Only')$$, :'foreign_file')), 'ok 1', 'one that he may read he imports');
+SELECT is(pg_temp.attempt('regress_rls_ann', NULL, format($$SELECT created FROM customer_import.import_customers(%s::oid, 'Create Only')$$, :'foreign_file')), 'ok 1', 'one that it may read it imports');
 SELECT is(pg_temp.attempt('regress_rls_ann', NULL, format($$SELECT created FROM customer_import.import_customers(%s::oid, 'Create Only', unlink => true)$$, :'foreign_file'), $$SELECT count(*) FROM public.customers WHERE user_name = 'stolen'$$),
           format('42501 must be owner of large object %s => 0', :'foreign_file'), 'but does not remove');
 SELECT matches(pg_temp.attempt('regress_rls_ann', NULL, $$SELECT customer_import.import_customers(1::oid, 'Create Only')$$), '^42704 ', 'one that does not exist');

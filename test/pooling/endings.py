@@ -74,8 +74,8 @@ def deferred_triggers(report, bouncer):
         report.equal(marks(session), [("late one", "ann", True), ("late two", "ann", True)],
                      "deferred constraint triggers at COMMIT see the acted operator")
         report.equal(session.rows("DELETE FROM public.customers WHERE user_name = 'late-customer' RETURNING 1"), [(1,)],
-                     "and write under his rights")
-        report.equal(web.view(), NOBODY, "after COMMIT he is gone")
+                     "and write under its rights")
+        report.equal(web.view(), NOBODY, "after COMMIT it is gone")
         with web.transaction():
             web.rows(insert, ["three", None, None])
             web.act_as("vic")
@@ -106,7 +106,7 @@ def deferred_triggers(report, bouncer):
             web.rows(insert, ["nine", None, None])
             web.rows("SET CONSTRAINTS ALL IMMEDIATE")
             early = session.rows("TABLE public.marks")
-        report.equal((early, marks(session)), ([], [("late nine", "ann", True)]), "SET CONSTRAINTS IMMEDIATE sees him, too")
+        report.equal((early, marks(session)), ([], [("late nine", "ann", True)]), "SET CONSTRAINTS IMMEDIATE sees it, too")
 
 
 def deferred_on_customers(report, bouncer):
@@ -262,7 +262,7 @@ def prepared_transactions(report, bouncer):
         second.rows("COMMIT PREPARED 'regress_pooling'")
         report.equal((hidden, second.view(), marks(session)), (CUSTOMERS, NOBODY, [("late prepared", "ann", True)]),
                      "COMMIT PREPARED by another client gives nobody; triggers ran as the operator of the transaction")
-        report.equal(second.view_as("vic")[-1], CUSTOMERS + 1, "what he did is there")
+        report.equal(second.view_as("vic")[-1], CUSTOMERS + 1, "what it did is there")
         first.rows("BEGIN")
         first.act_as("ann")
         first.rows("SAVEPOINT s; DELETE FROM public.customers; RELEASE s; PREPARE TRANSACTION 'regress_pooling'")

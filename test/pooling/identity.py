@@ -13,7 +13,7 @@ def views(report, bouncer):
     with bouncer.client() as web:
         report.equal(web.view(), NOBODY, "a gateway by itself is nobody and sees no customer")
         for expected in (ANN, BEN, VIC, NIA):
-            report.equal(web.view_as(expected[0]), expected, f"acting as {expected[0]}, it has exactly his rights")
+            report.equal(web.view_as(expected[0]), expected, f"acting as {expected[0]}, it has exactly its rights")
             report.equal(web.view(), NOBODY, f"and it is nobody again after acting as {expected[0]}")
         report.equal(web.error("INSERT INTO public.customers (user_name) VALUES ('by-nobody')"), DENIED,
                      "a gateway by itself writes no customer")
@@ -84,14 +84,14 @@ def refusals(report, bouncer):
 
 def operators_with_roles(report, bouncer):
     with bouncer.client(DAVE) as client:
-        report.equal(client.view(), (DAVE, *ANN[1:]), "an operator with a database role is himself over the pool, too")
+        report.equal(client.view(), (DAVE, *ANN[1:]), "an operator with a database role is itself over the pool, too")
         report.equal(client.view_as(None), (DAVE, *ANN[1:]), "in a transaction, too")
     with bouncer.client(SHOP) as client:
         itself = (SHOP, *VIC[1:])
-        report.equal(client.view(), itself, "a gateway that is an operator is himself as long as it acts as nobody")
+        report.equal(client.view(), itself, "a gateway that is an operator is itself as long as it acts as nobody")
         report.equal(client.view_as("ann"), ANN, "and acting it is who it acts as")
         report.equal(client.view_as("nia"), NIA, "without its own rights")
-        report.equal(client.view(), itself, "and afterwards it is himself again")
+        report.equal(client.view(), itself, "and afterwards it is itself again")
 
 
 def two_operators(report, bouncer):
@@ -104,7 +104,7 @@ def two_operators(report, bouncer):
                 seen = (client.view_as(expected[0]), client.view())
                 if seen != (expected, NOBODY):
                     wrong.append(f"turn {turn}, {expected[0]}: {seen}")
-        report.line(not wrong, "80 transactions of four operators over two clients in turn: each sees what is his", *wrong)
+        report.line(not wrong, "80 transactions of four operators over two clients in turn: each sees what is its own", *wrong)
         for mine, other in ((ANN, VIC), (VIC, ANN), (NIA, ANN), (ANN, ANN)):
             seen = {}
 
@@ -121,7 +121,7 @@ def two_operators(report, bouncer):
                 inside = first.view()
             waiting.join()
             report.equal((inside, seen), (mine, {"acting": other, "after": NOBODY}),
-                         f"{other[0]} waits in the pool while {mine[0]} works, and then works as himself")
+                         f"{other[0]} waits in the pool while {mine[0]} works, and then works as itself")
             report.equal(first.view(), NOBODY, "and nobody is left behind")
 
 
@@ -160,7 +160,7 @@ def many_clients(report, bouncer):
         thread.start()
     for thread in threads:
         thread.join()
-    report.line(not wrong, f"8 clients at once, {rounds} transactions each: everyone is who he is", *wrong[:10])
+    report.line(not wrong, f"8 clients at once, {rounds} transactions each: each is the right one", *wrong[:10])
     with superuser() as session:
         report.equal(session.rows("DELETE FROM public.marks WHERE step IS DISTINCT FROM operator RETURNING 1"), [],
                      "and all that they wrote bears the right name")
@@ -319,7 +319,7 @@ def own_changes(report, bouncer):
         web.rows(alter, ["vic", list(OPERATOR_CODES)])
         web.rows("ROLLBACK")
         report.equal((seen, refused), ([("ada", *VIC[1:]), ADA], DENIED),
-                     "an administrator who takes his own right has lost it, until it is rolled back")
+                     "an administrator who takes its own right has lost it, until it is rolled back")
         report.equal((following.view(), following.view_as("vic"), following.view_as("ada")), (NOBODY, VIC, ADA),
                      "and nothing of it is left to the next client")
         with web.transaction("ada"):

@@ -24,7 +24,7 @@ def recorded(report, bouncer):
         report.equal(session.row(NEWEST), ("ada", ADMIN_WEB, "completed"), "an administrator's, too")
         with bouncer.client(DAVE) as client:
             client.row(IMPORT, [file_of("of-dave,buyer"), "Create Only"])
-        report.equal(session.row(NEWEST), (DAVE, DAVE, "completed"), "with a role of his own the operator is both names")
+        report.equal(session.row(NEWEST), (DAVE, DAVE, "completed"), "with a role of its own the operator is both names")
         with bouncer.client(SHOP) as client, client.transaction("ann"):
             client.row(IMPORT, [file_of("of-shop,buyer"), "Create Only"])
         report.equal(session.row(NEWEST), ("ann", SHOP, "completed"), "a gateway that is an operator records who it acts as")
@@ -71,7 +71,7 @@ def who_sees_what(report, bouncer):
                 issues = client.value("SELECT count(*) FROM customer_import.import_issues")
                 changes = client.rows("SELECT DISTINCT user_name FROM customer_import.import_changes WHERE created")
                 ids = [row[0] for row in client.rows("SELECT id FROM customer_import.imports")]
-            report.equal((mine, issues, changes), ([(name,)], 1, [(f"of-{name}",)]), f"{name} sees his own imports only")
+            report.equal((mine, issues, changes), ([(name,)], 1, [(f"of-{name}",)]), f"{name} sees its own imports only")
             alien = session.value("SELECT id FROM customer_import.imports WHERE operator <> %s", [name])
             with client.transaction(name, "ROLLBACK"):
                 reports = (client.value("SELECT customer_import.import_report(%s)", ids) is not None,
@@ -79,7 +79,7 @@ def who_sees_what(report, bouncer):
                 rejected = client.value("SELECT customer_import.rejected_csv(%s)", ids)
                 state = client.error("SELECT customer_import.rejected_csv(%s)", [alien])
             report.equal((reports, "customer2" in rejected, state), ((True, None), True, "42704"),
-                         f"and reports of his own only: {name}")
+                         f"and reports of its own only: {name}")
         for name in ("nia", "vic"):
             with web.transaction(name):
                 report.equal(web.rows(sees), [], f"{name} sees none")
@@ -124,7 +124,7 @@ def grant_ceiling(report, bouncer):
                     web.rows("ROLLBACK TO s")
             report.equal((result, issues),
                          (("completed", 0, 2, 0, 0, 2), [(2, "role_not_grantable"), (5, "role_not_grantable")]),
-                         f"acting as {name}, his own roles and privileged codes are refused in an import")
+                         f"acting as {name}, its own roles and privileged codes are refused in an import")
             report.equal(by_hand, [DENIED, None, DENIED, DENIED, None], f"and by hand: {name}")
         with bouncer.client(ADMIN_WEB) as client:
             with client.transaction("ada", "ROLLBACK"):
@@ -149,7 +149,7 @@ def restricted_further(report, bouncer):
         for name in ("ann", "ben", "vic", "ann"):
             with web.transaction(name):
                 seen.append(web.value("SELECT count(*) FROM public.customers"))
-        report.equal(seen, [2, CUSTOMERS - 2, 0, 2], "each operator sees the customers of his company")
+        report.equal(seen, [2, CUSTOMERS - 2, 0, 2], "each operator sees the customers of its company")
         for name, result in (("ann", ("completed", 0, 2, 0, 1, 0)), ("ben", ("completed", 0, 1, 0, 2, 0))):
             with web.transaction(name, "ROLLBACK"):
                 report.equal(web.row(IMPORT, [file_of("customer1,approver", "customer2,approver", "customer5,approver"),

@@ -237,7 +237,7 @@ def cursors(report, bouncer):
             first.rows("MOVE ABSOLUTE 0 FROM seen")
             again = first.rows("FETCH ALL FROM seen")
         everything = [(f"customer{n}", "ann") for n in range(1, CUSTOMERS + 1)]
-        report.equal((sum(fetched, []), again), (everything, everything), "a cursor of an operator shows what is his")
+        report.equal((sum(fetched, []), again), (everything, everything), "a cursor of an operator shows what is its own")
         report.equal(second.error("FETCH ALL FROM seen"), "34000", "and is gone for the next client")
         with second.transaction("nia"):
             second.rows(f"DECLARE seen CURSOR FOR {named}")
@@ -280,7 +280,7 @@ def cursors(report, bouncer):
         with first.transaction("nia"):
             held = (first.row("FETCH held"), first.view())
         first.rows("CLOSE held")
-        report.equal(held, (VIC, NIA), "while rows of another operator wait in the session, everyone is himself")
+        report.equal(held, (VIC, NIA), "while rows of another operator wait in the session, everyone is itself")
 
 
 def plpgsql_cursors(report, bouncer):

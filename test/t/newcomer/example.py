@@ -86,4 +86,4 @@ def check_demo_against_python(database):
     expected = "\n".join(f"{name} {','.join(sorted(held))}" for name, held in sorted(roles.items()))
     actual = database.query("SELECT user_name || ' ' || array_to_string(roles, ',') FROM customers ORDER BY user_name")
     check([line.strip() for line in actual.splitlines()] == [line.strip() for line in expected.splitlines()],
-          "every customer has the roles that Python gives him")
+          "every customer has the roles that Python gives it")
