@@ -52,7 +52,6 @@ public:
         if (Status refusal = validator.validate(record, batch_, issues_)) {
             return refusal;
         }
-        rejected_ += issues_.empty() ? 0 : 1;
         if (taker_ != nullptr) {
             if (issues_.empty()) {
                 taker_->valid(batch_.records().back());
@@ -69,7 +68,6 @@ public:
     bool is_header_only() const { return header_only_; }
     bool has_header() const { return validator_.has_value(); }
     const std::vector<std::string>& unknown_codes() const { return validator_->unknown_codes(); }
-    std::int64_t rejected() const { return rejected_; }
 
 private:
     static constexpr std::size_t kForgetRecords = 1000;
@@ -88,7 +86,6 @@ private:
     std::optional<RowValidator> validator_;
     std::optional<RowValidator> limited_;  // of a retry: for operators that may not add codes
     Preparers preparers_;
-    std::int64_t rejected_ = 0;
 };
 
 FileCheck::FileCheck(ImportRequest& request, InputSource& source, const Target& target, RoleCatalog& catalog)
@@ -125,9 +122,7 @@ void FileCheck::read_header() {
 void FileCheck::add_unknown_codes() {
     Sink sink(*this, nullptr);
     run(sink);
-    if (!request_.passes_reject_limit(sink.rejected())) {
-        new_codes_ = sink.unknown_codes();
-    }
+    new_codes_ = sink.unknown_codes();
     for (const std::string& code : new_codes_) {
         catalog_.add(code);
     }

@@ -23,8 +23,8 @@ public:
 
     void read_header() override;
 
-    // Reads the file and adds the codes that the catalog lacks to it, unless more records than the reject limit are
-    // rejected. They are in new_codes() then. Errors: 22P04.
+    // Reads the file and adds the codes that the catalog lacks to `catalog`: they are in new_codes() then. The server's
+    // catalog gets them when the import has passed its check. Errors: 22P04.
     void add_unknown_codes() override;
     const std::vector<std::string>& new_codes() const override { return new_codes_; }
 
