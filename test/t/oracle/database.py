@@ -216,10 +216,10 @@ def run_engine(file, batch_rows):
 SELECT 'result ' || to_jsonb(r)::text FROM result r;
 SELECT 'issue ' || to_jsonb(s)::text FROM (
     SELECT i.line, issue_number, outcome, code, column_name, value, i.message, detail, hint, sqlstate, record
-    FROM customer_import.import_issues i JOIN result USING (import_id) ORDER BY line, issue_number) s;
+    FROM customer_import.import_issues i WHERE import_id = (SELECT import_id FROM result) ORDER BY line, issue_number) s;
 SELECT 'change ' || to_jsonb(s)::text FROM (
     SELECT line, user_name, c.created, added, removed, before, after
-    FROM customer_import.import_changes c JOIN result USING (import_id) ORDER BY line) s;
+    FROM customer_import.import_changes c WHERE import_id = (SELECT import_id FROM result) ORDER BY line) s;
 SELECT 'code ' || to_jsonb(code)::text FROM customer_import.role_codes ORDER BY code COLLATE "C";
 """ + renamed("""
 SELECT 'written ' || to_jsonb(user_name)::text FROM public.customers c
