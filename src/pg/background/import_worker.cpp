@@ -70,11 +70,20 @@ void exit_for_good(int, Datum) {
     }
 }
 
+// A role's transaction_timeout (PostgreSQL 17) is for its sessions: it would end a worker in the middle of a batch.
+// Before the connection, because it counts from then on.
+void disarm_transaction_timeout() {
+    if (GetConfigOption("transaction_timeout", true, false) != nullptr) {
+        SetConfigOption("transaction_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
+    }
+}
+
 void connect(Oid database, Oid role) {
     on_proc_exit(exit_for_good, 0);
     pqsignal(SIGTERM, die);
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     BackgroundWorkerUnblockSignals();
+    disarm_transaction_timeout();
     BackgroundWorkerInitializeConnectionByOid(database, role, 0);
     is_connected = true;
 }
