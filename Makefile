@@ -26,7 +26,7 @@ REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 REGRESS_OPTS = --encoding=UTF8 --no-locale
 
 # -MMD: each object remembers the headers that it was made from, in a .d file beside it.
-PG_CPPFLAGS = -Isrc -MMD -MP
+PG_CPPFLAGS = -Isrc -MMD -MP -DCUSTOMER_IMPORT_VERSION='"$(EXTVERSION)"'
 PG_CXXFLAGS = -std=c++20 -Wall -Wextra -Wno-register -Wno-unused-parameter -Wno-missing-field-initializers -fvisibility=hidden -Werror=switch
 SHLIB_LINK = -lcsv -lutf8proc -lstdc++
 # make TEST_POINTS=1 builds the points at which tests kill a process, and counts what is done between two questions for

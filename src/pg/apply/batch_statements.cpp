@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/text.h"
+#include "pg/server/lookup.h"
 #include "pg/server/text_array.h"
 #include "pg/table/removal_marks.h"
 
@@ -126,7 +127,7 @@ bool BatchStatements::covers_table(std::int64_t records) const {
     }
     const double rows = call([&]() -> double {
         // The records come in the order of bytes; an index along another one is not met in order.
-        if (!lc_collate_is_c(target_.user_name.collation)) {
+        if (!orders_by_bytes(target_.user_name.collation)) {
             return -1;
         }
         Relation relation = table_open(target_.relation, NoLock);

@@ -41,8 +41,12 @@ void wake_supervisor() {
 }
 
 void wait_for_a_while(long milliseconds) {
+    static uint32 wait_event = 0;
     call([&] {
-        (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, milliseconds, PG_WAIT_EXTENSION);
+        if (wait_event == 0) {
+            wait_event = WaitEventExtensionNew("CustomerImport");
+        }
+        (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, milliseconds, wait_event);
         ResetLatch(MyLatch);
         CHECK_FOR_INTERRUPTS();
         if (ConfigReloadPending) {

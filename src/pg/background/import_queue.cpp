@@ -111,13 +111,13 @@ WorkerLock WorkerLock::of_suspects() {
 }
 
 WorkerLock::~WorkerLock() {
-    if (is_held_ && LockHeldByMe(&tag_, ExclusiveLock)) {
+    if (is_held_ && LockHeldByMe(&tag_, ExclusiveLock, false)) {
         release([&] { LockRelease(&tag_, ExclusiveLock, true); });
     }
 }
 
 bool WorkerLock::keep() {
-    if (!LockHeldByMe(&tag_, ExclusiveLock)) {
+    if (!LockHeldByMe(&tag_, ExclusiveLock, false)) {
         is_held_ = try_session_lock(tag_, ExclusiveLock);
     }
     return is_held_;

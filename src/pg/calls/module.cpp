@@ -5,7 +5,7 @@
 #include "pg/server/test_point.h"
 
 extern "C" {
-PG_MODULE_MAGIC;
+PG_MODULE_MAGIC_EXT(.name = "customer_import", .version = CUSTOMER_IMPORT_VERSION);
 PGDLLEXPORT void _PG_init();
 }
 

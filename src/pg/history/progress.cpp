@@ -90,7 +90,7 @@ CI_FUNCTION(ci_running_imports) {
             auto result = (ReturnSetInfo*)fcinfo->resultinfo;
             const int count = pgstat_fetch_stat_numbackends();
             for (int index = 1; index <= count; ++index) {
-                const PgBackendStatus& backend = pgstat_fetch_stat_local_beentry(index)->backendStatus;
+                const PgBackendStatus& backend = pgstat_get_local_beentry_by_index(index)->backendStatus;
                 const int64* slots = backend.st_progress_param;
                 if (backend.st_procpid == 0 || backend.st_databaseid != MyDatabaseId ||
                     backend.st_progress_command != kCommand || slots[kMarkSlot] != kMark ||

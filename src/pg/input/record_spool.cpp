@@ -9,32 +9,42 @@ namespace {
 constexpr int kSortKilobytes = 24 * 1024;
 constexpr int kKeptKilobytes = 4 * 1024;
 
-// Returns the next datum in order, or nullptr. It belongs to the caller.
-void* next_datum(Tuplesortstate* sort) {
-    Datum value;
-    bool is_null;
-#if PG_VERSION_NUM >= 160000
-    bool found = tuplesort_getdatum(sort, true, true, &value, &is_null, nullptr);
-#else
-    bool found = tuplesort_getdatum(sort, true, &value, &is_null, nullptr);
-#endif
-    return found ? DatumGetPointer(value) : nullptr;
+// The row that is sorted and kept: one column, the record as it was encoded.
+TupleDesc record_columns() {
+    TupleDesc columns = CreateTemplateTupleDesc(1);
+    TupleDescInitEntry(columns, 1, "record", BYTEAOID, -1, 0);
+    return columns;
 }
 
 }  // namespace
 
 RecordSpool::RecordSpool(RecordOrder order) : order_(order) {
-    sort_ = call([] {
+    // Rows of one column, not single values: PostgreSQL 18 does not count the memory of single values.
+    call([&] {
         TypeCacheEntry* bytea = lookup_type_cache(BYTEAOID, TYPECACHE_LT_OPR);
-        return tuplesort_begin_datum(BYTEAOID, bytea->lt_opr, InvalidOid, false, kSortKilobytes, nullptr,
-                                     TUPLESORT_NONE);
+        TupleDesc columns = record_columns();
+        AttrNumber number = 1;
+        Oid collation = InvalidOid;
+        bool nulls_first = false;
+        added_ = MakeSingleTupleTableSlot(columns, &TTSOpsVirtual);
+        slot_ = MakeSingleTupleTableSlot(columns, &TTSOpsMinimalTuple);
+        sort_ = tuplesort_begin_heap(columns, 1, &number, &bytea->lt_opr, &collation, &nulls_first, kSortKilobytes,
+                                     nullptr, TUPLESORT_NONE);
     });
+}
+
+// Frees what the sort holds. To be run in a `call` or a `release`.
+void RecordSpool::end_sort() {
+    ExecDropSingleTupleTableSlot(added_);
+    ExecDropSingleTupleTableSlot(slot_);
+    tuplesort_end(sort_);
+    sort_ = nullptr;
 }
 
 RecordSpool::~RecordSpool() {
     release([&] {
         if (sort_ != nullptr) {
-            tuplesort_end(sort_);
+            end_sort();
         }
         if (kept_ != nullptr) {
             ExecDropSingleTupleTableSlot(slot_);
@@ -48,7 +58,12 @@ void RecordSpool::add(const Record& record) {
     encode_record(record, order_, encoded_);
     encoded_.insert(0, VARHDRSZ, '\0');
     SET_VARSIZE(encoded_.data(), encoded_.size());
-    call([&] { tuplesort_putdatum(sort_, PointerGetDatum(encoded_.data()), false); });
+    call([&] {
+        ExecClearTuple(added_);
+        added_->tts_values[0] = PointerGetDatum(encoded_.data());
+        added_->tts_isnull[0] = false;
+        tuplesort_puttupleslot(sort_, ExecStoreVirtualTuple(added_));
+    });
 }
 
 void RecordSpool::sort() {
@@ -58,40 +73,30 @@ void RecordSpool::sort() {
 void RecordSpool::keep(MemoryContext context) {
     call([&] {
         MemoryContext before = MemoryContextSwitchTo(context);
-        TupleDesc columns = CreateTemplateTupleDesc(1);
-        TupleDescInitEntry(columns, 1, "record", BYTEAOID, -1, 0);
-        slot_ = MakeSingleTupleTableSlot(columns, &TTSOpsMinimalTuple);
-        kept_ = tuplestore_begin_heap(false, true, kKeptKilobytes);
-        tuplestore_set_eflags(kept_, 0);
+        Tuplestorestate* kept = tuplestore_begin_heap(false, true, kKeptKilobytes);
+        tuplestore_set_eflags(kept, 0);
+        TupleTableSlot* kept_slot = MakeSingleTupleTableSlot(record_columns(), &TTSOpsMinimalTuple);
         MemoryContextSwitchTo(before);
-        while (void* datum = next_datum(sort_)) {
+        while (tuplesort_gettupleslot(sort_, true, false, slot_, nullptr)) {
             CHECK_FOR_INTERRUPTS();
-            Datum value = PointerGetDatum(datum);
-            bool is_null = false;
-            tuplestore_putvalues(kept_, columns, &value, &is_null);
-            pfree(datum);
+            tuplestore_puttupleslot(kept, slot_);
         }
-        tuplesort_end(sort_);
-        sort_ = nullptr;
+        end_sort();
+        kept_ = kept;
+        slot_ = kept_slot;
     });
 }
 
 // Returns the next record as it was encoded, valid until the next call; an empty view at the end.
 std::string_view RecordSpool::next_record() {
     return call([&]() -> std::string_view {
-        if (kept_ == nullptr) {
-            if (current_ != nullptr) {
-                pfree(current_);
-            }
-            current_ = next_datum(sort_);
-            return current_ != nullptr ? varlena_view(current_) : std::string_view();
-        }
-        if (!tuplestore_gettupleslot(kept_, true, false, slot_)) {
+        const bool found = kept_ == nullptr ? tuplesort_gettupleslot(sort_, true, false, slot_, nullptr)
+                                            : tuplestore_gettupleslot(kept_, true, false, slot_);
+        if (!found) {
             return {};
         }
         bool is_null;
-        std::string_view record = varlena_view(DatumGetPointer(slot_getattr(slot_, 1, &is_null)));
-        return record;
+        return varlena_view(DatumGetPointer(slot_getattr(slot_, 1, &is_null)));
     });
 }
 

@@ -39,12 +39,13 @@ public:
 
 private:
     std::string_view next_record();
+    void end_sort();
 
     RecordOrder order_;
-    Tuplesortstate* sort_;  // nullptr: kept_ has taken over
+    Tuplesortstate* sort_ = nullptr;  // nullptr: kept_ has taken over
     Tuplestorestate* kept_ = nullptr;
-    TupleTableSlot* slot_ = nullptr;  // of kept_
-    void* current_ = nullptr;         // of sort_: the record that was handed out last
+    TupleTableSlot* slot_ = nullptr;   // of the record that was handed out last
+    TupleTableSlot* added_ = nullptr;  // of the record that is added to sort_
     std::string encoded_;
 };
 

@@ -1,5 +1,7 @@
 #include "pg/server/lookup.h"
 
+#include "pg/server/text_array.h"
+
 namespace customer_import::pg {
 
 const char* quoted_schema(Oid schema) {
@@ -36,7 +38,33 @@ HeapTuple relation_row(Oid relation) {
     return tuple;
 }
 
+// A text of a catalog's row that may be NULL.
+std::string_view text_of_row(int cache, HeapTuple tuple, AttrNumber attribute) {
+    bool is_null;
+    const Datum value = SysCacheGetAttr(cache, tuple, attribute, &is_null);
+    return is_null ? std::string_view() : varlena_view(DatumGetPointer(value));
+}
+
 }  // namespace
+
+bool orders_by_bytes(Oid collation) {
+    if (collation_is_c(collation)) {
+        return true;
+    }
+    const bool is_default = collation == DEFAULT_COLLATION_OID;
+    HeapTuple tuple = is_default ? SearchSysCache1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId))
+                                 : SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
+    if (!HeapTupleIsValid(tuple)) {
+        return false;
+    }
+    const char provider = is_default ? reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple))->datlocprovider
+                                     : reinterpret_cast<Form_pg_collation>(GETSTRUCT(tuple))->collprovider;
+    const std::string_view name = is_default ? text_of_row(DATABASEOID, tuple, Anum_pg_database_datcollate)
+                                             : text_of_row(COLLOID, tuple, Anum_pg_collation_collcollate);
+    const bool result = provider == COLLPROVIDER_LIBC && (name == "C.UTF-8" || name == "C.utf8");
+    ReleaseSysCache(tuple);
+    return result;
+}
 
 Oid relation_owner(Oid relation) {
     HeapTuple tuple = relation_row(relation);

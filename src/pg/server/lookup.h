@@ -30,6 +30,10 @@ bool relation_exists(Oid relation);
 // The name of a schema, quoted for SQL. Errors: 3F000 when it has been dropped.
 const char* quoted_schema(Oid schema);
 
+// Whether texts in this collation, which is not InvalidOid, have the order of their bytes: C, the builtin collations, and
+// C.UTF-8 of the C library, which compares code points.
+bool orders_by_bytes(Oid collation);
+
 // The name of a role, quoted for SQL. Errors: 42704 when it has been dropped.
 const char* quoted_role(Oid role);
 

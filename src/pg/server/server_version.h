@@ -42,6 +42,7 @@ inline uint32 WaitEventExtensionNew(const char* /*name*/) { return PG_WAIT_EXTEN
 #endif
 
 #if PG_VERSION_NUM < 180000
+// The library tells the server its name and version (pg_get_loaded_modules).
 #define PG_MODULE_MAGIC_EXT(...) PG_MODULE_MAGIC
 #endif
 

@@ -28,7 +28,7 @@ constexpr std::string_view kExportView = "customer_import.customer_export";
 class ObjectOwnerScope {
 public:
     ObjectOwnerScope(Oid object_owner, Oid schema)
-        : is_other_(call([&] { return pg_namespace_aclcheck(schema, object_owner, ACL_USAGE) != ACLCHECK_OK; }) &&
+        : is_other_(call([&] { return object_aclcheck(NamespaceRelationId, schema, object_owner, ACL_USAGE) != ACLCHECK_OK; }) &&
                     call([&] { return superuser_arg(extension_owner()); })),
           role_(is_other_ ? extension_owner() : object_owner) {}
 
@@ -281,7 +281,7 @@ bool needs_table(Oid role, const RegisteredTable& table) {
 // A role that may create customers must get the numbers that their columns have as a default.
 void open_sequences(Oid role, const RegisteredTable& table) {
     for (const ColumnSequence& sequence : find_column_sequences(table)) {
-        if (call([&] { return pg_class_aclcheck(sequence.oid, role, ACL_USAGE) == ACLCHECK_OK; })) {
+        if (call([&] { return object_aclcheck(RelationRelationId, sequence.oid, role, ACL_USAGE) == ACLCHECK_OK; })) {
             continue;
         }
         if (!sequence.belongs_to_owner) {

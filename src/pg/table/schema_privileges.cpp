@@ -78,8 +78,8 @@ void open_schema(Oid role, const RelationFacts& facts) {
         bool may_grant;
     };
     const Access access = call([&] {
-        return Access{pg_namespace_aclcheck(facts.schema, role, ACL_USAGE) == ACLCHECK_OK,
-                      pg_namespace_aclcheck(facts.schema, facts.owner, ACL_GRANT_OPTION_FOR(ACL_USAGE)) == ACLCHECK_OK};
+        return Access{object_aclcheck(NamespaceRelationId, facts.schema, role, ACL_USAGE) == ACLCHECK_OK,
+                      object_aclcheck(NamespaceRelationId, facts.schema, facts.owner, ACL_GRANT_OPTION_FOR(ACL_USAGE)) == ACLCHECK_OK};
     });
     if (access.may_use) {
         return;
