@@ -7,8 +7,23 @@ set -euo pipefail
 
 root_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
+# The version of PostgreSQL that this release has; elsewhere the newest one that is installed.
+version_of_release() {
+    local release version
+    release=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+    case $release in
+        bookworm) echo 15 ;;
+        trixie) echo 17 ;;
+        forky) echo 18 ;;
+        *)
+            version=$(find /usr/lib/postgresql -path '*/bin/pg_config' 2>/dev/null | cut -d / -f 5 | sort -n | tail -n 1)
+            echo "${version:-18}"
+            ;;
+    esac
+}
+
 # The caller's PostgreSQL settings must not lead to the caller's own server; the caller's pg_config stays in force.
-pg_version=${PG_VERSION:-15}
+pg_version=${PG_VERSION:-$(version_of_release)}
 pg_config=${PG_CONFIG:-/usr/lib/postgresql/$pg_version/bin/pg_config}
 unset "${!PG@}" MAKEFLAGS MAKELEVEL
 export PG_CONFIG=$pg_config PG_VERSION=$pg_version PGCLIENTENCODING=UTF8 LC_ALL=C.UTF-8
@@ -19,8 +34,10 @@ build_packages=("postgresql-$pg_version" "postgresql-server-dev-$pg_version" lib
 # shellcheck disable=SC2034
 demo_packages=("${build_packages[@]}" python3)
 # shellcheck disable=SC2034
-check_packages=("${demo_packages[@]}" clang clang-format libclang-rt-14-dev libgtest-dev "postgresql-$pg_version-pgtap"
-                libtap-parser-sourcehandler-pgtap-perl python3-psycopg2 pgbouncer openssl postfix)
+server_check_packages=("${demo_packages[@]}" "postgresql-$pg_version-pgtap" libtap-parser-sourcehandler-pgtap-perl
+                       python3-psycopg2 pgbouncer openssl)
+# shellcheck disable=SC2034
+check_packages=("${server_check_packages[@]}" clang clang-format libclang-rt-dev libgtest-dev postfix)
 
 # The caller's standard error, also for what runs with its output in a log.
 exec 4>&2
@@ -197,6 +214,11 @@ stop_cluster() {
 # Installs and builds what suites need.
 prepare_check() {
     install_packages "${check_packages[@]}" && build_and_install && build_targets customer-import-mailer unit_tests
+}
+
+# The same for those suites that are run with each version of the server.
+prepare_server_check() {
+    install_packages "${server_check_packages[@]}" && build_and_install
 }
 
 command_pids=()
