@@ -22,7 +22,8 @@ extern "C" {
 #define PGDLLEXPORT __attribute__((visibility("default")))
 
 inline AclResult object_aclcheck(Oid catalog, Oid object, Oid role, AclMode mode) {
-    return catalog == NamespaceRelationId ? pg_namespace_aclcheck(object, role, mode) : pg_class_aclcheck(object, role, mode);
+    return catalog == NamespaceRelationId ? pg_namespace_aclcheck(object, role, mode)
+                                          : pg_class_aclcheck(object, role, mode);
 }
 
 inline bool object_ownercheck(Oid /*RelationRelationId*/, Oid relation, Oid role) {

@@ -201,7 +201,8 @@ void require_owner(Oid relation) {
     call([&] {
         const char* name = get_rel_name(relation);
         const char kind = get_rel_relkind(relation);
-        if (!object_ownercheck(RelationRelationId, relation, GetUserId())) {  // an error of its own if the table has just been dropped
+        if (!object_ownercheck(RelationRelationId, relation,
+                               GetUserId())) {  // an error of its own if the table has just been dropped
             aclcheck_error(ACLCHECK_NOT_OWNER, name != nullptr ? get_relkind_objtype(kind) : OBJECT_TABLE,
                            name != nullptr ? name : "that has just been dropped");
         }

@@ -28,7 +28,9 @@ constexpr std::string_view kExportView = "customer_import.customer_export";
 class ObjectOwnerScope {
 public:
     ObjectOwnerScope(Oid object_owner, Oid schema)
-        : is_other_(call([&] { return object_aclcheck(NamespaceRelationId, schema, object_owner, ACL_USAGE) != ACLCHECK_OK; }) &&
+        : is_other_(call([&] {
+                        return object_aclcheck(NamespaceRelationId, schema, object_owner, ACL_USAGE) != ACLCHECK_OK;
+                    }) &&
                     call([&] { return superuser_arg(extension_owner()); })),
           role_(is_other_ ? extension_owner() : object_owner) {}
 

@@ -79,7 +79,8 @@ void open_schema(Oid role, const RelationFacts& facts) {
     };
     const Access access = call([&] {
         return Access{object_aclcheck(NamespaceRelationId, facts.schema, role, ACL_USAGE) == ACLCHECK_OK,
-                      object_aclcheck(NamespaceRelationId, facts.schema, facts.owner, ACL_GRANT_OPTION_FOR(ACL_USAGE)) == ACLCHECK_OK};
+                      object_aclcheck(NamespaceRelationId, facts.schema, facts.owner,
+                                      ACL_GRANT_OPTION_FOR(ACL_USAGE)) == ACLCHECK_OK};
     });
     if (access.may_use) {
         return;
