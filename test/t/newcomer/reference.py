@@ -9,7 +9,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from newcomer.harness import ROOT, Database, check, check_equal
+from newcomer.harness import PSQL, ROOT, Database, check, check_equal
 from newcomer.pages import CONTENTS, DOC, FENCED, PAGES
 
 SECTION = re.compile(r"^## (\w+)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
@@ -188,6 +188,21 @@ def test_errors_of_functions():
         missing = [state for state in raised if state not in prose]
         check(not missing, f"the reference names the errors of {symbol}", missing)
     check(compared > 30, "most functions say what they raise", compared)
+
+
+def test_holes_of_servers():
+    holes = re.findall(r"\('(CVE-[\d-]+)', '(.*?)', '([\d. ]+)'\)", (ROOT / "src/sql/00_start.sql").read_text("utf-8"))
+    of_page = re.findall(r"^\| (CVE-[\d-]+) \| ([\d. ]+) \| (.*?) \|$", (DOC / "installation.md").read_text("utf-8"), re.MULTILINE)
+    check(holes, "CREATE EXTENSION knows releases with holes")
+    check_equal("\n".join(f"{cve} {hole} {fixed}" for cve, fixed, hole in of_page), "\n".join(map(" ".join, holes)),
+                "doc/installation.md has each of them")
+    with Database("holes") as database:
+        server = divmod(int(database.query("SHOW server_version_num")), 10000)
+        output = subprocess.run([*PSQL, "--command=CREATE EXTENSION customer_import"], env=database.environment,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True).stdout
+    fixed_in = {cve: dict(map(int, release.split(".")) for release in fixed.split()) for cve, _, fixed in holes}
+    open_here = [cve for cve, fixed in fixed_in.items() if server[1] < fixed.get(server[0], 0)]
+    check_equal(" ".join(re.findall(r"WARNING: .*(CVE\S+)", output)), " ".join(open_here), "CREATE EXTENSION warns of those of this server")
 
 
 def test_issue_codes():
