@@ -29,6 +29,9 @@ REGRESS_OPTS = --encoding=UTF8 --no-locale
 PG_CPPFLAGS = -Isrc -MMD -MP -DCUSTOMER_IMPORT_VERSION='"$(EXTVERSION)"'
 PG_CXXFLAGS = -std=c++20 -Wall -Wextra -Wno-register -Wno-unused-parameter -Wno-missing-field-initializers -fvisibility=hidden -Werror=switch
 SHLIB_LINK = -lcsv -lutf8proc -lstdc++
+# Templates of the C++ library are no symbols of ours.
+EXPORTS = src/pg/exports.map
+SHLIB_LINK += -Wl,--version-script=$(EXPORTS)
 # make TEST_POINTS=1 builds the points at which tests kill a process, and counts what is done between two questions for
 # interrupts; see src/pg/server/test_point.h. Never install such a build.
 ifdef TEST_POINTS
@@ -56,6 +59,7 @@ include $(PGXS)
 # Our pages have names such as README.md: they get a folder of their own.
 docmoduledir = extension/customer_import
 
+$(MODULE_big).so: $(EXPORTS)
 -include $(OBJS:.o=.d)
 
 ifdef TEST_POINTS

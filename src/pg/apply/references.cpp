@@ -86,7 +86,9 @@ KeyColumns make_key_columns(const Target& target, const std::vector<ForeignKey>&
         MemoryContextSwitchTo(before);
         return columns;
     });
-    for (const auto& [attribute, position] : result.position) {
+    for (const auto& entry : result.position) {
+        const AttrNumber attribute = entry.first;
+        const int position = entry.second;
         const char* name = call([&] {
             Relation relation = table_open(target.relation, NoLock);
             Form_pg_attribute form = TupleDescAttr(RelationGetDescr(relation), attribute - 1);

@@ -3,7 +3,14 @@
 import json
 import re
 
-from newcomer.harness import ROOT, check, check_equal
+from newcomer.harness import ROOT, check, check_equal, run
+
+
+def test_exports():
+    """The library gives the server its functions, and no template of the C++ library that another one might meet."""
+    names = run(["nm", "--dynamic", "--defined-only", "--format=just-symbols", ROOT / "customer_import.so"]).stdout.split()
+    strange = [name for name in names if not re.fullmatch(r"(pg_finfo_)?ci_\w+|_PG_init|Pg_magic_func", name)]
+    check(len(names) > 100 and not strange, "the library exports the functions of the extension alone", strange[:10])
 
 
 def test_metadata():
