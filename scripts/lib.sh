@@ -29,8 +29,8 @@ unset "${!PG@}" MAKEFLAGS MAKELEVEL
 export PG_CONFIG=$pg_config PG_VERSION=$pg_version PGCLIENTENCODING=UTF8 LC_ALL=C.UTF-8
 
 # shellcheck disable=SC2034  # the lists are for scripts that source this
-build_packages=("postgresql-$pg_version" "postgresql-server-dev-$pg_version" libcsv-dev libutf8proc-dev g++ make
-               cmake libpq-dev libcurl4-openssl-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev)
+build_packages=("postgresql-$pg_version" "postgresql-server-dev-$pg_version" libcsv-dev libutf8proc-dev libfmt-dev g++
+               make cmake libpq-dev libcurl4-openssl-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev)
 # shellcheck disable=SC2034
 demo_packages=("${build_packages[@]}" python3)
 # shellcheck disable=SC2034

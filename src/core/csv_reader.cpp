@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/field_splitter.h"
+#include "core/format.h"
 #include "core/text.h"
 
 namespace customer_import {
@@ -62,11 +63,10 @@ Status check_header(const CsvRecord& header) {
                            "Save the file as UTF-8, or name its encoding with the option \"encoding\".");
     }
     if (header.malformed) {
-        return broken_file("the header at line " + std::to_string(header.line) + " is malformed",
-                           std::string(kMalformedMessage));
+        return broken_file(format("the header at line {} is malformed", header.line), std::string(kMalformedMessage));
     }
     if (header.too_many_fields) {
-        return broken_file("the header has more than " + std::to_string(kMaxColumns) + " columns");
+        return broken_file(format("the header has more than {} columns", kMaxColumns));
     }
     return {};
 }
@@ -288,7 +288,7 @@ Status CsvReader::State::finish() {
         }
     }
     if (record_open_) {
-        return broken_file("a quote opened on line " + std::to_string(open_quote_line_) + " is never closed");
+        return broken_file(format("a quote opened on line {} is never closed", open_quote_line_));
     }
     if (!header_seen_) {
         return broken_file("the file is empty", {}, "The first line names the columns, for example: userName,addRoles");
@@ -309,10 +309,9 @@ Status CsvReader::State::refuse_long_record(std::string_view record) {
                                                           : line_begin_ + opened < kMaxRecordBytes / 2;
     std::string detail;
     if (open_quote_line_ != 0 && is_long) {
-        detail = "A quote opened on line " + std::to_string(open_quote_line_) + " is still open.";
+        detail = format("A quote opened on line {} is still open.", open_quote_line_);
     }
-    return broken_file("the record at line " + std::to_string(record_line_) + " is longer than " +
-                           std::to_string(kMaxRecordBytes) + " bytes",
+    return broken_file(format("the record at line {} is longer than {} bytes", record_line_, kMaxRecordBytes),
                        std::move(detail));
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/code_finder.h"
+#include "core/format.h"
 #include "core/text.h"
 #include "core/user_name.h"
 
@@ -58,13 +59,13 @@ GrantCeiling::Violations GrantCeiling::find_change(std::string_view user_name, C
     for (const std::string_view code : added) {
         pace.step(8 * code.size());
         if (catalog_.is_privileged(code)) {
-            violations.push_back({code, true, "only administrators may give role code " + quoted(code)});
+            violations.push_back({code, true, format("only administrators may give role code {}", quoted(code))});
         }
     }
     for (const std::string_view code : removed) {
         pace.step(8 * code.size());
         if (catalog_.is_privileged(code)) {
-            violations.push_back({code, false, "only administrators may take role code " + quoted(code)});
+            violations.push_back({code, false, format("only administrators may take role code {}", quoted(code))});
         }
     }
     if ((!added.empty() || !removed.empty()) && is_own(user_name, preparer)) {
@@ -76,7 +77,8 @@ GrantCeiling::Violations GrantCeiling::find_change(std::string_view user_name, C
 GrantCeiling::Violations GrantCeiling::attribute(Violations violations, const Preparer* preparer) const {
     if (!is_limited_ && preparer != nullptr) {
         for (Violation& violation : violations) {
-            violation.message += ", and the record is by operator " + quoted(preparer->name);
+            violation.message = format("{}, and the record is by operator {}", violation.message,
+                                       quoted(preparer->name));
         }
     }
     return violations;
@@ -92,7 +94,8 @@ GrantCeiling::Violations GrantCeiling::check_departure(std::string_view user_nam
         pace.step(8 * code.size());
         if (catalog_.is_privileged(code)) {
             violations.push_back(
-                {code, false, "only administrators may delete or rename a customer with role code " + quoted(code)});
+                {code, false,
+                 format("only administrators may delete or rename a customer with role code {}", quoted(code))});
         }
     }
     if (is_own(user_name, nullptr)) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/format.h"
 #include "core/spreadsheet_csv.h"
 #include "core/text.h"
 #include "core/user_name.h"
@@ -63,26 +64,25 @@ std::string columns_found(std::span<const std::string_view> header) {
             break;
         }
     }
-    return "Columns found: " + shorten(list, kMaxShownColumns) + ".";
+    return format("Columns found: {}.", shorten(list, kMaxShownColumns));
 }
 
 Refusal misspelled(std::string_view name, const std::string& meant) {
-    return broken_file("the header column " + quoted(name) + " is not known", {},
-                       "Did you mean \"" + meant + "\"? Begin its name with \"_\" to have it ignored.");
+    return broken_file(format("the header column {} is not known", quoted(name)), {},
+                       format("Did you mean \"{}\"? Begin its name with \"_\" to have it ignored.", meant));
 }
 
 Refusal named_twice(const std::string& name, std::size_t first, std::size_t second) {
-    return broken_file(
-        "column \"" + name + "\" appears twice in the header",
-        "Columns " + std::to_string(first + 1) + " and " + std::to_string(second + 1) + " both mean \"" + name + "\".");
+    return broken_file(format("column \"{}\" appears twice in the header", name),
+                       format("Columns {} and {} both mean \"{}\".", first + 1, second + 1, name));
 }
 
 Refusal no_user_name(const std::string& name, std::span<const std::string_view> header) {
-    std::string hint = "Name the column with the user names \"" + name + "\".";
+    std::string hint = format("Name the column with the user names \"{}\".", name);
     if (header.size() == 1) {
         hint += " If another character separates the columns, name it with the option \"delimiter\".";
     }
-    return broken_file("the header has no column \"" + name + "\"", columns_found(header), std::move(hint));
+    return broken_file(format("the header has no column \"{}\"", name), columns_found(header), std::move(hint));
 }
 
 Refusal nothing_to_import(const std::string& user_name, const std::vector<Field>& fields,
@@ -94,8 +94,8 @@ Refusal nothing_to_import(const std::string& user_name, const std::vector<Field>
         }
         known.append(known.empty() ? "" : ", ").append(field.name);
     }
-    return broken_file("the header has no column to import beside \"" + user_name + "\"", columns_found(header),
-                       "Known columns: " + known + ".");
+    return broken_file(format("the header has no column to import beside \"{}\"", user_name), columns_found(header),
+                       format("Known columns: {}.", known));
 }
 
 }  // namespace
@@ -134,7 +134,7 @@ std::variant<HeaderMap, Refusal> HeaderMap::create(std::span<const std::string_v
         map.columns_.push_back(kIgnored);
         const std::string_view name = trim(header[column]);
         if (name.empty()) {
-            map.warnings_.push_back("column " + std::to_string(column + 1) + " has no name and was ignored");
+            map.warnings_.push_back(format("column {} has no name and was ignored", column + 1));
             continue;
         }
         if (name.starts_with('_')) {
@@ -150,7 +150,7 @@ std::variant<HeaderMap, Refusal> HeaderMap::create(std::span<const std::string_v
             if (meant != kIgnored) {
                 return misspelled(name, fields[static_cast<std::size_t>(meant)].name);
             }
-            map.warnings_.push_back("column " + quoted(name) + " is not known and was ignored");
+            map.warnings_.push_back(format("column {} is not known and was ignored", quoted(name)));
             continue;
         }
         const Field& field = fields[static_cast<std::size_t>(index)];

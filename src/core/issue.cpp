@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/format.h"
 #include "core/text.h"
 
 namespace customer_import {
@@ -76,12 +77,9 @@ Issue make_issue(IssueCode code, std::string_view column, std::string_view value
 }
 
 Issue unknown_role_issue(std::string_view column, std::string_view code, std::string_view nearest) {
-    std::string hint;
-    if (!nearest.empty()) {
-        hint.append("Did you mean \"").append(nearest).append("\"?");
-    }
-    std::string message = "role code \"" + issue_value(code) + "\" is not in the catalog";
-    return make_issue(IssueCode::unknown_role, column, code, std::move(message), std::move(hint));
+    return make_issue(IssueCode::unknown_role, column, code,
+                      format("role code \"{}\" is not in the catalog", issue_value(code)),
+                      nearest.empty() ? std::string() : format("Did you mean \"{}\"?", nearest));
 }
 
 Issue already_exists_issue(std::string_view user_name) {
@@ -102,13 +100,14 @@ Issue changed_since_issue(std::string_view column, std::string_view value, std::
 }
 
 Issue superseded_issue(std::string_view column, std::string_view value) {
-    const std::string what = column == "roles" ? "role \"" + issue_value(value) + "\"" : "field " + std::string(column);
-    return make_issue(IssueCode::superseded, column, value, "a later import has changed " + what);
+    return make_issue(IssueCode::superseded, column, value,
+                      column == "roles" ? format("a later import has changed role \"{}\"", issue_value(value))
+                                        : format("a later import has changed field {}", column));
 }
 
 Issue still_referenced_issue(std::string_view user_name, std::string_view table) {
     return make_issue(IssueCode::still_referenced, "userName", user_name,
-                      "the customer is still referenced from table \"" + std::string(table) + "\"");
+                      format("the customer is still referenced from table \"{}\"", table));
 }
 
 }  // namespace customer_import

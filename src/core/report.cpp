@@ -1,5 +1,6 @@
 #include "core/report.h"
 
+#include "core/format.h"
 #include "core/issue.h"
 
 namespace customer_import {
@@ -7,12 +8,13 @@ namespace customer_import {
 namespace {
 
 std::string select_from(std::string_view table, std::int64_t import_id) {
-    return "SELECT * FROM customer_import." + std::string(table) + " WHERE import_id = " + std::to_string(import_id);
+    return format("SELECT * FROM customer_import.{} WHERE import_id = {}", table, import_id);
 }
 
 // Where a failure has issues, they are its reason; any other failure has stated its reason.
 std::string after_failure(std::int64_t import_id, bool has_issues) {
-    return has_issues ? "See why: " + select_from("import_issues", import_id) : "Put that right and try again.";
+    return has_issues ? format("See why: {}", select_from("import_issues", import_id))
+                      : "Put that right and try again.";
 }
 
 }  // namespace
@@ -55,62 +57,69 @@ std::string describe_counts(const Counts& counts) {
         if (!text.empty()) {
             text += ", ";
         }
-        text.append(format_count(part.number)).append(" ").append(part.name);
+        text += format("{} {}", format_count(part.number), part.name);
     }
     return text.empty() ? "no records" : text;
 }
 
 std::string completed_message(std::int64_t import_id, const Counts& counts, bool has_issues) {
-    std::string message = "Import " + std::to_string(import_id) + " completed: " + describe_counts(counts) + ". ";
+    const std::string what = describe_counts(counts);
     if (counts.rejected + counts.skipped > 0) {
-        return message + "See why: " + select_from("import_issues", import_id);
+        return format("Import {} completed: {}. See why: {}", import_id, what, select_from("import_issues", import_id));
     }
     if (has_issues) {
-        return message + "Something was left as it is; see what: " + select_from("import_issues", import_id);
+        return format("Import {} completed: {}. Something was left as it is; see what: {}", import_id, what,
+                      select_from("import_issues", import_id));
     }
     if (counts.created + counts.updated + counts.deleted > 0) {
-        return message + "See every change: " + select_from("import_changes", import_id);
+        return format("Import {} completed: {}. See every change: {}", import_id, what,
+                      select_from("import_changes", import_id));
     }
-    return message + "There is nothing to do.";
+    return format("Import {} completed: {}. There is nothing to do.", import_id, what);
 }
 
 std::string dry_run_message(const Counts& counts, std::string_view failure) {
     if (!failure.empty()) {
-        return "Dry run: the import would fail: " + one_line(std::string(failure)) +
-               ". Nothing was changed. Correct the file.";
+        return format("Dry run: the import would fail: {}. Nothing was changed. Correct the file.",
+                      one_line(std::string(failure)));
     }
-    return "Dry run: " + describe_counts(counts) + ". Nothing was changed. " +
-           (counts.rejected + counts.skipped > 0 ? "See why, record by record: customer_import.preview_import()."
-                                                 : "Call it without dry_run to import.");
+    if (counts.rejected + counts.skipped > 0) {
+        return format("Dry run: {}. Nothing was changed. See why, record by record: customer_import.preview_import().",
+                      describe_counts(counts));
+    }
+    return format("Dry run: {}. Nothing was changed. Call it without dry_run to import.", describe_counts(counts));
 }
 
 std::string failed_message(std::int64_t import_id, std::string_view state, std::string_view reason, bool has_issues) {
     const std::string next = state == "denied" ? "Ask an administrator for the right to import."
                                                : after_failure(import_id, has_issues);
-    return "Import " + std::to_string(import_id) + " " + std::string(state) + ": " + one_line(std::string(reason)) +
-           ". Nothing was applied. " + next;
+    return format("Import {} {}: {}. Nothing was applied. {}", import_id, state, one_line(std::string(reason)), next);
 }
 
 std::string queued_message(std::int64_t import_id) {
-    const std::string id = std::to_string(import_id);
-    return "Import " + id + " queued. Follow it: SELECT * FROM customer_import.import_status WHERE id = " + id;
+    return format("Import {0} queued. Follow it: SELECT * FROM customer_import.import_status WHERE id = {0}",
+                  import_id);
 }
 
 std::string stopped_message(std::int64_t import_id, std::string_view state, std::string_view reason,
                             const Counts& counts, bool has_issues) {
     const std::int64_t changed = counts.created + counts.updated + counts.deleted;
-    const std::string why = reason.empty()        ? ""
-                            : state == "canceled" ? " " + one_line(std::string(reason))
-                                                  : ": " + one_line(std::string(reason));
-    const std::string what = changed == 0 ? "Nothing was applied" : "It stopped at " + describe_counts(counts);
-    const std::string changes = "See every change: " + select_from("import_changes", import_id);
-    const std::string next = changed > 0
-                                 ? (state == "failed" && !has_issues ? after_failure(import_id, false) + " " : "") +
-                                       changes
-                             : state == "denied"   ? "Ask an administrator for the right to import."
-                             : state == "canceled" ? "Import the file again when you want it."
-                                                   : after_failure(import_id, has_issues);
-    return "Import " + std::to_string(import_id) + " " + std::string(state) + why + ". " + what + ". " + next;
+    const std::string why = one_line(std::string(reason));
+    const std::string end = reason.empty()        ? format("Import {} {}.", import_id, state)
+                            : state == "canceled" ? format("Import {} canceled {}.", import_id, why)
+                                                  : format("Import {} {}: {}.", import_id, state, why);
+    if (changed == 0) {
+        return format("{} Nothing was applied. {}", end,
+                      state == "denied"     ? "Ask an administrator for the right to import."
+                      : state == "canceled" ? "Import the file again when you want it."
+                                            : after_failure(import_id, has_issues));
+    }
+    const std::string changes = select_from("import_changes", import_id);
+    if (state == "failed" && !has_issues) {
+        return format("{} It stopped at {}. {} See every change: {}", end, describe_counts(counts),
+                      after_failure(import_id, false), changes);
+    }
+    return format("{} It stopped at {}. See every change: {}", end, describe_counts(counts), changes);
 }
 
 std::string with_remark(std::string_view message, std::string_view remark) {
@@ -119,9 +128,9 @@ std::string with_remark(std::string_view message, std::string_view remark) {
     }
     const std::size_t last = message.rfind(". ");
     if (last == std::string_view::npos) {
-        return std::string(message) + " " + std::string(remark);
+        return format("{} {}", message, remark);
     }
-    return std::string(message.substr(0, last + 2)) + std::string(remark) + " " + std::string(message.substr(last + 2));
+    return format("{}{} {}", message.substr(0, last + 2), remark, message.substr(last + 2));
 }
 
 }  // namespace customer_import

@@ -1,5 +1,6 @@
 #include "core/row_validator.h"
 
+#include "core/format.h"
 #include "core/spreadsheet_csv.h"
 
 #include <algorithm>
@@ -17,15 +18,14 @@ namespace {
 constexpr std::size_t kMaxCachedCells = 4096;
 constexpr std::size_t kMaxCachedBytes = 1024 * 1024;
 
-std::string count_fields(std::size_t count) { return std::to_string(count) + (count == 1 ? " field" : " fields"); }
-
 Issue cannot_be_cleared(const Field& field) {
-    return make_issue(IssueCode::invalid_value, field.name, kEmptyValue, "\"" + field.name + "\" cannot be cleared");
+    return make_issue(IssueCode::invalid_value, field.name, kEmptyValue,
+                      format("\"{}\" cannot be cleared", field.name));
 }
 
 Issue conflicting_code(std::string_view code) {
     return make_issue(IssueCode::conflicting_roles, "removeRoles", code,
-                      "role code \"" + issue_value(code) + "\" is both added and removed");
+                      format("role code \"{}\" is both added and removed", issue_value(code)));
 }
 
 }  // namespace
@@ -81,7 +81,7 @@ void RowValidator::check_shape(const CsvRecord& record, std::vector<Issue>& issu
         const std::string sequence = options_.describe_invalid ? options_.describe_invalid(record.raw, invalid)
                                                                : describe_invalid_utf8(record.raw, invalid);
         issues.push_back(make_issue(IssueCode::invalid_encoding, {}, {},
-                                    "invalid byte sequence in " + options_.encoding + " text: " + sequence));
+                                    format("invalid byte sequence in {} text: {}", options_.encoding, sequence)));
         return;
     }
     if (record.raw.find('\0') != std::string_view::npos) {
@@ -90,10 +90,13 @@ void RowValidator::check_shape(const CsvRecord& record, std::vector<Issue>& issu
     }
     const std::size_t wanted = header_.columns().size();
     if (record.too_many_fields || record.fields.size() != wanted) {
-        const std::string found = record.too_many_fields ? "more than " + count_fields(kMaxColumns)
-                                                         : count_fields(record.fields.size());
-        issues.push_back(make_issue(IssueCode::wrong_field_count, {}, {},
-                                    "the record has " + found + ", the header has " + std::to_string(wanted)));
+        const std::size_t found = record.fields.size();
+        issues.push_back(
+            make_issue(IssueCode::wrong_field_count, {}, {},
+                       record.too_many_fields
+                           ? format("the record has more than {} fields, the header has {}", kMaxColumns, wanted)
+                       : found == 1 ? format("the record has {} field, the header has {}", found, wanted)
+                                    : format("the record has {} fields, the header has {}", found, wanted)));
     }
 }
 
@@ -142,9 +145,8 @@ void RowValidator::read_user_name(const Field& field, std::string_view cell, std
             issues.push_back(make_issue(IssueCode::missing_user_name, field.name, {}, "the user name is empty"));
             break;
         case UserNameFault::too_long:
-            issues.push_back(
-                make_issue(IssueCode::invalid_user_name, field.name, cell,
-                           "the user name is longer than " + std::to_string(kMaxUserNameBytes) + " bytes"));
+            issues.push_back(make_issue(IssueCode::invalid_user_name, field.name, cell,
+                                        format("the user name is longer than {} bytes", kMaxUserNameBytes)));
             break;
         case UserNameFault::control_character:
             issues.push_back(make_issue(IssueCode::invalid_user_name, field.name, cell,
@@ -170,8 +172,8 @@ Status RowValidator::read_roles(const Field& field, std::string_view cell, std::
     }
     RoleCell& roles = find_role_cell(text);
     if (roles.too_many_codes) {
-        return broken_file("the cell \"" + field.name + "\" at line " + std::to_string(line) + " has more than " +
-                           std::to_string(kMaxCodesPerCell) + " role codes");
+        return broken_file(
+            format("the cell \"{}\" at line {} has more than {} role codes", field.name, line, kMaxCodesPerCell));
     }
     if (roles.empty()) {
         return {};
@@ -236,7 +238,7 @@ void RowValidator::read_value(const Field& field, std::string_view cell, std::ve
     value.text = parse_boolean(value.text);
     if (value.text.empty()) {
         issues.push_back(make_issue(IssueCode::invalid_value, field.name, cell,
-                                    "\"" + field.name + "\" must be true or false",
+                                    format("\"{}\" must be true or false", field.name),
                                     "Use true, false, yes, no, 1, 0, t, f, y or n."));
     }
 }
