@@ -1,5 +1,6 @@
 #include "pg/access/access.h"
 
+#include "core/format.h"
 #include "core/text.h"
 #include "pg/access/identity.h"
 
@@ -13,24 +14,24 @@ void require_right(Right right, const char* what) {
     std::string detail = identity.shortcoming;
     std::string hint;
     if (identity.is_known) {
-        detail = "Operator " + quoted(identity.name) + " lacks " + identity.rights.missing(right) + ".";
+        detail = format("Operator {} lacks {}.", quoted(identity.name), identity.rights.missing(right));
         hint = "An administrator can change that with customer_import.alter_operator().";
     }
-    throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, std::string("permission denied to ") + what, std::move(detail),
+    throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, format("permission denied to {}", what), std::move(detail),
                       std::move(hint));
 }
 
 void require_operator(const char* what) {
     const Identity& identity = current_identity();
     if (!identity.is_known) {
-        throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, std::string("permission denied to ") + what,
+        throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, format("permission denied to {}", what),
                           identity.shortcoming);
     }
 }
 
 void require_superuser(const char* what) {
     if (!call([] { return superuser(); })) {
-        throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, std::string("permission denied to ") + what,
+        throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, format("permission denied to {}", what),
                           "Only superusers of the database may do this.");
     }
 }

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "core/format.h"
 #include "pg/server/lookup.h"
 #include "pg/server/statement.h"
 #include "pg/server/text_array.h"
@@ -14,7 +15,7 @@ std::string key_origin() {
         Oid extension;
     };
     const Ids ids = call([] { return Ids{GetSystemIdentifier(), get_extension_oid("customer_import", false)}; });
-    return std::to_string(ids.system) + "/" + std::to_string(ids.extension) + "/";
+    return format("{}/{}/", ids.system, ids.extension);
 }
 
 Oid find_role(std::string_view name) {
@@ -40,21 +41,19 @@ void update_bound_rows() {
     };
     for (const Table& table :
          {Table{"operators", "name"}, {"gateways", "name"}, {"mailers", "name"}, {"granted_privileges", "role"}}) {
-        const std::string update = std::string("UPDATE customer_import.") + table.name + " AS b SET ";
-        const std::string role_name = std::string("b.") + table.column;
         const bool is_operator = std::string_view(table.name) == "operators";
-        if (!query(std::string("SELECT FROM customer_import.") + table.name +
-                       " WHERE NOT starts_with(role_key, $1) LIMIT 1",
+        if (!query(format("SELECT FROM customer_import.{} WHERE NOT starts_with(role_key, $1) LIMIT 1", table.name),
                    {parameter(std::string_view(origin))})
                  .empty()) {
-            execute(update + "role_key = $1 || r.oid::text FROM pg_authid AS r WHERE r.rolname = " + role_name +
-                        " AND NOT starts_with(b.role_key, $1)" + (is_operator ? " AND b.database_role" : ""),
+            execute(format("UPDATE customer_import.{} AS b SET role_key = $1 || r.oid::text FROM pg_authid AS r"
+                           " WHERE r.rolname = b.{} AND NOT starts_with(b.role_key, $1){}",
+                           table.name, table.column, is_operator ? " AND b.database_role" : ""),
                     {parameter(std::string_view(origin))});
         }
         if (!is_operator) {
-            execute(update + table.column +
-                        " = r.rolname FROM pg_authid AS r WHERE b.role_key = $1 || r.oid::text AND " + role_name +
-                        " <> r.rolname",
+            execute(format("UPDATE customer_import.{0} AS b SET {1} = r.rolname FROM pg_authid AS r"
+                           " WHERE b.role_key = $1 || r.oid::text AND b.{1} <> r.rolname",
+                           table.name, table.column),
                     {parameter(std::string_view(origin))});
         }
     }

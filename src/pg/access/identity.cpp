@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "core/format.h"
 #include "core/role_set.h"
 #include "core/text.h"
 #include "core/user_name.h"
@@ -158,20 +159,20 @@ void add_reachable_names(const RoleFacts& role, std::vector<std::string>& names)
 // Says why a role may not act as an operator; empty: it may.
 std::string find_obstacle(const RoleFacts& role, std::string_view name, const Candidate& candidate) {
     if (role.is_superuser || role.bypasses_policies) {
-        return "Role " + quoted(role.name) + " is not subject to row-level security.";
+        return format("Role {} is not subject to row-level security.", quoted(role.name));
     }
     if (!candidate.role_is_gateway) {
-        return "Role " + quoted(role.name) + " is not a gateway.";
+        return format("Role {} is not a gateway.", quoted(role.name));
     }
     if (!candidate.exists) {
-        return "Operator " + quoted(name) + " does not exist.";
+        return format("Operator {} does not exist.", quoted(name));
     }
     if (!candidate.is_active) {
-        return "Operator " + quoted(name) + " is not active.";
+        return format("Operator {} is not active.", quoted(name));
     }
     if (candidate.rights.has(Right::administer) && !candidate.role_may_act_as_admin) {
-        return "Operator " + quoted(name) + " is an administrator, and gateway " + quoted(role.name) +
-               " may not act as one.";
+        return format("Operator {} is an administrator, and gateway {} may not act as one.", quoted(name),
+                      quoted(role.name));
     }
     return {};
 }
@@ -179,18 +180,18 @@ std::string find_obstacle(const RoleFacts& role, std::string_view name, const Ca
 // Says why a role is not an operator itself; empty: it is one.
 std::string find_own_obstacle(const RoleFacts& role, const Candidate& candidate) {
     if (candidate.exists) {
-        return candidate.is_active ? "" : "Operator " + quoted(candidate.name) + " is not active.";
+        return candidate.is_active ? "" : format("Operator {} is not active.", quoted(candidate.name));
     }
     if (candidate.role_is_gateway) {
-        return "Role " + quoted(role.name) + " has not called customer_import.act_as() in this transaction.";
+        return format("Role {} has not called customer_import.act_as() in this transaction.", quoted(role.name));
     }
     OwnerScope owner;
     if (!query_latest("SELECT FROM customer_import.operators WHERE name = $1 AND database_role",
                       {parameter(std::string_view(role.name))})
              .empty()) {
-        return "Role " + quoted(role.name) + " is not the role that is operator " + quoted(role.name) + ".";
+        return format("Role {0} is not the role that is operator {0}.", quoted(role.name));
     }
-    return "Role " + quoted(role.name) + " is not an operator.";
+    return format("Role {} is not an operator.", quoted(role.name));
 }
 
 // Derives the identity from what was found of the role and the operator.
@@ -289,7 +290,7 @@ const Identity& fresh_identity() {
 }
 
 std::string lost_right_reason(const Identity& identity) {
-    return "operator " + quoted(identity.name) + " may not import any more";
+    return format("operator {} may not import any more", quoted(identity.name));
 }
 
 std::string current_role_name() { return current_role_facts().name; }
@@ -305,17 +306,17 @@ void act_as(std::string_view name) {
     const std::string obstacle = find_obstacle(role, name, candidate);
     if (!obstacle.empty()) {
         if (candidate.role_is_gateway && !candidate.exists) {
-            throw ImportError(ERRCODE_UNDEFINED_OBJECT, "operator " + quoted(name) + " does not exist");
+            throw ImportError(ERRCODE_UNDEFINED_OBJECT, format("operator {} does not exist", quoted(name)));
         }
-        throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied to act as operator " + quoted(name),
-                          obstacle);
+        throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE,
+                          format("permission denied to act as operator {}", quoted(name)), obstacle);
     }
     if (acting == nullptr) {
         assume_operator(name);
         keep_identity(role, std::move(candidate));  // which saves each transaction of a gateway to read it again
     } else if (acting->role != GetUserId() || acting->name != name) {
         throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                          "this transaction acts as operator " + quoted(acting->name) + " already", {},
+                          format("this transaction acts as operator {} already", quoted(acting->name)), {},
                           "End the transaction first.");
     }
 }

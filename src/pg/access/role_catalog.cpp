@@ -1,5 +1,6 @@
 #include "pg/access/role_catalog.h"
 
+#include "core/format.h"
 #include "core/pace.h"
 #include "core/role_set.h"
 #include "core/text.h"
@@ -21,8 +22,8 @@ CacheWatch watched_codes({"role_codes"});
 // The access rules depend on the operators' codes: these stay in the catalog, and privileged.
 void refuse_built_in(std::string_view code) {
     if (const std::string_view built_in = find_operator_code(code); !built_in.empty()) {
-        throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, "role code \"" + std::string(built_in) + "\" is built in",
-                          {}, "It stays in the catalog, and privileged.");
+        throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, format("role code \"{}\" is built in", built_in), {},
+                          "It stays in the catalog, and privileged.");
     }
 }
 
@@ -64,7 +65,7 @@ std::int64_t add_role_codes(std::span<const std::string> codes, bool privileged)
     for (const std::string& code : codes) {
         pace.step(8 * code.size());  // byte by byte
         if (!is_role_code(code)) {
-            throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, "invalid role code " + quoted(code),
+            throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, format("invalid role code {}", quoted(code)),
                               "A role code has 1 to 63 letters, digits or characters of \"_.:-\".");
         }
     }
@@ -130,9 +131,10 @@ CI_PUBLIC_FUNCTION(ci_alter_role_code) {
                         " created_by_import = NULL, is_provisional = false"
                         " WHERE pg_catalog.lower(code) = pg_catalog.lower($1 COLLATE \"C\")",
                         {argument(0), argument(1), argument(2), privileged}) == 0) {
-            throw pg::ImportError(ERRCODE_UNDEFINED_OBJECT,
-                                  "role code " + customer_import::quoted(code) + " is not in the catalog", {},
-                                  "See SELECT code FROM customer_import.role_codes.");
+            throw pg::ImportError(
+                ERRCODE_UNDEFINED_OBJECT,
+                customer_import::format("role code {} is not in the catalog", customer_import::quoted(code)), {},
+                "See SELECT code FROM customer_import.role_codes.");
         }
         return Datum{0};
     });

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/format.h"
 #include "core/text.h"
 #include "pg/server/lookup.h"
 #include "pg/server/text_array.h"
@@ -22,8 +23,8 @@ constexpr int kUserNameColumn = 1;
 constexpr int kRolesColumn = 2;
 constexpr int kFirstValueColumn = 3;
 
-std::string value_name(std::size_t cell) { return "b.v" + std::to_string(cell); }
-std::string given_name(std::size_t cell) { return "b.g" + std::to_string(cell); }
+std::string value_name(std::size_t cell) { return format("b.v{}", cell); }
+std::string given_name(std::size_t cell) { return format("b.g{}", cell); }
 
 std::vector<std::size_t> find_cell_columns(const Target& target, const HeaderMap& header) {
     std::vector<std::size_t> result;
@@ -163,8 +164,7 @@ std::string BatchStatements::in_range() const {
     if (search_ != JoinMethod::merge) {
         return {};
     }
-    const std::string name = "c." + target_.user_name.name;
-    return " AND " + name + " OPERATOR(pg_catalog.>=) $2 AND " + name + " OPERATOR(pg_catalog.<=) $3";
+    return format(" AND c.{0} OPERATOR(pg_catalog.>=) $2 AND c.{0} OPERATOR(pg_catalog.<=) $3", target_.user_name.name);
 }
 
 TupleDesc BatchStatements::batch_columns() const {
@@ -197,7 +197,7 @@ TupleDesc BatchStatements::batch_columns() const {
 
 // The columns of a CustomerRow, of the customers table as c; NULL where a value is not wanted.
 std::string BatchStatements::customer_row(const std::vector<bool>& values) const {
-    return "c.ctid, c.xmin, c." + target_.roles.name + value_list(values);
+    return format("c.ctid, c.xmin, c.{}{}", target_.roles.name, value_list(values));
 }
 
 // The same of a row that an INSERT has just made. A row of a partition cannot tell its place and version then.
@@ -208,8 +208,8 @@ std::string BatchStatements::new_row() const {
 std::string BatchStatements::value_list(const std::vector<bool>& values) const {
     std::string list;
     for (std::size_t column = 0; column < target_.values.size(); ++column) {
-        list += ", " +
-                (values[column] ? "c." + target_.values[column].name : "NULL::" + target_.values[column].type_name);
+        list += values[column] ? format(", c.{}", target_.values[column].name)
+                               : format(", NULL::{}", target_.values[column].type_name);
     }
     return list;
 }
@@ -219,17 +219,17 @@ std::string BatchStatements::value_list(const std::vector<bool>& values) const {
 // order. A variadic function has one argument at least.
 std::string BatchStatements::decide_call() const {
     const std::vector<bool> all(target_.values.size(), true);
-    return "customer_import._decide($1, b.o, " + same_customer() + ", " +
-           customer_row(target_.rewritten ? all : in_file_) + (all.empty() ? ", NULL::pg_catalog.text)" : ")");
+    return format("customer_import._decide($1, b.o, {}, {}{})", same_customer(),
+                  customer_row(target_.rewritten ? all : in_file_), all.empty() ? ", NULL::pg_catalog.text" : "");
 }
 
 std::string BatchStatements::same_customer() const {
-    return "c." + target_.user_name.name + " OPERATOR(pg_catalog.=) b.u";
+    return format("c.{} OPERATOR(pg_catalog.=) b.u", target_.user_name.name);
 }
 
 std::string BatchStatements::look_sql() const {
-    return "SELECT b.o FROM " + std::string(kBatchTable) + " AS b JOIN " + target_.name + " AS c ON " +
-           same_customer() + in_range() + " WHERE " + decide_call();
+    return format("SELECT b.o FROM {} AS b JOIN {} AS c ON {}{} WHERE {}", kBatchTable, target_.name, same_customer(),
+                  in_range(), decide_call());
 }
 
 // One pass finds the customer, asks decide() and writes. When another session has changed the row meanwhile, the server
@@ -237,49 +237,48 @@ std::string BatchStatements::look_sql() const {
 std::string BatchStatements::update_sql() const {
     std::string assignments;
     if (writes_roles_) {
-        assignments += ", " + target_.roles.name + " = COALESCE(customer_import._merged_roles($1, b.o), c." +
-                       target_.roles.name + ")";
+        assignments += format(", {0} = COALESCE(customer_import._merged_roles($1, b.o), c.{0})", target_.roles.name);
     }
     for (std::size_t cell = 0; cell < cell_columns_.size(); ++cell) {
         const std::string& name = target_.values[cell_columns_[cell]].name;
         const std::string& equal = columns_[cell_columns_[cell]].equality_sql();
-        assignments += ", " + name + " = CASE WHEN " + given_name(cell);
-        if (!equal.empty()) {  // what decide() takes for unchanged stays as it is written
-            assignments += " AND NOT COALESCE(c." + name + equal + value_name(cell) + ", false)";
-        }
-        assignments += " THEN " + value_name(cell) + " ELSE c." + name + " END";
+        // What decide() takes for unchanged stays as it is written.
+        const std::string unless_equal =
+            equal.empty() ? "" : format(" AND NOT COALESCE(c.{}{}{}, false)", name, equal, value_name(cell));
+        assignments += format(", {0} = CASE WHEN {1}{2} THEN {3} ELSE c.{0} END", name, given_name(cell), unless_equal,
+                              value_name(cell));
     }
     if (!target_.touched_column.empty()) {
-        assignments += ", " + target_.touched_column + " = pg_catalog.now()";
+        assignments += format(", {} = pg_catalog.now()", target_.touched_column);
     }
-    return "UPDATE " + target_.name + " AS c SET " + assignments.substr(2) + " FROM " + kBatchTable + " AS b WHERE " +
-           same_customer() + in_range() + " AND " + decide_call() + " RETURNING b.o";
+    return format("UPDATE {} AS c SET {} FROM {} AS b WHERE {}{} AND {} RETURNING b.o", target_.name,
+                  assignments.substr(2), kBatchTable, same_customer(), in_range(), decide_call());
 }
 
 std::string BatchStatements::insert_sql(bool unless_exists) const {
-    std::string names = target_.user_name.name + ", " + target_.roles.name;
+    std::string names = format("{}, {}", target_.user_name.name, target_.roles.name);
     std::string values = "b.u, b.r";
     for (std::size_t cell = 0; cell < cell_columns_.size(); ++cell) {
         const TargetColumn& column = target_.values[cell_columns_[cell]];
-        names += ", " + column.name;
-        values += ", " + (column.default_sql.empty() ? value_name(cell)
-                                                     : "CASE WHEN " + given_name(cell) + " THEN " + value_name(cell) +
-                                                           " ELSE " + column.default_sql + " END");
+        names += format(", {}", column.name);
+        values += column.default_sql.empty() ? format(", {}", value_name(cell))
+                                             : format(", CASE WHEN {} THEN {} ELSE {} END", given_name(cell),
+                                                      value_name(cell), column.default_sql);
     }
-    const std::string sql = "INSERT INTO " + target_.name + " AS c (" + names + ") SELECT " + values + " FROM " +
-                            kBatchTable + " AS b";
+    const std::string sql = format("INSERT INTO {} AS c ({}) SELECT {} FROM {} AS b", target_.name, names, values,
+                                   kBatchTable);
     if (unless_exists) {
-        return sql + " ON CONFLICT (" + target_.user_name.name + ") DO NOTHING";
+        return format("{} ON CONFLICT ({}) DO NOTHING", sql, target_.user_name.name);
     }
-    return returns_new_rows_ ? sql + " RETURNING NULL::pg_catalog.int4, " + new_row() : sql;
+    return returns_new_rows_ ? format("{} RETURNING NULL::pg_catalog.int4, {}", sql, new_row()) : sql;
 }
 
 std::string BatchStatements::search_sql() const {
-    return " FROM " + std::string(kBatchTable) + " AS b JOIN " + target_.name + " AS c ON " + same_customer();
+    return format(" FROM {} AS b JOIN {} AS c ON {}", kBatchTable, target_.name, same_customer());
 }
 
 std::string BatchStatements::read_back_sql() const {
-    return "SELECT b.o, " + customer_row(std::vector<bool>(target_.values.size(), true)) + search_sql();
+    return format("SELECT b.o, {}{}", customer_row(std::vector<bool>(target_.values.size(), true)), search_sql());
 }
 
 void BatchStatements::clear() {
@@ -472,8 +471,8 @@ const CustomerRow* BatchStatements::lock(bool to_delete) {
 
 void BatchStatements::remove() {
     if (!remove_) {
-        remove_.emplace("DELETE FROM " + target_.name + " AS c USING " + kBatchTable + " AS b WHERE " +
-                            same_customer() + " AND " + decide_call() + " RETURNING b.o",
+        remove_.emplace(format("DELETE FROM {} AS c USING {} AS b WHERE {} AND {} RETURNING b.o", target_.name,
+                               kBatchTable, same_customer(), decide_call()),
                         std::vector<Oid>{INT8OID});
     }
     written_.assign(rows_.size(), 0);
@@ -484,7 +483,7 @@ void BatchStatements::remove() {
 }
 
 void BatchStatements::read_columns(const std::string& columns, DestReceiver* receiver) {
-    Statement("SELECT b.o, " + columns + search_sql()).run(receiver);
+    Statement(format("SELECT b.o, {}{}", columns, search_sql())).run(receiver);
 }
 
 }  // namespace customer_import::pg

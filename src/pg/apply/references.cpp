@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 
+#include "core/format.h"
 #include "pg/server/statement.h"
 
 namespace customer_import::pg {
@@ -101,7 +102,7 @@ KeyColumns make_key_columns(const Target& target, const std::vector<ForeignKey>&
             table_close(relation, NoLock);
             return quoted;
         });
-        result.list += ", c." + std::string(name);
+        result.list += format(", c.{}", name);
     }
     return result;
 }
@@ -129,12 +130,12 @@ std::vector<std::string> find_references(const Target& target, BatchStatements& 
         // A reference from a customer to itself does not keep the customer.
         std::string condition = "NOT (f.tableoid OPERATOR(pg_catalog.=) k.r AND f.ctid OPERATOR(pg_catalog.=) k.t)";
         for (const ForeignKey::Column& column : key.columns) {
-            condition += " AND k.k" + std::to_string(columns.position.at(column.attribute)) + " " + column.comparison +
-                         " f." + column.name;
+            condition += format(" AND k.k{} {} f.{}", columns.position.at(column.attribute), column.comparison,
+                                column.name);
         }
         const LookupScope owner(key.owner);
-        for (const Row& row : query("SELECT DISTINCT k.o FROM " + std::string(kKeyTable) + " AS k JOIN " + key.from +
-                                    " AS f ON " + condition)) {
+        for (const Row& row :
+             query(format("SELECT DISTINCT k.o FROM {} AS k JOIN {} AS f ON {}", kKeyTable, key.from, condition))) {
             std::string& found = tables[static_cast<std::size_t>(std::stoll(*row[0]))];
             if (found.empty()) {
                 found = key.table;

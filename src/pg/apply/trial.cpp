@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "core/format.h"
 #include "core/report.h"
 #include "pg/apply/import_kinds.h"
 #include "pg/server/statement.h"
@@ -44,8 +45,8 @@ std::optional<std::string> Trial::run(std::int64_t import_id, const Target& targ
     if (!all_fail_alike) {
         return std::nullopt;
     }
-    return "the first " + format_count(kRecords) + " valid records all failed with SQLSTATE " + first->sqlstate + ": " +
-           first->message;
+    return format("the first {} valid records all failed with SQLSTATE {}: {}", format_count(kRecords), first->sqlstate,
+                  first->message);
 }
 
 }  // namespace customer_import::pg

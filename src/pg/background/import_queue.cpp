@@ -1,5 +1,6 @@
 #include "pg/background/import_queue.h"
 
+#include "core/format.h"
 #include "core/text.h"
 #include "pg/history/import_history.h"
 #include "pg/history/notification.h"
@@ -214,9 +215,9 @@ namespace {
 std::vector<int> find_slices(std::int64_t import_id, const std::string& condition) {
     OwnerScope owner;
     std::vector<int> slices;
-    for (const Row& row : query_latest("SELECT slice FROM customer_import.import_slices"
-                                       " WHERE import_id = $1 AND NOT ended AND " +
-                                           condition + " ORDER BY slice",
+    for (const Row& row : query_latest(format("SELECT slice FROM customer_import.import_slices"
+                                              " WHERE import_id = $1 AND NOT ended AND {} ORDER BY slice",
+                                              condition),
                                        {parameter(import_id)})) {
         slices.push_back(static_cast<int>(number(row[0])));
     }

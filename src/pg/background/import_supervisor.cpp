@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/format.h"
 #include "pg/background/background_process.h"
 #include "pg/background/import_queue.h"
 #include "pg/history/retention.h"
@@ -184,10 +185,10 @@ std::optional<Stop> Supervisor::find_obstacle(const WaitingImport& import) {
         starts = {import.fences, 0, 0};
     }
     if (!import.role_exists) {
-        return Stop{"denied", "database role \"" + import.role_name + "\" does not exist any more"};
+        return Stop{"denied", format("database role \"{}\" does not exist any more", import.role_name)};
     }
     if (!import.role_may_log_in) {
-        return Stop{"denied", "database role \"" + import.role_name + "\" may not log in"};
+        return Stop{"denied", format("database role \"{}\" may not log in", import.role_name)};
     }
     if (starts.count >= kMaxStarts) {
         return Stop{"failed", "its workers could not start; see the log of the server"};
@@ -218,9 +219,9 @@ bool Supervisor::settle(const WaitingImport& import) {
                 "UPDATE customer_import.imports SET state = 'held', message = $2 WHERE id = $1 AND EXISTS ("
                 "SELECT FROM customer_import.background_imports AS j WHERE j.import_id = $1 AND j.origin = $3)",
                 {id,
-                 parameter("Import " + std::to_string(import.id) +
-                           " is held: it was restored from another database. "
-                           "Resume it with SELECT customer_import.release_restored()."),
+                 parameter(format("Import {} is held: it was restored from another database. "
+                                  "Resume it with SELECT customer_import.release_restored().",
+                                  import.id)),
                  parameter(std::string_view(import.origin))});
         } else if (lock_out_workers(import.id)) {
             request_stop(import.id, *obstacle);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/format.h"
 #include "pg/background/background_process.h"
 #include "pg/background/background_run.h"
 #include "pg/background/import_queue.h"
@@ -117,7 +118,7 @@ void supervise() {
 
 void work(const WorkerArguments& arguments) {
     set_supervisor(arguments.supervisor_pid);
-    show_activity("customer_import: import " + std::to_string(arguments.import_id));
+    show_activity(format("customer_import: import {}", arguments.import_id));
     WorkerTransactions transactions;
     if (!extension_exists(transactions)) {
         return;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/batch.h"
+#include "core/format.h"
 #include "core/grant_ceiling.h"
 #include "core/slice_hash.h"
 #include "core/text.h"
@@ -66,7 +67,7 @@ bool can_be_repeated(const PgError& error) {
 
 std::string describe(const PgError& error) {
     const ErrorData* data = error.data();
-    return std::string(error.what()) + " (SQLSTATE " + unpack_sql_state(data->sqlerrcode) + ")";
+    return format("{} (SQLSTATE {})", error.what(), unpack_sql_state(data->sqlerrcode));
 }
 
 // Gives the transaction the submitter's identity, and the settings by which the submitter's texts are read, until its
@@ -247,7 +248,7 @@ void SliceRun::repeat(Body&& body) {
                 assume_submitter(import_);
                 require_still_permitted();
             })) {
-            throw Stopped({"denied", "database role " + quoted(import_.role_name) + " does not exist any more"});
+            throw Stopped({"denied", format("database role {} does not exist any more", quoted(import_.role_name))});
         }
         if (!can_be_repeated(*error) || attempt == kMaxAttempts) {
             throw PgError(*error);
@@ -275,7 +276,7 @@ void SliceRun::read_file() {
         check_stop();
         const Identity identity = require_still_permitted();
         if (import_.request.create_unknown_roles && !identity.rights.has(Right::administer)) {
-            throw Stopped({"denied", "operator " + quoted(identity.name) + " may not add role codes any more"});
+            throw Stopped({"denied", format("operator {} may not add role codes any more", quoted(identity.name))});
         }
         try {
             read_records(identity);
@@ -366,8 +367,8 @@ Target SliceRun::load_same_target() const {
     };
     for (const TargetColumn& column : target_ ? target_->values : std::vector<TargetColumn>()) {
         if (!has(column.field)) {  // the records that were checked may have a cell for it
-            throw Stopped(
-                {"failed", "the customers table was attached anew, without the field " + quoted(column.field)});
+            throw Stopped({"failed", format("the customers table was attached anew, without the field {}",
+                                            quoted(column.field))});
         }
     }
     return target;
@@ -486,8 +487,7 @@ bool SliceRun::run() {
 void SliceRun::apply_rest() {
     try {
         if (slice_.claims > kMaxClaims) {
-            throw Stopped(
-                {"failed", std::to_string(kMaxClaims) + " workers in a row ended without getting on with it"});
+            throw Stopped({"failed", format("{} workers in a row ended without getting on with it", kMaxClaims)});
         }
         if (import_timeout > 0) {
             transactions_.set_deadline(TimestampTzPlusMilliseconds(import_.started_at, import_timeout));
@@ -506,7 +506,7 @@ void SliceRun::apply_rest() {
     } catch (const TakenOver&) {
         return;
     } catch (const ImportError& error) {
-        stop({"failed", error.message() + (error.detail().empty() ? "" : ": " + error.detail())});
+        stop({"failed", error.detail().empty() ? error.message() : format("{}: {}", error.message(), error.detail())});
     } catch (const PgError& error) {
         const bool is_canceled = error.sqlstate() == ERRCODE_QUERY_CANCELED;
         if (is_canceled && transactions_.has_caller()) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/change_history.h"
+#include "core/format.h"
 #include "core/text.h"
 #include "core/user_name.h"
 #include "pg/access/access.h"
@@ -33,10 +34,10 @@ std::string find_key(const Target& target, std::string_view user_name) {
 std::vector<std::string> read_held(const Target& target, const std::string& key) {
     std::vector<std::string> held;
     for (const Row& row :
-         query("SELECT r.code FROM (SELECT DISTINCT pg_catalog.unnest(" + target.roles.name +
-                   ") COLLATE pg_catalog.\"C\" AS code FROM " + target.name + " WHERE " + target.user_name.name +
-                   " OPERATOR(pg_catalog.=) $1) AS r"
-                   " WHERE r.code OPERATOR(pg_catalog.<>) '' ORDER BY r.code USING OPERATOR(pg_catalog.<)",
+         query(format("SELECT r.code FROM (SELECT DISTINCT pg_catalog.unnest({}) COLLATE pg_catalog.\"C\" AS code"
+                      "                      FROM {} WHERE {} OPERATOR(pg_catalog.=) $1) AS r"
+                      " WHERE r.code OPERATOR(pg_catalog.<>) '' ORDER BY r.code USING OPERATOR(pg_catalog.<)",
+                      target.roles.name, target.name, target.user_name.name),
                {parameter(std::string_view(key))})) {
         held.push_back(*row[0]);
     }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/customer_search.h"
+#include "core/format.h"
 #include "core/pace.h"
 #include "core/text.h"
 #include "core/user_name.h"
@@ -65,7 +66,8 @@ public:
         if (folded_.find_first_of("\r\n") != std::string::npos) {
             return;  // they separate the texts that are searched
         }
-        look_at("WHERE " + target_.user_name.name + " OPERATOR(pg_catalog.=) $1", {parameter(std::string_view(key()))});
+        look_at(format("WHERE {} OPERATOR(pg_catalog.=) $1", target_.user_name.name),
+                {parameter(std::string_view(key()))});
         if (is_sorted_by_bytes() || folded_.empty()) {
             look_at_beginnings();
         }
@@ -75,14 +77,14 @@ public:
         if (has_trigram(folded_)) {
             const std::vector<std::string> keys = find_keys();
             if (keys.size() <= kMaxKeys) {
-                look_at("WHERE " + target_.user_name.name + " OPERATOR(pg_catalog.=) ANY ($1)",
+                look_at(format("WHERE {} OPERATOR(pg_catalog.=) ANY ($1)", target_.user_name.name),
                         {text_array_parameter(keys)});
                 return;
             }
         }
         // More than a caller reads, or nothing that an index could find: one pass over what the caller sees, to the
         // first matches.
-        look_at("WHERE " + matches() + " LIMIT " + std::to_string(kMaxKeys), {parameter(std::string_view(pattern()))});
+        look_at(format("WHERE {} LIMIT {}", matches(), kMaxKeys), {parameter(std::string_view(pattern()))});
     }
 
     const std::set<Found>& found() const { return found_; }
@@ -91,7 +93,7 @@ private:
     // A table of ours holds folded names only.
     const std::string& key() const { return target_.fold_user_names ? folded_ : query_; }
     std::string pattern() const { return like_pattern(folded_); }
-    std::string matches() const { return search_text_sql(target_) + " OPERATOR(pg_catalog.~~) $1"; }
+    std::string matches() const { return format("{} OPERATOR(pg_catalog.~~) $1", search_text_sql(target_)); }
     bool is_sorted_by_bytes() const {
         return target_.fold_user_names && target_.user_name.collation == C_COLLATION_OID;
     }
@@ -99,20 +101,20 @@ private:
     // User names that begin with the query, in order: policies let their comparison operators through to the index.
     void look_at_beginnings() {
         const std::string& name = target_.user_name.name;
-        const std::string order = " ORDER BY " + name + " LIMIT " + std::to_string(max_rows_);
         if (folded_.empty()) {
-            look_at(order, {});
+            look_at(format("ORDER BY {} LIMIT {}", name, max_rows_), {});
             return;
         }
         const std::string end = folded_ + std::string(kLast);
-        look_at("WHERE " + name + " OPERATOR(pg_catalog.>=) $1 AND " + name + " OPERATOR(pg_catalog.<) $2" + order,
+        look_at(format("WHERE {0} OPERATOR(pg_catalog.>=) $1 AND {0} OPERATOR(pg_catalog.<) $2 ORDER BY {0} LIMIT {1}",
+                       name, max_rows_),
                 {parameter(std::string_view(folded_)), parameter(std::string_view(end))});
     }
 
     // The user names of all that match, hidden ones too; at most one more than kMaxKeys.
     std::vector<std::string> find_keys() const {
-        const std::string statement = "SELECT " + target_.user_name.name + " FROM " + target_.name + " WHERE " +
-                                      matches() + " LIMIT " + std::to_string(kMaxKeys + 1);
+        const std::string statement = format("SELECT {} FROM {} WHERE {} LIMIT {}", target_.user_name.name,
+                                             target_.name, matches(), kMaxKeys + 1);
         TableOwnerScope owner(target_);
         IndexPreferred index;
         std::vector<std::string> keys;
@@ -126,11 +128,11 @@ private:
 
     // Reads customers as the caller, and keeps the best.
     void look_at(const std::string& condition, std::initializer_list<Parameter> parameters) {
-        std::string columns = "(" + target_.user_name.name + ")::pg_catalog.text";
+        std::string columns = format("({})::pg_catalog.text", target_.user_name.name);
         for (const char* field : {"email", "firstName", "lastName", "company"}) {
-            columns += ", " + searched_column_sql(target_, field);
+            columns += format(", {}", searched_column_sql(target_, field));
         }
-        Cursor customers("SELECT " + columns + " FROM " + target_.name + " " + condition, parameters,
+        Cursor customers(format("SELECT {} FROM {} {}", columns, target_.name, condition), parameters,
                          Cursor::Snapshot::calling);
         for (customers.fetch(kRowsAtOnce); customers.count() > 0; customers.fetch(kRowsAtOnce)) {
             for (Row& row : customers.texts()) {
@@ -163,8 +165,7 @@ private:
 void search_customers(std::string_view query, std::int32_t max_rows, ReturnSetInfo* result) {
     require_right(Right::view_customers, "search customers");
     if (max_rows < 1 || max_rows > kMaxRows) {
-        throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE,
-                          "max_rows must be between 1 and " + std::to_string(kMaxRows));
+        throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, format("max_rows must be between 1 and {}", kMaxRows));
     }
     SpiConnection spi;
     CustomerSearch search(query, max_rows);
@@ -203,9 +204,9 @@ WantedCodes spell_codes(std::span<const std::string_view> codes) {
 }
 
 void return_holders(const Target& target, const std::vector<std::string>& keys, ReturnSetInfo* result) {
-    const std::string& name = target.user_name.name;
-    Cursor customers("SELECT (" + name + ")::pg_catalog.text, (" + target.roles.name + ")::pg_catalog.text[] FROM " +
-                         target.name + " WHERE " + name + " OPERATOR(pg_catalog.=) ANY ($1) ORDER BY 1",
+    Cursor customers(format("SELECT ({0})::pg_catalog.text, ({1})::pg_catalog.text[] FROM {2}"
+                            " WHERE {0} OPERATOR(pg_catalog.=) ANY ($1) ORDER BY 1",
+                            target.user_name.name, target.roles.name, target.name),
                      {text_array_parameter(keys)}, Cursor::Snapshot::calling);
     for (customers.fetch(kRowsAtOnce); customers.count() > 0; customers.fetch(kRowsAtOnce)) {
         call([&] {
@@ -224,13 +225,11 @@ void customers_with_roles(const WantedCodes& codes, ReturnSetInfo* result) {
     SpiConnection spi;
     const Target target = load_target(AccessShareLock);
     return_holders(target, {}, result);  // an error first where the caller may not read the table
-    const std::string statement = "SELECT " + target.user_name.name + " FROM " + target.name + " WHERE " +
-                                  target.roles.name +
-                                  " OPERATOR(pg_catalog.@>) $1 AND ARRAY(SELECT pg_catalog.lower("
-                                  "held COLLATE pg_catalog.\"C\") FROM pg_catalog.unnest(" +
-                                  target.roles.name +
-                                  ") AS held)"
-                                  " OPERATOR(pg_catalog.@>) $2";
+    const std::string statement = format(
+        "SELECT {0} FROM {1} WHERE {2} OPERATOR(pg_catalog.@>) $1"
+        " AND ARRAY(SELECT pg_catalog.lower(held COLLATE pg_catalog.\"C\") FROM pg_catalog.unnest({2}) AS held)"
+        " OPERATOR(pg_catalog.@>) $2",
+        target.user_name.name, target.name, target.roles.name);
     std::optional<Cursor> holders;
     for (std::vector<std::string> keys;; keys.clear()) {
         {

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "core/format.h"
 #include "core/text.h"
 #include "pg/access/access.h"
 #include "pg/access/identity.h"
@@ -41,8 +42,7 @@ QueueUse measure_queue(const std::string& operator_name) {
 }
 
 [[noreturn]] void refuse_queueing(const std::string& what, const char* setting) {
-    throw ImportError(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, what,
-                      std::string("The limit is the setting ") + setting + ".",
+    throw ImportError(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, what, format("The limit is the setting {}.", setting),
                       "Wait until some of them have ended, or cancel one: see customer_import.import_status.");
 }
 
@@ -72,9 +72,8 @@ ImportResult submit_import(ImportRequest& request, InputSource* source) {
     reader->read_header();
     const QueueUse use = measure_queue(identity.name);
     if (use.imports >= max_queued_imports) {
-        refuse_queueing(
-            "operator " + quoted(identity.name) + " has " + std::to_string(use.imports) + " unfinished imports",
-            "customer_import.max_queued_imports");
+        refuse_queueing(format("operator {} has {} unfinished imports", quoted(identity.name), use.imports),
+                        "customer_import.max_queued_imports");
     }
     const std::string settings = caller_settings();
     const std::optional<std::int64_t> id = insert_import({identity.name, current_role_name(), "queued", 0}, request,
@@ -90,7 +89,7 @@ ImportResult submit_import(ImportRequest& request, InputSource* source) {
         bytes = stored_bytes(request);
     }
     if (use.bytes + bytes > std::int64_t{max_queued_megabytes} * 1024 * 1024) {
-        refuse_queueing("the unfinished imports of operator " + quoted(identity.name) + " are too large",
+        refuse_queueing(format("the unfinished imports of operator {} are too large", quoted(identity.name)),
                         "customer_import.max_queued_bytes");
     }
     enqueue(*id, GetUserId(), identity.is_acted, settings);
@@ -129,7 +128,7 @@ OpenImport lock_import(std::int64_t import_id, const Identity& identity) {
         {parameter(import_id), parameter(std::string_view(identity.name)),
          parameter(identity.rights.has(Right::administer))});
     if (rows.empty()) {
-        throw ImportError(ERRCODE_UNDEFINED_OBJECT, "import " + std::to_string(import_id) + " does not exist");
+        throw ImportError(ERRCODE_UNDEFINED_OBJECT, format("import {} does not exist", import_id));
     }
     const Row& row = rows.front();
     return {*row[0], row[1] == "t", row[2] == "t"};
@@ -144,8 +143,8 @@ void refuse_foreground(std::int64_t import_id) {
         {parameter(import_id)});
     if (!rows.empty()) {
         throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                          "import " + std::to_string(import_id) + " runs in the foreground of another session", {},
-                          "Cancel its statement with SELECT pg_cancel_backend(" + *rows.front()[0] + ").");
+                          format("import {} runs in the foreground of another session", import_id), {},
+                          format("Cancel its statement with SELECT pg_cancel_backend({}).", *rows.front()[0]));
     }
 }
 
@@ -165,21 +164,19 @@ std::string cancel_import(std::int64_t import_id) {
     }
     const OpenImport import = lock_import(import_id, identity);
     if (import.has_ended || !import.is_background) {
-        throw ImportError(
-            ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "import " + std::to_string(import_id) + " has ended already", {},
-            "See SELECT * FROM customer_import.import_status WHERE id = " + std::to_string(import_id) + ".");
+        throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, format("import {} has ended already", import_id),
+                          {}, format("See SELECT * FROM customer_import.import_status WHERE id = {}.", import_id));
     }
-    const std::string by = identity.name == import.operator_name ? "" : "by " + identity.name;
+    const std::string by = identity.name == import.operator_name ? "" : format("by {}", identity.name);
     request_stop(import_id, {"canceled", by});
     if (lock_out_workers(import_id)) {  // no worker has it
         end_background_import(import_id);
-        return "Import " + std::to_string(import_id) + " is canceled.";
+        return format("Import {} is canceled.", import_id);
     }
     start_after_commit();  // the supervisor ends a wait for a lock
-    return "Import " + std::to_string(import_id) +
-           " stops after its batch. Follow it: SELECT * FROM "
-           "customer_import.import_status WHERE id = " +
-           std::to_string(import_id);
+    return format(
+        "Import {0} stops after its batch. Follow it: SELECT * FROM customer_import.import_status WHERE id = {0}",
+        import_id);
 }
 
 // The unfinished imports of the current role, oldest first.

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "core/csv_reader.h"
+#include "core/format.h"
 #include "pg/access/access.h"
 #include "pg/access/identity.h"
 #include "pg/calls/import_run.h"
@@ -49,13 +50,12 @@ Source lock_source(std::int64_t import_id) {
         {parameter(import_id), parameter(std::string_view(identity.name)),
          parameter(identity.rights.has(Right::administer))});
     if (rows.empty()) {
-        throw ImportError(ERRCODE_UNDEFINED_OBJECT, import_name(import_id) + " does not exist");
+        throw ImportError(ERRCODE_UNDEFINED_OBJECT, format("import {} does not exist", import_id));
     }
     const Row& row = rows.front();
     if (*row[7] == "t") {
-        refuse_state(
-            import_name(import_id) + " has not ended yet",
-            "Wait for it, or end it with SELECT customer_import.cancel_import(" + std::to_string(import_id) + ").");
+        refuse_state(format("import {} has not ended yet", import_id),
+                     format("Wait for it, or end it with SELECT customer_import.cancel_import({}).", import_id));
     }
     if (*row[9] != "t") {
         refuse_other_table(import_id);
@@ -65,10 +65,10 @@ Source lock_source(std::int64_t import_id) {
         " WHERE source_import_id = $1 AND finished_at IS NULL",
         {parameter(import_id)});
     if (!open.empty()) {
-        refuse_state(import_name(import_id) +
-                         (*open.front()[1] == "undo" ? " is being undone by " : " is being retried by ") +
-                         import_name(std::stoll(*open.front()[0])),
-                     "Follow it: SELECT * FROM customer_import.import_status WHERE id = " + *open.front()[0] + ".");
+        const std::string& by = *open.front()[0];
+        refuse_state(*open.front()[1] == "undo" ? format("import {} is being undone by import {}", import_id, by)
+                                                : format("import {} is being retried by import {}", import_id, by),
+                     format("Follow it: SELECT * FROM customer_import.import_status WHERE id = {}.", by));
     }
     Source source;
     source.id = import_id;
@@ -83,9 +83,9 @@ Source lock_source(std::int64_t import_id) {
 }
 
 [[noreturn]] void refuse_undone(const Source& source) {
-    refuse_state(import_name(source.id) + " was undone by " + import_name(*source.undone_by),
-                 "To bring it back, undo that one: SELECT * FROM customer_import.undo_import(" +
-                     std::to_string(*source.undone_by) + ").");
+    refuse_state(
+        format("import {} was undone by import {}", source.id, *source.undone_by),
+        format("To bring it back, undo that one: SELECT * FROM customer_import.undo_import({}).", *source.undone_by));
 }
 
 // For an operator that may not add role codes, records that need them are rejected.
@@ -109,7 +109,8 @@ ImportRequest retry_request(std::int64_t import_id) {
     const Source source = lock_source(import_id);
     require_not_emptied(import_id);
     if (source.mode == "undo") {
-        refuse_state(import_name(import_id) + " is an undo", "Call customer_import.undo_import() once more instead.");
+        refuse_state(format("import {} is an undo", import_id),
+                     "Call customer_import.undo_import() once more instead.");
     }
     if (source.state == "undone") {
         refuse_undone(source);
@@ -120,7 +121,7 @@ ImportRequest retry_request(std::int64_t import_id) {
                   "   AND issue_number = 1 AND record IS NOT NULL AND retried_by IS NULL LIMIT 1",
                   {parameter(import_id)})
                 .empty()) {
-            refuse_state(import_name(import_id) + " has no rejected records that could be retried",
+            refuse_state(format("import {} has no rejected records that could be retried", import_id),
                          "Each is retried once. What a retry rejects is retried by its own import id.");
         }
     }
@@ -175,7 +176,7 @@ public:
 void check_record(FileEncoding& encoding, const Source& source, const std::string& header, std::string_view record) {
     RecordCounter counter;
     CsvReader reader({source.delimiter}, counter);
-    const std::string file = std::string(encoding.decode(header, true)) + "\n" + std::string(record) + "\n";
+    const std::string file = format("{}\n{}\n", encoding.decode(header, true), record);
     Status refusal = reader.feed(file);
     if (!refusal) {
         refusal = reader.finish();
@@ -184,14 +185,13 @@ void check_record(FileEncoding& encoding, const Source& source, const std::strin
         refuse_record("the text is not a CSV record", refusal->message);
     }
     if (counter.records_ != 1) {
-        refuse_record("the text is not one CSV record but " + std::to_string(counter.records_));
+        refuse_record(format("the text is not one CSV record but {}", counter.records_));
     }
     if (counter.is_malformed_) {
-        refuse_record("the text is not a CSV record", std::string(kMalformedMessage) + ".");
+        refuse_record("the text is not a CSV record", format("{}.", kMalformedMessage));
     }
     if (counter.fields_ != counter.header_fields_) {
-        refuse_record("the record has " + std::to_string(counter.fields_) + " fields, the header has " +
-                      std::to_string(counter.header_fields_));
+        refuse_record(format("the record has {} fields, the header has {}", counter.fields_, counter.header_fields_));
     }
 }
 
@@ -211,14 +211,12 @@ void amend_record(std::int64_t import_id, std::int64_t line, std::string_view re
         " WHERE s.import_id = $1 AND s.line = $2 AND s.issue_number = 1 AND s.outcome = 'rejected' AND s.record IS NOT NULL",
         {parameter(import_id), parameter(line)});
     if (rows.empty()) {
-        throw ImportError(
-            ERRCODE_UNDEFINED_OBJECT,
-            import_name(import_id) + " has no rejected record on line " + std::to_string(line), {},
-            "See SELECT * FROM customer_import.import_issues WHERE import_id = " + std::to_string(import_id) + ".");
+        throw ImportError(ERRCODE_UNDEFINED_OBJECT,
+                          format("import {} has no rejected record on line {}", import_id, line), {},
+                          format("See SELECT * FROM customer_import.import_issues WHERE import_id = {}.", import_id));
     }
     if (rows.front()[0]) {
-        refuse_state("the record on line " + std::to_string(line) + " was retried by " +
-                         import_name(std::stoll(*rows.front()[0])),
+        refuse_state(format("the record on line {} was retried by import {}", line, *rows.front()[0]),
                      "If it was rejected there again, amend it there.");
     }
     FileEncoding encoding(source.encoding);
@@ -226,8 +224,9 @@ void amend_record(std::int64_t import_id, std::int64_t line, std::string_view re
     const std::string bytes = encoding.encode(record);
     encoding.reset();
     if (encoding.decode(bytes, true) != record) {
-        throw ImportError(ERRCODE_UNTRANSLATABLE_CHARACTER, "the record has a character that encoding \"" +
-                                                                source.encoding + "\" of the file does not have");
+        throw ImportError(
+            ERRCODE_UNTRANSLATABLE_CHARACTER,
+            format("the record has a character that encoding \"{}\" of the file does not have", source.encoding));
     }
     execute(
         "UPDATE customer_import.import_issues SET amended_record = $3, amended_by = $4"

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "core/format.h"
 #include "pg/server/statement.h"
 
 namespace customer_import::pg {
@@ -25,8 +26,7 @@ void notify(const char* channel, const std::string& payload) {
 }  // namespace
 
 void announce_import(std::int64_t import_id, std::string_view state) {
-    notify("customer_import",
-           R"({"import_id": )" + std::to_string(import_id) + R"(, "state": ")" + std::string(state) + R"("})");
+    notify("customer_import", format(R"({{"import_id": {}, "state": "{}"}})", import_id, state));
 }
 
 void announce_message(std::int64_t message_id) { notify("customer_import_email", std::to_string(message_id)); }

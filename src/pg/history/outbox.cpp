@@ -3,6 +3,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/format.h"
 #include "core/header_map.h"
 #include "core/report.h"
 #include "core/spreadsheet_csv.h"
@@ -38,7 +39,7 @@ void require_mailer() {
               {parameter_oid(role)})
             .empty()) {
         throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied to send messages",
-                          "Role " + quoted(role_name(role)) + " is not a mailer.");
+                          format("Role {} is not a mailer.", quoted(role_name(role))));
     }
 }
 
@@ -56,9 +57,9 @@ std::optional<Attachment> make_attachment(std::int64_t import_id) {
                                                 rejected.records, kMaxAttachmentBytes, check_interrupts);
     Attachment attachment{std::move(file.csv), {}};
     if (static_cast<std::int64_t>(file.records) < rejected.total) {
-        attachment.note = "The attached file holds the first " + format_count(static_cast<std::int64_t>(file.records)) +
-                          " of " + format_count(rejected.total) + " rejected records; customer_import.rejected_csv(" +
-                          std::to_string(import_id) + ") gives all.";
+        attachment.note = format(
+            "The attached file holds the first {} of {} rejected records; customer_import.rejected_csv({}) gives all.",
+            format_count(static_cast<std::int64_t>(file.records)), format_count(rejected.total), import_id);
     }
     return attachment;
 }
@@ -152,7 +153,7 @@ void change_mailer(FunctionCallInfo fcinfo, bool grant) {
     const std::string name = given_text(fcinfo, 0);
     const Oid role = find_role(name);
     if (grant && !OidIsValid(role)) {
-        throw ImportError(ERRCODE_UNDEFINED_OBJECT, "role " + quoted(name) + " does not exist");
+        throw ImportError(ERRCODE_UNDEFINED_OBJECT, format("role {} does not exist", quoted(name)));
     }
     SpiConnection spi;
     lock_privileges();
@@ -160,7 +161,7 @@ void change_mailer(FunctionCallInfo fcinfo, bool grant) {
         register_role("mailers", name, role);
         refresh_privileges(role);
     } else if (!unregister_role("mailers", name)) {
-        throw ImportError(ERRCODE_UNDEFINED_OBJECT, "role " + quoted(name) + " is not a mailer");
+        throw ImportError(ERRCODE_UNDEFINED_OBJECT, format("role {} is not a mailer", quoted(name)));
     }
 }
 
@@ -177,7 +178,7 @@ std::string queue_report(std::int64_t import_id) {
     }
     const Row& row = rows.front();
     if (!row[1]) {
-        return "No report is sent: operator " + quoted(*row[0]) + " has no e-mail address.";
+        return format("No report is sent: operator {} has no e-mail address.", quoted(*row[0]));
     }
     for (const Row& message : query("INSERT INTO customer_import.email_outbox (import_id, operator, recipient, origin)"
                                     " VALUES ($1, $2, $3, $4) ON CONFLICT (import_id) DO NOTHING RETURNING id",
@@ -307,7 +308,7 @@ CI_PUBLIC_FUNCTION(ci_retry_message) {
             {pg::parameter(id)});
         if (changed == 0) {
             throw pg::ImportError(ERRCODE_UNDEFINED_OBJECT,
-                                  "there is no message " + std::to_string(id) + " that waits or has failed");
+                                  customer_import::format("there is no message {} that waits or has failed", id));
         }
         pg::announce_message(id);
         return Datum{0};

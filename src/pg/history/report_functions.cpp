@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/csv_reader.h"
+#include "core/format.h"
 #include "core/issue.h"
 #include "core/own_columns.h"
 #include "core/pace.h"
@@ -123,7 +124,7 @@ Datum rejected_file(std::int64_t import_id, bool as_text) {
         "  FROM customer_import.imports WHERE id OPERATOR(pg_catalog.=) $1",
         {parameter(import_id), parameter(kBytesOfLine)});
     if (imports.empty()) {
-        throw ImportError(ERRCODE_UNDEFINED_OBJECT, "import " + std::to_string(import_id) + " does not exist");
+        throw ImportError(ERRCODE_UNDEFINED_OBJECT, format("import {} does not exist", import_id));
     }
     require_not_emptied(import_id);
     FileEncoding encoding(*imports.front()[2]);
@@ -137,16 +138,16 @@ Datum rejected_file(std::int64_t import_id, bool as_text) {
     const std::string delimiter = imports.front()[1].value_or(",");
     const OwnColumns own(header, delimiter.front());
     if (detect_delimiter(own.header()) != delimiter.front()) {
-        append("sep=" + delimiter + "\n");
+        append(format("sep={}\n", delimiter));
     }
     append(own.header());
-    append(delimiter + "_line" + delimiter + "_error\n");
+    append(format("{0}_line{0}_error\n", delimiter));
     Cursor rows(kRejectedRecords, {parameter(import_id)}, Cursor::Snapshot::calling);
     for (rows.fetch(kRowsAtOnce); rows.count() > 0; rows.fetch(kRowsAtOnce)) {
         for (std::uint64_t index = 0; index < rows.count(); ++index) {
             append(own.strip(decode_all(rows.bytes(index, 2))));
-            append(delimiter + std::to_string(rows.number(index, 1)) + delimiter +
-                   quoted_cell(one_line(std::string(rows.bytes(index, 3)))) + "\n");
+            append(format("{0}{1}{0}{2}\n", delimiter, rows.number(index, 1),
+                          quoted_cell(one_line(std::string(rows.bytes(index, 3))))));
         }
     }
     return file.finish();

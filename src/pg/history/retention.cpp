@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/format.h"
 #include "pg/input/stored_changes.h"
 #include "pg/server/settings.h"
 #include "pg/server/statement.h"
@@ -22,7 +23,7 @@ std::vector<std::int64_t> lock_unread(const std::string& condition, std::initial
                                       const std::string& wait = "") {
     std::vector<std::int64_t> ids;
     for (const Row& row :
-         query("SELECT id FROM customer_import.imports WHERE " + condition + " ORDER BY id FOR UPDATE" + wait,
+         query(format("SELECT id FROM customer_import.imports WHERE {} ORDER BY id FOR UPDATE{}", condition, wait),
                parameters)) {
         const std::int64_t id = std::stoll(*row[0]);
         if (query_latest("SELECT FROM customer_import.imports WHERE source_import_id = $1 AND finished_at IS NULL",
@@ -135,7 +136,7 @@ std::int64_t purge_imports(const std::string& older_than) {
             "UPDATE customer_import.role_codes SET created_by_import = NULL WHERE created_by_import = $1 AND NOT is_provisional",
             {id});
         for (const char* table : kTables) {
-            execute("DELETE FROM customer_import." + std::string(table) + " WHERE import_id = $1", {id});
+            execute(format("DELETE FROM customer_import.{} WHERE import_id = $1", table), {id});
         }
         ++purged;
     }
@@ -148,7 +149,7 @@ void require_not_emptied(std::int64_t import_id) {
     if (!query("SELECT FROM customer_import.imports WHERE id = $1 AND emptied_at IS NOT NULL", {parameter(import_id)})
              .empty()) {
         throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                          "the records of import " + std::to_string(import_id) + " are not kept any more", {},
+                          format("the records of import {} are not kept any more", import_id), {},
                           "See the setting customer_import.retention.");
     }
 }

@@ -2,15 +2,14 @@
 
 #include <optional>
 
+#include "core/format.h"
 #include "pg/server/statement.h"
 
 namespace customer_import::pg {
 
-std::string import_name(std::int64_t id) { return "import " + std::to_string(id); }
-
 void refuse_other_table(std::int64_t import_id) {
     throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                      import_name(import_id) + " went into another customers table than today's", {},
+                      format("import {} went into another customers table than today's", import_id), {},
                       "Attach the table that it went into; see customers_table in customer_import.imports.");
 }
 
@@ -29,7 +28,7 @@ ImportMode original_mode(std::int64_t import_id) {
         const std::vector<Row> rows = query("SELECT mode, source_import_id FROM customer_import.imports WHERE id = $1",
                                             {parameter(next)});
         if (rows.empty()) {
-            throw ImportError(ERRCODE_UNDEFINED_OBJECT, import_name(next) + " does not exist");
+            throw ImportError(ERRCODE_UNDEFINED_OBJECT, format("import {} does not exist", next));
         }
         if (const std::optional<ImportMode> mode = parse_import_mode(*rows.front()[0])) {
             return *mode;

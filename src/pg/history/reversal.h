@@ -10,9 +10,6 @@
 
 namespace customer_import::pg {
 
-// An import in a message: "import 7".
-std::string import_name(std::int64_t id);
-
 // Errors: 55000, always.
 [[noreturn]] void refuse_other_table(std::int64_t import_id);
 

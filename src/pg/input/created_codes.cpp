@@ -5,6 +5,7 @@
 #include <set>
 #include <string_view>
 
+#include "core/format.h"
 #include "pg/input/undo_chain.h"
 #include "pg/server/lookup.h"
 #include "pg/server/statement.h"
@@ -83,13 +84,10 @@ std::optional<std::set<std::string>> find_held(const std::vector<std::string>& c
     const TableOwnerScope scope(target);
     std::set<std::string> held;
     for (const Row& row :
-         query_latest("SELECT DISTINCT h.code FROM " + same->name +
-                          " AS t"
-                          " CROSS JOIN LATERAL pg_catalog.unnest(t." +
-                          column +
-                          "::pg_catalog.text[]) AS h (code)"
-                          " WHERE t." +
-                          column + " OPERATOR(pg_catalog.&&) $1 AND h.code OPERATOR(pg_catalog.=) ANY ($1)",
+         query_latest(format("SELECT DISTINCT h.code FROM {0} AS t"
+                             " CROSS JOIN LATERAL pg_catalog.unnest(t.{1}::pg_catalog.text[]) AS h (code)"
+                             " WHERE t.{1} OPERATOR(pg_catalog.&&) $1 AND h.code OPERATOR(pg_catalog.=) ANY ($1)",
+                             same->name, column),
                       {text_array_parameter(codes)})) {
         held.insert(*row[0]);
     }

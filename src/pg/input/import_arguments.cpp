@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "core/format.h"
 #include "core/text.h"
 #include "pg/server/arguments.h"
 
@@ -21,7 +22,7 @@ ImportMode read_mode(FunctionCallInfo fcinfo) {
     const std::string text = given_text(fcinfo, 1);
     std::optional<ImportMode> mode = parse_import_mode(text);
     if (!mode) {
-        refuse_argument("invalid import mode " + quoted(text),
+        refuse_argument(format("invalid import mode {}", quoted(text)),
                         "Use 'Create & Update', 'Create Only' or 'Update Only'.");
     }
     return *mode;
@@ -41,7 +42,8 @@ ImportRequest read_request(FunctionCallInfo fcinfo, const ArgumentPlaces& places
     }
     if (std::optional<std::string> delimiter = text_at(fcinfo, places.delimiter)) {
         if (delimiter->size() != 1 || std::strchr(",;\t|", delimiter->front()) == nullptr) {
-            refuse_argument("invalid delimiter " + quoted(*delimiter), "Use a comma, a semicolon, a tab or \"|\".");
+            refuse_argument(format("invalid delimiter {}", quoted(*delimiter)),
+                            "Use a comma, a semicolon, a tab or \"|\".");
         }
         request.delimiter = delimiter->front();
     }
@@ -54,7 +56,8 @@ ImportRequest read_request(FunctionCallInfo fcinfo, const ArgumentPlaces& places
     }
     const std::string unknown_roles = text_at(fcinfo, places.unknown_roles).value_or("reject");
     if (unknown_roles != "reject" && unknown_roles != "create") {
-        refuse_argument("invalid value " + quoted(unknown_roles) + " of unknown_roles", "Use 'reject' or 'create'.");
+        refuse_argument(format("invalid value {} of unknown_roles", quoted(unknown_roles)),
+                        "Use 'reject' or 'create'.");
     }
     request.create_unknown_roles = unknown_roles == "create";
     request.is_dry_run = places.dry_run > 0 && PG_GETARG_BOOL(places.dry_run);

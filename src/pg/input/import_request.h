@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/format.h"
 #include "core/import_mode.h"
 #include "core/report.h"
 #include "pg/input/input_source.h"
@@ -36,7 +37,7 @@ struct ImportRequest {
     bool passes_reject_limit(std::int64_t rejected) const { return reject_limit && rejected > *reject_limit; }
     // Says so for people. Only where there is a limit.
     std::string reject_limit_reason() const {
-        return "the reject limit of " + format_count(*reject_limit) + " was passed";
+        return format("the reject limit of {} was passed", format_count(*reject_limit));
     }
 };
 

@@ -4,6 +4,7 @@
 #include <deque>
 
 #include "core/byte_escape.h"
+#include "core/format.h"
 #include "core/text.h"
 #include "pg/server/statement.h"
 
@@ -220,7 +221,7 @@ FileEncoding::FileEncoding() = default;
 FileEncoding::FileEncoding(const std::string& name) {
     encoding_ = pg_char_to_encoding(name.c_str());
     if (encoding_ < 0) {
-        throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, "invalid encoding name " + quoted(name));
+        throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, format("invalid encoding name {}", quoted(name)));
     }
     name_ = pg_encoding_to_char(encoding_);
     if (encoding_ == PG_UTF8) {
@@ -229,7 +230,8 @@ FileEncoding::FileEncoding(const std::string& name) {
     to_utf8_ = call([&] { return FindDefaultConversionProc(encoding_, PG_UTF8); });
     from_utf8_ = call([&] { return FindDefaultConversionProc(PG_UTF8, encoding_); });
     if (!OidIsValid(to_utf8_) || !OidIsValid(from_utf8_)) {
-        throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, "encoding \"" + name_ + "\" cannot be converted to UTF8");
+        throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE,
+                          format("encoding \"{}\" cannot be converted to UTF8", name_));
     }
 }
 

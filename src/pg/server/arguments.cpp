@@ -1,5 +1,6 @@
 #include "pg/server/arguments.h"
 
+#include "core/format.h"
 #include "core/text.h"
 
 namespace customer_import::pg {
@@ -53,7 +54,7 @@ void refuse_nulls(FunctionCallInfo fcinfo) {
         const NullArgument argument = describe_argument(fcinfo->flinfo->fn_oid, index);
         if (argument.name != nullptr) {
             throw ImportError(ERRCODE_NULL_VALUE_NOT_ALLOWED,
-                              "argument " + quoted(argument.name) + " of function " + argument.function + "() is NULL");
+                              format("argument {} of function {}() is NULL", quoted(argument.name), argument.function));
         }
     }
 }

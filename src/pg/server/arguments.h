@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/csv_reader.h"
+#include "core/format.h"
 #include "core/role_set.h"
 #include "pg/server/guard.h"
 #include "pg/server/server.h"
@@ -28,9 +29,8 @@ inline std::size_t argument_size(Datum argument) {
 inline void require_size(Datum argument, std::size_t most, const char* what) {
     const std::size_t size = argument_size(argument);
     if (size > most) {
-        throw ImportError(ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-                          std::string(what) + " is larger than " + std::to_string(most) + " bytes",
-                          "It has " + std::to_string(size) + " bytes.");
+        throw ImportError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, format("{} is larger than {} bytes", what, most),
+                          format("It has {} bytes.", size));
     }
 }
 

@@ -2,6 +2,8 @@
 // ERROR.
 #pragma once
 
+#include "core/format.h"  // reads headers of its own, which those macros would change
+
 extern "C" {
 #include "postgres.h"
 

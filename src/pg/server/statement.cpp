@@ -1,5 +1,6 @@
 #include "pg/server/statement.h"
 
+#include "core/format.h"
 #include "pg/server/text_array.h"
 
 namespace customer_import::pg {
@@ -260,7 +261,7 @@ void execute_ddl(const std::string& statement) {
         if (error.sqlstate() == ERRCODE_INTERNAL_ERROR) {
             throw ImportError(ERRCODE_T_R_SERIALIZATION_FAILURE,
                               "another session has changed the same object at the same time",
-                              std::string("The server says: ") + error.what() + ".", "Call the function once more.");
+                              format("The server says: {}.", error.what()), "Call the function once more.");
         }
         throw;
     }
@@ -406,7 +407,7 @@ Datum text_datum(std::string_view text) {
 Datum bytes_datum(std::string_view bytes) {
     if (bytes.size() > MaxAllocSize - VARHDRSZ) {
         throw ImportError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "a value is larger than the server can hold",
-                          "It has " + std::to_string(bytes.size()) + " bytes, a value has at most 1 GB.");
+                          format("It has {} bytes, a value has at most 1 GB.", bytes.size()));
     }
     return call(
         [&] { return PointerGetDatum(cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size()))); });

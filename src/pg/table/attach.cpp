@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/format.h"
 #include "core/header_map.h"
 #include "core/role_set.h"
 #include "core/text.h"
@@ -49,7 +50,7 @@ std::string list_some(const std::vector<std::string>& items) {
     for (std::size_t index = 0; index < std::min(items.size(), kMaxListed); ++index) {
         list += (index == 0 ? "" : ", ") + quoted(items[index]);
     }
-    return items.size() > kMaxListed ? list + " and " + std::to_string(items.size() - kMaxListed) + " more" : list;
+    return items.size() > kMaxListed ? format("{} and {} more", list, items.size() - kMaxListed) : list;
 }
 
 class Attachment {
@@ -84,7 +85,7 @@ private:
 
     void refuse_faults() const {
         if (!faults_.empty()) {
-            refuse_for(faults_, "cannot attach table " + table_);
+            refuse_for(faults_, format("cannot attach table {}", table_));
         }
     }
 
@@ -154,35 +155,39 @@ void Attachment::read_columns() {
             headers.push_back(columns_[end++].header);
         }
         if (columns_[first].number != 0 && headers.size() > 1) {
-            add_fault("Column " + quoted(columns_[first].column) + " is named under " + std::to_string(headers.size()) +
-                      " headers: " + list_some(headers) + ".");
+            add_fault(format("Column {} is named under {} headers: {}.", quoted(columns_[first].column), headers.size(),
+                             list_some(headers)));
         }
     }
     if (columns_.size() > kMaxColumns) {
-        add_fault("There are " + std::to_string(columns_.size()) + " columns; " + std::to_string(kMaxColumns) +
-                      " are the most.",
-                  {}, ERRCODE_TOO_MANY_COLUMNS);
+        add_fault(format("There are {} columns; {} are the most.", columns_.size(), kMaxColumns), {},
+                  ERRCODE_TOO_MANY_COLUMNS);
     }
 }
 
 MappedColumn Attachment::read_column(const std::string& header, const Row& entry) {
     MappedColumn result{header, entry[1].value_or(""), 0};
-    const std::string under = " for header " + quoted(header);
+    const std::string shown_header = quoted(header);
     if (entry[2] != "string") {
-        add_fault("The value" + under + " is not a text.", "Give the name of a column.");
+        add_fault(format("The value for header {} is not a text.", shown_header), "Give the name of a column.");
         return result;
     }
     const ColumnShape shape = read_column_shape(request_.relation, result.column);
     result.number = shape.number;
-    const std::string column = "Column " + quoted(result.column) + under;
+    const std::string column = quoted(result.column);
     if (shape.number == 0) {
-        add_fault(column + " does not exist.", {}, ERRCODE_UNDEFINED_COLUMN);
+        add_fault(format("Column {} for header {} does not exist.", column, shown_header), {},
+                  ERRCODE_UNDEFINED_COLUMN);
     } else if (result.column == request_.user_name || result.column == request_.roles) {
-        add_fault(column + " is that of the user names or the roles.", "Files name it by headers of its own.");
-    } else if (shape.is_generated || shape.is_identity) {
-        add_fault(column + (shape.is_generated ? " is generated" : " is an identity column") +
-                      ": the server makes its values.",
+        add_fault(format("Column {} for header {} is that of the user names or the roles.", column, shown_header),
+                  "Files name it by headers of its own.");
+    } else if (shape.is_generated) {
+        add_fault(format("Column {} for header {} is generated: the server makes its values.", column, shown_header),
                   "Leave it out.");
+    } else if (shape.is_identity) {
+        add_fault(
+            format("Column {} for header {} is an identity column: the server makes its values.", column, shown_header),
+            "Leave it out.");
     }
     return result;
 }
@@ -190,20 +195,20 @@ MappedColumn Attachment::read_column(const std::string& header, const Row& entry
 // `taken`: by header_key(), the headers that there are.
 void Attachment::check_header(const MappedColumn& column, std::map<std::string, std::string>& taken) {
     const std::string& header = column.header;
-    const std::string name = "Header " + quoted(header);
+    const std::string shown = quoted(header);
     const std::string key = header_key(header);
     if (key.empty()) {
-        add_fault(name + " has no letter or digit.");
+        add_fault(format("Header {} has no letter or digit.", shown));
     } else if (header.starts_with('_')) {
-        add_fault(name + " begins with \"_\": such columns of a file are ignored.");
+        add_fault(format("Header {} begins with \"_\": such columns of a file are ignored.", shown));
     } else if (trim(header) != header) {
-        add_fault(name + " begins or ends with a blank.");
+        add_fault(format("Header {} begins or ends with a blank.", shown));
     } else if (header.size() > kMaxHeaderBytes) {
-        add_fault(name + " is longer than " + std::to_string(kMaxHeaderBytes) + " bytes.");
+        add_fault(format("Header {} is longer than {} bytes.", shown, kMaxHeaderBytes));
     } else if (std::any_of(header.begin(), header.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; })) {
-        add_fault(name + " has a control character.");
+        add_fault(format("Header {} has a control character.", shown));
     } else if (const auto [entry, is_new] = taken.emplace(key, header); !is_new) {
-        add_fault(name + " is the same as " + quoted(entry->second) + " to a file.",
+        add_fault(format("Header {} is the same as {} to a file.", shown, quoted(entry->second)),
                   "Case, blanks, \"_\" and \"-\" do not count in a header.");
     }
 }
@@ -212,8 +217,10 @@ void Attachment::check_header(const MappedColumn& column, std::map<std::string, 
 void Attachment::read_codes() {
     {
         const LookupScope owner(owner_);
-        for (Row& row : query_latest("SELECT DISTINCT c.code COLLATE \"C\" FROM " + table_ + " AS t, unnest(t." +
-                                     quote_name(request_.roles) + ") AS c (code) WHERE c.code <> '' ORDER BY 1")) {
+        for (Row& row :
+             query_latest(format("SELECT DISTINCT c.code COLLATE \"C\" FROM {} AS t, unnest(t.{}) AS c (code)"
+                                 " WHERE c.code <> '' ORDER BY 1",
+                                 table_, quote_name(request_.roles)))) {
             codes_.push_back(*std::move(row[0]));
         }
     }
@@ -229,19 +236,20 @@ void Attachment::read_codes() {
     }
     const std::string roles = quote_name(request_.roles);
     if (!invalid.empty()) {
-        add_fault("Customers hold what is no role code: " + list_some(invalid) + ".",
-                  "A role code has 1 to 63 letters, digits or characters of \"_.:-\". To change one: UPDATE " + table_ +
-                      " SET " + roles + " = array_replace(" + roles + ", 'old code', 'new_code').");
+        add_fault(format("Customers hold what is no role code: {}.", list_some(invalid)),
+                  format("A role code has 1 to 63 letters, digits or characters of \"_.:-\". To change one: "
+                         "UPDATE {0} SET {1} = array_replace({1}, 'old code', 'new_code').",
+                         table_, roles));
     }
     if (!clashing.empty()) {
         std::string list;
         for (std::size_t index = 0; index < std::min(clashing.size(), kMaxListed); ++index) {
-            list += (index == 0 ? "" : ", ") + quoted(clashing[index]) + " and " +
-                    quoted(catalog->find(clashing[index]));
+            list += format("{}{} and {}", index == 0 ? "" : ", ", quoted(clashing[index]),
+                           quoted(catalog->find(clashing[index])));
         }
-        add_fault("Role codes differ only in case (" + std::to_string(clashing.size()) + "): " + list + ".",
-                  "Use one spelling: UPDATE " + table_ + " SET " + roles + " = array_replace(" + roles + ", " + "'" +
-                      clashing.front() + "', '" + std::string(catalog->find(clashing.front())) + "').");
+        add_fault(format("Role codes differ only in case ({}): {}.", clashing.size(), list),
+                  format("Use one spelling: UPDATE {0} SET {1} = array_replace({1}, '{2}', '{3}').", table_, roles,
+                         clashing.front(), catalog->find(clashing.front())));
     }
 }
 
@@ -250,25 +258,26 @@ void Attachment::check_user_names() const {
         return;
     }
     const std::string column = quote_name(request_.user_name);
-    const std::string fault = " FROM " + table_ + " WHERE NOT customer_import.is_user_name(" + column + ")";
+    const std::string fault = format("FROM {} WHERE NOT customer_import.is_user_name({})", table_, column);
     std::vector<std::string> names;
     std::string count;
     {
         const LookupScope owner(owner_);
         for (const Row& row :
-             query_latest("SELECT " + column + "::text COLLATE \"C\"" + fault + " ORDER BY 1 LIMIT 10")) {
+             query_latest(format("SELECT {}::text COLLATE \"C\" {} ORDER BY 1 LIMIT 10", column, fault))) {
             names.push_back(*row[0]);
         }
         if (names.empty()) {
             return;
         }
-        count = *query_latest("SELECT count(*)" + fault).front()[0];
+        count = *query_latest(format("SELECT count(*) {}", fault)).front()[0];
     }
     throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE,
-                      "cannot attach table " + table_ + " with ignore_case: not all user names are folded",
-                      "Not folded: " + count + ", the first of them: " + list_some(names) + ".",
-                      "Fold them, and make one customer of those that then are the same: UPDATE " + table_ + " SET " +
-                          column + " = customer_import.fold_user_name(" + column + "); or attach without ignore_case.")
+                      format("cannot attach table {} with ignore_case: not all user names are folded", table_),
+                      format("Not folded: {}, the first of them: {}.", count, list_some(names)),
+                      format("Fold them, and make one customer of those that then are the same: UPDATE {0} SET {1} = "
+                             "customer_import.fold_user_name({1}); or attach without ignore_case.",
+                             table_, column))
         .with_private_detail();
 }
 
@@ -278,8 +287,8 @@ void Attachment::change() {
         add_policies(table_);
     }
     if (request_.ignore_case) {
-        execute_ddl("ALTER TABLE " + table_ + " ADD CONSTRAINT " + kUserNameCheck +
-                    " CHECK (customer_import.is_user_name(" + quote_name(request_.user_name) + "))");
+        execute_ddl(format("ALTER TABLE {} ADD CONSTRAINT {} CHECK (customer_import.is_user_name({}))", table_,
+                           kUserNameCheck, quote_name(request_.user_name)));
     }
     add_guard(table_, call([&] {
                   return psprintf("%s, %s, 'attached'", quote_literal_cstr(request_.roles.c_str()),
@@ -350,7 +359,7 @@ Oid attach_customers_table(FunctionCallInfo fcinfo) {
                                 PG_GETARG_BOOL(5),
                                 PG_GETARG_BOOL(6)};
     if (call([&] { return get_rel_name(request.relation) == nullptr; })) {
-        throw ImportError(ERRCODE_UNDEFINED_TABLE, "there is no table with OID " + std::to_string(request.relation));
+        throw ImportError(ERRCODE_UNDEFINED_TABLE, format("there is no table with OID {}", request.relation));
     }
     require_owner(request.relation);
     SpiConnection spi;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/format.h"
 #include "core/pace.h"
 #include "core/role_set.h"
 #include "core/text.h"
@@ -128,7 +129,7 @@ void require_text_columns(const TupleDesc columns, std::size_t count) {
     }
     if (!fits) {
         throw ImportError(ERRCODE_DATATYPE_MISMATCH,
-                          "_export_customers() returns " + std::to_string(count) + " columns of type text", {},
+                          format("_export_customers() returns {} columns of type text", count), {},
                           "Read the view customer_import.customer_export.");
     }
 }
@@ -138,16 +139,15 @@ void export_customers(ReturnSetInfo* result) {
     SpiConnection spi;
     const Target target = load_target(AccessShareLock);
     require_text_columns(result->setDesc, target.values.size() + 2);
-    std::string statement = "SELECT " + target.user_name.name + ", " + target.roles.name;
+    std::string names = format("{}, {}", target.user_name.name, target.roles.name);
     for (const TargetColumn& column : target.values) {
-        statement += ", " + column.name;
+        names += format(", {}", column.name);
     }
-    statement += " FROM " + target.name;
     CellWriter writer(target, result);
     MemoryContext rows = call(
         [] { return AllocSetContextCreate(CurrentMemoryContext, "exported customers", ALLOCSET_DEFAULT_SIZES); });
     // As the caller, so that the table's policies hold.
-    Cursor customers(statement, {}, Cursor::Snapshot::calling);
+    Cursor customers(format("SELECT {} FROM {}", names, target.name), {}, Cursor::Snapshot::calling);
     for (customers.fetch(kRowsAtOnce); customers.count() > 0; customers.fetch(kRowsAtOnce)) {
         {
             ContextScope scope(rows);
@@ -162,16 +162,15 @@ void export_customers(ReturnSetInfo* result) {
 // The name of a CSV field as that of a column.
 std::string column_name(const std::string& field) {
     if (field.size() >= NAMEDATALEN) {
-        throw ImportError(
-            ERRCODE_NAME_TOO_LONG,
-            "the CSV header " + quoted(field) + " is longer than " + std::to_string(NAMEDATALEN - 1) + " bytes",
-            "The view customer_export has a column of that name.");
+        throw ImportError(ERRCODE_NAME_TOO_LONG,
+                          format("the CSV header {} is longer than {} bytes", quoted(field), NAMEDATALEN - 1),
+                          "The view customer_export has a column of that name.");
     }
     return quote_name(field);
 }
 
 void comment_on_column(const std::string& column, const std::string& comment) {
-    execute_ddl("COMMENT ON COLUMN customer_import.customer_export." + column + " IS '" + comment + "'");
+    execute_ddl(format("COMMENT ON COLUMN customer_import.customer_export.{} IS '{}'", column, comment));
 }
 
 // Has the view dropped with the table, as a sequence is with its column: otherwise it would block DROP EXTENSION.
@@ -195,12 +194,12 @@ void create_export_view(Oid table) {
     std::vector<std::string> values;
     for (const Row& row : query_latest("SELECT field FROM customer_import.customers_table_columns ORDER BY position")) {
         values.push_back(column_name(*row[0]));
-        columns += ", " + values.back() + " text";
+        columns += format(", {} text", values.back());
     }
     execute_ddl(
-        "CREATE VIEW customer_import.customer_export WITH (security_invoker = true) AS"
-        " SELECT * FROM customer_import._export_customers() AS c (" +
-        columns + ")");
+        format("CREATE VIEW customer_import.customer_export WITH (security_invoker = true) AS"
+               " SELECT * FROM customer_import._export_customers() AS c ({})",
+               columns));
     execute_ddl(
         "COMMENT ON VIEW customer_import.customer_export IS"
         " 'All customers as a CSV file that import_customers() reads back without changing anything.'");

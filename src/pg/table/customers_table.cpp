@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "core/format.h"
 #include "pg/access/access.h"
 #include "pg/server/arguments.h"
 #include "pg/server/guard.h"
@@ -67,23 +68,24 @@ bool is_registered() {
 }
 
 void create_table(const std::string& name) {
-    execute_ddl("CREATE TABLE " + name +
-                " (user_name pg_catalog.text COLLATE pg_catalog.\"C\" PRIMARY KEY"
-                "      CONSTRAINT customer_import_user_name CHECK (customer_import.is_user_name(user_name)),"
-                "  email pg_catalog.text,"
-                "  first_name pg_catalog.text,"
-                "  last_name pg_catalog.text,"
-                "  phone pg_catalog.text,"
-                "  company pg_catalog.text,"
-                "  active pg_catalog.bool NOT NULL DEFAULT true,"
-                "  roles pg_catalog.text[] COLLATE pg_catalog.\"C\" NOT NULL DEFAULT '{}',"
-                "  created_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),"
-                "  updated_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now())"
-                " WITH (fillfactor = 85)");
-    execute_ddl("COMMENT ON TABLE " + name + " IS 'Customers and their role codes, written by customer_import.'");
-    execute_ddl("COMMENT ON COLUMN " + name + ".user_name IS 'Key; as customer_import.fold_user_name() gives it.'");
-    execute_ddl("COMMENT ON COLUMN " + name +
-                ".roles IS 'Role set: codes of customer_import.role_codes, sorted, unique.'");
+    execute_ddl(
+        format("CREATE TABLE {} (user_name pg_catalog.text COLLATE pg_catalog.\"C\" PRIMARY KEY"
+               "      CONSTRAINT customer_import_user_name CHECK (customer_import.is_user_name(user_name)),"
+               "  email pg_catalog.text,"
+               "  first_name pg_catalog.text,"
+               "  last_name pg_catalog.text,"
+               "  phone pg_catalog.text,"
+               "  company pg_catalog.text,"
+               "  active pg_catalog.bool NOT NULL DEFAULT true,"
+               "  roles pg_catalog.text[] COLLATE pg_catalog.\"C\" NOT NULL DEFAULT '{{}}',"
+               "  created_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),"
+               "  updated_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now())"
+               " WITH (fillfactor = 85)",
+               name));
+    execute_ddl(format("COMMENT ON TABLE {} IS 'Customers and their role codes, written by customer_import.'", name));
+    execute_ddl(format("COMMENT ON COLUMN {}.user_name IS 'Key; as customer_import.fold_user_name() gives it.'", name));
+    execute_ddl(
+        format("COMMENT ON COLUMN {}.roles IS 'Role set: codes of customer_import.role_codes, sorted, unique.'", name));
     add_policies(name);
     add_guard(name, "'roles', 'user_name'");
 }
@@ -114,7 +116,7 @@ Oid create_customers_table(std::string_view requested) {
     std::vector<Fault> faults;
     find_location_faults(relation, faults);  // Citus may distribute whatever is created in a schema
     if (!faults.empty()) {
-        refuse_for(faults, "cannot create table " + name);
+        refuse_for(faults, format("cannot create table {}", name));
     }
     create_export_view(relation);
     refresh_all_privileges();
@@ -126,18 +128,18 @@ void clean_table(const RegisteredTable& table) {
     drop_search_indexes(table);
     if (table.row_security) {
         for (const char* policy : kPolicies) {
-            execute_ddl("DROP POLICY IF EXISTS " + std::string(policy) + " ON " + table.name);
+            execute_ddl(format("DROP POLICY IF EXISTS {} ON {}", policy, table.name));
         }
         if (!table.was_forced) {
-            execute_ddl("ALTER TABLE " + table.name + " NO FORCE ROW LEVEL SECURITY");
+            execute_ddl(format("ALTER TABLE {} NO FORCE ROW LEVEL SECURITY", table.name));
         }
         if (!table.was_enabled) {
-            execute_ddl("ALTER TABLE " + table.name + " DISABLE ROW LEVEL SECURITY");
+            execute_ddl(format("ALTER TABLE {} DISABLE ROW LEVEL SECURITY", table.name));
         }
     }
-    execute_ddl("DROP TRIGGER IF EXISTS \"" + std::string(kGuardTrigger) + "\" ON " + table.name);
+    execute_ddl(format("DROP TRIGGER IF EXISTS \"{}\" ON {}", kGuardTrigger, table.name));
     if (table.fold_user_names) {
-        execute_ddl("ALTER TABLE " + table.name + " DROP CONSTRAINT IF EXISTS " + kUserNameCheck);
+        execute_ddl(format("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}", table.name, kUserNameCheck));
     }
     // Last: the caller may be able to name the table by what is revoked.
     revoke_table_privileges(table);
@@ -172,7 +174,7 @@ void require_no_customers_table() {
     lock_register();
     if (const std::optional<RegisteredTable> existing = find_registered_table()) {
         throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                          "there is a customers table already: " + existing->name, {},
+                          format("there is a customers table already: {}", existing->name), {},
                           "Let go of it with SELECT customer_import.detach_customers_table().");
     }
     lock_export_view();
@@ -181,20 +183,23 @@ void require_no_customers_table() {
 }
 
 void add_policies(const std::string& table) {
-    execute_ddl("ALTER TABLE " + table + " ENABLE ROW LEVEL SECURITY");
-    execute_ddl("ALTER TABLE " + table + " FORCE ROW LEVEL SECURITY");
+    execute_ddl(format("ALTER TABLE {} ENABLE ROW LEVEL SECURITY", table));
+    execute_ddl(format("ALTER TABLE {} FORCE ROW LEVEL SECURITY", table));
     const std::string edit = "((SELECT customer_import.may_edit_customers()))";
-    execute_ddl("CREATE POLICY customer_import_select ON " + table +
-                " FOR SELECT USING ((SELECT customer_import.may_view_customers()))");
-    execute_ddl("CREATE POLICY customer_import_insert ON " + table + " FOR INSERT WITH CHECK " + edit);
-    execute_ddl("CREATE POLICY customer_import_update ON " + table + " FOR UPDATE USING " + edit + " WITH CHECK " +
-                edit);
-    execute_ddl("CREATE POLICY customer_import_delete ON " + table + " FOR DELETE USING " + edit);
+    execute_ddl(
+        format("CREATE POLICY customer_import_select ON {}"
+               " FOR SELECT USING ((SELECT customer_import.may_view_customers()))",
+               table));
+    execute_ddl(format("CREATE POLICY customer_import_insert ON {} FOR INSERT WITH CHECK {}", table, edit));
+    execute_ddl(format("CREATE POLICY customer_import_update ON {0} FOR UPDATE USING {1} WITH CHECK {1}", table, edit));
+    execute_ddl(format("CREATE POLICY customer_import_delete ON {} FOR DELETE USING {}", table, edit));
 }
 
 void add_guard(const std::string& table, const std::string& arguments) {
-    execute_ddl("CREATE TRIGGER \"" + std::string(kGuardTrigger) + "\" BEFORE INSERT OR UPDATE OR DELETE ON " + table +
-                " FOR EACH ROW EXECUTE FUNCTION customer_import._guard_customers(" + arguments + ")");
+    execute_ddl(
+        format("CREATE TRIGGER \"{}\" BEFORE INSERT OR UPDATE OR DELETE ON {}"
+               " FOR EACH ROW EXECUTE FUNCTION customer_import._guard_customers({})",
+               kGuardTrigger, table, arguments));
 }
 
 void require_owner(Oid relation) {

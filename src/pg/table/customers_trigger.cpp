@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/code_finder.h"
+#include "core/format.h"
 #include "core/grant_ceiling.h"
 #include "core/role_set.h"
 #include "core/text.h"
@@ -254,9 +255,9 @@ bool spell_codes(std::vector<std::string_view>& codes, const RoleSet& held, cons
         }
         if (spelling.empty()) {
             std::string_view nearest = catalog.nearest(code, check_interrupts);
-            throw ImportError(ERRCODE_CHECK_VIOLATION, "role code " + quoted(code) + " is not in the catalog", {},
+            throw ImportError(ERRCODE_CHECK_VIOLATION, format("role code {} is not in the catalog", quoted(code)), {},
                               nearest.empty() ? "Add it with customer_import.add_role_codes()."
-                                              : "Did you mean \"" + std::string(nearest) + "\"?");
+                                              : format("Did you mean \"{}\"?", nearest));
         }
         changed = changed || spelling != code;
         code = spelling;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/email_address.h"
+#include "core/format.h"
 #include "core/rights.h"
 #include "core/role_set.h"
 #include "core/text.h"
@@ -30,21 +31,22 @@ void check_name(const std::string& name) {
         case UserNameFault::none: break;
         case UserNameFault::missing: refuse("the name of the operator is empty");
         case UserNameFault::too_long:
-            refuse("the name of the operator is longer than " + std::to_string(kMaxUserNameBytes) + " bytes");
+            refuse(format("the name of the operator is longer than {} bytes", kMaxUserNameBytes));
         case UserNameFault::control_character: refuse("the name of the operator has a control character");
     }
     if (trim(name) != name) {
         refuse("the name of the operator begins or ends with a blank");
     }
     if (name.starts_with("pg_")) {
-        throw ImportError(ERRCODE_RESERVED_NAME, "operator name " + quoted(name) + " is reserved",
+        throw ImportError(ERRCODE_RESERVED_NAME, format("operator name {} is reserved", quoted(name)),
                           "Names that begin with \"pg_\" are reserved for PostgreSQL.");
     }
 }
 
 void check_email(const std::optional<std::string>& email) {
     if (email && !email->empty() && !is_email_address(*email)) {
-        refuse("invalid e-mail address " + quoted(*email), "Give a plain ASCII address such as ann@example.com.");
+        refuse(format("invalid e-mail address {}", quoted(*email)),
+               "Give a plain ASCII address such as ann@example.com.");
     }
 }
 
@@ -57,7 +59,7 @@ std::optional<Parameter> read_codes(FunctionCallInfo fcinfo, int index) {
     for (std::string_view& code : codes) {
         const std::string_view known = find_operator_code(code);
         if (known.empty()) {
-            refuse("role code " + quoted(code) + " gives an operator no right",
+            refuse(format("role code {} gives an operator no right", quoted(code)),
                    "Use administrator, superuser, customerView, customerEdit, importView and importEdit.");
         }
         code = known;
@@ -66,13 +68,13 @@ std::optional<Parameter> read_codes(FunctionCallInfo fcinfo, int index) {
 }
 
 [[noreturn]] void refuse_unknown(const std::string& name) {
-    throw ImportError(ERRCODE_UNDEFINED_OBJECT, "operator " + quoted(name) + " does not exist");
+    throw ImportError(ERRCODE_UNDEFINED_OBJECT, format("operator {} does not exist", quoted(name)));
 }
 
 Oid find_role_for(const std::string& name) {
     const Oid role = find_role(name);
     if (!OidIsValid(role)) {
-        throw ImportError(ERRCODE_UNDEFINED_OBJECT, "role " + quoted(name) + " does not exist", {},
+        throw ImportError(ERRCODE_UNDEFINED_OBJECT, format("role {} does not exist", quoted(name)), {},
                           "Create it with CREATE ROLE, or leave out database_role: the operator then works through a "
                           "gateway.");
     }
@@ -82,7 +84,7 @@ Oid find_role_for(const std::string& name) {
 // Errors: 22023 where the operator without a database role would have the name of a superuser.
 void refuse_superuser_name(const std::string& name) {
     if (role_is_superuser(name)) {
-        refuse("operator name " + quoted(name) + " is that of a superuser of the database",
+        refuse(format("operator name {} is that of a superuser of the database", quoted(name)),
                "Its imports would be taken for the superuser's.");
     }
 }
@@ -96,14 +98,14 @@ void refuse_taken(const std::string& name, const std::string& role_key) {
     if (!taken.empty()) {
         throw ImportError(
             ERRCODE_DUPLICATE_OBJECT,
-            "role " + quoted(name) + " is the database role of operator " + quoted(*taken.front()[0]), {},
+            format("role {} is the database role of operator {}", quoted(name), quoted(*taken.front()[0])), {},
             "The role has been renamed. Remove that operator first with customer_import.remove_operator().");
     }
 }
 
 void check_customer(const std::string& user_name) {
     if (check_user_name(trim(user_name)) != UserNameFault::none) {
-        refuse("invalid user name " + quoted(user_name));
+        refuse(format("invalid user name {}", quoted(user_name)));
     }
 }
 
@@ -135,7 +137,7 @@ void add_operator(FunctionCallInfo fcinfo) {
                     {parameter(std::string_view(name)), parameter(has_role), parameter(std::string_view(role_key)),
                      optional_parameter(email), codes.value_or(Parameter{TEXTARRAYOID, 0, true}),
                      optional_parameter(user_name)}) == 0) {
-            throw ImportError(ERRCODE_DUPLICATE_OBJECT, "operator " + quoted(name) + " already exists", {},
+            throw ImportError(ERRCODE_DUPLICATE_OBJECT, format("operator {} already exists", quoted(name)), {},
                               "Change it with customer_import.alter_operator().");
         }
     }
@@ -229,10 +231,10 @@ void grant_gateway(FunctionCallInfo fcinfo) {
     const Parameter as_admin{BOOLOID, PG_ARGISNULL(1) ? 0 : PG_GETARG_DATUM(1), PG_ARGISNULL(1)};
     const Oid role = find_role(name);
     if (!OidIsValid(role)) {
-        throw ImportError(ERRCODE_UNDEFINED_OBJECT, "role " + quoted(name) + " does not exist");
+        throw ImportError(ERRCODE_UNDEFINED_OBJECT, format("role {} does not exist", quoted(name)));
     }
     if (call([&] { return superuser_arg(role) || has_bypassrls_privilege(role); })) {
-        refuse("role " + quoted(name) + " cannot be a gateway",
+        refuse(format("role {} cannot be a gateway", quoted(name)),
                "A gateway must be subject to row-level security: no superuser, no BYPASSRLS.");
     }
     SpiConnection spi;
@@ -251,7 +253,7 @@ void revoke_gateway(FunctionCallInfo fcinfo) {
     SpiConnection spi;
     lock_privileges();
     if (!unregister_role("gateways", name)) {
-        throw ImportError(ERRCODE_UNDEFINED_OBJECT, "role " + quoted(name) + " is not a gateway");
+        throw ImportError(ERRCODE_UNDEFINED_OBJECT, format("role {} is not a gateway", quoted(name)));
     }
 }
 

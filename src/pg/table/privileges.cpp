@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "core/format.h"
 #include "core/rights.h"
 #include "core/role_set.h"
 #include "pg/access/bound_role.h"
@@ -94,17 +95,17 @@ void run_table_grant(const std::string& privilege, Oid role, bool grant, const R
     }
     const ObjectOwnerScope owner(facts.owner, facts.schema);
     if (grant) {
-        execute_ddl("GRANT " + privilege + " ON TABLE " + table.name + " TO " + name);
+        execute_ddl(format("GRANT {} ON TABLE {} TO {}", privilege, table.name, name));
         owner.confirm(table.relation, role, privilege, true);
         return;
     }
     // REVOKE takes the privilege on single columns, too: those that were granted are granted again.
     const std::vector<ColumnPrivilege> columns = find_column_privileges(privilege, role, table.relation);
-    execute_ddl("REVOKE " + privilege + " ON TABLE " + table.name + " FROM " + name);
+    execute_ddl(format("REVOKE {} ON TABLE {} FROM {}", privilege, table.name, name));
     owner.confirm(table.relation, role, privilege, false);
     for (const ColumnPrivilege& column : columns) {
-        execute_ddl("GRANT " + privilege + " (" + column.column + ") ON TABLE " + table.name + " TO " + name +
-                    (column.is_grantable ? " WITH GRANT OPTION" : ""));
+        execute_ddl(format("GRANT {} ({}) ON TABLE {} TO {}{}", privilege, column.column, table.name, name,
+                           column.is_grantable ? " WITH GRANT OPTION" : ""));
     }
     owner.confirm(find_column_privileges(privilege, role, table.relation).size() == columns.size());
 }
@@ -149,8 +150,8 @@ void run_sequence_grant(const Privilege& privilege, Oid role, bool grant, const 
             role != table_owner) {
             const std::string name = role_sql(role);
             const ObjectOwnerScope owner(table_owner, sequence.schema);
-            execute_ddl((grant ? "GRANT " : "REVOKE ") + privilege.name + " ON SEQUENCE " + sequence.name +
-                        (grant ? " TO " : " FROM ") + name);
+            execute_ddl(grant ? format("GRANT {} ON SEQUENCE {} TO {}", privilege.name, sequence.name, name)
+                              : format("REVOKE {} ON SEQUENCE {} FROM {}", privilege.name, sequence.name, name));
             owner.confirm(sequence.oid, role, privilege.name, grant);
         }
     }
@@ -166,11 +167,11 @@ void run_grant(const Privilege& privilege, Oid role, bool grant, const std::opti
         run_sequence_grant(privilege, role, grant, *table);
         return;
     }
-    const std::string verb = grant ? "GRANT " : "REVOKE ";
-    const std::string role_clause = (grant ? " TO " : " FROM ") + role_sql(role);
+    const std::string name = role_sql(role);
+    const char* kind = privilege.name == "EXECUTE" ? "ROUTINE" : "TABLE";
     OwnerScope owner;
-    execute_ddl(verb + privilege.name + (privilege.name == "EXECUTE" ? " ON ROUTINE " : " ON TABLE ") +
-                privilege.object + role_clause);
+    execute_ddl(grant ? format("GRANT {} ON {} {} TO {}", privilege.name, kind, privilege.object, name)
+                      : format("REVOKE {} ON {} {} FROM {}", privilege.name, kind, privilege.object, name));
 }
 
 void record_grant(const Privilege& privilege, Oid role) {
@@ -367,10 +368,11 @@ void register_role(const std::string& table, std::string_view name, Oid role) {
     std::vector<Row> gone;
     {
         OwnerScope owner;
-        gone = query("DELETE FROM customer_import." + table +
-                         " WHERE name = $1 AND customer_import._role_of(name, role_key) IS NULL RETURNING role_key",
+        gone = query(format("DELETE FROM customer_import.{}"
+                            " WHERE name = $1 AND customer_import._role_of(name, role_key) IS NULL RETURNING role_key",
+                            table),
                      {parameter(name)});
-        execute("INSERT INTO customer_import." + table + " (name, role_key) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        execute(format("INSERT INTO customer_import.{} (name, role_key) VALUES ($1, $2) ON CONFLICT DO NOTHING", table),
                 {parameter(name), parameter(std::string_view(key))});
     }
     for (const Row& row : gone) {
@@ -383,9 +385,9 @@ bool unregister_role(const std::string& table, std::string_view name) {
     std::vector<Row> gone;
     {
         OwnerScope owner;
-        gone = query("DELETE FROM customer_import." + table +
-                         " WHERE customer_import._role_of(name, role_key) = $2"
-                         "    OR name = $1 AND customer_import._role_of(name, role_key) IS NULL RETURNING role_key",
+        gone = query(format("DELETE FROM customer_import.{} WHERE customer_import._role_of(name, role_key) = $2"
+                            "    OR name = $1 AND customer_import._role_of(name, role_key) IS NULL RETURNING role_key",
+                            table),
                      {parameter(name), parameter_oid(role)});
     }
     for (const Row& row : gone) {

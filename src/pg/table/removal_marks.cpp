@@ -1,8 +1,9 @@
 #include "pg/table/removal_marks.h"
-#include "pg/server/lookup.h"
 
 #include <string>
 
+#include "core/format.h"
+#include "pg/server/lookup.h"
 #include "pg/server/statement.h"
 #include "pg/server/text_array.h"
 
@@ -120,17 +121,15 @@ void remove_old_marks() {
 
 bool marks_are_due(double seconds) {
     OwnerScope owner;
-    return !query("SELECT FROM " + std::string(kDueMarks) + " LIMIT 1", {seconds_parameter(seconds)}).empty();
+    return !query(format("SELECT FROM {} LIMIT 1", kDueMarks), {seconds_parameter(seconds)}).empty();
 }
 
 bool empty_marks(double seconds) {
     OwnerScope owner;
-    return execute(
-               "UPDATE customer_import.removal_marks SET database_role = NULL WHERE ctid = ANY (ARRAY("
-               "    SELECT ctid FROM " +
-                   std::string(kDueMarks) + " ORDER BY marked_at LIMIT " + std::to_string(kMarksAtOnce) +
-                   " FOR UPDATE SKIP LOCKED))",
-               {seconds_parameter(seconds)}) == kMarksAtOnce;
+    return execute(format("UPDATE customer_import.removal_marks SET database_role = NULL WHERE ctid = ANY (ARRAY("
+                          "    SELECT ctid FROM {} ORDER BY marked_at LIMIT {} FOR UPDATE SKIP LOCKED))",
+                          kDueMarks, kMarksAtOnce),
+                   {seconds_parameter(seconds)}) == kMarksAtOnce;
 }
 
 }  // namespace customer_import::pg

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "core/format.h"
 #include "pg/access/bound_role.h"
 #include "pg/server/statement.h"
 
@@ -68,7 +69,7 @@ Oid find_schema_grantor(Oid schema, Oid role, Oid table_owner) {
 void grant_schema(Oid role, const RelationFacts& facts) {
     const std::string name = role_sql(role);
     RoleScope owner(facts.owner);
-    execute_ddl("GRANT USAGE ON SCHEMA " + std::string(facts.schema_name) + " TO " + name);
+    execute_ddl(format("GRANT USAGE ON SCHEMA {} TO {}", facts.schema_name, name));
 }
 
 // A role that may see the customers table must reach it through its schema.
@@ -131,7 +132,7 @@ void revoke_schema(Oid role, const std::optional<RegisteredTable>& table) {
     const std::string name = role_sql(role);
     const char* schema_name = call([&] { return quoted_schema(schema); });
     RoleScope owner(grantor);
-    execute_ddl("REVOKE USAGE ON SCHEMA " + std::string(schema_name) + " FROM " + name);
+    execute_ddl(format("REVOKE USAGE ON SCHEMA {} FROM {}", schema_name, name));
 }
 
 void close_schemas(const std::optional<RegisteredTable>& table) {

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/customer_search.h"
+#include "core/format.h"
 #include "pg/access/access.h"
 #include "pg/server/statement.h"
 #include "pg/server/text_array.h"
@@ -39,7 +40,7 @@ std::string trigram_schema() {
 }
 
 std::string text_sql(const TargetColumn& column) {
-    return column.type == TEXTOID ? column.name : "(" + column.name + ")::pg_catalog.text";
+    return column.type == TEXTOID ? column.name : format("({})::pg_catalog.text", column.name);
 }
 
 // Before it is locked against writers.
@@ -49,7 +50,7 @@ void require_owner() {
                               " AND pg_catalog.pg_has_role(relowner, 'USAGE')",
                               {parameter_oid(table->relation)})
                      .empty()) {
-        throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, "must be owner of table " + table->name);
+        throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, format("must be owner of table {}", table->name));
     }
 }
 
@@ -60,12 +61,11 @@ void create_search_indexes() {
     const Target target = load_target(ShareRowExclusiveLock);  // against writers, and sessions that create them, too
     const std::string schema = trigram_schema();
     if (!find_index(target.relation, kTextIndex)) {
-        execute_ddl("CREATE INDEX " + std::string(kTextIndex) + " ON " + target.name + " USING gin ((" +
-                    search_text_sql(target) + ") " + schema + ".gin_trgm_ops)");
+        execute_ddl(format("CREATE INDEX {} ON {} USING gin (({}) {}.gin_trgm_ops)", kTextIndex, target.name,
+                           search_text_sql(target), schema));
     }
     if (!find_index(target.relation, kRolesIndex)) {
-        execute_ddl("CREATE INDEX " + std::string(kRolesIndex) + " ON " + target.name + " USING gin (" +
-                    target.roles.name + ")");
+        execute_ddl(format("CREATE INDEX {} ON {} USING gin ({})", kRolesIndex, target.name, target.roles.name));
     }
 }
 
@@ -84,15 +84,15 @@ std::string searched_column_sql(const Target& target, std::string_view field) {
 std::string search_text_sql(const Target& target) {
     std::string arguments = text_sql(target.user_name);
     for (const char* field : {"email", "firstName", "lastName", "company"}) {
-        arguments += ", " + searched_column_sql(target, field);
+        arguments += format(", {}", searched_column_sql(target, field));
     }
-    return "customer_import._search_text(" + arguments + ") COLLATE pg_catalog.\"C\"";
+    return format("customer_import._search_text({}) COLLATE pg_catalog.\"C\"", arguments);
 }
 
 void drop_search_indexes(const RegisteredTable& table) {
     for (const std::string_view name : {kTextIndex, kRolesIndex}) {
         if (const std::optional<std::string> index = find_index(table.relation, name)) {
-            execute_ddl("DROP INDEX " + *index);
+            execute_ddl(format("DROP INDEX {}", *index));
         }
     }
 }

@@ -1,5 +1,6 @@
 #include "pg/table/table_shape.h"
 
+#include "core/format.h"
 #include "core/text.h"
 #include "pg/server/statement.h"
 
@@ -16,44 +17,47 @@ void add_fault(std::vector<Fault>& faults, int sqlstate, std::string text, std::
 }
 
 std::string alter_type(const std::string& column, const char* type) {
-    return "ALTER TABLE … ALTER COLUMN " + quote_name(column) + " TYPE " + type + ".";
+    return format("ALTER TABLE … ALTER COLUMN {} TYPE {}.", quote_name(column), type);
 }
 
 // What is found missing after the table was attached is reported in the same words as what attach refuses.
 void add_missing_column(std::vector<Fault>& faults, const std::string& column) {
-    add_fault(faults, ERRCODE_UNDEFINED_COLUMN, "Column " + quoted(column) + " does not exist.");
+    add_fault(faults, ERRCODE_UNDEFINED_COLUMN, format("Column {} does not exist.", quoted(column)));
 }
 
 void add_generated_column(std::vector<Fault>& faults, const std::string& column) {
     add_fault(faults, ERRCODE_GENERATED_ALWAYS,
-              "Column " + quoted(column) + " is generated: an import cannot write it.");
+              format("Column {} is generated: an import cannot write it.", quoted(column)));
 }
 
 void find_user_name_type_faults(const std::string& column, const ColumnShape& shape, std::vector<Fault>& faults) {
-    const std::string name = "Column " + quoted(column);
+    const std::string name = quoted(column);
     const std::string_view type = shape.type_name;
     if (shape.base_type == TEXTOID || shape.base_type == VARCHAROID) {
         if (!shape.is_deterministic) {
-            add_fault(faults, ERRCODE_INDETERMINATE_COLLATION,
-                      name + " has a nondeterministic collation: names that differ would be one customer.",
-                      alter_type(column, "text COLLATE \"C\""));
+            add_fault(
+                faults, ERRCODE_INDETERMINATE_COLLATION,
+                format("Column {} has a nondeterministic collation: names that differ would be one customer.", name),
+                alter_type(column, "text COLLATE \"C\""));
         }
         return;
     }
-    std::string reason = ": customers are found by a text.";
-    std::string hint = kUserNameHint;
+    std::string text;
+    std::string hint = alter_type(column, "text");
     if (shape.base_type == BPCHAROID) {
-        reason = ", which pads names with blanks.";
-        hint = alter_type(column, "text");
+        text = format("Column {} is of type {}, which pads names with blanks.", name, type);
     } else if (shape.base_type == NAMEOID) {
-        reason = ", which cuts names off at 63 bytes.";
-        hint = alter_type(column, "text");
+        text = format("Column {} is of type {}, which cuts names off at 63 bytes.", name, type);
     } else if (type == "citext" || type.ends_with(".citext")) {
-        reason = ", which compares names by rules of its own, not those of an import.";
-        hint = "Fold the names with customer_import.fold_user_name() and attach with ignore_case => true, after " +
-               alter_type(column, "text");
+        text = format("Column {} is of type {}, which compares names by rules of its own, not those of an import.",
+                      name, type);
+        hint = format(
+            "Fold the names with customer_import.fold_user_name() and attach with ignore_case => true, after {}", hint);
+    } else {
+        text = format("Column {} is of type {}: customers are found by a text.", name, type);
+        hint = kUserNameHint;
     }
-    add_fault(faults, ERRCODE_DATATYPE_MISMATCH, name + " is of type " + std::string(type) + reason, std::move(hint));
+    add_fault(faults, ERRCODE_DATATYPE_MISMATCH, std::move(text), std::move(hint));
 }
 
 // All unique indexes that have to do with the column, the usable ones first, and why one of the others is not usable.
@@ -91,22 +95,25 @@ void find_index_faults(Oid relation, const std::string& column, AttrNumber numbe
         for (const Row& index : indexes) {
             if (index[0] == "is deferrable") {  // INSERT … ON CONFLICT takes none when it finds this one
                 add_fault(faults, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                          "Unique index " + quoted(*index[1]) + " on column " + quoted(column) +
-                              " is deferrable, beside another that is not.",
+                          format("Unique index {} on column {} is deferrable, beside another that is not.",
+                                 quoted(*index[1]), quoted(column)),
                           "Drop the deferrable one.");
             }
         }
         return;
     }
-    std::string text = "Column " + quoted(column) + " has no unique index of its own";
-    for (std::size_t index = 0; index < indexes.size(); ++index) {
-        text += (index == 0 ? ": " : ", ") + quoted(*indexes[index][1]) + " " + *indexes[index][0];
+    std::string list;
+    for (const Row& index : indexes) {
+        list += format("{}{} {}", list.empty() ? "" : ", ", quoted(*index[1]), *index[0]);
     }
-    const std::string create = "CREATE UNIQUE INDEX ON … (" + quote_name(column) + ").";
-    add_fault(faults, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, text + ".",
-              is_partitioned(relation)
-                  ? "A partitioned table can have one only if it is partitioned by that column alone: then " + create
-                  : create);
+    const std::string create = format("CREATE UNIQUE INDEX ON … ({}).", quote_name(column));
+    add_fault(
+        faults, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        list.empty() ? format("Column {} has no unique index of its own.", quoted(column))
+                     : format("Column {} has no unique index of its own: {}.", quoted(column), list),
+        is_partitioned(relation)
+            ? format("A partitioned table can have one only if it is partitioned by that column alone: then {}", create)
+            : create);
 }
 
 struct KindFacts {
@@ -156,7 +163,7 @@ void refuse_for(const std::vector<Fault>& faults, const std::string& message) {
     std::size_t listed = 0;
     for (const Fault& fault : faults) {
         if (++listed > kMaxListedFaults) {
-            detail += "\nAnd " + std::to_string(faults.size() - kMaxListedFaults) + " more.";
+            detail += format("\nAnd {} more.", faults.size() - kMaxListedFaults);
             break;
         }
         detail += (detail.empty() ? "" : "\n") + fault.text;
@@ -193,7 +200,7 @@ ColumnShape read_column_shape(Oid relation_id, const std::string& column) {
 void find_kind_faults(Oid relation, std::vector<Fault>& faults) {
     const KindFacts facts = read_kind(relation);
     if (facts.kind != RELKIND_RELATION && facts.kind != RELKIND_PARTITIONED_TABLE) {
-        add_fault(faults, ERRCODE_WRONG_OBJECT_TYPE, "It is " + std::string(kind_name(facts.kind)) + ", not a table.",
+        add_fault(faults, ERRCODE_WRONG_OBJECT_TYPE, format("It is {}, not a table.", kind_name(facts.kind)),
                   "Attach the table behind it.");
         return;
     }
@@ -248,7 +255,7 @@ void find_location_faults(Oid relation, std::vector<Fault>& faults) {
     }
     for (const Row& part : foreign) {
         add_fault(faults, ERRCODE_WRONG_OBJECT_TYPE,
-                  "Its part " + quoted(*part[0]) + " is a foreign table: the rows there are not in this server.",
+                  format("Its part {} is a foreign table: the rows there are not in this server.", quoted(*part[0])),
                   "Take foreign tables out of it: ALTER TABLE … DETACH PARTITION …, or NO INHERIT ….");
     }
     if (is_distributed(relation)) {
@@ -275,10 +282,10 @@ void find_trigger_faults(Oid relation, std::vector<Fault>& faults) {
               parameter(std::int64_t{TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE}),
               parameter(std::string_view(kGuardTrigger))})) {
         add_fault(faults, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                  "Trigger " + quoted(*row[0]) +
-                      " fires after the guard trigger: what it makes of a row would be stored unchecked.",
-                  "Give it a name that sorts before \"" + std::string(kGuardTrigger) + "\": ALTER TRIGGER " + *row[1] +
-                      " ON … RENAME TO ….");
+                  format("Trigger {} fires after the guard trigger: what it makes of a row would be stored unchecked.",
+                         quoted(*row[0])),
+                  format("Give it a name that sorts before \"{}\": ALTER TRIGGER {} ON … RENAME TO ….", kGuardTrigger,
+                         *row[1]));
     }
 }
 
@@ -323,10 +330,11 @@ void find_roles_faults(Oid relation, const std::string& column, std::vector<Faul
     const Oid element = get_element_type(shape.base_type);
     const bool is_like_text = OidIsValid(element) && call([&] { return TypeCategory(element) == TYPCATEGORY_STRING; });
     add_fault(faults, ERRCODE_DATATYPE_MISMATCH,
-              "Column " + quoted(column) + " is of type " + shape.type_name + ": role codes are stored as text[].",
-              is_like_text ? alter_type(column, "text[]")
-                           : "ALTER TABLE … ADD COLUMN role_codes text[], and keep it in step with " + quoted(column) +
-                                 " by a trigger.");
+              format("Column {} is of type {}: role codes are stored as text[].", quoted(column), shape.type_name),
+              is_like_text
+                  ? alter_type(column, "text[]")
+                  : format("ALTER TABLE … ADD COLUMN role_codes text[], and keep it in step with {} by a trigger.",
+                           quoted(column)));
 }
 
 bool has_key(Oid relation_id, const std::string& column) {
@@ -361,7 +369,7 @@ void find_value_faults(Oid relation, const std::string& column, std::vector<Faul
         add_generated_column(faults, column);
     } else if (shape.is_identity) {
         add_fault(faults, ERRCODE_GENERATED_ALWAYS,
-                  "Column " + quoted(column) + " is an identity column: the server makes its values.");
+                  format("Column {} is an identity column: the server makes its values.", quoted(column)));
     }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "core/format.h"
 #include "pg/server/lookup.h"
 #include "pg/server/statement.h"
 #include "pg/table/table_shape.h"
@@ -193,7 +194,7 @@ bool watches_written_columns(const Target& target) {
 void load_rules(Target& target, bool own_row_triggers) {
     const std::string tree = kTree;
     const bool rules = query_flag(
-        "SELECT EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class IN " + tree + ")", target.relation);
+        format("SELECT EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class IN {})", tree), target.relation);
     const bool triggers = query_flag(
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t"
         "  WHERE t.tgrelid IN " +
@@ -251,13 +252,13 @@ void load_rules(Target& target, bool own_row_triggers) {
 
 ConstraintsChecked::ConstraintsChecked(const Target& target) : target_(target) {
     if (!target_.deferrable_constraints.empty()) {
-        execute("SET CONSTRAINTS " + target_.deferrable_constraints + " IMMEDIATE");
+        execute(format("SET CONSTRAINTS {} IMMEDIATE", target_.deferrable_constraints));
     }
 }
 
 void ConstraintsChecked::defer() const {
     if (!target_.initially_deferred_constraints.empty()) {
-        execute("SET CONSTRAINTS " + target_.initially_deferred_constraints + " DEFERRED");
+        execute(format("SET CONSTRAINTS {} DEFERRED", target_.initially_deferred_constraints));
     }
 }
 
