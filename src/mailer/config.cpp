@@ -13,6 +13,7 @@
 #include <CLI/CLI.hpp>
 
 #include "core/email_address.h"
+#include "core/format.h"
 #include "core/text.h"
 #include "mailer/safe_text.h"
 
@@ -120,14 +121,16 @@ ConfigFault unknown_key(std::string_view key) {
         consider(option.name);
     }
     consider(kAllowPlaintext);
-    std::string reason = "unknown key " + customer_import::quoted(visible(key, 100)) + " in the configuration file";
+    const std::string name = customer_import::quoted(visible(key, 100));
     if (key == "password") {
-        return {reason + "; a password belongs in a file of its own: see password-file"};
+        return {format(
+            "unknown key {} in the configuration file; a password belongs in a file of its own: see password-file",
+            name)};
     }
     if (!nearest.empty()) {
-        reason.append("; did you mean \"").append(nearest).append("\"?");
+        return {format("unknown key {} in the configuration file; did you mean \"{}\"?", name, nearest)};
     }
-    return {std::move(reason)};
+    return {format("unknown key {} in the configuration file", name)};
 }
 
 // Names only options: what is beside an unknown option may be a password.
@@ -135,12 +138,14 @@ std::string unexpected_arguments(const std::vector<std::string>& arguments) {
     std::string names;
     for (const std::string& argument : arguments) {
         if (argument.starts_with("-")) {
-            names += " " + visible(argument.substr(0, argument.find('=')), 100);
+            names += names.empty() ? "" : " ";
+            names += visible(argument.substr(0, argument.find('=')), 100);
         }
     }
-    return "customer-import-mailer: " +
-           (names.empty() ? std::string("unexpected arguments") : "unknown option" + names) +
-           "\nRun with --help for more information.\n";
+    if (names.empty()) {
+        return "customer-import-mailer: unexpected arguments\nRun with --help for more information.\n";
+    }
+    return format("customer-import-mailer: unknown option {}\nRun with --help for more information.\n", names);
 }
 
 }  // namespace
@@ -163,7 +168,7 @@ std::variant<CommandLine, EndNow> parse_command_line(const std::vector<std::stri
         ->type_name("FILE");
     app.add_flag("--once", line.once, "send what is due, then end");
     app.add_flag("--check-config", line.check_config, "check everything without sending, then end");
-    app.set_version_flag("--version", "customer-import-mailer " + std::string(version));
+    app.set_version_flag("--version", format("customer-import-mailer {}", version));
     try {
         std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
         app.parse(reversed);
@@ -187,8 +192,8 @@ std::variant<Options, ConfigFault> parse_config_file(std::string_view text) {
     try {
         table = toml::parse(text);
     } catch (const toml::parse_error& error) {
-        return ConfigFault{"configuration file, line " + std::to_string(error.source().begin.line) + ": " +
-                           visible(error.description(), 300)};
+        return ConfigFault{
+            format("configuration file, line {}: {}", error.source().begin.line, visible(error.description(), 300))};
     }
     Options options;
     for (const auto& [key, value] : table) {
@@ -207,7 +212,7 @@ std::variant<Options, ConfigFault> parse_config_file(std::string_view text) {
         }
         options.*option->member = value.value_exact<std::string>();
         if (!(options.*option->member)) {
-            return ConfigFault{std::string(option->name) + " must be a text in quotes"};
+            return ConfigFault{format("{} must be a text in quotes", option->name)};
         }
     }
     return options;
@@ -275,7 +280,7 @@ std::variant<Config, ConfigFault> make_config(const Options& options,
     for (const TextOption& option : kTextOptions) {
         const auto& value = options.*option.member;
         if (value && has_control_character(*value)) {
-            return ConfigFault{"control character in the value of " + std::string(option.name)};
+            return ConfigFault{format("control character in the value of {}", option.name)};
         }
     }
     Config config;
@@ -288,8 +293,8 @@ std::variant<Config, ConfigFault> make_config(const Options& options,
         return ConfigFault{"missing sender; give --from ADDRESS"};
     }
     if (!is_email_address(config.from)) {
-        return ConfigFault{"invalid sender " + customer_import::quoted(visible(config.from, 100)) +
-                           "; give a plain address in ASCII"};
+        return ConfigFault{format("invalid sender {}; give a plain address in ASCII",
+                                  customer_import::quoted(visible(config.from, 100)))};
     }
     const int transports = static_cast<int>(options.smtp_url.has_value()) +
                            static_cast<int>(options.maildir.has_value()) +

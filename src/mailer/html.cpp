@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/format.h"
 #include "core/text.h"
 #include "mailer/html_style.h"
 #include "mailer/safe_text.h"
@@ -19,20 +20,17 @@ constexpr std::size_t kMaxMessageBytes = 500;
 
 // A user's text, shortened. <bdi> keeps letters that run from right to left from moving their neighbours.
 std::string value_of(std::string_view text, std::size_t limit = kMaxValueBytes) {
-    return "<bdi>" + html_escaped(visible(text, limit)) + "</bdi>";
+    return format("<bdi>{}</bdi>", html_escaped(visible(text, limit)));
 }
 
 std::string element(std::string_view name, std::string_view css_class, std::string_view content) {
-    std::string text = "<" + std::string(name);
-    if (!css_class.empty()) {
-        text.append(" class=\"").append(css_class).append("\"");
-    }
-    return text.append(">").append(content).append("</").append(name).append(">");
+    return css_class.empty() ? format("<{0}>{1}</{0}>", name, content)
+                             : format("<{0} class=\"{1}\">{2}</{0}>", name, css_class, content);
 }
 
 std::string table_start(std::string_view css_class) {
-    return "<table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" class=\"" +
-           std::string(css_class) + "\">";
+    return format("<table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" class=\"{}\">",
+                  css_class);
 }
 
 std::string_view tone_class(Tone how) {
@@ -69,12 +67,12 @@ std::string_view fallback_colour(std::string_view outcome) {
 
 std::string bar(const std::vector<OutcomeCount>& counts, std::string_view description) {
     const std::vector<int> widths = bar_widths(counts);
-    std::string text = "<table role=\"img\" aria-label=\"" + html_escaped(description) +
-                       "\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" class=\"bar\"><tr>";
+    std::string text = format(
+        "<table role=\"img\" aria-label=\"{}\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" class=\"bar\"><tr>",
+        html_escaped(description));
     for (std::size_t i = 0; i < counts.size(); ++i) {
-        text.append("<td width=\"").append(std::to_string(widths[i])).append("%\" height=\"12\" bgcolor=\"");
-        text.append(fallback_colour(counts[i].name)).append("\" class=\"").append(counts[i].name);
-        text.append(i == 0 ? " first\">&nbsp;</td>" : "\">&nbsp;</td>");
+        text += format("<td width=\"{}%\" height=\"12\" bgcolor=\"{}\" class=\"{}{}\">&nbsp;</td>", widths[i],
+                       fallback_colour(counts[i].name), counts[i].name, i == 0 ? " first" : "");
     }
     return text + "</tr></table>\n";
 }
@@ -132,14 +130,14 @@ std::string issue_row(const ReportIssue& issue, bool with_message) {
     if (!why.empty()) {
         why = element("span", what.empty() ? "why only" : "why", why);
     }
-    const std::string line = issue.line > 0 ? "line " + std::to_string(issue.line) : "";
+    const std::string line = issue.line > 0 ? format("line {}", issue.line) : "";
     return "<tr>" + element("td", "line", line) + element("td", "", what + why) + "</tr>\n";
 }
 
 std::string reason(const IssueGroup& group) {
     const std::string many = element(
         "span", "many",
-        "&nbsp;· " + format_count(group.count) + " " + html_escaped(visible(group.outcome, kMaxValueBytes)));
+        format("&nbsp;· {} {}", format_count(group.count), html_escaped(visible(group.outcome, kMaxValueBytes))));
     std::string head = element("h3", "", html_escaped(reason_title(visible(group.code, kMaxValueBytes))) + many);
     const std::string_view advice = reason_advice(group.code);
     if (!advice.empty()) {
@@ -155,7 +153,7 @@ std::string reason(const IssueGroup& group) {
         text += "</table>\n";
         const std::int64_t more = group.count - static_cast<std::int64_t>(shown);
         if (more > 0) {
-            text += element("p", "more", "and " + format_count(more) + " more") + "\n";
+            text += element("p", "more", format("and {} more", format_count(more))) + "\n";
         }
     }
     return element("div", "reason", text) + "\n";
@@ -178,7 +176,8 @@ std::string unknown_codes(const std::vector<UnknownCode>& codes) {
     }
     text += "</table>\n";
     if (shown < codes.size()) {
-        text += element("p", "more", "and " + format_count(static_cast<std::int64_t>(codes.size() - shown)) + " more");
+        text += element("p", "more",
+                        format("and {} more", format_count(static_cast<std::int64_t>(codes.size() - shown))));
     }
     return element("h2", "", "Unknown role codes") + "\n" + element("div", "reason", text) + "\n";
 }
@@ -200,7 +199,7 @@ std::string step_table(const std::vector<Step>& steps) {
         }
         text += "<tr>";
         if (steps.size() > 1) {
-            text += element("td", "step", std::to_string(++number) + ".");
+            text += element("td", "step", format("{}.", ++number));
         }
         text += element("td", "", content) + "</tr>\n";
     }

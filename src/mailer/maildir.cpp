@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "core/format.h"
 #include "mailer/mime.h"
 #include "mailer/safe_text.h"
 #include "mailer/service.h"
@@ -17,9 +18,9 @@ namespace customer_import::mailer {
 
 namespace {
 
-std::string system_reason(const std::string& what) {
+std::string system_reason(std::string_view failure) {
     const int error = errno;
-    return visible("could not " + what + ": " + std::strerror(error), 400);
+    return visible(format("{}: {}", failure, std::strerror(error)), 400);
 }
 
 bool make_directories(const std::string& path) {
@@ -111,14 +112,14 @@ public:
         const std::string temporary_path = directory_ + "/tmp/" + name + "." + random_token();
         const std::string final_path = directory_ + "/new/" + name;
         if (!write_durably(temporary_path, with_unix_line_ends(bytes))) {
-            return unreachable(system_reason("write a message"));
+            return unreachable(system_reason("could not write a message"));
         }
         // Unlike rename(), link() never replaces; a file that is there already is this very message.
         const bool linked = link(temporary_path.c_str(), final_path.c_str()) == 0 || errno == EEXIST;
-        Delivery result = linked ? sent() : unreachable(system_reason("deliver a message"));
+        Delivery result = linked ? sent() : unreachable(system_reason("could not deliver a message"));
         unlink(temporary_path.c_str());
         if (linked && !sync_directory(directory_ + "/new")) {
-            return unreachable(system_reason("make a message durable"));
+            return unreachable(system_reason("could not make a message durable"));
         }
         return result;
     }
@@ -127,16 +128,16 @@ public:
         for (const char* part : {"/tmp", "/new", "/cur"}) {
             const std::string path = directory_ + part;
             if (!make_directories(path)) {
-                return system_reason("create directory \"" + path + "\"");
+                return system_reason(format("could not create directory \"{}\"", path));
             }
             if (access(path.c_str(), W_OK | X_OK) != 0) {
-                return system_reason("write to directory \"" + path + "\"");
+                return system_reason(format("could not write to directory \"{}\"", path));
             }
         }
         return std::nullopt;
     }
 
-    std::string name() const override { return "Maildir " + directory_; }
+    std::string name() const override { return format("Maildir {}", directory_); }
 
 private:
     std::string directory_;

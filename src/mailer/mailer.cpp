@@ -5,6 +5,7 @@
 #include <ctime>
 #include <utility>
 
+#include "core/format.h"
 #include "mailer/message.h"
 #include "mailer/service.h"
 
@@ -14,8 +15,6 @@ namespace {
 
 // A notification may be lost with its connection, and nothing announces that a delay is over.
 constexpr std::chrono::seconds kPollInterval{30};
-
-std::string message_name(std::int64_t id) { return "message " + std::to_string(id); }
 
 }  // namespace
 
@@ -33,7 +32,7 @@ bool Mailer::connect() {
     // one.
     if (!ready_) {
         notify_service_manager("READY=1\nSTATUS=waiting for messages");
-        log_line(Severity::information, "ready; sending by " + transport_.name());
+        log_line(Severity::information, format("ready; sending by {}", transport_.name()));
         ready_ = true;
     }
     return true;
@@ -49,7 +48,7 @@ bool Mailer::acknowledge() {
     }
     if (!*kept) {
         log_line(Severity::warning,
-                 message_name(unacknowledged_->id) + ": sent, but its lease had ended: it may be sent once more");
+                 format("message {}: sent, but its lease had ended: it may be sent once more", unacknowledged_->id));
     }
     unacknowledged_.reset();
     return true;
@@ -100,7 +99,7 @@ Mailer::Pass Mailer::deliver(ClaimedMessage& message) {
 Mailer::Pass Mailer::record(const ClaimedMessage& message, const Delivery& delivery) {
     if (delivery.outcome == Delivery::Outcome::sent) {
         transport_delay_.reset();
-        log_line(Severity::information, message_name(message.id) + ": sent");
+        log_line(Severity::information, format("message {}: sent", message.id));
         unacknowledged_ = {message.id, message.fence};
         return acknowledge() ? Pass::done : Pass::broken;
     }
@@ -110,17 +109,20 @@ Mailer::Pass Mailer::record(const ClaimedMessage& message, const Delivery& deliv
     if (!again) {
         return Pass::broken;
     }
-    log_line(*again ? Severity::warning : Severity::error,
-             message_name(message.id) + (*again ? ": could not be sent, will be tried again: " : ": failed: ") +
-                 delivery.reason);
+    if (*again) {
+        log_line(Severity::warning,
+                 format("message {}: could not be sent, will be tried again: {}", message.id, delivery.reason));
+    } else {
+        log_line(Severity::error, format("message {}: failed: {}", message.id, delivery.reason));
+    }
     return delivery.unreachable ? Pass::unreachable : Pass::done;
 }
 
 void Mailer::wait_after(Pass pass) {
     if (pass == Pass::broken) {
         const auto delay = database_delay_.next(random_chance());
-        log_line(Severity::error, "database: " + client_.error() + "; next attempt in " +
-                                      std::to_string((delay.count() + 999) / 1000) + " s");
+        log_line(Severity::error,
+                 format("database: {}; next attempt in {} s", client_.error(), (delay.count() + 999) / 1000));
         client_.disconnect();
         // While the database is not there yet, starting takes as long as it takes.
         notify_service_manager(ready_ ? "STATUS=waiting for the database"
@@ -173,12 +175,12 @@ int Mailer::run() {
 
 int Mailer::run_once() {
     if (!connect()) {
-        log_line(Severity::error, "database: " + client_.error());
+        log_line(Severity::error, format("database: {}", client_.error()));
         return 1;
     }
     const Pass pass = send_due();
     if (pass == Pass::broken) {
-        log_line(Severity::error, "database: " + client_.error());
+        log_line(Severity::error, format("database: {}", client_.error()));
     }
     return pass == Pass::done && !anything_failed_ ? 0 : 1;
 }
@@ -186,15 +188,16 @@ int Mailer::run_once() {
 int Mailer::check() {
     bool good = true;
     if (!client_.connect() || !client_.check_functions()) {
-        log_line(Severity::error, "database: " + client_.error());
+        log_line(Severity::error, format("database: {}", client_.error()));
         good = false;
     }
     if (const auto fault = transport_.check()) {
-        log_line(Severity::error, "transport: " + *fault);
+        log_line(Severity::error, format("transport: {}", *fault));
         good = false;
     }
     if (good) {
-        log_line(Severity::information, "the configuration is good; messages would go by " + transport_.name());
+        log_line(Severity::information,
+                 format("the configuration is good; messages would go by {}", transport_.name()));
     }
     return good ? 0 : 1;
 }

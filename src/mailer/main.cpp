@@ -12,6 +12,7 @@
 #include <exception>
 #include <utility>
 
+#include "core/format.h"
 #include "mailer/config.h"
 #include "mailer/mailer.h"
 #include "mailer/safe_text.h"
@@ -34,7 +35,7 @@ struct FileText {
 };
 
 std::variant<FileText, ConfigFault> read_file(const std::string& path) {
-    const auto fault = [&path] { return ConfigFault{"could not read \"" + path + "\": " + std::strerror(errno)}; };
+    const auto fault = [&path] { return ConfigFault{format("could not read \"{}\": {}", path, std::strerror(errno))}; };
     const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) {
         return fault();
@@ -72,11 +73,11 @@ std::variant<std::string, ConfigFault> password_in(const std::string& path) {
     }
     const FileText& file = std::get<FileText>(read);
     if (file.world_readable) {
-        return ConfigFault{"password file \"" + path + "\" can be read by all users; chmod 600 it"};
+        return ConfigFault{format("password file \"{}\" can be read by all users; chmod 600 it", path)};
     }
     auto password = password_from_file(file.text);
     if (!password) {
-        return ConfigFault{"password file \"" + path + "\" does not hold one line of text"};
+        return ConfigFault{format("password file \"{}\" does not hold one line of text", path)};
     }
     return std::move(*password);
 }
@@ -95,12 +96,12 @@ std::variant<std::string, ConfigFault> find_password(const Config& config,
         if (password) {
             return std::move(*password);
         }
-        return ConfigFault{"the password in " + std::string(kPasswordVariable) + " is not one line of text"};
+        return ConfigFault{format("the password in {} is not one line of text", kPasswordVariable)};
     }
     if (const auto found = environment.find("CREDENTIALS_DIRECTORY"); found != environment.end()) {
         return password_in(found->second + "/smtp-password");
     }
-    return ConfigFault{"no password for the SMTP user; give --password-file or " + std::string(kPasswordVariable)};
+    return ConfigFault{format("no password for the SMTP user; give --password-file or {}", kPasswordVariable)};
 }
 
 int fail(const std::string& reason) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/email_address.h"
+#include "core/format.h"
 #include "mailer/html.h"
 #include "mailer/mail_report.h"
 #include "mailer/mime.h"
@@ -73,8 +74,7 @@ std::variant<RenderedMessage, RenderFault> render_message(const MessageSource& s
     headers.add(mailbox_line("From", "Customer import", source.sender));
     headers.add(mailbox_line("To", display_name(*report), source.recipient));
     headers.add(header_line("Subject", subject(*report)));
-    headers.add(
-        header_line("Message-ID", "<import-" + std::to_string(report->import_id) + "." + token + "@" + domain + ">"));
+    headers.add(header_line("Message-ID", format("<import-{}.{}@{}>", report->import_id, token, domain)));
     headers.add(header_line("Auto-Submitted", "auto-generated"));
     headers.add(header_line("X-Auto-Response-Suppress", "All"));
     headers.add(header_line("MIME-Version", "1.0"));

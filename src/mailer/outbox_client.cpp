@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/format.h"
 #include "mailer/safe_text.h"
 #include "mailer/service.h"
 
@@ -254,8 +255,10 @@ bool OutboxClient::check_functions() {
     if (PQntuples(result.get()) == 1 && is_null(result.get(), 0)) {
         return true;
     }
-    error_ = "this database role may not call " + text_at(result.get(), 0) +
-             ", or the extension is missing here; a superuser grants it with customer_import.grant_mailer()";
+    error_ = format(
+        "this database role may not call {}, or the extension is missing here; a superuser grants it with "
+        "customer_import.grant_mailer()",
+        text_at(result.get(), 0));
     return false;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/format.h"
 #include "mailer/safe_text.h"
 #include "mailer/wording.h"
 
@@ -84,26 +85,26 @@ void write_outcomes(Page& page, const MailReport& report) {
         longest = std::max(longest, format_count(counts[i].number).size());
     }
     page.line();
-    page.line("[" + bar + "]");
+    page.line(format("[{}]", bar));
     page.line();
     for (const OutcomeCount& count : counts) {
-        page.line("  " + padded_left(format_count(count.number), longest) + "  " + std::string(count.name));
+        page.line(format("  {}  {}", padded_left(format_count(count.number), longest), count.name));
     }
 }
 
 void write_issue(Page& page, const ReportIssue& issue, bool with_message) {
-    std::string text = issue.line > 0 ? "line " + std::to_string(issue.line) : "a record";
+    std::string text = issue.line > 0 ? format("line {}", issue.line) : "a record";
     if (!issue.column_name.empty()) {
-        text += ", " + visible(issue.column_name, kMaxValueBytes);
+        text += format(", {}", visible(issue.column_name, kMaxValueBytes));
     }
     if (issue.value) {
-        text += ", \"" + visible(*issue.value, kMaxValueBytes) + "\"";
+        text += format(", \"{}\"", visible(*issue.value, kMaxValueBytes));
     }
     if (with_message) {
-        text += ": " + visible(issue.message, kMaxMessageBytes);
+        text += format(": {}", visible(issue.message, kMaxMessageBytes));
     }
     if (!issue.detail.empty()) {
-        text += " (" + visible(issue.detail, kMaxMessageBytes) + ")";
+        text += format(" ({})", visible(issue.detail, kMaxMessageBytes));
     }
     if (!issue.hint.empty()) {
         text += (with_message ? ". " : ": ") + visible(issue.hint, kMaxMessageBytes);
@@ -113,8 +114,8 @@ void write_issue(Page& page, const ReportIssue& issue, bool with_message) {
 
 void write_group(Page& page, const IssueGroup& group) {
     page.line();
-    page.line(format_count(group.count) + " x " + reason_title(visible(group.code, kMaxValueBytes)) + " (" +
-              visible(group.outcome, kMaxValueBytes) + ")");
+    page.line(format("{} x {} ({})", format_count(group.count), reason_title(visible(group.code, kMaxValueBytes)),
+                     visible(group.outcome, kMaxValueBytes)));
     if (const std::string_view advice = reason_advice(group.code); !advice.empty()) {
         page.paragraph("  ", "  ", advice);
     }
@@ -124,7 +125,7 @@ void write_group(Page& page, const IssueGroup& group) {
     }
     const std::int64_t more = group.count - static_cast<std::int64_t>(shown);
     if (shown > 0 && more > 0) {
-        page.line("    and " + format_count(more) + " more");
+        page.line(format("    and {} more", format_count(more)));
     }
 }
 
@@ -137,14 +138,15 @@ void write_unknown_codes(Page& page, const MailReport& report) {
     }
     for (std::size_t i = 0; i < shown; ++i) {
         const UnknownCode& code = report.unknown_codes[i];
-        std::string text = "  " + padded(visible(code.code, 100), longest) + "  " + count_of(code.count, "time");
-        if (!code.suggestion.empty()) {
-            text += "  did you mean " + visible(code.suggestion, 100) + "?";
-        }
-        page.line(text);
+        const std::string name = padded(visible(code.code, 100), longest);
+        const std::string times = count_of(code.count, "time");
+        page.line(code.suggestion.empty()
+                      ? format("  {}  {}", name, times)
+                      : format("  {}  {}  did you mean {}?", name, times, visible(code.suggestion, 100)));
     }
     if (shown < report.unknown_codes.size()) {
-        page.line("  and " + format_count(static_cast<std::int64_t>(report.unknown_codes.size() - shown)) + " more");
+        page.line(
+            format("  and {} more", format_count(static_cast<std::int64_t>(report.unknown_codes.size() - shown))));
     }
 }
 
@@ -152,7 +154,7 @@ void write_steps(Page& page, const std::vector<Step>& steps) {
     page.heading("What to do next");
     int number = 0;
     for (const Step& step : steps) {
-        page.paragraph(steps.size() > 1 ? std::to_string(++number) + ". " : "", steps.size() > 1 ? "   " : "",
+        page.paragraph(steps.size() > 1 ? format("{}. ", ++number) : "", steps.size() > 1 ? "   " : "",
                        visible(step.text));
         for (std::size_t start = 0; start < step.code.size();) {
             const std::size_t end = std::min(step.code.find('\n', start), step.code.size());

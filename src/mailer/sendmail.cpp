@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "core/email_address.h"
+#include "core/format.h"
 #include "mailer/mime.h"
 #include "mailer/safe_text.h"
 #include "mailer/service.h"
@@ -66,7 +67,7 @@ public:
             return unreachable("could not make a pipe");
         }
         if (const int error = start(input, output, child); error != 0) {
-            return unreachable(visible("could not run \"" + path_ + "\": " + std::strerror(error), 400));
+            return unreachable(visible(format("could not run \"{}\": {}", path_, std::strerror(error)), 400));
         }
         Pipe::shut(input.read_end);
         Pipe::shut(output.write_end);
@@ -79,7 +80,7 @@ public:
         while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
         }
         if (!in_time) {
-            return unreachable("\"" + visible(path_, 200) + "\" did not end in time");
+            return unreachable(format("\"{}\" did not end in time", visible(path_, 200)));
         }
         return judge(status, answer);
     }
@@ -88,7 +89,7 @@ public:
         if (access(path_.c_str(), X_OK) == 0) {
             return std::nullopt;
         }
-        return visible("could not run \"" + path_ + "\": " + std::strerror(errno), 400);
+        return visible(format("could not run \"{}\": {}", path_, std::strerror(errno)), 400);
     }
 
     std::string name() const override { return path_; }
@@ -159,11 +160,10 @@ private:
         if (WIFEXITED(status) && WEXITSTATUS(status) == EX_OK) {
             return sent();
         }
-        std::string reason = path_;
-        reason += WIFEXITED(status) ? ": exit status " + std::to_string(WEXITSTATUS(status))
-                                    : ": ended by signal " + std::to_string(WTERMSIG(status));
+        std::string reason = WIFEXITED(status) ? format("{}: exit status {}", path_, WEXITSTATUS(status))
+                                               : format("{}: ended by signal {}", path_, WTERMSIG(status));
         if (!answer.empty()) {
-            reason += ": " + answer;
+            reason = format("{}: {}", reason, answer);
         }
         reason = one_line(reason, 400);
         if (!WIFEXITED(status)) {

@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "core/format.h"
 #include "mailer/safe_text.h"
 
 namespace customer_import::mailer {
@@ -103,8 +104,9 @@ void notify_service_manager(std::string_view state) {
 
 void log_line(Severity severity, std::string_view text) {
     static const bool to_journal = std::getenv("JOURNAL_STREAM") != nullptr;
-    std::string line = to_journal ? "<" + std::to_string(static_cast<int>(severity)) + ">" : "customer-import-mailer: ";
-    line += visible(text, kMaxLogBytes) + "\n";
+    const std::string shown = visible(text, kMaxLogBytes);
+    const std::string line = to_journal ? format("<{}>{}\n", static_cast<int>(severity), shown)
+                                        : format("customer-import-mailer: {}\n", shown);
     [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/email_address.h"
+#include "core/format.h"
 #include "mailer/safe_text.h"
 #include "mailer/service.h"
 #include "mailer/smtp_reply.h"
@@ -108,8 +109,7 @@ public:
 
     std::string name() const override {
         const SmtpServer& server = *config_.smtp;
-        return std::string(server.implicit_tls ? "smtps://" : "smtp://") + server.host + ":" +
-               std::to_string(server.port);
+        return format("{}://{}:{}", server.implicit_tls ? "smtps" : "smtp", server.host, server.port);
     }
 
 private:
@@ -165,27 +165,30 @@ private:
             return unreachable("stopped while the server was being waited for");
         }
         const std::string reply = conversation.replies.text(secrets_);
-        const std::string prefix = name() + ": ";
+        const std::string server = name();
         switch (code) {
             case CURLE_USE_SSL_FAILED:
-                return unreachable(prefix + "the server offers no encryption (STARTTLS); nothing was sent");
+                return unreachable(format("{}: the server offers no encryption (STARTTLS); nothing was sent", server));
             case CURLE_PEER_FAILED_VERIFICATION:
-                return unreachable(prefix + "the certificate of the server is not valid: " + curl_easy_strerror(code));
+                return unreachable(
+                    format("{}: the certificate of the server is not valid: {}", server, curl_easy_strerror(code)));
             case CURLE_LOGIN_DENIED:
-                return unreachable(prefix + "could not log in" + (reply.empty() ? "" : ": " + reply));
+                return unreachable(reply.empty() ? format("{}: could not log in", server)
+                                                 : format("{}: could not log in: {}", server, reply));
             default: break;
         }
         if (reply.empty()) {
-            return unreachable(prefix + curl_easy_strerror(code));
+            return unreachable(format("{}: {}", server, curl_easy_strerror(code)));
         }
+        std::string refusal = format("{}: {}", server, reply);
         // RCPT, MAIL and DATA are refused with a send error; a refusal after the body comes as a strange reply. Before
         // that, at the greeting, a refusal is not about this message.
         const bool about_message = code == CURLE_SEND_ERROR || conversation.body_taken;
         if (!about_message) {
-            return unreachable(prefix + reply);
+            return unreachable(std::move(refusal));
         }
         const bool final = is_permanent_reply(conversation.replies.code());
-        return final ? permanent(prefix + reply) : temporary(prefix + reply);
+        return final ? permanent(std::move(refusal)) : temporary(std::move(refusal));
     }
 
     Config config_;

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdio>
+#include <cstdlib>
 #include <utility>
 
+#include "core/format.h"
 #include "core/text.h"
 #include "mailer/safe_text.h"
 
@@ -101,9 +102,7 @@ std::string size_text(std::int64_t bytes) {
     for (size /= 1000; size >= 999.5 && unit + 1 < kUnits.size(); ++unit) {
         size /= 1000;
     }
-    std::array<char, 32> text{};
-    std::snprintf(text.data(), text.size(), size < 9.95 ? "%.1f " : "%.0f ", size);
-    return std::string(text.data()).append(kUnits[unit]);
+    return size < 9.95 ? format("{:.1f} {}", size, kUnits[unit]) : format("{:.0f} {}", size, kUnits[unit]);
 }
 
 std::string time_text(const ReportTime& time) {
@@ -115,60 +114,61 @@ std::string time_text(const ReportTime& time) {
     const auto midnight = std::chrono::floor<std::chrono::days>(local);
     const std::chrono::year_month_day day(midnight);
     const int offset = std::abs(time.offset_minutes);
-    std::array<char, 24> zone{};
-    std::snprintf(zone.data(), zone.size(), offset % 60 == 0 ? "%c%d" : "%c%d:%02d",
-                  time.offset_minutes < 0 ? '-' : '+', offset / 60, offset % 60);
-    const auto minute = static_cast<int>((local - midnight).count());
-    std::array<char, 80> text{};
-    std::snprintf(text.data(), text.size(), "%u %s %d, %02d:%02d UTC%s", static_cast<unsigned>(day.day()),
+    const char sign = time.offset_minutes < 0 ? '-' : '+';
+    const std::string zone = offset == 0        ? "UTC"
+                             : offset % 60 == 0 ? format("UTC{}{}", sign, offset / 60)
+                                                : format("UTC{}{}:{:02}", sign, offset / 60, offset % 60);
+    const auto minute = (local - midnight).count();
+    return format("{} {} {}, {:02}:{:02} {}", static_cast<unsigned>(day.day()),
                   kMonths[static_cast<unsigned>(day.month()) - 1], static_cast<int>(day.year()), minute / 60,
-                  minute % 60, time.offset_minutes == 0 ? "" : zone.data());
-    return text.data();
+                  minute % 60, zone);
 }
 
 std::string duration_text(std::int64_t microseconds) {
-    std::array<char, 32> text{};
     if (microseconds < kSecond / 100) {
         return "under 0.01 s";
     }
     if (microseconds < 10 * kSecond) {
-        std::snprintf(text.data(), text.size(), "%.2f s", static_cast<double>(microseconds) / kSecond);
-        return text.data();
+        return format("{:.2f} s", static_cast<double>(microseconds) / kSecond);
     }
     const std::int64_t seconds = (microseconds + kSecond / 2) / kSecond;
     if (seconds < 60) {
-        return std::to_string(seconds) + " s";
+        return format("{} s", seconds);
     }
     if (seconds < 3600) {
-        return std::to_string(seconds / 60) + " min " + std::to_string(seconds % 60) + " s";
+        return format("{} min {} s", seconds / 60, seconds % 60);
     }
-    return format_count(seconds / 3600) + " h " + std::to_string(seconds % 3600 / 60) + " min";
+    return format("{} h {} min", format_count(seconds / 3600), seconds % 3600 / 60);
 }
 
 bool is_undo(const MailReport& report) { return report.mode == "undo" && report.source_import_id > 0; }
 bool is_undone(const MailReport& report) { return report.state == "undone" && report.undo_import_id > 0; }
 bool is_retry(const MailReport& report) { return report.mode == "retry" && report.source_import_id > 0; }
 
+std::string undo_call(std::int64_t import_id) {
+    return format("SELECT * FROM customer_import.undo_import({});", import_id);
+}
+
 // What was asked for, once more.
 std::string again(const MailReport& report) {
-    const std::string source = std::to_string(report.source_import_id);
     if (is_undo(report)) {
-        return "SELECT * FROM customer_import.undo_import(" + source + ");";
+        return undo_call(report.source_import_id);
     }
     if (is_retry(report)) {
-        return "SELECT * FROM customer_import.retry_rejects(" + source + ");";
+        return format("SELECT * FROM customer_import.retry_rejects({});", report.source_import_id);
     }
     return {};
 }
 
 std::string select_issues(const MailReport& report) {
-    return "SELECT line, column_name,\n       value, message, hint\n  FROM customer_import.import_issues\n WHERE import_id = " +
-           std::to_string(report.import_id) + "\n ORDER BY line;";
+    return format(
+        "SELECT line, column_name,\n       value, message, hint\n  FROM customer_import.import_issues\n"
+        " WHERE import_id = {}\n ORDER BY line;",
+        report.import_id);
 }
 
 std::string select_changes(const MailReport& report) {
-    return "SELECT *\n  FROM customer_import.import_changes\n WHERE import_id = " + std::to_string(report.import_id) +
-           ";";
+    return format("SELECT *\n  FROM customer_import.import_changes\n WHERE import_id = {};", report.import_id);
 }
 
 void add_steps_for_rejects(const MailReport& report, std::string_view attachment, std::string_view note,
@@ -185,9 +185,11 @@ void add_steps_for_rejects(const MailReport& report, std::string_view attachment
         steps.push_back({issues, select_issues(report)});
         return;
     }
-    steps.push_back({"Open the attached file " + std::string(attachment) +
-                         ": it holds the rejected records; the column _error says what is wrong with each.",
-                     {}});
+    steps.push_back(
+        {format("Open the attached file {}: it holds the rejected records; the column _error says what is wrong with "
+                "each.",
+                attachment),
+         {}});
     if (!note.empty()) {
         steps.push_back({std::string(note), {}});
     }
@@ -200,29 +202,28 @@ void add_steps_for_rejects(const MailReport& report, std::string_view attachment
 
 void add_steps_for_stopped(const MailReport& report, std::vector<Step>& steps) {
     if (is_undone(report)) {
-        steps.push_back({"To bring back what was undone, undo the undo:",
-                         "SELECT * FROM customer_import.undo_import(" + std::to_string(report.undo_import_id) + ");"});
+        steps.push_back({"To bring back what was undone, undo the undo:", undo_call(report.undo_import_id)});
         return;
     }
-    const bool is_of_import = is_undo(report) || is_retry(report);
-    const std::string what = is_undo(report) ? "undo the rest:" : is_retry(report) ? "retry the rest:" : "";
     if (report.state == "denied") {
-        const std::string ask = "Ask an administrator for the right to import, then ";
-        steps.push_back({ask + (is_of_import ? what : "import the file again."), again(report)});
-    } else if (report.state == "canceled") {
-        steps.push_back({is_of_import
-                             ? "When you want it, " + what
-                             : "Import the file again when you want it. What was applied already will be unchanged or"
-                               " skipped then.",
+        steps.push_back({is_undo(report) ? "Ask an administrator for the right to import, then undo the rest:"
+                         : is_retry(report)
+                             ? "Ask an administrator for the right to import, then retry the rest:"
+                             : "Ask an administrator for the right to import, then import the file again.",
                          again(report)});
-    } else if (is_of_import) {
-        steps.push_back({"Correct the cause, then " + what, again(report)});
+    } else if (report.state == "canceled") {
+        steps.push_back({is_undo(report)    ? "When you want it, undo the rest:"
+                         : is_retry(report) ? "When you want it, retry the rest:"
+                                            : "Import the file again when you want it. What was applied already will be"
+                                              " unchanged or skipped then.",
+                         again(report)});
     } else {
-        steps.push_back({applied(report) > 0
-                             ? "Correct the cause and import the file again. What was applied already will be"
-                               " unchanged or skipped then."
-                             : "Correct the cause and import the file again.",
-                         {}});
+        steps.push_back({is_undo(report)       ? "Correct the cause, then undo the rest:"
+                         : is_retry(report)    ? "Correct the cause, then retry the rest:"
+                         : applied(report) > 0 ? "Correct the cause and import the file again. What was applied already"
+                                                 " will be unchanged or skipped then."
+                                               : "Correct the cause and import the file again.",
+                         again(report)});
     }
 }
 
@@ -262,24 +263,24 @@ Tone tone(const MailReport& report) {
 }
 
 std::string import_name(const MailReport& report) {
-    const std::string source = " of import " + std::to_string(report.source_import_id);
     if (is_undo(report)) {
-        return "Undo" + source;
+        return format("Undo of import {}", report.source_import_id);
     }
     if (is_retry(report)) {
-        return "Retry" + source;
+        return format("Retry of import {}", report.source_import_id);
     }
-    return "Import " + std::to_string(report.import_id);
+    return format("Import {}", report.import_id);
 }
 
 std::string full_name(const MailReport& report) {
-    const std::string name = import_name(report);
-    const std::string own = "mport " + std::to_string(report.import_id);
-    return name == "I" + own ? name : name + " (i" + own + ")";
+    if (is_undo(report) || is_retry(report)) {
+        return format("{} (import {})", import_name(report), report.import_id);
+    }
+    return import_name(report);
 }
 
 std::string count_of(std::int64_t number, std::string_view noun) {
-    return format_count(number) + " " + std::string(noun) + (number == 1 ? "" : "s");
+    return format("{} {}{}", format_count(number), noun, number == 1 ? "" : "s");
 }
 
 std::string subject(const MailReport& report) {
@@ -288,9 +289,9 @@ std::string subject(const MailReport& report) {
     if (sentence.ends_with('.')) {
         sentence.remove_suffix(1);
     }
-    const std::string own = "Import " + std::to_string(report.import_id) + " ";
+    const std::string own = format("Import {} ", report.import_id);
     if (sentence.starts_with(own)) {
-        return visible(import_name(report) + std::string(sentence.substr(own.size() - 1)), kMaxSubjectBytes);
+        return visible(format("{} {}", import_name(report), sentence.substr(own.size())), kMaxSubjectBytes);
     }
     return visible(sentence, kMaxSubjectBytes);
 }
@@ -300,25 +301,27 @@ std::string headline(const MailReport& report) {
     if (report.state == "completed" && is_undo(report)) {
         const std::int64_t left = left_by_undo(report);
         if (left > 0) {
-            return "Completed, but " + count_of(left, "change") + (left == 1 ? " stays" : " stay");
+            return left == 1 ? "Completed, but 1 change stays"
+                             : format("Completed, but {} changes stay", format_count(left));
         }
         return applied(report) > 0 ? "Completed, everything was taken back" : "Completed, nothing had to be taken back";
     }
     if (report.state == "completed") {
         if (counts.rejected > 0) {
-            return "Completed, but " + count_of(counts.rejected, "record") +
-                   (counts.rejected == 1 ? " was rejected" : " were rejected");
+            return counts.rejected == 1
+                       ? "Completed, but 1 record was rejected"
+                       : format("Completed, but {} records were rejected", format_count(counts.rejected));
         }
         return applied(report) > 0 ? "Completed without a fault" : "Completed, nothing had to change";
     }
     if (is_undone(report)) {
-        return "Undone by import " + std::to_string(report.undo_import_id);
+        return format("Undone by import {}", report.undo_import_id);
     }
     if (report.state == "canceled") {
         return applied(report) > 0 ? "Canceled halfway" : "Canceled, nothing was applied";
     }
-    const std::string what = report.state == "denied" ? "Denied" : report.state == "failed" ? "Failed" : report.state;
-    return capitalised(what) + (applied(report) > 0 ? ", but a part was applied" : ", nothing was applied");
+    const std::string end = capitalised(report.state);
+    return applied(report) > 0 ? format("{}, but a part was applied", end) : format("{}, nothing was applied", end);
 }
 
 std::string lead(const MailReport& report) {
@@ -326,11 +329,17 @@ std::string lead(const MailReport& report) {
         const std::string all = count_of(report.counts.records, "change");
         const std::int64_t left = left_by_undo(report);
         if (left == 0) {
-            return all + " of import " + std::to_string(report.source_import_id) + " looked at, none stays.";
+            return format("{} of import {} looked at, none stays.", all, report.source_import_id);
         }
-        return format_count(report.counts.records - left) + " of " + all +
-               (report.counts.records - left == 1 ? " is" : " are") +
-               " undone. What has been changed since, or may not be undone by you, stays as it is.";
+        const std::int64_t undone = report.counts.records - left;
+        return undone == 1
+                   ? format(
+                         "1 of {} is undone. What has been changed since, or may not be undone by you, stays as it is.",
+                         all)
+                   : format(
+                         "{} of {} are undone. What has been changed since, or may not be undone by you, stays as it"
+                         " is.",
+                         format_count(undone), all);
     }
     if (report.state == "completed") {
         const std::string all = count_of(report.counts.records, "record");
@@ -339,25 +348,26 @@ std::string lead(const MailReport& report) {
             return "Nothing was applied. The records can be corrected.";
         }
         if (report.counts.rejected > 0) {
-            return "The other " + format_count(others) + " of " + all + (others == 1 ? " is" : " are") +
-                   " done. The rejected ones can be corrected.";
+            return others == 1 ? format("The other 1 of {} is done. The rejected ones can be corrected.", all)
+                               : format("The other {} of {} are done. The rejected ones can be corrected.",
+                                        format_count(others), all);
         }
         if (report.counts.skipped > 0 && is_retry(report)) {
-            return all + " tried again. " + format_count(report.counts.skipped) +
-                   " skipped: a later import has changed the same, or the mode demands it.";
+            return format("{} tried again. {} skipped: a later import has changed the same, or the mode demands it.",
+                          all, format_count(report.counts.skipped));
         }
         if (report.counts.skipped > 0) {
-            return all + " read. " + format_count(report.counts.skipped) + " skipped, as the mode " +
-                   mode_text(report.mode) + " demands.";
+            return format("{} read. {} skipped, as the mode {} demands.", all, format_count(report.counts.skipped),
+                          mode_text(report.mode));
         }
-        return all + " read, none rejected.";
+        return format("{} read, none rejected.", all);
     }
     if (is_undone(report)) {
         return "It had ended before. What it did was taken back, except what had been changed since.";
     }
     // The headline has said "Import 7 failed: " already.
     std::string_view message = without_next_step(report.message);
-    const std::string prefix = "Import " + std::to_string(report.import_id) + " " + report.state + ": ";
+    const std::string prefix = format("Import {} {}: ", report.import_id, report.state);
     if (message.starts_with(prefix)) {
         message.remove_prefix(prefix.size());
     }
@@ -401,7 +411,7 @@ std::vector<Fact> facts(const MailReport& report) {
     std::string file = report.file_name;
     if (report.file_bytes && !is_undo(report) && !is_retry(report)) {
         const std::string size = size_text(*report.file_bytes);
-        file = file.empty() ? size : file + " (" + size + ")";
+        file = file.empty() ? size : format("{} ({})", file, size);
     }
     if (!file.empty()) {
         result.push_back({"File", std::move(file)});
@@ -430,7 +440,7 @@ std::vector<Fact> facts(const MailReport& report) {
         std::string text = duration_text(time);
         const std::int64_t done = report.counts.sum();
         if (time >= kSecond && done > 0) {
-            text += ", " + count_of(done * kSecond / time, "record") + " a second";
+            text = format("{}, {} a second", text, count_of(done * kSecond / time, "record"));
         }
         result.push_back({"Duration", std::move(text)});
     }
@@ -457,8 +467,8 @@ std::string_view reason_advice(std::string_view code) {
 
 std::string attachment_name(const MailReport& report) {
     const std::string stem = file_stem(report.file_name);
-    const std::string import = "import-" + std::to_string(report.import_id);
-    return (stem.empty() ? import : stem + "-" + import) + "-rejected.csv";
+    return stem.empty() ? format("import-{}-rejected.csv", report.import_id)
+                        : format("{}-import-{}-rejected.csv", stem, report.import_id);
 }
 
 std::vector<Step> next_steps(const MailReport& report, std::string_view attachment, std::string_view note) {
@@ -478,9 +488,10 @@ std::vector<Step> next_steps(const MailReport& report, std::string_view attachme
                  report.retry});
         }
     } else if (!attachment.empty()) {
-        steps.push_back({"The attached file " + std::string(attachment) +
-                             " holds the rejected records; the column _error says what is wrong with each.",
-                         {}});
+        steps.push_back(
+            {format("The attached file {} holds the rejected records; the column _error says what is wrong with each.",
+                    attachment),
+             {}});
         if (!note.empty()) {
             steps.push_back({std::string(note), {}});
         }
