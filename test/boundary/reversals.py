@@ -61,8 +61,8 @@ def interrupted(report):
 
 
 def spilled(report):
-    """200,000 records are more than a preview keeps in memory, whatever work_mem says."""
-    text = new_customers(200_000)
+    """200,000 records with long names are more than a preview keeps in memory, whatever work_mem says."""
+    text = new_customers(200_000, "a-customer-whose-name-takes-room-in-memory-and-in-temporary-files-")
     with open_session() as session:
         clean(session)
         expected = [("200000", "created", "created", "200000")]

@@ -59,7 +59,7 @@ public:
                 taker_->rejected(record.line, validator.user_name(), issues_, record.raw);
             }
         }
-        if (batch_.size() >= kForgetRecords) {
+        if (batch_.size() >= kForgetRecords || batch_.bytes() >= kForgetBytes) {
             batch_.clear();
         }
         return {};
@@ -71,6 +71,7 @@ public:
 
 private:
     static constexpr std::size_t kForgetRecords = 1000;
+    static constexpr std::size_t kForgetBytes = 1024 * 1024;
 
     // A record of a retry may do what both its preparer and the operator that retries it may do.
     RowValidator& validator_of(std::int64_t line) {

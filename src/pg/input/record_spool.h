@@ -14,7 +14,7 @@ namespace customer_import::pg {
 
 class RecordSpool {
 public:
-    static constexpr std::size_t kMaxBatchBytes = 8 * 1024 * 1024;
+    static constexpr std::size_t kMaxBatchBytes = 4 * 1024 * 1024;
 
     // Belongs to the current (sub)transaction, also when it spills to disk later.
     explicit RecordSpool(RecordOrder order);
