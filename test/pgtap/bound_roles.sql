@@ -190,17 +190,26 @@ SELECT is(pg_temp.after(statements, who, acts_as, statement), expected, name)
                (10, 'GRANT regress_bound_admin TO regress_bound_bob;', 'regress_bound_bob', NULL,
                 $$DO $do$BEGIN SET LOCAL ROLE regress_bound_admin; UPDATE public.account SET codes = '{}' WHERE login = 'bob'; END$do$ $$, 'ok 0', 'before it is used')
        ) AS t (number, statements, who, acts_as, statement, expected, name) ORDER BY number;
--- The same session notices what changes
+-- The same session notices what changes. Before 16 the member says whether it inherits, from then on each grant does.
+CREATE FUNCTION pg_temp.inherit(member text, role text, inherits boolean) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('server_version_num')::int >= 160000 THEN
+        EXECUTE format('GRANT %I TO %I WITH INHERIT %s', role, member, inherits);
+    ELSE
+        EXECUTE format('ALTER ROLE %I %s', member, CASE WHEN inherits THEN 'INHERIT' ELSE 'NOINHERIT' END);
+    END IF;
+END
+$$;
 CREATE ROLE regress_bound_late NOINHERIT IN ROLE regress_bound_ann;
 GRANT SELECT, UPDATE ON public.account TO regress_bound_late;
 SELECT is(pg_temp.attempt('regress_bound_late', NULL, $$UPDATE public.account SET codes = '{administrator}' WHERE login = 'cleo'$$), 'ok 1', 'who does not inherit is the application''s own role');
-ALTER ROLE regress_bound_late INHERIT;
-SELECT is(pg_temp.attempt('regress_bound_late', NULL, $$UPDATE public.account SET codes = '{administrator}' WHERE login = 'cleo'$$), pg_temp.ceiling(), 'after ALTER ROLE … INHERIT it is not, in the same session');
-ALTER ROLE regress_bound_late NOINHERIT;
+SELECT pg_temp.inherit('regress_bound_late', 'regress_bound_ann', true);
+SELECT is(pg_temp.attempt('regress_bound_late', NULL, $$UPDATE public.account SET codes = '{administrator}' WHERE login = 'cleo'$$), pg_temp.ceiling(), 'after it has begun to inherit it is not, in the same session');
+SELECT pg_temp.inherit('regress_bound_late', 'regress_bound_ann', false);
 SELECT is(pg_temp.attempt('regress_bound_late', NULL, $$UPDATE public.account SET codes = '{administrator}' WHERE login = 'cleo'$$), 'ok 1', 'and back');
 REVOKE regress_bound_ann FROM regress_bound_late;
 GRANT regress_bound_bob TO regress_bound_late;
-ALTER ROLE regress_bound_late INHERIT;
+SELECT pg_temp.inherit('regress_bound_late', 'regress_bound_bob', true);
 SELECT is(pg_temp.attempt('regress_bound_late', NULL, $$UPDATE public.account SET codes = '{}' WHERE login = $$ || quote_literal(login)), expected, 'after REVOKE and GRANT: ' || login)
   FROM (VALUES ('bob', pg_temp.own()), ('regress_bound_ann', 'ok 1')) AS t (login, expected);
 
