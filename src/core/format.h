@@ -6,7 +6,12 @@
 
 #include <string>
 
+// What declares the formatting, and no more: from {fmt} 11 on fmt/core.h is all of it.
+#if __has_include(<fmt/base.h>)
+#include <fmt/base.h>
+#else
 #include <fmt/core.h>
+#endif
 
 namespace customer_import {
 

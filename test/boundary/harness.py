@@ -26,7 +26,8 @@ def build():
     BUILD.mkdir(parents=True, exist_ok=True)
     compiler = [os.environ.get("CXX", "g++"), "-std=c++20", "-O2", "-g", "-fPIC", "-shared", "-Wall", "-Wextra",
                 "-fvisibility=hidden"]
-    crossings = [str(ROOT / "src" / "pg" / "server" / name) for name in ("guard.cpp", "statement.cpp", "text_array.cpp")]
+    crossings = [str(ROOT / "src" / name) for name in ("core/format.cpp", "pg/server/guard.cpp", "pg/server/statement.cpp",
+                                                       "pg/server/text_array.cpp")]
     subprocess.run([*compiler, "-D_GNU_SOURCE", "-Wno-register", "-Wno-unused-parameter",
                     "-Wno-missing-field-initializers", f"-I{ROOT / 'src'}", "-isystem",
                     server_directory("--includedir-server"), str(HERE / "probe.cpp"), str(HERE / "probe_memory.cpp"), *crossings, "-o",
