@@ -1,36 +1,49 @@
-# PGXS has a target check of its own, so ours stands without it.
-ifneq ($(filter check,$(MAKECMDGOALS)),)
-.PHONY: check
+# Out of the source, in an empty directory: make -f SOURCE/Makefile VPATH=SOURCE. make looks for what has no absolute path
+# in the source, too, where another build may have left its own: so what is made here has one then.
+from := $(if $(VPATH),$(VPATH)/)
+to := $(if $(VPATH),$(CURDIR)/)
+# The files of the source by a pattern, by their paths in it.
+source = $(sort $(patsubst $(from)%,%,$(wildcard $(addprefix $(from),$(1)))))
+
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(from)customer_import.control)
+
+# PGXS has a target check of its own, so ours stands without it. A bundle needs no server.
+ifneq ($(filter check dist,$(MAKECMDGOALS)),)
+.PHONY: check dist
 check:
 	scripts/check
+
+# The bundle for PGXN: what is committed, but for what .gitattributes leaves out.
+dist:
+	mkdir -p build
+	git archive --format=zip --prefix=customer_import-$(EXTVERSION)/ --output=build/customer_import-$(EXTVERSION).zip HEAD
 else
 
 .DEFAULT_GOAL = all
 
 EXTENSION = customer_import
-EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" customer_import.control)
 MODULE_big = customer_import
 # Each room is compiled as a whole: what its files include is read once, and a full build takes half the processor time.
-ROOMS = core $(notdir $(patsubst %/,%,$(wildcard src/pg/*/)))
-OBJS = $(ROOMS:%=build/rooms/%.o)
+ROOMS = core $(notdir $(patsubst %/,%,$(wildcard $(from)src/pg/*/)))
+OBJS = $(ROOMS:%=$(to)build/rooms/%.o)
 NOT_JOINED = src/pg/server/test_work.cpp
 
 # The install script is joined from its parts in name order.
-JOINED_SCRIPT = customer_import--$(EXTVERSION).sql
+JOINED_SCRIPT = $(to)customer_import--$(EXTVERSION).sql
 DATA_built = $(JOINED_SCRIPT)
-DATA = $(wildcard src/sql/upgrade/*.sql) scripts/customer_import.psql
-DOCS = $(sort $(wildcard doc/*.md doc/*.png))
+DATA = $(call source,src/sql/upgrade/*.sql) scripts/customer_import.psql
+DOCS = $(call source,doc/*.md doc/*.png)
 EXTRA_CLEAN = $(JOINED_SCRIPT) $(OBJS:.o=.d) build
 
-REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+REGRESS = $(patsubst sql/%.sql,%,$(call source,sql/*.sql))
 REGRESS_OPTS = --encoding=UTF8 --no-locale
 
 # -MMD: each object remembers the headers that it was made from, in a .d file beside it.
-PG_CPPFLAGS = -Isrc -MMD -MP -DCUSTOMER_IMPORT_VERSION='"$(EXTVERSION)"'
+PG_CPPFLAGS = -I$(from)src -MMD -MP -DCUSTOMER_IMPORT_VERSION='"$(EXTVERSION)"'
 PG_CXXFLAGS = -std=c++20 -Wall -Wextra -Wno-register -Wno-unused-parameter -Wno-missing-field-initializers -fvisibility=hidden -Werror=switch
 SHLIB_LINK = -lcsv -lutf8proc -lstdc++
 # Templates of the C++ library are no symbols of ours.
-EXPORTS = src/pg/exports.map
+EXPORTS = $(from)src/pg/exports.map
 SHLIB_LINK += -Wl,--version-script=$(EXPORTS)
 # make TEST_POINTS=1 builds the points at which tests kill a process, and counts what is done between two questions for
 # interrupts; see src/pg/server/test_point.h. Never install such a build.
@@ -69,15 +82,15 @@ $(NOT_JOINED:.cpp=.o): override CXXFLAGS := $(filter-out -fsanitize-coverage=%,$
 endif
 
 # The list of a room's files is written anew only when it is another one.
-sources_of = $(sort $(if $(filter core,$(1)),$(wildcard src/core/*.cpp),$(filter-out $(NOT_JOINED),$(wildcard src/pg/$(1)/*.cpp))))
-$(ROOMS:%=build/rooms/%.cpp): build/rooms/%.cpp: FORCE
+sources_of = $(filter-out $(NOT_JOINED),$(call source,$(if $(filter core,$(1)),src/core/*.cpp,src/pg/$(1)/*.cpp)))
+$(ROOMS:%=$(to)build/rooms/%.cpp): $(to)build/rooms/%.cpp: FORCE
 	@mkdir -p $(@D)
 	@printf '#include "%s"\n' $(patsubst src/%,%,$(call sources_of,$*)) > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 .PHONY: FORCE
 FORCE:
 
-$(JOINED_SCRIPT): $(sort $(wildcard src/sql/*.sql))
+$(JOINED_SCRIPT): $(addprefix $(from),$(call source,src/sql/*.sql))
 	cat $^ > $@
 
 .PHONY: help demo
@@ -86,6 +99,7 @@ help:
 	@echo 'make demo             set everything up and run the main job in a throwaway cluster'
 	@echo 'make check            install what the tests need and run all of them'
 	@echo 'make installcheck     only the SQL regression tests, against a running server'
+	@echo 'make dist             the bundle for PGXN, in build/'
 demo:
 	scripts/demo
 

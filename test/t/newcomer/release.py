@@ -4,6 +4,7 @@ import json
 import re
 
 from newcomer.harness import ROOT, check, check_equal, run
+from newcomer.meta_spec import OPTIONAL, REQUIRED
 
 
 def test_exports():
@@ -17,8 +18,12 @@ def test_metadata():
     meta = json.loads((ROOT / "META.json").read_text("utf-8"))
     control = (ROOT / "customer_import.control").read_text("utf-8")
     version = re.search(r"^default_version *= *'(.+)'", control, re.MULTILINE)[1]
-    required = ["name", "version", "abstract", "maintainer", "license", "provides", "meta-spec"]
-    check(all(key in meta for key in required), "META.json has all required keys")
+    for key, valid in REQUIRED.items():
+        check(valid(meta.get(key)), f"META.json: {key} is there and as the specification wants it", meta.get(key))
+    for key, valid in OPTIONAL.items():
+        check(key not in meta or valid(meta[key]), f"META.json: {key} is as the specification wants it", meta.get(key))
+    strange = [key for key in meta.keys() - REQUIRED.keys() - OPTIONAL.keys() if not key.lower().startswith("x_")]
+    check(not strange, "META.json has no keys beside", strange)
     check_equal(meta["version"], version, "META.json and the control file agree on the version")
     for name, provided in meta["provides"].items():
         check_equal(provided["version"], version, f"META.json gives {name} the same version")
