@@ -61,13 +61,13 @@ copy_tree_into() {
     rm -f "$list"
 }
 
-# Runs a command in the root: in_root ROOT COMMAND... Its processes end with it.
+# Runs a command in the root: in_root ROOT COMMAND... What is started there ends with it, and is told to if it is killed.
 in_root() {
     local root=$1
     shift
     as_root cp -L /etc/resolv.conf "$root/etc/resolv.conf" 2>/dev/null || true
     # shellcheck disable=SC2016  # the inner shell expands it
-    as_root unshare --mount --pid --fork --kill-child bash -c '
+    as_root unshare --mount --pid --fork --kill-child=TERM bash -c '
         root=$1; shift
         mount --make-rprivate / && mount -t proc proc "$root/proc" && mount --rbind /dev "$root/dev" || exit 125
         exec chroot "$root" env --ignore-environment PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \

@@ -50,7 +50,7 @@ SELECT is(pg_temp.update('regress_ver_ann', '{}'), 'ok 0', 'whichever customer i
 
 \if :has_maintain
     GRANT MAINTAIN ON public.account TO regress_ver_app;
-    SELECT is(pg_temp.attempt('regress_ver_app', NULL, 'LOCK TABLE public.account IN ACCESS EXCLUSIVE MODE'), 'ok', 'who has MAINTAIN can lock the table');
+    SELECT is(pg_temp.attempt('regress_ver_app', NULL, 'LOCK TABLE public.account IN ACCESS EXCLUSIVE MODE'), 'ok 0', 'who has MAINTAIN can lock the table');
     SELECT is(has_table_privilege('regress_ver_ann', 'public.account', 'MAINTAIN'), false, 'operators are not granted it');
     SELECT customer_import.remove_operator('regress_ver_ann');
     SELECT is(has_table_privilege('regress_ver_ann', 'public.account', 'SELECT'), false, 'a removed operator has no privilege');
@@ -60,8 +60,8 @@ SELECT is(pg_temp.update('regress_ver_ann', '{}'), 'ok 0', 'whichever customer i
 \if :has_virtual
     SELECT customer_import.detach_customers_table();
     CREATE TABLE public.shopper (login text PRIMARY KEY, codes text[], first text, shown text GENERATED ALWAYS AS (upper(first)) VIRTUAL);
-    SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.attach_customers_table('public.shopper', 'login', 'codes', '{"shown": "shown"}')$$) ~ '^428C9',
-              true, 'a virtual generated column cannot be mapped');
+    SELECT throws_ok($$SELECT customer_import.attach_customers_table('public.shopper', 'login', 'codes', '{"shown": "shown"}')$$,
+                     NULL, 'cannot attach table public.shopper', 'a virtual generated column cannot be mapped');
     SELECT customer_import.attach_customers_table('public.shopper', 'login', 'codes', '{"firstName": "first"}');
     SELECT is((SELECT state || ' ' || created FROM customer_import.import_customers(
                    E'userName,addRoles,firstName\nann,buyer,Ann\nbob,buyer,Bob\nann,,Anna\n', 'Create & Update')), 'completed 2',
