@@ -194,7 +194,7 @@ SELECT is(pg_temp.after(statements, who, acts_as, statement), expected, name)
 CREATE FUNCTION pg_temp.inherit(member text, role text, inherits boolean) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF current_setting('server_version_num')::int >= 160000 THEN
-        EXECUTE format('GRANT %I TO %I WITH INHERIT %s', role, member, inherits);
+        EXECUTE format('GRANT %I TO %I WITH INHERIT %s', role, member, upper(inherits::text));
     ELSE
         EXECUTE format('ALTER ROLE %I %s', member, CASE WHEN inherits THEN 'INHERIT' ELSE 'NOINHERIT' END);
     END IF;
