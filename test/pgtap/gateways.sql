@@ -274,7 +274,8 @@ SELECT is(pg_temp.attempt('regress_gw', 'ann', $$SELECT pg_temp.import(E'userNam
 SELECT is(pg_temp.attempt('regress_gw', 'bob', $$SELECT pg_temp.import(E'userName,phone\nc1,1\nc2,1\n', 'Update Only')$$), 'ok completed updated=1 skipped=1 (not_found)', 'one after another');
 
 -- Parallel workers know as little of act_as() as they may
-CREATE FUNCTION public.regress_parallel() RETURNS text LANGUAGE plpgsql SET force_parallel_mode = on SET parallel_setup_cost = 0 SET parallel_tuple_cost = 0 SET min_parallel_table_scan_size = 0 AS $$
+SELECT name AS parallel_mode FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query') \gset
+CREATE FUNCTION public.regress_parallel() RETURNS text LANGUAGE plpgsql SET :parallel_mode = on SET parallel_setup_cost = 0 SET parallel_tuple_cost = 0 SET min_parallel_table_scan_size = 0 AS $$
 DECLARE
     names text;
 BEGIN

@@ -127,10 +127,15 @@ CREATE CONSTRAINT TRIGGER a_deferred AFTER INSERT OR UPDATE OR DELETE ON mal.acc
     FOR EACH ROW EXECUTE FUNCTION mal.fire('deferred');
 
 CREATE TABLE mal.orders (
-    buyer mal.mood REFERENCES mal.account (login),
+    buyer mal.mood,
     seller text REFERENCES mal.account (login),
     CONSTRAINT constant CHECK (mal.evil('reference check') = 1)
 );
+-- Its cast is the owner's. From 18 on the server refuses a foreign key between columns of which one has no collation.
+SELECT current_setting('server_version_num')::int < 180000 AS takes_cast \gset
+\if :takes_cast
+    ALTER TABLE mal.orders ADD FOREIGN KEY (buyer) REFERENCES mal.account (login);
+\endif
 CREATE INDEX ON mal.orders ((mal.evil('reference')));
 INSERT INTO mal.orders VALUES ('ann', 'ann');
 ALTER TABLE mal.orders ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
@@ -296,7 +301,8 @@ SELECT is(pg_temp.ran(who, statement, pg_temp.own(who, 'write')), ''::text, form
       format($$SELECT customer_import.undo_import(%s)$$, :import),
       format($$SELECT customer_import.retry_rejects(%s)$$, :import)]) AS statement;
 SELECT pg_temp.ran(NULL, format($$SELECT customer_import.undo_import(%s)$$, :import));
-SELECT ok(pg_temp.as_mallory(), 'an undo looks for references as the owner of the table that refers');
+SELECT CASE WHEN :'takes_cast' THEN ok(pg_temp.as_mallory(), 'an undo looks for references as the owner of the table that refers')
+            ELSE skip('a foreign key calls nothing of the owner''s here') END;
 SELECT is(pg_temp.attempt(NULL, NULL, format($$SELECT state || ' ' || deleted || ' ' || skipped FROM customer_import.undo_import(%s)$$, :import)),
           'ok completed 0 1', 'and finds them');
 
