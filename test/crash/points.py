@@ -81,6 +81,9 @@ def supervisor_at_points(report, suite):
             suite.check_result(background, f"the supervisor fails at {point}, the same as without")
     for action in ("kill", "error"):
         point = f"supervisor_leaves:{action}:0"
+        with Session(PLAIN) as session:  # that of the import before would leave here, too
+            wait_until(lambda: session.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'customer_import supervisor'") == "0",
+                       "the supervisor has left")  # pylint: disable=cell-var-from-loop
         suite.server.set_point(point)
         suite.server.wait_point(PLAIN, point)
         kills, errors = suite.server.kills(), suite.server.count("test point")
