@@ -201,6 +201,7 @@ Status RowValidator::read_roles(const Field& field, std::string_view cell, std::
 void RowValidator::list_unknown_codes(const Field& field, const RoleCell& roles, std::vector<Issue>& issues,
                                       bool may_be_created) {
     for (const std::string_view unknown : roles.unknown) {
+        options_.check_interrupts();
         if (may_be_created && is_role_code(unknown)) {
             continue;
         }
@@ -211,6 +212,7 @@ void RowValidator::list_unknown_codes(const Field& field, const RoleCell& roles,
 
 void RowValidator::suggest_codes(std::vector<Issue>& issues) const {
     for (std::size_t i = 0; i < unknown_issues_.size() && !issues.empty(); ++i) {
+        options_.check_interrupts();
         const auto& [index, code] = unknown_issues_[i];
         issues[index] = unknown_role_issue(issues[index].column, code,
                                            catalog_.nearest(code, options_.check_interrupts));

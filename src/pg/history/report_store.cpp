@@ -61,6 +61,7 @@ void IssueStore::add(std::int64_t line, Outcome outcome, const std::vector<Issue
     for (const Issue& issue : issues) {
         ++number;
         call([&] {
+            CHECK_FOR_INTERRUPTS();
             MemoryContextReset(row_context_);
             MemoryContext before = MemoryContextSwitchTo(row_context_);
             Datum values[kIssueColumns];

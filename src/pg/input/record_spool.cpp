@@ -59,6 +59,7 @@ void RecordSpool::add(const Record& record) {
     encoded_.insert(0, VARHDRSZ, '\0');
     SET_VARSIZE(encoded_.data(), encoded_.size());
     call([&] {
+        CHECK_FOR_INTERRUPTS();
         ExecClearTuple(added_);
         added_->tts_values[0] = PointerGetDatum(encoded_.data());
         added_->tts_isnull[0] = false;
