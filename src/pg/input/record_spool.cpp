@@ -54,6 +54,7 @@ RecordSpool::~RecordSpool() {
 }
 
 void RecordSpool::add(const Record& record) {
+    check_interrupts();
     // The server's value header precedes the bytes.
     encode_record(record, order_, encoded_);
     encoded_.insert(0, VARHDRSZ, '\0');
