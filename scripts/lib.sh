@@ -7,19 +7,21 @@ set -euo pipefail
 
 root_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
+# The Debian releases, by the version of PostgreSQL that each has.
+declare -A release_of_version=([15]=bookworm [17]=trixie [18]=forky)
+
 # The version of PostgreSQL that this release has; elsewhere the newest one that is installed.
 version_of_release() {
     local release version
     release=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-    case $release in
-        bookworm) echo 15 ;;
-        trixie) echo 17 ;;
-        forky) echo 18 ;;
-        *)
-            version=$(find /usr/lib/postgresql -path '*/bin/pg_config' 2>/dev/null | cut -d / -f 5 | sort -n | tail -n 1)
-            echo "${version:-18}"
-            ;;
-    esac
+    for version in "${!release_of_version[@]}"; do
+        if [[ ${release_of_version[$version]} == "$release" ]]; then
+            echo "$version"
+            return
+        fi
+    done
+    version=$(find /usr/lib/postgresql -path '*/bin/pg_config' 2>/dev/null | cut -d / -f 5 | sort -n | tail -n 1)
+    echo "${version:-18}"
 }
 
 # The caller's PostgreSQL settings must not lead to the caller's own server; the caller's pg_config stays in force.

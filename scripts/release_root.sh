@@ -7,12 +7,9 @@ roots_dir=${CUSTOMER_IMPORT_ROOTS:-/var/cache/customer_import}
 
 # The Debian release that has this version of PostgreSQL.
 release_of() {
-    case $1 in
-        15) echo bookworm ;;
-        17) echo trixie ;;
-        18) echo forky ;;
-        *) fail "No Debian release is known that has PostgreSQL $1; there are 15, 17 and 18." ;;
-    esac
+    [[ -n ${release_of_version[$1]:-} ]] ||
+        fail "No Debian release is known that has PostgreSQL $1; there are: $(printf '%s\n' "${!release_of_version[@]}" | sort | paste -sd ' ')"
+    echo "${release_of_version[$1]}"
 }
 
 # Whether this machine permits a root at all.

@@ -59,9 +59,9 @@ std::string caller_settings() {
 ImportResult submit_import(ImportRequest& request, InputSource* source) {
     require_import_rights(request);
     SpiConnection spi;
-    const Identity identity = current_identity();
+    const std::string operator_name = current_identity().name;
     start_waiting();
-    if (std::optional<ImportResult> earlier = find_earlier_import(identity.name, request)) {
+    if (std::optional<ImportResult> earlier = find_earlier_import(operator_name, request)) {
         return *earlier;
     }
     const Target target = load_import_target(AccessShareLock);
@@ -70,16 +70,16 @@ ImportResult submit_import(ImportRequest& request, InputSource* source) {
     const std::unique_ptr<RecordReader> reader = make_reader(request, own_source ? own_source.get() : source, target,
                                                              *catalog);
     reader->read_header();
-    const QueueUse use = measure_queue(identity.name);
+    const QueueUse use = measure_queue(operator_name);
     if (use.imports >= max_queued_imports) {
-        refuse_queueing(format("operator {} has {} unfinished imports", quoted(identity.name), use.imports),
+        refuse_queueing(format("operator {} has {} unfinished imports", quoted(operator_name), use.imports),
                         "customer_import.max_queued_imports");
     }
     const std::string settings = caller_settings();
-    const std::optional<std::int64_t> id = insert_import({identity.name, current_role_name(), "queued", 0}, request,
+    const std::optional<std::int64_t> id = insert_import({operator_name, current_role_name(), "queued", 0}, request,
                                                          *reader);
     if (!id) {
-        return require_earlier_import(identity.name, request);
+        return require_earlier_import(operator_name, request);
     }
     std::int64_t bytes = 0;
     if (source != nullptr) {
@@ -89,10 +89,10 @@ ImportResult submit_import(ImportRequest& request, InputSource* source) {
         bytes = stored_bytes(request);
     }
     if (use.bytes + bytes > std::int64_t{max_queued_megabytes} * 1024 * 1024) {
-        refuse_queueing(format("the unfinished imports of operator {} are too large", quoted(identity.name)),
+        refuse_queueing(format("the unfinished imports of operator {} are too large", quoted(operator_name)),
                         "customer_import.max_queued_bytes");
     }
-    enqueue(*id, GetUserId(), identity.is_acted, settings);
+    enqueue(*id, GetUserId(), is_acting(), settings);
     ImportResult result;
     result.import_id = *id;
     result.state = "queued";
@@ -119,14 +119,16 @@ struct OpenImport {
 };
 
 // Locks the row of an import that the caller may see. Errors: 42704.
-OpenImport lock_import(std::int64_t import_id, const Identity& identity) {
+OpenImport lock_import(std::int64_t import_id) {
+    const Identity& identity = current_identity();
+    const std::string operator_name = identity.name;
+    const bool administers = identity.rights.has(Right::administer);
     OwnerScope owner;
     const std::vector<Row> rows = query(
         "SELECT i.operator, j.import_id IS NOT NULL, i.finished_at IS NOT NULL"
         "  FROM customer_import.imports AS i LEFT JOIN customer_import.background_imports AS j ON j.import_id = i.id"
         " WHERE i.id = $1 AND (i.operator = $2 OR $3) FOR UPDATE OF i",
-        {parameter(import_id), parameter(std::string_view(identity.name)),
-         parameter(identity.rights.has(Right::administer))});
+        {parameter(import_id), parameter(std::string_view(operator_name)), parameter(administers)});
     if (rows.empty()) {
         throw ImportError(ERRCODE_UNDEFINED_OBJECT, format("import {} does not exist", import_id));
     }
@@ -151,7 +153,7 @@ void refuse_foreground(std::int64_t import_id) {
 std::string cancel_import(std::int64_t import_id) {
     require_right(Right::import_customers, "cancel imports");
     SpiConnection spi;
-    const Identity identity = current_identity();
+    const std::string operator_name = current_identity().name;
     std::string exists;
     {
         OwnerScope owner;
@@ -162,12 +164,12 @@ std::string cancel_import(std::int64_t import_id) {
     if (!exists.empty()) {
         refuse_foreground(import_id);
     }
-    const OpenImport import = lock_import(import_id, identity);
+    const OpenImport import = lock_import(import_id);
     if (import.has_ended || !import.is_background) {
         throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, format("import {} has ended already", import_id),
                           {}, format("See SELECT * FROM customer_import.import_status WHERE id = {}.", import_id));
     }
-    const std::string by = identity.name == import.operator_name ? "" : format("by {}", identity.name);
+    const std::string by = operator_name == import.operator_name ? "" : format("by {}", operator_name);
     request_stop(import_id, {"canceled", by});
     if (lock_out_workers(import_id)) {  // no worker has it
         end_background_import(import_id);

@@ -5,15 +5,11 @@
 
 namespace customer_import::pg {
 
-namespace {
-
 void require_spi(int result, const char* what) {
     if (result < 0) {
         elog(ERROR, "%s failed: %s", what, SPI_result_code_string(result));
     }
 }
-
-}  // namespace
 
 Oid extension_owner() {
     return call([] {

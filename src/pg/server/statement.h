@@ -14,6 +14,9 @@
 
 namespace customer_import::pg {
 
+// Raises the error of a call of SPI, `what`, that has failed. Only within call().
+void require_spi(int result, const char* what);
+
 // Connects to SPI for as long as it lives. After an error the (sub)transaction's end disconnects as well.
 class SpiConnection {
 public:

@@ -1,5 +1,7 @@
 #include "pg/server/transactions.h"
 
+#include "pg/server/statement.h"
+
 namespace customer_import::pg {
 
 void limit_waits_of_transaction(int milliseconds) {
@@ -64,11 +66,7 @@ void WorkerTransactions::roll_back() {
 }
 
 ProcedureTransactions::ProcedureTransactions() {
-    call([] {
-        if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT) {
-            elog(ERROR, "SPI_connect_ext failed");
-        }
-    });
+    call([] { require_spi(SPI_connect_ext(SPI_OPT_NONATOMIC), "SPI_connect_ext"); });
 }
 
 ProcedureTransactions::~ProcedureTransactions() {

@@ -77,10 +77,7 @@ void mark_removal(Oid customers_table, std::string_view user_name,
         SetUserIdAndSecContext(relation_owner(own_table("removal_marks")), context | SECURITY_LOCAL_USERID_CHANGE);
         SPI_connect();
         prepare_insert();
-        const int result = SPI_execute_plan(insert_plan, values, nulls, false, 0);
-        if (result != SPI_OK_INSERT) {
-            elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result));
-        }
+        require_spi(SPI_execute_plan(insert_plan, values, nulls, false, 0), "SPI_execute_plan");
         SPI_finish();
         SetUserIdAndSecContext(user, context);
     });
