@@ -9,8 +9,8 @@ namespace customer_import {
 
 std::optional<ImportMode> parse_import_mode(std::string_view text) {
     std::string name = ascii_lower(trim(text));
-    std::replace_if(
-        name.begin(), name.end(), [](char c) { return c == ' ' || c == '-'; }, '_');
+    const auto separates = [](char c) { return c == ' ' || c == '-'; };
+    std::replace_if(name.begin(), name.end(), separates, '_');
     if (name == "create_and_update" || name == "create_&_update" || name == "create&update") {
         return ImportMode::create_and_update;
     }

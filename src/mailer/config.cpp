@@ -21,9 +21,11 @@ namespace customer_import::mailer {
 
 namespace {
 
+using TextMember = std::optional<std::string> Options::*;
+
 struct TextOption {
     const char* name;
-    std::optional<std::string> Options::*member;
+    TextMember member;
     const char* value_name;
     const char* description;
 };

@@ -27,7 +27,7 @@ bool make_directories(const std::string& path) {
     for (std::size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
         if (mkdir(path.substr(0, slash).c_str(), 0700) != 0 && errno != EEXIST) {
             // A directory above may be there without being writable for us.
-            struct stat status {};
+            struct stat status = {};
             if (stat(path.substr(0, slash).c_str(), &status) != 0) {
                 return false;
             }

@@ -40,7 +40,7 @@ std::variant<FileText, ConfigFault> read_file(const std::string& path) {
     if (descriptor < 0) {
         return fault();
     }
-    struct stat status {};
+    struct stat status = {};
     fstat(descriptor, &status);
     FileText file;
     file.world_readable = (status.st_mode & S_IROTH) != 0;

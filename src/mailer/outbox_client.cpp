@@ -67,8 +67,8 @@ bool OutboxClient::connect() {
         return false;
     }
     // Notices could hold anything, and standard error is the log.
-    PQsetNoticeReceiver(
-        connection_.get(), [](void*, const PGresult*) {}, nullptr);
+    const auto ignore = [](void*, const PGresult*) {};
+    PQsetNoticeReceiver(connection_.get(), ignore, nullptr);
     // Listening comes before the first look: what is queued in between is announced.
     if (!run("LISTEN customer_import_email", {})) {
         disconnect();

@@ -97,8 +97,10 @@ StoredPage find_page(std::int64_t import_id, std::int64_t page) {
     });
 }
 
+using Side = std::optional<std::string_view> FieldChange::*;
+
 // One side of a change's fields as JSON: {"email": "a@b.c", "phone": null}.
-Datum make_object(const std::vector<FieldChange>& fields, std::optional<std::string_view> FieldChange::*side) {
+Datum make_object(const std::vector<FieldChange>& fields, Side side) {
     return call([&] {
         StringInfoData json;
         initStringInfo(&json);

@@ -40,9 +40,9 @@ ErrorData* take_error(MemoryContext context) {
     ErrorData* volatile error = nullptr;
     MemoryContextSwitchTo(context);
     PG_TRY();
-    { error = CopyErrorData(); }
+    error = CopyErrorData();
     PG_CATCH();
-    { error = nullptr; }
+    error = nullptr;
     PG_END_TRY();
     MemoryContextSwitchTo(context);
     FlushErrorState();
@@ -61,7 +61,7 @@ void run_guarded(void (*function)(void*), void* argument) {
     ErrorData* volatile error = nullptr;
     volatile bool failed = false;
     PG_TRY();
-    { function(argument); }
+    function(argument);
     PG_CATCH();
     {
         failed = true;
