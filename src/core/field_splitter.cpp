@@ -9,7 +9,7 @@ namespace customer_import {
 
 namespace {
 
-// libcsv trims what this function calls a space; the contract takes cells as they are.
+// libcsv trims what this function calls a space; cells are taken as they are.
 int is_never_space(unsigned char) { return 0; }
 
 }  // namespace

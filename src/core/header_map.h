@@ -29,14 +29,14 @@ constexpr bool is_value(FieldKind kind) {
 
 // A field that a header may name. `other` is a column of any other type: its cell is passed on as text.
 struct Field {
-    std::string name;  // as the contract spells it, e.g. addRoles
+    std::string name;  // as files spell it, e.g. addRoles
     std::vector<std::string> aliases;
     FieldKind kind = FieldKind::text;
     bool clearable = false;  // _EMPTY_VALUE_ may clear it
 };
 
-// The fields of a created customers table, in the order of the contract: userName, addRoles, removeRoles, roles, email,
-// firstName, lastName, phone, company, active.
+// The fields of a created customers table, in the order of templates and exports. What a table itself takes follows from
+// its columns, kind and `clearable` included: see Target::fields().
 const std::vector<Field>& standard_fields();
 
 // What is left of a header name without case, blanks, _ and -: two headers with the same key are the same.
@@ -46,7 +46,7 @@ class HeaderMap {
 public:
     static constexpr int kIgnored = -1;
 
-    // Maps header cells to `fields` (which must outlive the map) by the rules of spec section 3: case, blanks, _ and -
+    // Maps header cells to `fields` (which must outlive the map) by the rules of doc/csv_file.md: case, blanks, _ and -
     // are ignored, near misses are refused. Cells must be valid UTF-8.
     static std::variant<HeaderMap, Refusal> create(std::span<const std::string_view> header,
                                                    const std::vector<Field>& fields);

@@ -57,7 +57,7 @@ std::string shorten(std::string_view text, std::size_t limit);
 // Quotes a user's text for a message, shortened to 100 bytes.
 std::string quoted(std::string_view text);
 
-// What a cell says by the rules of _EMPTY_VALUE_ (spec section 3).
+// What a cell says by the rules of _EMPTY_VALUE_ (doc/csv_file.md).
 enum class CellMeaning { keep, clear, text };
 
 // Decides the meaning of a cell and drops one escaping backslash where there is one: `text` then points into `cell`.

@@ -3,7 +3,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = warning;
-SELECT plan(89);
+SELECT plan(93);
 
 CREATE ROLE regress_shop;      -- the application, owner of its tables
 CREATE ROLE regress_reader;    -- another role of it, with rights that it has given
@@ -249,6 +249,14 @@ SELECT is(pg_temp.import(E'userName,addRoles,place,mood,flag,day,at,number,list,
 SELECT is(pg_temp.import(E'userName,place,mood,flag,day,"odd ""name"\na,hell,,,,\na,_EMPTY_VALUE_,,,,\na,,glad,,,\na,,,maybe,,\na,,,,1999-13-01,\na,,,,,abcd\na,,,,,_EMPTY_VALUE_\nroot,,,,,\n'),
           'completed updated=1 rejected=7 (invalid_value 23514, invalid_value, invalid_value 22P02, invalid_value 22P02, invalid_value 22008, invalid_value 22001, invalid_value 23514)',
           'what their types do not take is rejected');
+SAVEPOINT cleared;
+SELECT is(pg_temp.import(E'userName,flag,day,number,list,bytes,j,iv\na,_EMPTY_VALUE_,_EMPTY_VALUE_,_EMPTY_VALUE_,_EMPTY_VALUE_,_EMPTY_VALUE_,_EMPTY_VALUE_,_EMPTY_VALUE_\n'),
+          'completed updated=1', '"_EMPTY_VALUE_" clears a column of any type');
+SELECT results_eq('SELECT flag::boolean, day, number, list, bytes, j::text, iv FROM shop.typed WHERE login = ''a''', 'SELECT NULL::boolean, NULL::date, NULL::numeric, NULL::int[], NULL::bytea, NULL::text, NULL::interval', 'which is NULL then');
+SELECT is((SELECT updated FROM customer_import.undo_import((SELECT max(id) FROM customer_import.imports))), 1::bigint, 'an undo gives the values back');
+SELECT results_eq('SELECT day, number, list, bytes, j::text, iv FROM shop.typed WHERE login = ''a''',
+                  $$VALUES ('1999-12-31'::date, 1.23, '{1,2}'::int[], '\x00ff'::bytea, '[1]', '1 day'::interval)$$, 'as they were');
+ROLLBACK TO cleared;
 SELECT is(pg_temp.import((SELECT E'userName,place\na,' || string_agg(md5(n::text), '') FROM generate_series(1, 1000) AS n)), 'completed updated=1', 'a value that is stored out of line');
 SELECT is(pg_temp.import((SELECT E'userName,place\na,' || string_agg(md5(n::text), '') FROM generate_series(1, 1000) AS n)), 'completed unchanged=1', 'is known again');
 SELECT is(pg_temp.import(E'userName,roles\na,"Seller,administrator,superuser,importEdit"\n'), 'completed rejected=1 (invalid_value 23514)', 'also by a domain on the roles');

@@ -37,7 +37,7 @@ bool is_refused_by_guard(const PgError& error) {
            std::string_view(constraint) == kGrantCeiling;
 }
 
-// True for errors that are the record's fault: spec section 4. Not all types say 22... of a text that they do not take.
+// True for errors that are the record's fault. Not all types say 22... of a text that they do not take.
 bool rejects_record(const PgError& error, bool while_reading) {
     if (is_refused_by_policy(error) || is_refused_by_guard(error)) {
         return true;

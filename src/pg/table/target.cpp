@@ -24,7 +24,7 @@ struct ColumnFacts {
     const char* type_name;
     std::int32_t type_modifier;
     Oid collation;
-    bool nullable_text;
+    bool nullable;
     const char* default_sql;  // nullptr: none
 };
 
@@ -83,19 +83,15 @@ ColumnFacts read_column(Oid relation_id, const char* name) {
                         errhint("Give the column its name back.")));
     }
     Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), number - 1);
-    char category;
-    bool preferred;
-    get_type_category_preferred(attribute->atttypid, &category, &preferred);
     const Oid base = getBaseType(attribute->atttypid);
-    ColumnFacts facts = {
-        pstrdup(quote_identifier(name)),
-        attribute->atttypid,
-        base,
-        format_type_extended(base, -1, FORMAT_TYPE_FORCE_QUALIFY),
-        attribute->atttypmod,
-        attribute->attcollation,
-        category == TYPCATEGORY_STRING && !attribute->attnotnull && !domain_forbids_null(attribute->atttypid),
-        attribute->attgenerated == '\0' ? read_default(relation, number) : nullptr};
+    ColumnFacts facts = {pstrdup(quote_identifier(name)),
+                         attribute->atttypid,
+                         base,
+                         format_type_extended(base, -1, FORMAT_TYPE_FORCE_QUALIFY),
+                         attribute->atttypmod,
+                         attribute->attcollation,
+                         !attribute->attnotnull && !domain_forbids_null(attribute->atttypid),
+                         attribute->attgenerated == '\0' ? read_default(relation, number) : nullptr};
     table_close(relation, NoLock);
     return facts;
 }
@@ -110,7 +106,7 @@ TargetColumn load_column(Oid relation, const std::string& column, const std::str
     result.type_name = facts.type_name;
     result.type_modifier = facts.type_modifier;
     result.collation = facts.collation;
-    result.clearable = facts.nullable_text;
+    result.clearable = facts.nullable;
     result.default_sql = facts.default_sql != nullptr ? facts.default_sql : "";
     result.kind = facts.type == TEXTOID   ? FieldKind::text
                   : facts.type == BOOLOID ? FieldKind::boolean

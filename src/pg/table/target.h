@@ -22,7 +22,7 @@ struct TargetColumn {
     std::string type_name;       // of the base type, quoted for SQL
     std::int32_t type_modifier = -1;
     Oid collation = InvalidOid;
-    bool clearable = false;   // a nullable text of any kind
+    bool clearable = false;   // it takes NULL
     std::string default_sql;  // what a row gets that names no value; empty: NULL
     FieldKind kind = FieldKind::other;
 };
@@ -37,7 +37,7 @@ struct Target {
     bool fold_user_names = true;
 
     // The table has a second unique or exclusion constraint, a foreign key to itself or a user's trigger that may look
-    // at other rows: only records applied one by one, in file order, have the effect that the contract promises.
+    // at other rows: only records applied one by one, in file order, have the effect that doc/importing.md promises.
     bool one_by_one = false;
     // A user's trigger or a generated column may change what was written: the change log reads the row back.
     bool rewritten = false;
