@@ -60,6 +60,8 @@ public:
           preparers_(preparers),
           check_interrupts_(check_interrupts) {}
 
+    const RoleCatalog& catalog() const { return catalog_; }
+
     // Each of these returns every violation; none when the change is allowed. `line`: of the record that asks for it,
     // where another operator may have prepared it.
 

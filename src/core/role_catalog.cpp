@@ -42,6 +42,20 @@ const RoleCatalog::Entry* RoleCatalog::find_entry(std::string_view code) const {
     return found == spelling_.end() ? nullptr : &found->second;
 }
 
+bool RoleCatalog::covers(const RoleCatalog& other) const {
+    return size() >= other.size() &&
+           std::all_of(other.spelling_.begin(), other.spelling_.end(),
+                       [&](const auto& entry) { return find(entry.second.spelling) == entry.second.spelling; });
+}
+
+bool RoleCatalog::protects_as(const RoleCatalog& other) const {
+    const auto leaves_open = [](const RoleCatalog& catalog) {
+        return [&catalog](const auto& entry) { return entry.second.privileged && !catalog.is_privileged(entry.first); };
+    };
+    return std::none_of(spelling_.begin(), spelling_.end(), leaves_open(other)) &&
+           std::none_of(other.spelling_.begin(), other.spelling_.end(), leaves_open(*this));
+}
+
 std::vector<std::string> RoleCatalog::codes() const {
     std::vector<std::string> codes;
     for (const auto& [lower_case, entry] : spelling_) {

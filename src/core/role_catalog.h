@@ -24,6 +24,12 @@ public:
     // True for a code, in any case, that only administrators may give to customers or take from them.
     bool is_privileged(std::string_view code) const;
 
+    // True when each code of `other` is here, spelled as there.
+    bool covers(const RoleCatalog& other) const;
+
+    // True when the privileged codes of both are the same.
+    bool protects_as(const RoleCatalog& other) const;
+
     // Returns the nearest code to one that does not exist, or an empty view when none is near enough: distance at most
     // max(1, length / 3); the smallest distance wins, then byte order. Takes time for each code of the catalog; files
     // repeat their mistakes, so the answers are remembered.

@@ -8,6 +8,7 @@
 #include "core/text.h"
 #include "pg/server/lookup.h"
 #include "pg/server/text_array.h"
+#include "pg/table/own_checks.h"
 #include "pg/table/removal_marks.h"
 
 namespace customer_import::pg {
@@ -439,19 +440,27 @@ void BatchStatements::fill() {
 
 void BatchStatements::look() { look_.run(nullptr, search_parameters()); }
 
+std::uint64_t BatchStatements::write(Statement& statement, DestReceiver* receiver, std::span<const Datum> parameters) {
+    if (!trusted_) {
+        return statement.run(receiver, parameters);
+    }
+    const CheckedColumns keys{target_.user_name.name.c_str(), target_.roles.name.c_str()};
+    return statement.run_adjusted(batch_table_, leave_out_own_checks, &keys, receiver, parameters);
+}
+
 void BatchStatements::update() {
     written_.assign(rows_.size(), 0);
     marker_.expect(written_.data(), written_.size());
     EngineStatement engine;
-    update_.run(marker_.receiver(), search_parameters());
+    write(update_, marker_.receiver(), search_parameters());
 }
 
 std::uint64_t BatchStatements::insert(const CustomerRow*& rows) {
     rows = returns_new_rows_ ? customers_.expect(rows_.size()) : nullptr;
-    return insert_.run(returns_new_rows_ ? customers_.receiver() : nullptr);
+    return write(insert_, returns_new_rows_ ? customers_.receiver() : nullptr, {});
 }
 
-std::uint64_t BatchStatements::insert_unless_exists() { return insert_unless_exists_.run(); }
+std::uint64_t BatchStatements::insert_unless_exists() { return write(insert_unless_exists_, nullptr, {}); }
 
 const CustomerRow* BatchStatements::read_back() {
     const CustomerRow* rows = customers_.expect(rows_.size());

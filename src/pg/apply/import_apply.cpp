@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "pg/access/role_catalog.h"
+
 namespace customer_import::pg {
 
 namespace {
@@ -11,6 +13,25 @@ constexpr int kMaxSearches = 10;      // against writers that keep changing the 
 constexpr std::size_t kAllNew = 100;  // so many new customers in a row promise more of them
 
 }  // namespace
+
+void ImportApplier::apply(const Batch& batch, const GrantCeiling* ceiling) {
+    met_unknown_ = false;
+    may_expect_new_ = true;
+    stage_ = Stage::record_by_record;
+    statements_.trust(judges_as_guard(ceiling));
+    BatchApplier::apply(batch, ceiling);
+}
+
+// Whether the guard would judge rows of this batch by the same rules as decide(): the role codes that there are now,
+// and which of them are privileged. The right to edit customers, which it asks for where who acts through a gateway has
+// no row security, was asked for before the batch.
+bool ImportApplier::judges_as_guard(const GrantCeiling* ceiling) const {
+    if (target_.rewritten) {
+        return false;
+    }
+    const RoleCatalog& current = cached_catalog();
+    return current.covers(catalog_) && (ceiling == nullptr || current.protects_as(ceiling->catalog()));
+}
 
 // A create has met an existing customer: one that was not searched for, that another session has just created, or that
 // policies keep from being updated; in the first and the last case the row to be created may have violated another rule

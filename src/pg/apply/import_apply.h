@@ -20,12 +20,7 @@ public:
                   std::int64_t records, ApplyState& state, MemoryContext context)
         : BatchApplier(target, header, catalog, records, state, context), mode_(mode) {}
 
-    void apply(const Batch& batch, const GrantCeiling* ceiling) override {
-        met_unknown_ = false;
-        may_expect_new_ = true;
-        stage_ = Stage::record_by_record;
-        BatchApplier::apply(batch, ceiling);
-    }
+    void apply(const Batch& batch, const GrantCeiling* ceiling) override;
 
     bool decide(std::uint32_t index, const CustomerRow& customer) override;
     const ArrayType* merged_roles(std::uint32_t index) const override;
@@ -83,6 +78,7 @@ private:
     void write_sums(const std::vector<std::uint32_t>& to_write);
     bool decide_record(std::uint32_t index, const CustomerRow& customer);
 
+    bool judges_as_guard(const GrantCeiling* ceiling) const;
     void apply_records(Indexes records) override;
     bool wants_another_try(const PgError& error) override;
     void start_attempt(std::vector<Attempt> attempts);

@@ -45,6 +45,12 @@ inline uint32 WaitEventExtensionNew(const char* /*name*/) { return PG_WAIT_EXTEN
 #if PG_VERSION_NUM < 180000
 // The library tells the server its name and version (pg_get_loaded_modules).
 #define PG_MODULE_MAGIC_EXT(...) PG_MODULE_MAGIC
+
+#define ri_CheckConstraintExprs ri_ConstraintExprs
+
+inline void ExecutorRun(QueryDesc* query, ScanDirection direction, uint64 count) {
+    ExecutorRun(query, direction, count, true);
+}
 #endif
 
 // Whether the server itself knows that the collation compares bytes.

@@ -166,26 +166,65 @@ void Statement::plan() {
     planned_ = true;
 }
 
-std::uint64_t Statement::run(DestReceiver* receiver, std::span<const Datum> parameters) {
-    check_interrupts();
+void Statement::require_plan() {
     if (!planned_ || !call([&] { return SPI_plan_is_valid(plan_); })) {
         plan();
     }
+}
+
+// Server code. Returns nullptr for a statement without parameters.
+ParamListInfo Statement::make_parameters(std::span<const Datum> values) const {
+    if (values.empty()) {
+        return nullptr;
+    }
+    ParamListInfo parameters = makeParamList(static_cast<int>(values.size()));
+    for (std::size_t index = 0; index < values.size(); ++index) {
+        parameters->params[index] = {values[index], false, PARAM_FLAG_CONST, parameter_types_[index]};
+    }
+    return parameters;
+}
+
+std::uint64_t Statement::run(DestReceiver* receiver, std::span<const Datum> parameters) {
+    check_interrupts();
+    require_plan();
     return call([&]() -> std::uint64_t {
         SPIExecuteOptions options;
         memset(&options, 0, sizeof options);
         options.dest = receiver != nullptr ? receiver : None_Receiver;
-        if (!parameters.empty()) {
-            options.params = makeParamList(static_cast<int>(parameters.size()));
-            for (std::size_t index = 0; index < parameters.size(); ++index) {
-                options.params->params[index] = {parameters[index], false, PARAM_FLAG_CONST, parameter_types_[index]};
-            }
-        }
+        options.params = make_parameters(parameters);
         require_spi(SPI_execute_plan_extended(plan_, &options), "SPI_execute_plan");
         if (options.params != nullptr) {
             pfree(options.params);
         }
         return SPI_processed;
+    });
+}
+
+// After an error the end of the (sub)transaction frees what is held here, as with SPI.
+std::uint64_t Statement::run_adjusted(const EphemeralTable& table, Adjust adjust, const void* argument,
+                                      DestReceiver* receiver, std::span<const Datum> parameters) {
+    check_interrupts();
+    require_plan();
+    return call([&]() -> std::uint64_t {
+        QueryEnvironment* environment = create_queryEnv();
+        register_ENR(environment, table.relation());
+        CachedPlan* plan = SPI_plan_get_cached_plan(plan_);
+        CommandCounterIncrement();
+        PushActiveSnapshot(GetTransactionSnapshot());
+        QueryDesc* query = CreateQueryDesc(
+            linitial_node(PlannedStmt, plan->stmt_list), text_.c_str(), GetActiveSnapshot(), InvalidSnapshot,
+            receiver != nullptr ? receiver : None_Receiver, make_parameters(parameters), environment, 0);
+        ExecutorStart(query, 0);
+        adjust(query->estate, argument);
+        ExecutorRun(query, ForwardScanDirection, 0);
+        const std::uint64_t processed = query->estate->es_processed;
+        ExecutorFinish(query);
+        ExecutorEnd(query);
+        FreeQueryDesc(query);
+        PopActiveSnapshot();
+        ReleaseCachedPlan(plan, CurrentResourceOwner);
+        CommandCounterIncrement();
+        return processed;
     });
 }
 

@@ -110,6 +110,7 @@ public:
     // Tells the planner how many rows there are; it takes them for few otherwise.
     void expect(double rows) { relation_->md.enrtuples = rows; }
     Tuplestorestate* rows() const { return static_cast<Tuplestorestate*>(relation_->reldata); }
+    EphemeralNamedRelation relation() const { return relation_; }
 
 private:
     EphemeralNamedRelation relation_;
@@ -136,12 +137,22 @@ public:
     // Runs the statement and returns the number of rows processed. Rows that it returns go to `receiver`.
     std::uint64_t run(DestReceiver* receiver = nullptr, std::span<const Datum> parameters = {});
 
+    // What is done to a statement of ours between its start and its run: server code only.
+    using Adjust = void (*)(EState* state, const void* argument);
+
+    // The same for a statement that writes, reads `table`, and is adjusted: executed here instead of by SPI, so that
+    // nothing but this run is adjusted.
+    std::uint64_t run_adjusted(const EphemeralTable& table, Adjust adjust, const void* argument, DestReceiver* receiver,
+                               std::span<const Datum> parameters);
+
     // Has it planned again at the next run.
     void forget_plan();
 
 private:
     void prepare();
     void plan();
+    void require_plan();
+    ParamListInfo make_parameters(std::span<const Datum> values) const;
 
     std::string text_;
     std::vector<Oid> parameter_types_;
