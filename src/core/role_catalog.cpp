@@ -82,6 +82,10 @@ std::string_view RoleCatalog::nearest(std::string_view code, InterruptCheck chec
     return nearest;
 }
 
+std::string_view RoleCatalog::suggest(std::string_view code, std::size_t earlier, InterruptCheck check) const {
+    return earlier < kMaxSuggestions ? nearest(code, check) : std::string_view();
+}
+
 std::string_view RoleCatalog::find_nearest(std::string_view code, InterruptCheck check) const {
     const CodeDistance distance_from(code);
     const std::size_t length = distance_from.letters();

@@ -14,6 +14,8 @@ namespace customer_import {
 
 class RoleCatalog {
 public:
+    static constexpr std::size_t kMaxSuggestions = 50;  // of a record
+
     // Adds a code unless one that differs only in case is there already. Returns true when it was added.
     bool add(std::string_view code, bool privileged = false);
 
@@ -34,6 +36,9 @@ public:
     // max(1, length / 3); the smallest distance wins, then byte order. Takes time for each code of the catalog; files
     // repeat their mistakes, so the answers are remembered.
     std::string_view nearest(std::string_view code, InterruptCheck check = ask_nobody) const;
+
+    // The same for an issue of a record that has `earlier` issues already: nothing after many of them.
+    std::string_view suggest(std::string_view code, std::size_t earlier, InterruptCheck check = ask_nobody) const;
 
     // All codes, in no particular order.
     std::vector<std::string> codes() const;

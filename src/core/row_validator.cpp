@@ -215,7 +215,7 @@ void RowValidator::suggest_codes(std::vector<Issue>& issues) const {
         options_.check_interrupts();
         const auto& [index, code] = unknown_issues_[i];
         issues[index] = unknown_role_issue(issues[index].column, code,
-                                           catalog_.nearest(code, options_.check_interrupts));
+                                           catalog_.suggest(code, i, options_.check_interrupts));
     }
 }
 

@@ -24,6 +24,19 @@ TEST_F(RowValidatorRolesTest, UnknownCodesAreNamedOneByOne) {
                  "Did you mean \"approver\"?");
 }
 
+TEST_F(RowValidatorRolesTest, TheFirstUnknownCodesGetSuggestions) {
+    std::string codes;
+    for (int number = 10; number < 70; ++number) {
+        codes += "buyer" + std::to_string(number) + ",";
+    }
+    use_header({"userName", "addRoles"});
+    EXPECT_FALSE(check({"ann", codes}));
+    ASSERT_EQ(issues_.size(), 60u);
+    EXPECT_EQ(issues_.at(49).hint, "Did you mean \"buyer\"?");
+    EXPECT_EQ(issues_.at(50).hint, "");
+    EXPECT_EQ(issues_.at(59).message, "role code \"buyer69\" is not in the catalog");
+}
+
 TEST_F(RowValidatorRolesTest, UnknownCodesAreNamedOnceIgnoringCase) {
     use_header({"userName", "addRoles"});
     EXPECT_FALSE(check({"ann", "Byer,byer,BYER"}));

@@ -84,7 +84,7 @@ std::vector<Issue> ImportApplier::take_lost_roles(const Record& record) {
     };
     for (std::string_view code : record.lost_roles) {
         if (!take_held(code)) {
-            issues.push_back(unknown_role_issue(column, code, catalog_.nearest(code, check_interrupts)));
+            issues.push_back(unknown_role_issue(column, code, catalog_.suggest(code, issues.size(), check_interrupts)));
         }
     }
     for (std::string_view code : record.settled_roles) {

@@ -102,7 +102,8 @@ bool UndoPlanner::plan_roles(UndoPlan& plan, const UndoRecord& record, const Cus
         }
         const std::string_view spelling = catalog_.find(code);
         if (spelling.empty()) {
-            faults.push_back(unknown_role_issue("roles", code, catalog_.nearest(code, check_interrupts)));
+            faults.push_back(
+                unknown_role_issue("roles", code, catalog_.suggest(code, faults.size(), check_interrupts)));
             continue;
         }
         merged_.push_back(spelling);
@@ -221,7 +222,8 @@ UndoPlan UndoPlanner::plan_creation(const UndoRecord& record) {
     for (const std::string_view code : deleted.removed) {
         check_interrupts();
         if (catalog_.find(code).empty()) {
-            faults.push_back(unknown_role_issue("roles", code, catalog_.nearest(code, check_interrupts)));
+            faults.push_back(
+                unknown_role_issue("roles", code, catalog_.suggest(code, faults.size(), check_interrupts)));
         }
     }
     GrantCeiling::Violations violations;
