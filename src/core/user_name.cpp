@@ -3,6 +3,7 @@
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "core/text.h"
@@ -10,10 +11,6 @@
 namespace customer_import {
 
 namespace {
-
-// Composing and folding make no text shorter than a third: what is longer than this folds to no valid user name. It is
-// not tried, since utf8proc takes quadratic time for many combining marks in a row.
-constexpr std::size_t kMaxFoldableBytes = 4 * kMaxUserNameBytes;
 
 constexpr auto kCompose = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
 constexpr auto kFoldAndCompose = static_cast<utf8proc_option_t>(kCompose | UTF8PROC_CASEFOLD);
@@ -54,26 +51,94 @@ bool has_control_character(std::string_view name) {
     return false;
 }
 
-}  // namespace
-
-void fold_user_name(std::string_view name, std::string& out) {
-    name = trim(name);
-    if (is_ascii(name)) {
-        out.resize(name.size());
-        std::transform(name.begin(), name.end(), out.begin(),
-                       [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; });
-        return;
-    }
+// Folds any text that is not too long for that.
+void fold_any(std::string_view name, std::string& out) {
     // Composed before folding as well, or canonically equal spellings with U+0345, a mark that folds to a letter, would
     // fold to different names. Then up to a fixed point: folding and trimming must have nothing left to change.
-    std::vector<utf8proc_int32_t> buffer(std::min(name.size(), kMaxFoldableBytes) + 1);
-    if (name.size() > kMaxFoldableBytes || !map_once(name, kCompose, buffer, out)) {
+    std::vector<utf8proc_int32_t> buffer(name.size() + 1);
+    if (!map_once(name, kCompose, buffer, out)) {
         out = name;
         return;
     }
     for (std::string current; current != out;) {
         current = trim(out);
         map_once(current, kFoldAndCompose, buffer, out);
+    }
+}
+
+// What the letters from U+00C0 to U+024F fold to, one by one: names of Latin letters are mostly of these and ASCII, and
+// none of them combines with its neighbor.
+class LatinFolds {
+public:
+    static constexpr char32_t kFirst = 0xC0, kLast = 0x24F;
+
+    LatinFolds() {
+        for (char32_t c = kFirst; c <= kLast; ++c) {
+            const char letter[] = {static_cast<char>(0xC0 | c >> 6), static_cast<char>(0x80 | (c & 0x3F))};
+            fold_any({letter, sizeof letter}, texts_[c - kFirst]);
+        }
+        for (std::string& text : texts_) {
+            if (!std::all_of(text.begin(), text.end(), is_of_latin)) {
+                text.clear();  // a mark that may combine
+            }
+        }
+    }
+
+    // Appends what the letter of these two bytes folds to. Returns false for one that is not known.
+    bool append(unsigned char lead, unsigned char rest, std::string& out) const {
+        const std::size_t place = (static_cast<std::size_t>(lead & 0x1F) << 6 | (rest & 0x3F)) - kFirst;
+        if (place >= texts_.size() || (rest & 0xC0) != 0x80 || texts_[place].empty()) {
+            return false;
+        }
+        out += texts_[place];
+        return true;
+    }
+
+    static bool is_lead(unsigned char byte) { return byte >= 0xC3 && byte <= 0xC9; }
+
+private:
+    // A byte of ASCII, or of a character from U+00C0 to U+027F.
+    static bool is_of_latin(char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return byte < 0xC0 || is_lead(byte);
+    }
+
+    std::array<std::string, kLast - kFirst + 1> texts_;
+};
+
+char lower_ascii(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+
+// Returns false for a name that has other characters.
+bool fold_latin(std::string_view name, std::string& out) {
+    static const LatinFolds folds;
+    out.clear();
+    for (std::size_t i = 0; i < name.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(name[i]);
+        if (byte < 0x80) {
+            out += lower_ascii(name[i]);
+        } else if (!LatinFolds::is_lead(byte) || i + 1 == name.size() ||
+                   !folds.append(byte, static_cast<unsigned char>(name[++i]), out)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+}  // namespace
+
+void fold_user_name(std::string_view name, std::string& out) {
+    name = trim(name);
+    if (is_ascii(name)) {
+        out.resize(name.size());
+        std::transform(name.begin(), name.end(), out.begin(), lower_ascii);
+        return;
+    }
+    if (name.size() > kMaxUserNameBytes) {  // no user name; utf8proc takes quadratic time for many combining marks
+        out = name;
+        return;
+    }
+    if (!fold_latin(name, out)) {
+        fold_any(name, out);
     }
 }
 
@@ -96,6 +161,10 @@ bool is_user_name(std::string_view name) {
     }
     if (find_invalid_utf8(name) != std::string_view::npos) {
         return false;
+    }
+    if (is_ascii(name)) {
+        const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
+        return trim(name).size() == name.size() && std::none_of(name.begin(), name.end(), is_upper);
     }
     std::string folded;
     fold_user_name(name, folded);

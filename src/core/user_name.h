@@ -12,7 +12,7 @@ inline constexpr std::size_t kMaxUserNameBytes = 320;
 enum class UserNameFault { none, missing, too_long, control_character };
 
 // Trims, case folds (full folding) and composes (NFC) valid UTF-8 into `out`. Idempotent: folding the result again
-// changes nothing. Text beyond ASCII that is much longer than a user name may be is only trimmed.
+// changes nothing. Text beyond ASCII that is longer than a user name may be is only trimmed.
 // Sources: Unicode Standard 3.13 (caseless matching), UAX #15; done by utf8proc.
 void fold_user_name(std::string_view name, std::string& out);
 
