@@ -200,12 +200,15 @@ std::uint64_t Statement::run(DestReceiver* receiver, std::span<const Datum> para
     });
 }
 
-// After an error the end of the (sub)transaction frees what is held here, as with SPI.
+// After an error the end of the (sub)transaction releases what is held here. It may still look at what is in `memory`,
+// which therefore stays until the next run.
 std::uint64_t Statement::run_adjusted(const EphemeralTable& table, Adjust adjust, const void* argument,
-                                      DestReceiver* receiver, std::span<const Datum> parameters) {
+                                      DestReceiver* receiver, std::span<const Datum> parameters, MemoryContext memory) {
     check_interrupts();
     require_plan();
     return call([&]() -> std::uint64_t {
+        MemoryContextReset(memory);
+        MemoryContext before = MemoryContextSwitchTo(memory);
         QueryEnvironment* environment = create_queryEnv();
         register_ENR(environment, table.relation());
         CachedPlan* plan = SPI_plan_get_cached_plan(plan_);
@@ -224,6 +227,8 @@ std::uint64_t Statement::run_adjusted(const EphemeralTable& table, Adjust adjust
         PopActiveSnapshot();
         ReleaseCachedPlan(plan, CurrentResourceOwner);
         CommandCounterIncrement();
+        MemoryContextSwitchTo(before);
+        MemoryContextReset(memory);
         return processed;
     });
 }
