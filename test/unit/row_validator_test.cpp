@@ -102,14 +102,17 @@ TEST_F(RowValidatorTest, LongUserNames) {
     EXPECT_EQ(issues_.at(0).value, std::string(997, 'A') + "…");  // 1,000 bytes
 }
 
-TEST_F(RowValidatorTest, LengthOfTheFoldedNameCounts) {
+TEST_F(RowValidatorTest, LengthCountsBeforeAndAfterFolding) {
     use_header({"userName", "addRoles"});
-    std::string sharp_s;
-    for (int i = 0; i < 160; ++i) {
-        sharp_s += "\u1E9E";  // 3 bytes, folds to ss
+    std::string shrinks, grows;
+    for (int i = 0; i < 106; ++i) {
+        shrinks += "\u1E9E";  // 3 bytes, folds to ss
+        grows += "\u0130";    // 2 bytes, folds to 3
     }
-    EXPECT_TRUE(check({sharp_s, "buyer"}));
-    EXPECT_FALSE(check({sharp_s + "s", "buyer"}));
+    EXPECT_TRUE(check({shrinks, "buyer"}));
+    EXPECT_FALSE(check({shrinks + "\u1E9E", "buyer"}));
+    EXPECT_TRUE(check({grows, "buyer"}));
+    EXPECT_FALSE(check({grows + "\u0130", "buyer"}));
 }
 
 TEST_F(RowValidatorTest, ControlCharactersInUserNames) {

@@ -102,8 +102,6 @@ BatchStatements::BatchStatements(std::int64_t token, std::int64_t records, const
       converts_(std::any_of(cell_columns_.begin(), cell_columns_.end(),
                             [&](std::size_t column) { return target.values[column].kind == FieldKind::other; })),
       returns_new_rows_(!target.rewritten && any(has_default_)),
-      run_memory_(
-          call([&] { return AllocSetContextCreate(context, "customer_import statement", ALLOCSET_DEFAULT_SIZES); })),
       batch_columns_(batch_columns()),
       batch_table_(kBatchTable, batch_columns_, kBatchTableKilobytes),
       customers_(columns),
@@ -447,7 +445,7 @@ std::uint64_t BatchStatements::write(Statement& statement, DestReceiver* receive
         return statement.run(receiver, parameters);
     }
     const CheckedColumns keys{target_.user_name.name.c_str(), target_.roles.name.c_str()};
-    return statement.run_adjusted(batch_table_, leave_out_own_checks, &keys, receiver, parameters, run_memory_);
+    return statement.run_adjusted(batch_table_, leave_out_own_checks, &keys, receiver, parameters);
 }
 
 void BatchStatements::update() {

@@ -135,7 +135,6 @@ private:
     std::optional<ColumnIo> user_name_;  // of a type that does not take each text
     std::optional<ColumnIo> roles_;      // of a domain
 
-    const MemoryContext run_memory_;
     TupleDesc batch_columns_;
     EphemeralTable batch_table_;
     CustomerRowReceiver customers_;

@@ -200,14 +200,14 @@ std::uint64_t Statement::run(DestReceiver* receiver, std::span<const Datum> para
     });
 }
 
-// After an error the end of the (sub)transaction releases what is held here. It may still look at what is in `memory`,
-// which therefore stays until the next run.
+// After an error the end of the (sub)transaction releases what is held here, its memory last.
 std::uint64_t Statement::run_adjusted(const EphemeralTable& table, Adjust adjust, const void* argument,
-                                      DestReceiver* receiver, std::span<const Datum> parameters, MemoryContext memory) {
+                                      DestReceiver* receiver, std::span<const Datum> parameters) {
     check_interrupts();
     require_plan();
     return call([&]() -> std::uint64_t {
-        MemoryContextReset(memory);
+        MemoryContext memory = AllocSetContextCreate(CurTransactionContext, "customer_import statement",
+                                                     ALLOCSET_DEFAULT_SIZES);
         MemoryContext before = MemoryContextSwitchTo(memory);
         QueryEnvironment* environment = create_queryEnv();
         register_ENR(environment, table.relation());
@@ -228,7 +228,7 @@ std::uint64_t Statement::run_adjusted(const EphemeralTable& table, Adjust adjust
         ReleaseCachedPlan(plan, CurrentResourceOwner);
         CommandCounterIncrement();
         MemoryContextSwitchTo(before);
-        MemoryContextReset(memory);
+        MemoryContextDelete(memory);
         return processed;
     });
 }

@@ -141,10 +141,9 @@ public:
     using Adjust = void (*)(EState* state, const void* argument);
 
     // The same for a statement that writes, reads `table`, and is adjusted: executed here instead of by SPI, so that
-    // nothing but this run is adjusted. `memory` is for what the run needs; it is empty afterwards, after an error at the
-    // next run.
+    // nothing but this run is adjusted.
     std::uint64_t run_adjusted(const EphemeralTable& table, Adjust adjust, const void* argument, DestReceiver* receiver,
-                               std::span<const Datum> parameters, MemoryContext memory);
+                               std::span<const Datum> parameters);
 
     // Has it planned again at the next run.
     void forget_plan();
