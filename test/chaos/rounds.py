@@ -111,8 +111,11 @@ class Shared:
             self.states[end.split(" ", 1)[0]] += 1
             if end.startswith("XX"):
                 words = next((words for words in SERVERS_OWN if words in end), None)
-                # While the extension goes, the server may miss a function between its parser and the call.
-                is_gone = self.extension_goes and "cache lookup failed for function" in end and end.endswith("in no function)")
+                # While the extension goes, the server may miss a function between its parser and the call, and a table between
+                # the start of a function with a SQL body and the lock on the table.
+                is_gone = self.extension_goes and (
+                    "cache lookup failed for function" in end and end.endswith("in no function)")
+                    or "could not open relation with OID" in end and end.endswith("during startup)"))
                 if words and (not is_ours or is_gone):
                     self.watch.expect(words)
                     self.servers_own.append(f"{statement[:200]} -> {end}")
