@@ -1,5 +1,5 @@
 // What the customers table checks of each row by means of the extension: the guard trigger and the CHECK on user names.
-// Of rows that the engine writes they find what the engine has made sure of before, at a fifth of the cost of an import:
+// Of rows that the engine writes they find what the engine has made sure of before, at a sixth of the cost of an import:
 // the server locks and reads a row again before a trigger sees it.
 #pragma once
 
