@@ -9,7 +9,8 @@ namespace customer_import {
 namespace {
 
 constexpr std::size_t kMaxRemembered = 4096;
-constexpr std::size_t kBytesOfLetter = 32;  // a letter is a step of its own
+constexpr std::size_t kMaxSuggestions = 50;  // of a record
+constexpr std::size_t kBytesOfLetter = 32;   // a letter is a step of its own
 
 }  // namespace
 

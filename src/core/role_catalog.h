@@ -14,8 +14,6 @@ namespace customer_import {
 
 class RoleCatalog {
 public:
-    static constexpr std::size_t kMaxSuggestions = 50;  // of a record
-
     // Adds a code unless one that differs only in case is there already. Returns true when it was added.
     bool add(std::string_view code, bool privileged = false);
 

@@ -17,8 +17,6 @@ unsigned char byte_at(std::string_view text, std::size_t offset) { return static
 
 bool is_continuation(unsigned char byte) { return (byte & 0xC0) == 0x80; }
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-
 // The length that a lead byte announces; 1 for a byte that leads nothing, as the server counts it.
 std::size_t announced_length(unsigned char lead) {
     if ((lead & 0xE0) == 0xC0) {
@@ -182,7 +180,7 @@ bool is_ascii(std::string_view text) {
 std::string ascii_lower(std::string_view text) {
     std::string result(text);
     for (char& c : result) {
-        c = lower(c);
+        c = ascii_lower(c);
     }
     return result;
 }
@@ -190,7 +188,8 @@ std::string ascii_lower(std::string_view text) {
 int compare_ignoring_ascii_case(std::string_view a, std::string_view b) {
     const std::size_t both = std::min(a.size(), b.size());
     for (std::size_t i = 0; i < both; ++i) {
-        const int difference = static_cast<unsigned char>(lower(a[i])) - static_cast<unsigned char>(lower(b[i]));
+        const int difference = static_cast<unsigned char>(ascii_lower(a[i])) -
+                               static_cast<unsigned char>(ascii_lower(b[i]));
         if (difference != 0) {
             return difference;
         }
@@ -199,7 +198,8 @@ int compare_ignoring_ascii_case(std::string_view a, std::string_view b) {
 }
 
 bool equal_ignoring_ascii_case(std::string_view a, std::string_view b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](char x, char y) { return ascii_lower(x) == ascii_lower(y); });
 }
 
 namespace {
@@ -212,12 +212,13 @@ std::u32string split_letters(std::string_view text) {
         if (byte >= 0x80 && byte < 0xc0 && !letters.empty()) {
             letters.back() = letters.back() << 8 | byte;
         } else {
-            letters.push_back(static_cast<unsigned char>(lower(c)));
+            letters.push_back(static_cast<unsigned char>(ascii_lower(c)));
         }
     }
     return letters;
 }
 
+char lower(char letter) { return ascii_lower(letter); }
 char32_t lower(char32_t letter) { return letter; }
 
 template <typename Text>

@@ -36,6 +36,7 @@ std::string_view trim(std::string_view text);
 bool is_ascii(std::string_view text);
 
 // Lower-cases ASCII letters only.
+constexpr char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 std::string ascii_lower(std::string_view text);
 
 // Compares by bytes, ASCII letters as lower case ones: less than, equal to or greater than 0.

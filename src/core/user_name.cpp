@@ -106,8 +106,6 @@ private:
     std::array<std::string, kLast - kFirst + 1> texts_;
 };
 
-char lower_ascii(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-
 // Returns false for a name that has other characters.
 bool fold_latin(std::string_view name, std::string& out) {
     static const LatinFolds folds;
@@ -115,7 +113,7 @@ bool fold_latin(std::string_view name, std::string& out) {
     for (std::size_t i = 0; i < name.size(); ++i) {
         const auto byte = static_cast<unsigned char>(name[i]);
         if (byte < 0x80) {
-            out += lower_ascii(name[i]);
+            out += ascii_lower(name[i]);
         } else if (!LatinFolds::is_lead(byte) || i + 1 == name.size() ||
                    !folds.append(byte, static_cast<unsigned char>(name[++i]), out)) {
             return false;
@@ -130,7 +128,7 @@ void fold_user_name(std::string_view name, std::string& out) {
     name = trim(name);
     if (is_ascii(name)) {
         out.resize(name.size());
-        std::transform(name.begin(), name.end(), out.begin(), lower_ascii);
+        std::transform(name.begin(), name.end(), out.begin(), [](char c) { return ascii_lower(c); });
         return;
     }
     if (name.size() > kMaxUserNameBytes) {  // no user name; utf8proc takes quadratic time for many combining marks
@@ -163,8 +161,8 @@ bool is_user_name(std::string_view name) {
         return false;
     }
     if (is_ascii(name)) {
-        const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
-        return trim(name).size() == name.size() && std::none_of(name.begin(), name.end(), is_upper);
+        return trim(name).size() == name.size() &&
+               std::all_of(name.begin(), name.end(), [](char c) { return ascii_lower(c) == c; });
     }
     std::string folded;
     fold_user_name(name, folded);

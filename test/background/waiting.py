@@ -31,6 +31,7 @@ def test_slots_are_free(report):
         # Not while it is being tried once more.
         wait_until(lambda: status(ann, held[0])["message"].startswith(f"Import {held[0]} waits: a lock that it needs was held too long"),
                    "import_status says so")
+        report.line(True, "and say so")
         holder.rows("COMMIT")
         rows = [wait_ended(admin, number) for number in held]
         report.equal([row["state"] for row in rows], ["completed"] * 2, "when the lock is free they complete")

@@ -227,9 +227,8 @@ def interrupt_updates(report, subject):
 
 
 def suggestions(report, session):
-    """A record of 900 unknown codes: each is compared with the whole catalog."""
+    """40 records of 50 unknown codes: each is compared with the whole catalog. A record gets no more than 50 suggestions."""
     session.rows("SELECT customer_import.add_role_codes(ARRAY(SELECT 'code_' || md5(n::text) FROM generate_series(1, 5000) n))")
-    # A record gets no more than 50 suggestions.
     text = csv("u," + ";".join(f"code_of_nobody_that_is_as_long_{record}_{index}" for index in range(50)) for record in range(40))
     began = time.monotonic()
     session.rows(IMPORT, [text])

@@ -121,14 +121,13 @@ struct OpenImport {
 // Locks the row of an import that the caller may see. Errors: 42704.
 OpenImport lock_import(std::int64_t import_id) {
     const Identity& identity = current_identity();
-    const std::string operator_name = identity.name;
-    const bool administers = identity.rights.has(Right::administer);
     OwnerScope owner;
     const std::vector<Row> rows = query(
         "SELECT i.operator, j.import_id IS NOT NULL, i.finished_at IS NOT NULL"
         "  FROM customer_import.imports AS i LEFT JOIN customer_import.background_imports AS j ON j.import_id = i.id"
         " WHERE i.id = $1 AND (i.operator = $2 OR $3) FOR UPDATE OF i",
-        {parameter(import_id), parameter(std::string_view(operator_name)), parameter(administers)});
+        {parameter(import_id), parameter(std::string_view(identity.name)),
+         parameter(identity.rights.has(Right::administer))});
     if (rows.empty()) {
         throw ImportError(ERRCODE_UNDEFINED_OBJECT, format("import {} does not exist", import_id));
     }

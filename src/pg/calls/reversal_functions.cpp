@@ -41,15 +41,14 @@ struct Source {
 // administrators all. Errors: 42704; 55000 while it or an undo or retry of it runs, and when its records are not kept.
 Source lock_source(std::int64_t import_id) {
     const Identity& identity = current_identity();
-    const std::string operator_name = identity.name;
-    const bool administers = identity.rights.has(Right::administer);
     OwnerScope owner;
     const std::vector<Row> rows = query(
         "SELECT i.operator, i.mode, i.state, i.file_name, i.delimiter, i.encoding, i.undo_import_id,"
         "       i.finished_at IS NULL, i.undone_in_part,"
         "       EXISTS (SELECT FROM customer_import.customers_table AS t WHERE t.relation = i.customers_table)"
         "  FROM customer_import.imports AS i WHERE i.id = $1 AND (i.operator = $2 OR $3) FOR UPDATE",
-        {parameter(import_id), parameter(std::string_view(operator_name)), parameter(administers)});
+        {parameter(import_id), parameter(std::string_view(identity.name)),
+         parameter(identity.rights.has(Right::administer))});
     if (rows.empty()) {
         throw ImportError(ERRCODE_UNDEFINED_OBJECT, format("import {} does not exist", import_id));
     }

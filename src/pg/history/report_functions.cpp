@@ -239,8 +239,6 @@ CI_FUNCTION(ci_given) {
 CI_FUNCTION(ci_may_reverse) {
     return pg::entry([&] {
         const pg::Identity& identity = pg::current_identity();
-        const std::string operator_name = identity.name;
-        const bool administers = identity.rights.has(customer_import::Right::administer);
         if (!identity.rights.has(customer_import::Right::import_customers)) {
             return BoolGetDatum(false);
         }
@@ -250,8 +248,8 @@ CI_FUNCTION(ci_may_reverse) {
             !pg::query(
                  "SELECT FROM customer_import.imports AS i JOIN customer_import.customers_table AS t ON t.relation = i.customers_table"
                  " WHERE i.id = $1 AND (i.operator = $2 OR $3)",
-                 {pg::parameter(PG_GETARG_INT64(0)), pg::parameter(std::string_view(operator_name)),
-                  pg::parameter(administers)})
+                 {pg::parameter(PG_GETARG_INT64(0)), pg::parameter(std::string_view(identity.name)),
+                  pg::parameter(identity.rights.has(customer_import::Right::administer))})
                  .empty());
     });
 }

@@ -24,6 +24,11 @@ const char* quoted_role(Oid role) {
 
 Oid own_table(const char* name) { return get_relname_relid(name, get_namespace_oid("customer_import", false)); }
 
+Oid own_function(const char* name, std::initializer_list<Oid> types) {
+    List* qualified = list_make2(makeString(pstrdup("customer_import")), makeString(pstrdup(name)));
+    return LookupFuncName(qualified, static_cast<int>(types.size()), types.begin(), true);
+}
+
 bool relation_exists(Oid relation) { return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation)); }
 
 namespace {

@@ -3,6 +3,8 @@
 // called through call().
 #pragma once
 
+#include <initializer_list>
+
 #include "pg/server/server.h"
 
 namespace customer_import::pg {
@@ -23,6 +25,9 @@ Oid relation_owner(Oid relation);
 
 // A table of the extension, by its name there. InvalidOid when it is gone.
 Oid own_table(const char* name);
+
+// A function of the extension, by its name there and the types of its arguments. InvalidOid when it is gone.
+Oid own_function(const char* name, std::initializer_list<Oid> types);
 
 // Whether the relation is still there.
 bool relation_exists(Oid relation);

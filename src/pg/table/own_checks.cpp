@@ -1,25 +1,21 @@
 #include "pg/table/own_checks.h"
 
+#include "pg/server/lookup.h"
+
 namespace customer_import::pg {
 
 namespace {
 
-// InvalidOid when it is gone.
-Oid own_function(const char* name, int arguments, const Oid* types) {
-    List* qualified = list_make2(makeString(pstrdup("customer_import")), makeString(pstrdup(name)));
-    return LookupFuncName(qualified, arguments, types, true);
-}
-
 bool has_name(const char* name, const char* quoted) { return strcmp(quote_identifier(name), quoted) == 0; }
 
-// What the server itself has made for a foreign key looks at no column that only imports write, and fires afterwards.
 bool is_guard(const Trigger& trigger, Oid function, const CheckedColumns& keys) {
     return trigger.tgfoid == function && trigger.tgnargs >= 2 && has_name(trigger.tgargs[0], keys.roles) &&
            has_name(trigger.tgargs[1], keys.user_name);
 }
 
+// Beside it there may be what the server itself has made for a foreign key: that fires after the row is written.
 bool has_guard_alone(const TriggerDesc* triggers, const CheckedColumns& keys) {
-    const Oid function = own_function("_guard_customers", 0, nullptr);
+    const Oid function = own_function("_guard_customers", {});
     bool found = false;
     for (int index = 0; triggers != nullptr && index < triggers->numtriggers; ++index) {
         const Trigger& trigger = triggers->triggers[index];
@@ -34,9 +30,8 @@ bool has_guard_alone(const TriggerDesc* triggers, const CheckedColumns& keys) {
 
 // Whether the expression is is_user_name(column) of the user name column, and nothing else.
 bool is_own_check(const ConstrCheck& check, TupleDesc columns, const CheckedColumns& keys) {
-    const Oid types[] = {TEXTOID};
     auto call = static_cast<FuncExpr*>(stringToNode(check.ccbin));
-    if (!IsA(call, FuncExpr) || call->funcid != own_function("is_user_name", 1, types) ||
+    if (!IsA(call, FuncExpr) || call->funcid != own_function("is_user_name", {TEXTOID}) ||
         list_length(call->args) != 1 || !IsA(linitial(call->args), Var)) {
         return false;
     }
