@@ -80,6 +80,21 @@ std::string two_columns() {
     return file;
 }
 
+// The same with one to six of 200 codes: few cells are the same.
+std::string two_columns_many_cells() {
+    std::string file = "userName,addRoles\n";
+    std::size_t random = 1;
+    for (std::size_t i = 0; i < kRecords; ++i) {
+        file.append("user").append(number(i)).append("@example.com,");
+        for (std::size_t code = 0; code <= i % 6; ++code) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            file.append(code == 0 ? "" : ";").append("role.code.").append(number((random >> 33) % 200));
+        }
+        file.append("\n");
+    }
+    return file;
+}
+
 // The same with every cell quoted, CRLF, and upper case.
 std::string two_quoted_columns() {
     std::string file = "\"userName\",\"addRoles\"\r\n";
@@ -113,6 +128,9 @@ void read_file(benchmark::State& state, const std::string& file) {
     for (const char* code : {"buyer", "approver", "companyAdmin", "viewer"}) {
         catalog.add(code);
     }
+    for (std::size_t code = 0; code < 200; ++code) {
+        catalog.add("role.code." + number(code));
+    }
     for (auto _ : state) {
         Pipeline pipeline(catalog);
         CsvReader reader({}, pipeline);
@@ -131,6 +149,7 @@ void read_file(benchmark::State& state, const std::string& file) {
 }
 
 BENCHMARK_CAPTURE(read_file, two_columns, two_columns());
+BENCHMARK_CAPTURE(read_file, two_columns_many_cells, two_columns_many_cells());
 BENCHMARK_CAPTURE(read_file, two_quoted_columns, two_quoted_columns());
 BENCHMARK_CAPTURE(read_file, two_columns_not_ascii, two_columns_not_ascii());
 BENCHMARK_CAPTURE(read_file, eight_columns, eight_columns());

@@ -1,7 +1,9 @@
 #include "core/role_catalog.h"
 
 #include <algorithm>
+#include <array>
 
+#include "core/role_set.h"
 #include "core/text.h"
 
 namespace customer_import {
@@ -13,6 +15,12 @@ constexpr std::size_t kMaxSuggestions = 50;  // of a record
 constexpr std::size_t kBytesOfLetter = 32;   // a letter is a step of its own
 
 }  // namespace
+
+RoleCatalog::RoleCatalog(const RoleCatalog& other) {
+    for (const auto& [key, entry] : other.spelling_) {
+        add(entry.spelling, entry.privileged);
+    }
+}
 
 bool RoleCatalog::add(std::string_view code, bool privileged) {
     const auto [place, added] = spelling_.try_emplace(ascii_lower(code), Entry{std::string(code), privileged});
@@ -36,10 +44,12 @@ bool RoleCatalog::is_privileged(std::string_view code) const {
 }
 
 const RoleCatalog::Entry* RoleCatalog::find_entry(std::string_view code) const {
-    if (code.size() > longest_) {
+    std::array<char, kMaxRoleCodeBytes> lower_case;
+    if (code.size() > lower_case.size()) {
         return nullptr;  // whatever its length, no more is read
     }
-    const auto found = spelling_.find(ascii_lower(code));
+    std::transform(code.begin(), code.end(), lower_case.begin(), [](char c) { return ascii_lower(c); });
+    const auto found = spelling_.find(std::string_view(lower_case.data(), code.size()));
     return found == spelling_.end() ? nullptr : &found->second;
 }
 

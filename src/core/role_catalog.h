@@ -14,7 +14,12 @@ namespace customer_import {
 
 class RoleCatalog {
 public:
-    // Adds a code unless one that differs only in case is there already. Returns true when it was added.
+    RoleCatalog() = default;
+    RoleCatalog(const RoleCatalog& other);
+    RoleCatalog& operator=(const RoleCatalog&) = delete;
+
+    // Adds a code, of at most kMaxRoleCodeBytes, unless one that differs only in case is there already. Returns true when
+    // it was added.
     bool add(std::string_view code, bool privileged = false);
 
     // Returns the catalog's spelling, or an empty view. The view lives as long as the catalog, also when more

@@ -155,7 +155,7 @@ bool is_role_code(std::string_view code) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
                c == ':' || c == '-';
     };
-    return !code.empty() && code.size() <= 63 && std::all_of(code.begin(), code.end(), is_allowed);
+    return !code.empty() && code.size() <= kMaxRoleCodeBytes && std::all_of(code.begin(), code.end(), is_allowed);
 }
 
 }  // namespace customer_import

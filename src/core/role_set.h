@@ -34,6 +34,8 @@ private:
     std::vector<std::string_view> codes_;
 };
 
+inline constexpr std::size_t kMaxRoleCodeBytes = 63;
+
 // The most that the SQL functions take of a role cell, or of an array of codes: as much as a cell of a file may have.
 inline constexpr std::size_t kMaxRoleSetBytes = 1024 * 1024;
 

@@ -101,8 +101,7 @@ void RowValidator::check_shape(const CsvRecord& record, std::vector<Issue>& issu
 }
 
 void RowValidator::start_record() {
-    if (role_cells_.size() > kMaxCachedCells || role_cell_bytes_ > kMaxCachedBytes ||
-        catalog_size_ != catalog_.size()) {
+    if (role_cell_bytes_ > kMaxCachedBytes || catalog_size_ != catalog_.size()) {
         role_cells_.clear();
         role_cell_bytes_ = 0;
         catalog_size_ = catalog_.size();
@@ -170,7 +169,7 @@ Status RowValidator::read_roles(const Field& field, std::string_view cell, std::
         }
         return {};
     }
-    RoleCell& roles = find_role_cell(text);
+    RoleCell& roles = find_role_cell(field.kind, text);
     if (roles.too_many_codes) {
         return broken_file(
             format("the cell \"{}\" at line {} has more than {} role codes", field.name, line, kMaxCodesPerCell));
@@ -269,25 +268,33 @@ void RowValidator::check_conflicts(std::vector<Issue>& issues) const {
     }
 }
 
-RowValidator::RoleCell& RowValidator::find_role_cell(std::string_view text) {
+RowValidator::RoleCell& RowValidator::find_role_cell(FieldKind kind, std::string_view text) {
     const auto cached = role_cells_.find(text);
     if (cached != role_cells_.end()) {
         return cached->second;
     }
+    if (role_cells_.size() >= kMaxCachedCells) {
+        RoleCell& roles = kind == FieldKind::add_roles      ? uncached_.add_roles
+                          : kind == FieldKind::remove_roles ? uncached_.remove_roles
+                                                            : uncached_.roles;
+        parse_role_cell(text, roles);
+        return roles;
+    }
     const auto [place, added] = role_cells_.try_emplace(std::string(text));
     RoleCell& roles = place->second;
-    roles = parse_role_cell(place->first);
+    parse_role_cell(place->first, roles);
     role_cell_bytes_ += text.size() + roles.known.size() * sizeof(std::string_view) +
                         roles.unknown.size() * sizeof(std::string_view);
     return roles;
 }
 
-RowValidator::RoleCell RowValidator::parse_role_cell(std::string_view text) const {
-    RoleCell roles;
+void RowValidator::parse_role_cell(std::string_view text, RoleCell& roles) const {
+    roles.known.clear();
+    roles.unknown.clear();
     const std::vector<std::string_view> codes = split_role_cell(text, options_.check_interrupts);
     roles.too_many_codes = codes.size() > kMaxCodesPerCell;
     if (roles.too_many_codes) {
-        return roles;
+        return;
     }
     TextMap<bool> seen;  // the unknown ones in lower case
     for (const std::string_view code : codes) {
@@ -303,7 +310,6 @@ RowValidator::RoleCell RowValidator::parse_role_cell(std::string_view text) cons
     }
     std::sort(roles.known.begin(), roles.known.end());
     roles.known.erase(std::unique(roles.known.begin(), roles.known.end()), roles.known.end());
-    return roles;
 }
 
 void RowValidator::collect_unknown_codes(const RoleCell& roles) {

@@ -69,8 +69,8 @@ private:
     void list_unknown_codes(const Field& field, const RoleCell& roles, std::vector<Issue>& issues, bool may_be_created);
     void suggest_codes(std::vector<Issue>& issues) const;
     void check_conflicts(std::vector<Issue>& issues) const;
-    RoleCell& find_role_cell(std::string_view text);
-    RoleCell parse_role_cell(std::string_view text) const;
+    RoleCell& find_role_cell(FieldKind kind, std::string_view text);
+    void parse_role_cell(std::string_view text, RoleCell& roles) const;
     void collect_unknown_codes(const RoleCell& roles);
     std::span<const std::string_view> keep_lost_roles(Batch& batch, const RoleCell& roles);
     void add_to(Batch& batch, const CsvRecord& record);
@@ -81,13 +81,17 @@ private:
     std::vector<std::string> unknown_codes_;
     TextMap<bool> collected_;  // unknown_codes_ in lower case
 
-    // Files repeat few role cells very often. The cache is emptied between records: when it is full, and when the
-    // catalog has grown, since unknown codes may be known then.
+    // Files repeat few role cells very often. The cache is emptied between records when it takes too much memory, and when
+    // the catalog has grown, since unknown codes may be known then. A file with many different ones gains nothing from
+    // more of them there.
     TextMap<RoleCell> role_cells_;
+    struct {
+        RoleCell add_roles, remove_roles, roles;
+    } uncached_;
     std::size_t role_cell_bytes_ = 0;
     std::size_t catalog_size_ = 0;
 
-    // The record in progress; the role cells live in the cache.
+    // The record in progress; its role cells are those above.
     std::string user_name_;
     const RoleCell* add_roles_ = nullptr;
     const RoleCell* remove_roles_ = nullptr;

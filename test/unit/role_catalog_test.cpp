@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -60,6 +61,16 @@ TEST(RoleCatalog, KnowsWhichCodesArePrivileged) {
     EXPECT_TRUE(roles.is_privileged("ADMINISTRATOR"));
     EXPECT_FALSE(roles.is_privileged("buyer"));
     EXPECT_FALSE(roles.is_privileged("nobody"));
+}
+
+TEST(RoleCatalog, ACopyStandsAlone) {
+    auto roles = std::make_unique<RoleCatalog>(catalog({"Buyer"}));
+    roles->add("administrator", true);
+    const RoleCatalog copy(*roles);
+    roles.reset();
+    EXPECT_EQ(copy.find("buyer"), "Buyer");
+    EXPECT_TRUE(copy.is_privileged("Administrator"));
+    EXPECT_EQ(copy.nearest("byer"), "Buyer");
 }
 
 TEST(RoleCatalog, ListsAllCodes) {
