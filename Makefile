@@ -57,8 +57,9 @@ OBJS += $(NOT_JOINED:.cpp=.o)
 SHLIB_LINK += $(addprefix -Wl$(comma)--wrap=,memcpy memmove memset memcmp memchr __memcpy_chk __memmove_chk __memset_chk \
     pg_verify_mbstr cstring_to_text_with_len)
 endif
-# Debug information makes the library 18 times as large: make install DEBUG=1 keeps it.
+# Debug information makes the library 18 times as large, and takes a third of the time of compiling: DEBUG=1 makes and keeps it.
 ifneq ($(DEBUG),1)
+PG_CXXFLAGS += -g0
 INSTALL_STRIP_FLAG = -s
 endif
 
@@ -95,7 +96,7 @@ $(JOINED_SCRIPT): $(addprefix $(from),$(call source,src/sql/*.sql))
 
 .PHONY: help demo
 help:
-	@echo 'make, make install    build and install the extension; DEBUG=1 keeps debug information'
+	@echo 'make, make install    build and install the extension; DEBUG=1 with debug information'
 	@echo 'make demo             set everything up and run the main job in a throwaway cluster'
 	@echo 'make check            install what the tests need and run all of them'
 	@echo 'make installcheck     only the SQL regression tests, against a running server'
