@@ -24,7 +24,7 @@ def server_directory(option):
 def build():
     """Builds the probe library and failing_malloc; returns nothing, the libraries are in BUILD."""
     BUILD.mkdir(parents=True, exist_ok=True)
-    compiler = [os.environ.get("CXX", "g++"), "-std=c++20", "-O2", "-g", "-fPIC", "-shared", "-Wall", "-Wextra",
+    compiler = [os.environ.get("CXX", "g++"), "-std=c++20", "-O1", "-fPIC", "-shared", "-Wall", "-Wextra",
                 "-fvisibility=hidden"]
     crossings = [str(ROOT / "src" / name) for name in ("core/format.cpp", "pg/server/guard.cpp", "pg/server/statement.cpp",
                                                        "pg/server/text_array.cpp")]

@@ -12,6 +12,8 @@ CREATE ROLE regress_web LOGIN;
 
 -- A record is a batch, so that rights are looked at between two records.
 ALTER DATABASE regress_isolation SET customer_import.batch_rows = 1;
+-- A worker waits for as long as a spec lets it, also on a slow machine.
+ALTER DATABASE regress_isolation SET customer_import.lock_timeout = 0;
 
 -- Triggers that wait, for customers named wait…, until the session that controls the spec lets them go.
 CREATE FUNCTION wait_here() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 
 import pools
 import variants
@@ -73,23 +74,65 @@ class SqlError(Exception):
     pass
 
 
+class Session:
+    """A psql that runs one script after another in one session."""
+
+    END = "end of the script"
+
+    def __init__(self, database):
+        environment = dict(os.environ, PGCLIENTENCODING="UTF8", PGTZ="UTC", PGOPTIONS="-c client_min_messages=warning",
+                           PGDATABASE=database)
+        self.script = tempfile.NamedTemporaryFile()
+        self.errors = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", "-"],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, env=environment)
+
+    def run(self, script):
+        """Returns the rows that a script printed as `tag JSON`, by tag. After an error the session is at its end."""
+        self.script.truncate(0)
+        self.script.seek(0)
+        self.script.write(script.encode())
+        self.script.flush()
+        try:
+            self.process.stdin.write(("\\i %s\nDISCARD ALL;\n\\echo %s\n" % (self.script.name, self.END)).encode())
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # the connection was refused: see below
+        rows = {}
+        for line in self.process.stdout:
+            text = line.decode().rstrip("\n")
+            if text == self.END:
+                return rows
+            tag, _, value = text.partition(" ")
+            if tag:
+                rows.setdefault(tag, []).append(json.loads(value))
+        self.end()
+        self.errors.seek(0)
+        raise SqlError(self.errors.read().decode(errors="replace")[:2000])
+
+    def end(self):
+        self.process.communicate()
+        self.script.close()
+
+
+SESSIONS = {}
+
+
 def psql(database, script):
-    """Runs a script; returns the rows that it printed as `tag JSON`, by tag."""
-    environment = dict(os.environ, PGCLIENTENCODING="UTF8", PGTZ="UTC", PGOPTIONS="-c client_min_messages=warning",
-                       PGDATABASE=database)
-    done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", "-"], input=script.encode(),
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, check=False)
-    if done.returncode != 0:
-        raise SqlError(done.stderr.decode(errors="replace")[:2000])
-    rows = {}
-    for text in done.stdout.decode().split("\n"):
-        tag, _, value = text.partition(" ")
-        if tag:
-            rows.setdefault(tag, []).append(json.loads(value))
+    """Runs a script in the one session that there is with a database; returns what Session.run does."""
+    session = SESSIONS.pop(database, None) or Session(database)
+    rows = session.run(script)
+    SESSIONS[database] = session
     return rows
 
 
+def end_sessions():
+    while SESSIONS:
+        SESSIONS.popitem()[1].end()
+
+
 def drop_databases():
+    end_sessions()
     for name in (ENGINE, ORACLE, TEMPLATE):
         psql("postgres", 'DROP DATABASE IF EXISTS "%s" WITH (FORCE);' % name)
 
@@ -105,6 +148,7 @@ def make_databases():
         ATTACHED_TABLE if ATTACHED else "SELECT 'x 1' FROM customer_import.create_customers_table();"))
     psql(TEMPLATE, "SELECT 'x 1' FROM customer_import.add_role_codes(ARRAY[%s]);"
                    "SELECT 'x 1' FROM customer_import.remove_role_codes(ARRAY[%s]);" % (codes, lost))
+    end_sessions()
     for name in (ENGINE, ORACLE):
         psql("postgres", "CREATE DATABASE %s TEMPLATE %s;" % (name, TEMPLATE))
     for part in ("oracle.sql", "oracle_apply.sql"):
