@@ -45,6 +45,13 @@ ALTER TABLE customer_import.customers_table_columns FORCE ROW LEVEL SECURITY;
 CREATE POLICY operators ON customer_import.customers_table_columns FOR SELECT
     USING ((SELECT customer_import.current_operator()) IS NOT NULL);
 
+CREATE TRIGGER customers_table_changed
+    AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON customer_import.customers_table
+    FOR EACH STATEMENT EXECUTE FUNCTION customer_import._announce_change();
+CREATE TRIGGER customers_table_columns_changed
+    AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON customer_import.customers_table_columns
+    FOR EACH STATEMENT EXECUTE FUNCTION customer_import._announce_change();
+
 CREATE FUNCTION customer_import._guard_customers() RETURNS trigger
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_guard_customers';
 COMMENT ON FUNCTION customer_import._guard_customers() IS

@@ -2,7 +2,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = error;
-SELECT plan(61);
+SELECT plan(63);
 
 -- Before anything that needs it is set up
 SELECT is(customer_import.is_admin(), true, 'a superuser of the database is an administrator');

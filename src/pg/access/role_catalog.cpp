@@ -19,6 +19,16 @@ namespace {
 RoleCatalog* cache = nullptr;
 CacheWatch watched_codes({"role_codes"});
 
+std::unique_ptr<RoleCatalog> read_catalog() {
+    auto catalog = std::make_unique<RoleCatalog>();
+    OwnerScope owner;
+    for (const Row& row : query_latest("SELECT code, privileged FROM customer_import.role_codes")) {
+        check_interrupts();
+        catalog->add(*row[0], *row[1] == "t");
+    }
+    return catalog;
+}
+
 // The access rules depend on the operators' codes: these stay in the catalog, and privileged.
 void refuse_built_in(std::string_view code) {
     if (const std::string_view built_in = find_operator_code(code); !built_in.empty()) {
@@ -29,15 +39,7 @@ void refuse_built_in(std::string_view code) {
 
 }  // namespace
 
-std::unique_ptr<RoleCatalog> load_catalog() {
-    auto catalog = std::make_unique<RoleCatalog>();
-    OwnerScope owner;
-    for (const Row& row : query_latest("SELECT code, privileged FROM customer_import.role_codes")) {
-        check_interrupts();
-        catalog->add(*row[0], *row[1] == "t");
-    }
-    return catalog;
-}
+std::unique_ptr<RoleCatalog> load_catalog() { return std::make_unique<RoleCatalog>(cached_catalog()); }
 
 void hold_catalog() {
     call([] { LockRelationOid(own_table("role_codes"), RowShareLock); });
@@ -52,9 +54,9 @@ const RoleCatalog& cached_catalog() {
     if (!watched_codes.is_current()) {
         watched_codes.read([] {
             SpiConnection spi;
-            RoleCatalog* fresh = load_catalog().release();
+            std::unique_ptr<RoleCatalog> fresh = read_catalog();
             delete cache;
-            cache = fresh;
+            cache = fresh.release();
         });
     }
     return *cache;

@@ -11,8 +11,11 @@
 
 namespace customer_import::pg {
 
-// Reads the catalog as the extension's owner, as it is now whatever the transaction's isolation level: what is kept
-// from it must not be older than the last change that was announced. Needs an SPI connection.
+// Returns a catalog kept from call to call and read again after any change of role_codes: as the extension's owner, as
+// it is now whatever the transaction's isolation level. Valid until the next call. Connects to SPI itself.
+const RoleCatalog& cached_catalog();
+
+// Returns a copy of it.
 std::unique_ptr<RoleCatalog> load_catalog();
 
 // Keeps codes in the catalog until the end of the transaction: a session gives codes to customers under this lock, and
@@ -21,10 +24,6 @@ void hold_catalog();
 
 // The same as load_catalog(), held.
 std::unique_ptr<RoleCatalog> load_held_catalog();
-
-// Returns a catalog kept from call to call and read again after any change of role_codes. Valid until the next call.
-// Connects to SPI itself.
-const RoleCatalog& cached_catalog();
 
 // Adds codes as the extension's owner. Codes that exist (ignoring case) are left as they are; those that an import has
 // added no longer belong to it, since they are now wanted in any case. Returns how many were added. Errors: 22023 for a

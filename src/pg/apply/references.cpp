@@ -135,7 +135,8 @@ std::vector<std::string> find_references(const Target& target, BatchStatements& 
         }
         const LookupScope owner(key.owner);
         for (const Row& row :
-             query(format("SELECT DISTINCT k.o FROM {} AS k JOIN {} AS f ON {}", kKeyTable, key.from, condition))) {
+             query(format("SELECT DISTINCT k.o FROM {} AS k JOIN {} AS f ON {}", kKeyTable, key.from, condition), {},
+                   Plan::once)) {
             std::string& found = tables[static_cast<std::size_t>(std::stoll(*row[0]))];
             if (found.empty()) {
                 found = key.table;

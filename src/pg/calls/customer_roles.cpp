@@ -38,7 +38,7 @@ std::vector<std::string> read_held(const Target& target, const std::string& key)
                       "                      FROM {} WHERE {} OPERATOR(pg_catalog.=) $1) AS r"
                       " WHERE r.code OPERATOR(pg_catalog.<>) '' ORDER BY r.code USING OPERATOR(pg_catalog.<)",
                       target.roles.name, target.name, target.user_name.name),
-               {parameter(std::string_view(key))})) {
+               {parameter(std::string_view(key))}, Plan::once)) {
         held.push_back(*row[0]);
     }
     return held;

@@ -118,7 +118,8 @@ private:
         TableOwnerScope owner(target_);
         IndexPreferred index;
         std::vector<std::string> keys;
-        for (const Row& row : customer_import::pg::query(statement, {parameter(std::string_view(pattern()))})) {
+        for (const Row& row :
+             customer_import::pg::query(statement, {parameter(std::string_view(pattern()))}, Plan::once)) {
             if (row[0]) {
                 keys.push_back(*row[0]);
             }

@@ -88,7 +88,7 @@ std::optional<std::set<std::string>> find_held(const std::vector<std::string>& c
                              " CROSS JOIN LATERAL pg_catalog.unnest(t.{1}::pg_catalog.text[]) AS h (code)"
                              " WHERE t.{1} OPERATOR(pg_catalog.&&) $1 AND h.code OPERATOR(pg_catalog.=) ANY ($1)",
                              same->name, column),
-                      {text_array_parameter(codes)})) {
+                      {text_array_parameter(codes)}, Plan::once)) {
         held.insert(*row[0]);
     }
     return held;

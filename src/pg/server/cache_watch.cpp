@@ -17,14 +17,23 @@ void CacheWatch::start() {
         for (int index = 0; index < kTables && names_[index] != nullptr; ++index) {
             relations_[index] = get_relname_relid(names_[index], schema);
         }
+        relations_[kTables] = InvalidOid;
     });
     is_current_ = true;  // before anything is read: a change that arrives meanwhile unsets it
 }
 
+void CacheWatch::add_system_cache(int cache) {
+    if (std::find(std::begin(system_caches_), std::end(system_caches_), cache) == std::end(system_caches_)) {
+        call([&] { CacheRegisterSyscacheCallback(cache, system_cache_changed, PointerGetDatum(this)); });
+        *std::find(std::begin(system_caches_), std::end(system_caches_), -1) = cache;
+        forget();  // perhaps a change of it, after it was read
+    }
+}
+
 void CacheWatch::relation_changed(Datum self, Oid relation) {
     auto watch = reinterpret_cast<CacheWatch*>(DatumGetPointer(self));
-    if (relation == InvalidOid ||
-        std::find(watch->relations_, watch->relations_ + kTables, relation) != watch->relations_ + kTables) {
+    Oid* const end = std::end(watch->relations_);
+    if (relation == InvalidOid || std::find(std::begin(watch->relations_), end, relation) != end) {
         watch->forget();
     }
 }

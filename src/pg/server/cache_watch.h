@@ -13,7 +13,7 @@ namespace customer_import::pg {
 // To be a global object: the server keeps a pointer to it for as long as the process lives.
 class CacheWatch {
 public:
-    // The names of up to three tables of the extension, and up to two system caches whose changes count, too.
+    // The names of up to three tables of the extension, and up to three system caches whose changes count, too.
     constexpr explicit CacheWatch(std::initializer_list<const char*> tables,
                                   std::initializer_list<int> system_caches = {}) {
         int index = 0;
@@ -28,6 +28,12 @@ public:
 
     bool is_current() const { return is_current_; }
     void forget() { is_current_ = false; }
+
+    // From now on changes of this table of a user count, too, until the next read().
+    void add_relation(Oid relation) { relations_[kTables] = relation; }
+
+    // From now on changes of this system cache count, too: what is read next stays.
+    void add_system_cache(int cache);
 
     // Runs `body`, which reads the tables and keeps what it finds. A change that arrives meanwhile is noticed.
     template <typename Body>
@@ -44,11 +50,11 @@ public:
 private:
     void start();
 
-    static constexpr int kTables = 3, kSystemCaches = 2;
+    static constexpr int kTables = 3, kSystemCaches = 4;
 
     const char* names_[kTables] = {};
-    int system_caches_[kSystemCaches] = {-1, -1};
-    Oid relations_[kTables] = {};
+    int system_caches_[kSystemCaches] = {-1, -1, -1, -1};
+    Oid relations_[kTables + 1] = {};  // the last: that of a user
     bool is_registered_ = false;
     bool is_current_ = false;
 

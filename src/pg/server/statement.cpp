@@ -1,5 +1,7 @@
 #include "pg/server/statement.h"
 
+#include <unordered_map>
+
 #include "core/format.h"
 #include "pg/server/text_array.h"
 
@@ -119,15 +121,13 @@ void EphemeralTable::clear(MemoryContext context) {
     });
 }
 
-Statement::Statement(std::string text, std::vector<Oid> parameter_types, JoinMethod join)
-    : text_(std::move(text)), parameter_types_(std::move(parameter_types)), join_(join) {
-    prepare();
-}
+namespace {
 
-void Statement::prepare() {
-    plan_ = call([&] {
-        SPIPlanPtr plan = SPI_prepare_cursor(text_.c_str(), static_cast<int>(parameter_types_.size()),
-                                             parameter_types_.data(), CURSOR_OPT_GENERIC_PLAN);
+// Prepares a statement for longer than a transaction. `options` are those of cursors.
+SPIPlanPtr keep_plan(const std::string& text, const std::vector<Oid>& parameter_types, int options) {
+    return call([&] {
+        SPIPlanPtr plan = SPI_prepare_cursor(text.c_str(), static_cast<int>(parameter_types.size()),
+                                             const_cast<Oid*>(parameter_types.data()), options);
         if (plan == nullptr) {
             require_spi(SPI_result, "SPI_prepare");
         }
@@ -136,18 +136,17 @@ void Statement::prepare() {
     });
 }
 
-Statement::~Statement() {
-    if (plan_ != nullptr) {
-        SPI_freeplan(plan_);
-    }
-}
+}  // namespace
+
+Statement::Statement(std::string text, std::vector<Oid> parameter_types, JoinMethod join)
+    : text_(std::move(text)), parameter_types_(std::move(parameter_types)), join_(join) {}
+
+Statement::~Statement() { forget_plan(); }
 
 void Statement::forget_plan() {
-    if (planned_) {
+    if (plan_ != nullptr) {
         SPI_freeplan(plan_);
         plan_ = nullptr;
-        planned_ = false;
-        prepare();
     }
 }
 
@@ -163,12 +162,16 @@ void Statement::plan() {
             ReleaseCachedPlan(cached, CurrentResourceOwner);
         }
     });
-    planned_ = true;
 }
 
 void Statement::require_plan() {
+    if (plan_ == nullptr) {
+        plan_ = keep_plan(text_, parameter_types_, CURSOR_OPT_GENERIC_PLAN);
+        planned_ = false;
+    }
     if (!planned_ || !call([&] { return SPI_plan_is_valid(plan_); })) {
         plan();
+        planned_ = true;
     }
 }
 
@@ -251,18 +254,38 @@ struct ParameterLists {
     std::string nulls;
 };
 
+// The plan of a statement that has run in this session before, or will again: each is parsed once, and the server itself
+// notices when it has to be planned anew.
+SPIPlanPtr find_kept_plan(const std::string& text, const std::vector<Oid>& parameter_types) {
+    // Process memory that lives as long as the backend.
+    static auto* const plans = new std::unordered_map<std::string, SPIPlanPtr>;
+    std::string key = text;
+    key.append(reinterpret_cast<const char*>(parameter_types.data()), parameter_types.size() * sizeof(Oid));
+    SPIPlanPtr& plan = (*plans)[std::move(key)];
+    if (plan == nullptr) {
+        plan = keep_plan(text, parameter_types, 0);
+    }
+    return plan;
+}
+
 // Runs the statement as the last thing SPI did: its rows are in SPI_tuptable.
-std::uint64_t run_parameters(const std::string& text, std::initializer_list<Parameter> parameters,
+std::uint64_t run_parameters(const std::string& text, std::initializer_list<Parameter> parameters, Plan plan,
                              bool latest_snapshot = false) {
     check_interrupts();
     ParameterLists lists(parameters);
+    SPIPlanPtr kept = plan == Plan::kept ? find_kept_plan(text, lists.types) : nullptr;
     return call([&]() -> std::uint64_t {
         if (latest_snapshot) {
             PushActiveSnapshot(GetLatestSnapshot());
         }
-        require_spi(SPI_execute_with_args(text.c_str(), lists.count(), lists.types.data(), lists.values.data(),
-                                          lists.nulls.data(), latest_snapshot, 0),
-                    "SPI_execute_with_args");
+        if (kept != nullptr) {
+            require_spi(SPI_execute_plan(kept, lists.values.data(), lists.nulls.data(), latest_snapshot, 0),
+                        "SPI_execute_plan");
+        } else {
+            require_spi(SPI_execute_with_args(text.c_str(), lists.count(), lists.types.data(), lists.values.data(),
+                                              lists.nulls.data(), latest_snapshot, 0),
+                        "SPI_execute_with_args");
+        }
         if (latest_snapshot) {
             PopActiveSnapshot();
         }
@@ -290,13 +313,13 @@ Parameter text_array_parameter(const std::vector<std::string>& texts) {
     return {TEXTARRAYOID, make_text_array(views), false};
 }
 
-std::uint64_t execute(const std::string& text, std::initializer_list<Parameter> parameters) {
-    return run_parameters(text, parameters);
+std::uint64_t execute(const std::string& text, std::initializer_list<Parameter> parameters, Plan plan) {
+    return run_parameters(text, parameters, plan);
 }
 
 void execute_ddl(const std::string& statement) {
     try {
-        execute(statement);
+        execute(statement, {}, Plan::once);
     } catch (const PgError& error) {
         if (error.sqlstate() == ERRCODE_INTERNAL_ERROR) {
             throw ImportError(ERRCODE_T_R_SERIALIZATION_FAILURE,
@@ -336,17 +359,17 @@ std::vector<Row> take_rows(std::uint64_t count) {
 
 }  // namespace
 
-std::vector<Row> query(const std::string& text, std::initializer_list<Parameter> parameters) {
-    return take_rows(run_parameters(text, parameters));
+std::vector<Row> query(const std::string& text, std::initializer_list<Parameter> parameters, Plan plan) {
+    return take_rows(run_parameters(text, parameters, plan));
 }
 
-std::vector<Row> query_latest(const std::string& text, std::initializer_list<Parameter> parameters) {
+std::vector<Row> query_latest(const std::string& text, std::initializer_list<Parameter> parameters, Plan plan) {
     // A parallel operation allows no further snapshot; the one it has is that of its statement.
-    return take_rows(run_parameters(text, parameters, !IsInParallelMode()));
+    return take_rows(run_parameters(text, parameters, plan, !IsInParallelMode()));
 }
 
 std::optional<std::string> query_bytes(const std::string& text, std::initializer_list<Parameter> parameters) {
-    if (run_parameters(text, parameters) == 0) {
+    if (run_parameters(text, parameters, Plan::kept) == 0) {
         return std::nullopt;
     }
     SPITupleTable* table = SPI_tuptable;

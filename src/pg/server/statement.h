@@ -125,8 +125,8 @@ enum class JoinMethod {
     merge,        // reads a range of an index
 };
 
-// A prepared statement. The planner settings that lead to the join hold only while it is planned, so triggers and
-// policies do not see them.
+// A statement that is prepared when it is run first. The planner settings that lead to the join hold only while it is
+// planned, so triggers and policies do not see them.
 class Statement {
 public:
     Statement(std::string text, std::vector<Oid> parameter_types = {}, JoinMethod join = JoinMethod::nested_loop);
@@ -149,7 +149,6 @@ public:
     void forget_plan();
 
 private:
-    void prepare();
     void plan();
     void require_plan();
     ParamListInfo make_parameters(std::span<const Datum> values) const;
@@ -161,7 +160,7 @@ private:
     bool planned_ = false;
 };
 
-// A parameter of a statement that is run once.
+// A parameter of a statement.
 struct Parameter {
     Oid type = InvalidOid;
     Datum value = 0;
@@ -174,22 +173,31 @@ Parameter parameter(bool flag);
 Parameter parameter_oid(Oid oid);
 Parameter text_array_parameter(const std::vector<std::string>& texts);
 
-// Runs a statement once and returns the number of rows processed.
-std::uint64_t execute(const std::string& text, std::initializer_list<Parameter> parameters = {});
+// What becomes of a statement's plan.
+enum class Plan {
+    kept,  // for the session: for the extension's own tables and the catalogs. There is an end of such texts.
+    once,  // for a text that names things of users, or whose plan depends on how much there is now
+};
+
+// Runs a statement and returns the number of rows processed.
+std::uint64_t execute(const std::string& text, std::initializer_list<Parameter> parameters = {},
+                      Plan plan = Plan::kept);
 
 // Runs a statement that changes the catalogs. GRANT, REVOKE and COMMENT lock no object, so that no lock of ours keeps
 // those of others away: when one of theirs and this statement change the same object at the same time, the server fails
 // with an error that it calls internal. Errors: 40001 then.
 void execute_ddl(const std::string& statement);
 
-// Runs a statement once and returns its rows as text.
+// Runs a statement and returns its rows as text.
 using Row = std::vector<std::optional<std::string>>;
-std::vector<Row> query(const std::string& text, std::initializer_list<Parameter> parameters = {});
+std::vector<Row> query(const std::string& text, std::initializer_list<Parameter> parameters = {},
+                       Plan plan = Plan::kept);
 
 // The same for a statement that only reads, with the latest snapshot also where a transaction keeps its first one.
-std::vector<Row> query_latest(const std::string& text, std::initializer_list<Parameter> parameters = {});
+std::vector<Row> query_latest(const std::string& text, std::initializer_list<Parameter> parameters = {},
+                              Plan plan = Plan::kept);
 
-// Runs a statement once and returns the bytes of its only value, a text or bytea; nothing when there is no row.
+// Runs a statement and returns the bytes of its only value, a text or bytea; nothing when there is no row.
 std::optional<std::string> query_bytes(const std::string& text, std::initializer_list<Parameter> parameters = {});
 
 // The bytes of encode(…, 'hex'); none for NULL.

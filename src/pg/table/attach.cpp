@@ -220,7 +220,8 @@ void Attachment::read_codes() {
         for (Row& row :
              query_latest(format("SELECT DISTINCT c.code COLLATE \"C\" FROM {} AS t, unnest(t.{}) AS c (code)"
                                  " WHERE c.code <> '' ORDER BY 1",
-                                 table_, quote_name(request_.roles)))) {
+                                 table_, quote_name(request_.roles)),
+                          {}, Plan::once)) {
             codes_.push_back(*std::move(row[0]));
         }
     }
@@ -263,14 +264,14 @@ void Attachment::check_user_names() const {
     std::string count;
     {
         const LookupScope owner(owner_);
-        for (const Row& row :
-             query_latest(format("SELECT {}::text COLLATE \"C\" {} ORDER BY 1 LIMIT 10", column, fault))) {
+        for (const Row& row : query_latest(
+                 format("SELECT {}::text COLLATE \"C\" {} ORDER BY 1 LIMIT 10", column, fault), {}, Plan::once)) {
             names.push_back(*row[0]);
         }
         if (names.empty()) {
             return;
         }
-        count = *query_latest(format("SELECT count(*) {}", fault)).front()[0];
+        count = *query_latest(format("SELECT count(*) {}", fault), {}, Plan::once).front()[0];
     }
     throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE,
                       format("cannot attach table {} with ignore_case: not all user names are folded", table_),

@@ -48,7 +48,7 @@ Datum name_of_role(Oid role, bool& is_null) {
 
 constexpr const char* kDueMarks =
     "customer_import.removal_marks WHERE database_role IS NOT NULL"
-    " AND marked_at < clock_timestamp() - make_interval(secs => $1)";
+    " AND marked_at < (SELECT clock_timestamp() - make_interval(secs => $1))";
 constexpr std::uint64_t kMarksAtOnce = 10000;
 
 Parameter seconds_parameter(double seconds) { return {FLOAT8OID, Float8GetDatum(seconds), false}; }
@@ -118,7 +118,7 @@ void remove_old_marks() {
 
 bool marks_are_due(double seconds) {
     OwnerScope owner;
-    return !query(format("SELECT FROM {} LIMIT 1", kDueMarks), {seconds_parameter(seconds)}).empty();
+    return !query(format("SELECT FROM {} ORDER BY marked_at LIMIT 1", kDueMarks), {seconds_parameter(seconds)}).empty();
 }
 
 bool empty_marks(double seconds) {

@@ -232,10 +232,9 @@ constexpr const char* kPartitionTree =
     "WITH RECURSIVE tree (relid) AS (SELECT $1 UNION SELECT i.inhrelid FROM pg_inherits AS i"
     "                                                  JOIN tree AS t ON i.inhparent = t.relid) ";
 
-// Whether Citus, which keeps its register in pg_catalog, is there and has distributed the table or a part of it.
+// Whether Citus has distributed the table or a part of it.
 bool is_distributed(Oid relation) {
-    return OidIsValid(
-               call([] { return get_relname_relid("pg_dist_partition", get_namespace_oid("pg_catalog", false)); })) &&
+    return has_citus() &&
            !query_latest(std::string(kPartitionTree) +
                              "SELECT FROM pg_dist_partition AS d JOIN tree AS t ON t.relid = d.logicalrelid LIMIT 1",
                          {parameter_oid(relation)})
@@ -243,6 +242,10 @@ bool is_distributed(Oid relation) {
 }
 
 }  // namespace
+
+bool has_citus() {
+    return OidIsValid(call([] { return get_relname_relid("pg_dist_partition", PG_CATALOG_NAMESPACE); }));
+}
 
 void find_location_faults(Oid relation, std::vector<Fault>& faults) {
     OwnerScope owner;

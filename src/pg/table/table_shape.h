@@ -59,6 +59,9 @@ void find_roles_faults(Oid relation, const std::string& column, std::vector<Faul
 // what the server keeps in memory.
 bool has_key(Oid relation, const std::string& column);
 
+// Whether Citus, which keeps its register in pg_catalog, is in this database.
+bool has_citus();
+
 // Raises 55000 when the guard trigger does not hold what an import would write into the customers table: other triggers
 // fire after it, or rows are not in this server. Needs an SPI connection.
 void require_guarded(Oid relation);

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "core/format.h"
+#include "pg/server/cache_watch.h"
 #include "pg/server/lookup.h"
 #include "pg/server/statement.h"
 #include "pg/table/table_shape.h"
@@ -19,6 +20,7 @@ Oid to_oid(const std::optional<std::string>& text) {
 // What the relation cache knows of a column, as plain data.
 struct ColumnFacts {
     const char* name;
+    AttrNumber number;
     Oid type;
     Oid base_type;
     const char* type_name;
@@ -85,6 +87,7 @@ ColumnFacts read_column(Oid relation_id, const char* name) {
     Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), number - 1);
     const Oid base = getBaseType(attribute->atttypid);
     ColumnFacts facts = {pstrdup(quote_identifier(name)),
+                         number,
                          attribute->atttypid,
                          base,
                          format_type_extended(base, -1, FORMAT_TYPE_FORCE_QUALIFY),
@@ -101,6 +104,7 @@ TargetColumn load_column(Oid relation, const std::string& column, const std::str
     TargetColumn result;
     result.field = field;
     result.name = facts.name;
+    result.number = facts.number;
     result.type = facts.type;
     result.base_type = facts.base_type;
     result.type_name = facts.type_name;
@@ -248,13 +252,13 @@ void load_rules(Target& target, bool own_row_triggers) {
 
 ConstraintsChecked::ConstraintsChecked(const Target& target) : target_(target) {
     if (!target_.deferrable_constraints.empty()) {
-        execute(format("SET CONSTRAINTS {} IMMEDIATE", target_.deferrable_constraints));
+        execute(format("SET CONSTRAINTS {} IMMEDIATE", target_.deferrable_constraints), {}, Plan::once);
     }
 }
 
 void ConstraintsChecked::defer() const {
     if (!target_.initially_deferred_constraints.empty()) {
-        execute(format("SET CONSTRAINTS {} DEFERRED", target_.initially_deferred_constraints));
+        execute(format("SET CONSTRAINTS {} DEFERRED", target_.initially_deferred_constraints), {}, Plan::once);
     }
 }
 
@@ -291,7 +295,26 @@ std::vector<Field> Target::fields() const {
     return result;
 }
 
-std::optional<RegisteredTable> find_registered_table() {
+namespace {
+
+// What this session has read of the registered table, until the server announces a change of what that rests on: the
+// register; the table itself, with its columns, indexes, triggers, rules and policies; the constraints of others that refer
+// to it; schemas that are renamed; whether functions in defaults are volatile; and types, if they are not the server's.
+struct KnownTable {
+    std::optional<RegisteredTable> table;
+    std::optional<Target> target;
+    bool is_guarded = false;  // it holds what imports write
+};
+
+CacheWatch watched_table({"customers_table", "customers_table_columns"}, {CONSTROID, NAMESPACEOID, PROCOID});
+
+// Process memory that lives as long as the backend.
+KnownTable& known_table() {
+    static auto* const known = new KnownTable;
+    return *known;
+}
+
+std::optional<RegisteredTable> read_registered_table() {
     OwnerScope owner;
     std::vector<Row> rows = query_latest(
         "SELECT c.relation::oid, format('%I.%I', n.nspname, t.relname), c.created, c.fold_user_names,"
@@ -307,6 +330,26 @@ std::optional<RegisteredTable> find_registered_table() {
     const Row& row = rows.front();
     return RegisteredTable{to_oid(row[0]), *row[1],       row[2] == "t", row[3] == "t",
                            row[4] == "t",  row[5] == "t", row[6] == "t", row[7] == "t"};
+}
+
+}  // namespace
+
+std::optional<RegisteredTable> find_registered_table() {
+    KnownTable& known = known_table();
+    if (!watched_table.is_current() || !known.table) {
+        watched_table.read([&] {
+            known = {};
+            const std::uint64_t changes = SharedInvalidMessageCounter;
+            known.table = read_registered_table();
+            if (known.table) {
+                watched_table.add_relation(known.table->relation);
+            }
+            if (SharedInvalidMessageCounter != changes) {
+                watched_table.forget();  // perhaps a change of the table, before it was watched
+            }
+        });
+    }
+    return known.table;
 }
 
 std::optional<RegisteredTable> lock_registered_table(LOCKMODE lock) {
@@ -340,13 +383,9 @@ std::vector<Field> registered_fields() {
 TableOwnerScope::TableOwnerScope(const Target& target)
     : lookup_(call([&] { return relation_owner(target.relation); })) {}
 
-Target load_target(LOCKMODE lock) {
-    const std::optional<RegisteredTable> table = lock_registered_table(lock);
-    if (!table) {
-        throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "there is no customers table", {},
-                          "Create it with SELECT customer_import.create_customers_table(), or attach yours with "
-                          "customer_import.attach_customers_table().");
-    }
+namespace {
+
+Target read_target(const RegisteredTable& table) {
     Row facts;
     std::vector<Row> columns;
     {
@@ -356,10 +395,9 @@ Target load_target(LOCKMODE lock) {
             "SELECT field, column_name FROM customer_import.customers_table_columns ORDER BY position");
     }
     Target target;
-    target.relation = table->relation;
-    target.name = table->name;
-    target.fold_user_names = table->fold_user_names;
-    target.has_policies = call([&] { return check_enable_rls(target.relation, InvalidOid, true) == RLS_ENABLED; });
+    target.relation = table.relation;
+    target.name = table.name;
+    target.fold_user_names = table.fold_user_names;
 
     target.user_name = load_column(target.relation, *facts[0], "");
     target.roles = load_column(target.relation, *facts[1], "");
@@ -377,16 +415,77 @@ Target load_target(LOCKMODE lock) {
     OwnerScope owner;
     // The owner of a table that the extension has created may change it; but without its key each record would read all
     // of it.
-    if (!table->created || !has_key(target.relation, *facts[0])) {
+    if (!table.created || !has_key(target.relation, *facts[0])) {
         require_shape(target.relation, *facts[0], *facts[1]);
     }
-    load_rules(target, table->own_row_triggers);
+    load_rules(target, table.own_row_triggers);
+    return target;
+}
+
+// Parts may change without an announcement of the table itself.
+bool has_parts(Oid relation) {
+    return call([&] { return get_rel_relkind(relation) != RELKIND_RELATION || has_subclass(relation); });
+}
+
+bool has_types_of_users(const Target& target) {
+    const auto is_of_user = [](const TargetColumn& column) { return column.type >= FirstNormalObjectId; };
+    return is_of_user(target.user_name) || is_of_user(target.roles) ||
+           std::any_of(target.values.begin(), target.values.end(), is_of_user);
+}
+
+// Returns the description of the table, which is locked. It stays known if no change is announced while it is read.
+const Target& know_target(const RegisteredTable& table) {
+    KnownTable& known = known_table();
+    if (!watched_table.is_current() || !known.target) {
+        known.target.reset();
+        known.is_guarded = false;
+        known.target = read_target(table);
+        if (has_types_of_users(*known.target)) {
+            watched_table.add_system_cache(TYPEOID);
+        }
+        if (has_parts(table.relation)) {
+            watched_table.forget();
+        }
+    }
+    return *known.target;
+}
+
+// How the text of a default names things depends on the caller's search_path, and on what else has their names.
+void name_defaults(Target& target) {
+    for (TargetColumn& column : target.values) {
+        if (!column.default_sql.empty()) {
+            column.default_sql = call([&] {
+                Relation relation = table_open(target.relation, NoLock);
+                const char* text = read_default(relation, column.number);
+                table_close(relation, NoLock);
+                return text != nullptr ? text : "";
+            });
+        }
+    }
+}
+
+}  // namespace
+
+Target load_target(LOCKMODE lock) {
+    const std::optional<RegisteredTable> table = lock_registered_table(lock);
+    if (!table) {
+        throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "there is no customers table", {},
+                          "Create it with SELECT customer_import.create_customers_table(), or attach yours with "
+                          "customer_import.attach_customers_table().");
+    }
+    Target target = know_target(*table);
+    name_defaults(target);
+    target.has_policies = call([&] { return check_enable_rls(target.relation, InvalidOid, true) == RLS_ENABLED; });
     return target;
 }
 
 Target load_import_target(LOCKMODE lock) {
     Target target = load_target(lock);
-    require_guarded(target.relation);
+    KnownTable& known = known_table();
+    if (!known.is_guarded || has_citus()) {
+        require_guarded(target.relation);
+        known.is_guarded = true;
+    }
     return target;
 }
 

@@ -15,8 +15,9 @@
 namespace customer_import::pg {
 
 struct TargetColumn {
-    std::string field;           // its CSV name; empty for the user name and the roles
-    std::string name;            // its column name, quoted for SQL
+    std::string field;  // its CSV name; empty for the user name and the roles
+    std::string name;   // its column name, quoted for SQL
+    AttrNumber number = InvalidAttrNumber;
     Oid type = InvalidOid;       // as declared, perhaps a domain
     Oid base_type = InvalidOid;  // the base type of a domain
     std::string type_name;       // of the base type, quoted for SQL
