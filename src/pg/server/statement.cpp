@@ -55,12 +55,22 @@ void SettingsScope::set(const char* setting, const char* value) {
     call([&] { set_config_option(setting, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false); });
 }
 
+namespace {
+
+int role_scopes = 0;  // that are open
+
+}  // namespace
+
 RoleScope::RoleScope(Oid role, int context) {
     GetUserIdAndSecContext(&saved_user_, &saved_context_);
     SetUserIdAndSecContext(role, saved_context_ | SECURITY_LOCAL_USERID_CHANGE | context);
+    ++role_scopes;
 }
 
-RoleScope::~RoleScope() { SetUserIdAndSecContext(saved_user_, saved_context_); }
+RoleScope::~RoleScope() {
+    SetUserIdAndSecContext(saved_user_, saved_context_);
+    --role_scopes;
+}
 
 LookupScope::LookupScope(Oid owner) : role_(owner, SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS) {}
 
@@ -254,13 +264,15 @@ struct ParameterLists {
     std::string nulls;
 };
 
-// The plan of a statement that has run in this session before, or will again: each is parsed once, and the server itself
-// notices when it has to be planned anew.
+// The plan of a statement that has run in this session before, or will again, as the same role: each is parsed once, and
+// the server itself notices when it has to be planned anew.
 SPIPlanPtr find_kept_plan(const std::string& text, const std::vector<Oid>& parameter_types) {
     // Process memory that lives as long as the backend.
     static auto* const plans = new std::unordered_map<std::string, SPIPlanPtr>;
+    std::vector<Oid> numbers = parameter_types;
+    numbers.push_back(GetUserId());
     std::string key = text;
-    key.append(reinterpret_cast<const char*>(parameter_types.data()), parameter_types.size() * sizeof(Oid));
+    key.append(reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(Oid));
     SPIPlanPtr& plan = (*plans)[std::move(key)];
     if (plan == nullptr) {
         plan = keep_plan(text, parameter_types, 0);
@@ -273,7 +285,7 @@ std::uint64_t run_parameters(const std::string& text, std::initializer_list<Para
                              bool latest_snapshot = false) {
     check_interrupts();
     ParameterLists lists(parameters);
-    SPIPlanPtr kept = plan == Plan::kept ? find_kept_plan(text, lists.types) : nullptr;
+    SPIPlanPtr kept = plan == Plan::kept && role_scopes > 0 ? find_kept_plan(text, lists.types) : nullptr;
     return call([&]() -> std::uint64_t {
         if (latest_snapshot) {
             PushActiveSnapshot(GetLatestSnapshot());

@@ -173,11 +173,11 @@ Parameter parameter(bool flag);
 Parameter parameter_oid(Oid oid);
 Parameter text_array_parameter(const std::vector<std::string>& texts);
 
-// What becomes of a statement's plan.
-enum class Plan {
-    kept,  // for the session: for the extension's own tables and the catalogs. There is an end of such texts.
-    once,  // for a text that names things of users, or whose plan depends on how much there is now
-};
+// What becomes of a statement's plan. Kept: for the session, for texts about the extension's own tables and the
+// catalogs, of which there is an end; but what runs as the caller, in no RoleScope, is planned each time, since servers
+// are known that use the plan of one role for another. Once: for texts that name things of users, or whose plan depends
+// on how much there is now.
+enum class Plan { kept, once };
 
 // Runs a statement and returns the number of rows processed.
 std::uint64_t execute(const std::string& text, std::initializer_list<Parameter> parameters = {},
