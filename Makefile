@@ -8,10 +8,12 @@ source = $(sort $(patsubst $(from)%,%,$(wildcard $(addprefix $(from),$(1)))))
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(from)customer_import.control)
 
 # PGXS has a target check of its own, so ours stands without it. A bundle needs no server.
-ifneq ($(filter check dist,$(MAKECMDGOALS)),)
-.PHONY: check dist
+ifneq ($(filter bench check dist,$(MAKECMDGOALS)),)
+.PHONY: bench check dist
 check:
 	scripts/check
+bench:
+	bench/all $(if $(QUICK),--quick)
 
 # The bundle for PGXN: what is committed, but for what .gitattributes leaves out.
 dist:
@@ -100,6 +102,7 @@ help:
 	@echo 'make demo             set everything up and run the main job in a throwaway cluster'
 	@echo 'make check            install what the tests need and run all of them'
 	@echo 'make installcheck     only the SQL regression tests, against a running server'
+	@echo 'make bench            measure the installed extension, for hours; QUICK=1 for three minutes'
 	@echo 'make dist             the bundle for PGXN, in build/'
 demo:
 	scripts/demo

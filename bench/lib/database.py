@@ -8,6 +8,7 @@ from .workloads import BENCH, WORKLOADS
 TEMPLATE = f"regress_bench_base_{os.getpid()}"
 APPLIED = f"regress_bench_applied_{os.getpid()}"
 CLONE = f"regress_bench_run_{os.getpid()}"
+OPERATOR = f"regress_bench_operator_{os.getpid()}"
 SIZES = """SELECT pg_relation_size('public.customers'), pg_indexes_size('public.customers'),
     pg_current_wal_insert_lsn() - '0/0'"""
 ENGINE_ISSUES = """SELECT count(DISTINCT line), coalesce(sum(DISTINCT line), 0)
@@ -29,7 +30,7 @@ def make_templates(server, files, fillfactor, applied):
     """Makes the database that U, C, M and E start from, and with `applied` the one of N."""
     drop(server, TEMPLATE)
     server.query("postgres", f"CREATE DATABASE {TEMPLATE} TEMPLATE template0 ENCODING 'UTF8'")
-    server.run_file(TEMPLATE, sql_file("prepare.sql"), {"codes": os.path.join(files, "codes.csv")})
+    server.run_file(TEMPLATE, sql_file("prepare.sql"), {"codes": os.path.join(files, "codes.csv"), "operator": OPERATOR})
     variables = {"customers": os.path.join(files, "customers.csv")}
     if fillfactor:
         variables["fillfactor"] = fillfactor
@@ -43,6 +44,7 @@ def make_templates(server, files, fillfactor, applied):
 def drop_all(server):
     for name in (CLONE, APPLIED, TEMPLATE):
         drop(server, name)
+    server.query("postgres", f"DROP ROLE IF EXISTS {OPERATOR}")
 
 
 def clone(server, template, name):
@@ -61,6 +63,7 @@ def measure(server, files, workload, contender, template=None):
         variables = {"file": os.path.join(files, WORKLOADS[workload].file),
                      "ready": os.path.join(files, "create_ready.csv"),
                      "mode": WORKLOADS[workload].mode,
+                     "operator": OPERATOR,
                      "peers": os.path.join(BENCH, "peers")}
         preparation = contender.preparation(workload)
         if preparation:
@@ -70,12 +73,11 @@ def measure(server, files, workload, contender, template=None):
                              " WHERE indrelid = 'public.customers'::regclass",
                              "CHECKPOINT"])
         heap, index, wal = sizes(server)
-        environment = dict(server.environment)
-        if contender.options:
-            environment["PGOPTIONS"] = contender.options
+        for name, value in contender.settings:
+            server.query("postgres", f"ALTER DATABASE {CLONE} SET {name} = '{value}'")
         with open(contender.script(workload)) as script:
-            measured = run_session(server.psql_command(CLONE, variables), environment,
-                                   script.read())
+            measured = run_session(server.psql_command(CLONE, variables), server.environment, script.read(),
+                                   contender.name == "engine_background")
         heap_after, index_after, wal_after = sizes(server)
         measured.heap_growth, measured.index_growth = heap_after - heap, index_after - index
         measured.wal_bytes = wal_after - wal

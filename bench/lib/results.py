@@ -56,6 +56,7 @@ COLUMNS = (
     ("wall s", 8, lambda *row: seconds(row[3].seconds)),
     ("call s", 8, lambda *row: seconds(row[3].call_seconds)),
     ("server s", 8, lambda *row: seconds(row[3].server_cpu)),
+    ("chain s", 8, lambda *row: seconds(row[3].chain_cpu)),
     ("other s", 8, lambda *row: seconds(row[3].other_cpu)),
     ("WAL MB", 8, lambda *row: megabytes(row[3].wal_bytes)),
     ("call WAL", 8, lambda *row: megabytes(row[3].call_wal_bytes)),
@@ -80,18 +81,27 @@ def measurement_line(workload, number, contender, measured):
                        for _, _, text in COLUMNS]) + "  " + steps
 
 
+def median_of(values):
+    """Median, least and greatest as text."""
+    return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
+
+
+def percentile(values, percent):
+    """The value, of sorted ones, that so many percent do not pass."""
+    return values[min(len(values) - 1, len(values) * percent // 100)]
+
+
 def spread(pairs, first, other):
     """Median, least and greatest of the ratios of one number to another, or None."""
     ratios = [first(a) / other(b) for a, b in pairs if first(a) is not None and other(b)]
-    if not ratios:
-        return None
-    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
+    return median_of(ratios) if ratios else None
 
 
 RATIOS = (
     ("wall", lambda m: m.seconds, lambda m: m.seconds),
     ("call/wall", lambda m: m.call_seconds, lambda m: m.seconds),
     ("server", lambda m: m.server_cpu, lambda m: m.server_cpu),
+    ("chain", lambda m: m.chain_cpu, lambda m: m.server_cpu),
     ("WAL", lambda m: m.wal_bytes, lambda m: m.wal_bytes),
 )
 

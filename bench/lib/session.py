@@ -58,14 +58,41 @@ class MemoryWatch(threading.Thread):
                 return
 
 
+class BackgroundWatch(threading.Thread):
+    """Samples the processor time of the extension's processes in the background until it is stopped."""
+
+    def __init__(self, postmaster):
+        super().__init__(daemon=True)
+        self.postmaster, self.seconds, self.stopped = postmaster, {}, threading.Event()
+
+    def run(self):
+        while not self.stopped.wait(0.02):
+            with open(f"/proc/{self.postmaster}/task/{self.postmaster}/children") as children:
+                for pid in children.read().split():
+                    self._look_at(pid)
+
+    def _look_at(self, pid):
+        try:
+            with open(f"/proc/{pid}/cmdline") as command:
+                if "customer_import" in command.read():
+                    self.seconds[pid] = processor_seconds(pid)
+        except OSError:
+            pass
+
+    def busiest(self):
+        return max(filter(None, self.seconds.values()), default=0)
+
+
 class Measurement:
     """What one session cost. Numbers that are not available are None."""
 
     def __init__(self):
         self.seconds = 0.0
         self.steps = {}
+        self.step_cpu = {}  # of the backend
         self.counts = None
         self.server_cpu = self.client_cpu = self.other_cpu = self.private_bytes = None
+        self.chain_cpu = None  # of the session and the busiest process in the background together
         self.wal_uploaded = self.call_wal_bytes = None
         self.wal_bytes = self.heap_growth = self.index_growth = None
         self.fingerprint = self.issues = None
@@ -76,7 +103,15 @@ class Measurement:
         return self.steps.get("import")
 
 
-def run_session(command, environment, script):
+def write_script(pipe, text):
+    try:
+        pipe.write(text)
+        pipe.flush()
+    except BrokenPipeError:
+        pass  # psql has given up, and says why
+
+
+def run_session(command, environment, script, in_background=False):
     """Runs `script` in one psql session and returns its Measurement."""
     result = Measurement()
     text = ("SELECT pg_backend_pid() AS pid \\gset\n\\echo @pid :pid\n"
@@ -88,19 +123,22 @@ def run_session(command, environment, script):
     errors = []
     error_reader = threading.Thread(target=lambda: errors.extend(psql.stderr), daemon=True)
     error_reader.start()
-    psql.stdin.write(text)
-    psql.stdin.flush()
-    backend = postmaster = reaped = watch = step = None
+    # A long script does not fit into the pipe: what psql prints is read while it is written.
+    writer = threading.Thread(target=write_script, args=(psql.stdin, text), daemon=True)
+    writer.start()
+    backend = postmaster = reaped = watch = background = step = None
     done = False
 
     def end_step():
         if step:
             result.steps[step] = time.monotonic() - step_start
+            cpu = processor_seconds(backend)
+            result.step_cpu[step] = None if cpu is None else cpu - step_cpu
 
     for line in psql.stdout:
         if line.startswith("@step "):
             end_step()
-            step, step_start = line[6:].strip(), time.monotonic()
+            step, step_start, step_cpu = line[6:].strip(), time.monotonic(), processor_seconds(backend)
         elif line.startswith("@counts "):
             result.counts = [int(number or 0) for number in line.split()[1:]]
         elif line.startswith("@uploaded "):
@@ -112,6 +150,9 @@ def run_session(command, environment, script):
             reaped = processor_seconds(postmaster, with_children=True) if postmaster else None
             watch = MemoryWatch(backend)
             watch.start()
+            if in_background and postmaster:
+                background = BackgroundWatch(postmaster)
+                background.start()
         elif line.startswith("@done"):
             end_step()
             done = True
@@ -124,11 +165,15 @@ def run_session(command, environment, script):
             result.server_cpu = own + processor_seconds(postmaster, with_children=True) - reaped
             result.other_cpu = max(0.0, busy_seconds() - busy - result.server_cpu
                                    - result.client_cpu)
-        watch.stopped.set()
-        watch.join()
+        for thread in filter(None, (watch, background)):
+            thread.stopped.set()
+            thread.join()
+        if own is not None and background:
+            result.chain_cpu = own + background.busiest()
         result.private_bytes = watch.peak * 1024 or None
         psql.stdin.close()
     psql.wait()
+    writer.join()
     error_reader.join()
     if not done or psql.returncode != 0:
         raise RuntimeError("psql failed:\n" + "".join(errors).strip())

@@ -27,7 +27,8 @@ class Contender:
     def __init__(self, text):
         self.label = text.replace("customer_import.", "")
         self.name, _, settings = text.partition(":")
-        self.options = " ".join(f"-c {one.strip()}" for one in settings.split(";") if one.strip())
+        # Of the database, so that processes in the background have them, too.
+        self.settings = [one.strip().split("=", 1) for one in settings.split(";") if one.strip()]
         if not os.path.isdir(os.path.join(BENCH, "peers")) or not self._any_script():
             raise SystemExit(f'contender "{self.name}" has no script in bench/peers')
 

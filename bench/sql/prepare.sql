@@ -9,3 +9,7 @@ CREATE TEMP TABLE code_file (code text);
 :copy_codes
 SELECT customer_import.add_role_codes(array_agg(code))
 FROM code_file;
+
+-- An operator whom row-level security restricts.
+CREATE ROLE :operator;
+SELECT customer_import.add_operator(:'operator', roles => '{customerView,customerEdit,importView,importEdit}');
