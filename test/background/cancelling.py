@@ -156,7 +156,7 @@ def test_too_late(report):
 
 def test_next_one(report):
     """A canceled import makes room for the next one, and its file can be imported again."""
-    with fresh(batch_rows=10, max_running_imports=1) as admin, Session("regress_ann") as ann, gate(admin) as holder:
+    with fresh(batch_rows=10, max_running_imports=1) as admin, Session("regress_ann") as ann, gate(admin, busy=True) as holder:
         number = submit(ann, CONTENT)
         holder.wait()
         following = submit(ann, "userName,addRoles\nb,buyer\n")

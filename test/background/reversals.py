@@ -145,7 +145,7 @@ def test_retry_canceled(report):
     tried = ("SELECT retried_by, count(*), count(*) FILTER (WHERE EXISTS (SELECT FROM customers AS c WHERE c.user_name ="
              " split_part(convert_from(s.record, 'UTF8'), ',', 1)))"
              "  FROM customer_import.import_issues AS s WHERE import_id = $1 AND issue_number = 1 GROUP BY 1 ORDER BY 1")
-    with fresh(batch_rows=10) as admin, Session("regress_ann") as ann, gate(admin) as door:
+    with fresh(batch_rows=10) as admin, Session("regress_ann") as ann, gate(admin, busy=True) as door:
         names = [*(f"a{index:02}" for index in range(25)), "wait1", *(f"z{index:02}" for index in range(30))]
         source = int(import_file(ann, "userName,addRoles\n" + "".join(f"{name},later\n" for name in names) + "bad,never\n")["import_id"])
         admin.rows("SELECT customer_import.add_role_codes('{later}')")

@@ -12,13 +12,21 @@ CREATE ROLE regress_web LOGIN;
 
 -- A record is a batch, so that rights are looked at between two records.
 ALTER DATABASE regress_isolation SET customer_import.batch_rows = 1;
--- A worker waits for as long as a spec lets it, also on a slow machine.
+-- Workers wait for locks for as long as a spec lets them, also on a slow machine.
 ALTER DATABASE regress_isolation SET customer_import.lock_timeout = 0;
 
--- Triggers that wait, for customers named wait…, until the session that controls the spec lets them go.
+-- Triggers that wait, for customers named wait…, until the session that controls the spec lets them go. A worker is busy
+-- meanwhile: one that waits for a lock, as it does for customers named lock…, may be called off at any moment after a
+-- cancel, without its batch.
 CREATE FUNCTION wait_here() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW.user_name LIKE 'wait%' THEN
+    IF NEW.user_name !~ '^(wait|lock)' THEN
+        RETURN NEW;
+    ELSIF NEW.user_name LIKE 'wait%' AND current_setting('application_name') NOT LIKE 'isolation/%' THEN
+        WHILE NOT pg_try_advisory_xact_lock_shared(4711) LOOP
+            PERFORM pg_sleep(0.005);
+        END LOOP;
+    ELSE
         PERFORM pg_advisory_xact_lock_shared(4711);
     END IF;
     RETURN NEW;

@@ -31,7 +31,7 @@ CREATE PROCEDURE wait_for_worker() LANGUAGE plpgsql AS $$
 BEGIN
     LOOP
         PERFORM pg_stat_clear_snapshot();
-        EXIT WHEN EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'customer_import worker' AND wait_event = 'advisory');
+        EXIT WHEN EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'customer_import worker' AND wait_event IN ('PgSleep', 'advisory'));
         PERFORM pg_sleep(0.005);
     END LOOP;
 END $$;
