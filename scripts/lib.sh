@@ -39,7 +39,8 @@ demo_packages=("${build_packages[@]}" python3)
 server_check_packages=("${demo_packages[@]}" "postgresql-$pg_version-pgtap" libtap-parser-sourcehandler-pgtap-perl
                        python3-psycopg2 pgbouncer openssl)
 # shellcheck disable=SC2034
-check_packages=("${server_check_packages[@]}" clang clang-format libclang-rt-dev libgtest-dev postfix)
+check_packages=("${server_check_packages[@]}" clang clang-format libclang-rt-dev libgtest-dev postfix
+                ca-certificates)
 
 # The caller's standard error, also for what runs with its output in a log.
 exec 4>&2
