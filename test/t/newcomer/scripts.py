@@ -14,7 +14,8 @@ def test_packages():
         pattern = r"apt-get install --no-install-recommends \\\n(.*)\n"
         return " ".join(re.findall(pattern, (ROOT / name).read_text("utf-8"))).split()
 
-    installed = run(["bash", "-c", f"source {ROOT}/scripts/lib.sh && echo \"${{build_packages[@]}}\""]).stdout.split()
+    # The README is written for the server of Debian 12.
+    installed = run(["bash", "-c", f"source {ROOT}/scripts/lib.sh && echo \"${{build_packages[@]//-$pg_version/-15}}\""]).stdout.split()
     check_equal("\n".join(sorted(listed("README.md") + listed("doc/email.md"))), "\n".join(sorted(installed)),
                 "README.md, with what doc/email.md adds, and scripts/demo install the same packages to build with")
     check_equal(" ".join(listed("doc/installation.md")), " ".join(listed("README.md")), "and so does doc/installation.md")
