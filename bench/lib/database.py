@@ -52,6 +52,13 @@ def clone(server, template, name):
     server.query("postgres", f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
 
 
+def warm_up(server, name):
+    """Reads the customers table and its indexes into memory, and makes a checkpoint."""
+    server.query(name, ["SELECT pg_prewarm('public.customers')",
+                        "SELECT pg_prewarm(indexrelid) FROM pg_index WHERE indrelid = 'public.customers'::regclass",
+                        "CHECKPOINT"])
+
+
 def sizes(server):
     return [int(number) for number in server.query(CLONE, SIZES).split("|")]
 
@@ -68,10 +75,7 @@ def measure(server, files, workload, contender, template=None):
         preparation = contender.preparation(workload)
         if preparation:
             server.run_file(CLONE, preparation, variables)
-        server.query(CLONE, ["SELECT pg_prewarm('public.customers')",
-                             "SELECT pg_prewarm(indexrelid) FROM pg_index"
-                             " WHERE indrelid = 'public.customers'::regclass",
-                             "CHECKPOINT"])
+        warm_up(server, CLONE)
         heap, index, wal = sizes(server)
         for name, value in contender.settings:
             server.query("postgres", f"ALTER DATABASE {CLONE} SET {name} = '{value}'")

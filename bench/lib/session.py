@@ -74,13 +74,14 @@ class BackgroundWatch(threading.Thread):
     def _look_at(self, pid):
         try:
             with open(f"/proc/{pid}/cmdline") as command:
-                if "customer_import" in command.read():
-                    self.seconds[pid] = processor_seconds(pid)
+                seconds = processor_seconds(pid) if "customer_import" in command.read() else None
         except OSError:
-            pass
+            return
+        if seconds is not None:  # else it has ended, and what was seen last counts
+            self.seconds[pid] = seconds
 
     def busiest(self):
-        return max(filter(None, self.seconds.values()), default=0)
+        return max(self.seconds.values(), default=0)
 
 
 class Measurement:
