@@ -309,7 +309,7 @@ def limited_server(report, server):
         size = int(session.value("SELECT max(length(bytes)) FROM files"))
         idle = status_of(session.pid, "VmSize") * 1024
     wrong, failed = [], 0
-    limits = [idle + int(6 * MB * 1.44 ** step) for step in range(10)]
+    limits = [idle + int(6 * MB * 1.2 ** step) for step in range(20)]
     for limit in limits:
         if not server.restart(address_space=limit):
             wrong.append(f"the server did not start with {limit} bytes")
@@ -336,7 +336,7 @@ def limited_server(report, server):
         except (Lost, ServerError) as error:
             wrong.append(f"with {limit} bytes: {error}")
     server.restart()
-    report.line(not wrong and failed >= len(limits), f"a file of {size >> 20} MB and one of {len(text) >> 20} MB in a server under {len(limits)}"
+    report.line(not wrong and failed >= 20, f"a file of {size >> 20} MB and one of {len(text) >> 20} MB in a server under 20"
                 " limits of address space: 53200, the session and the server go on", *wrong, f"{failed} imports failed")
     with open_session() as session:
         session.rows("DROP TABLE files; TRUNCATE customers")
