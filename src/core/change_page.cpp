@@ -36,15 +36,24 @@ constexpr std::size_t kLeastField = 2;
 
 }  // namespace
 
-void ChangePageWriter::put_name(std::string_view name) {
-    const auto known = names_.find(name);
-    if (known != names_.end()) {
-        put_number(body_, known->second);
-        return;
+// Returns the index of a name in names_; its size for one that is not there yet.
+std::uint64_t ChangePageWriter::find_name(std::string_view name) {
+    constexpr int kAlignmentBits = 4;
+    PlacedName& placed = placed_[(reinterpret_cast<std::uintptr_t>(name.data()) >> kAlignmentBits) % placed_.size()];
+    if (placed.name.data() != name.data() || placed.name.size() != name.size() || name.empty()) {
+        const auto known = names_.find(name);
+        placed = {name, known != names_.end() ? known->second : names_.size()};
     }
-    put_number(body_, names_.size());
-    put_text(body_, name);
-    names_.emplace(name, names_.size());
+    return placed.index;
+}
+
+void ChangePageWriter::put_name(std::string_view name) {
+    const std::uint64_t index = find_name(name);
+    put_number(body_, index);
+    if (index == names_.size()) {
+        put_text(body_, name);
+        names_.emplace(name, index);
+    }
 }
 
 void ChangePageWriter::put_names(const std::vector<std::string_view>& names) {
@@ -83,6 +92,7 @@ std::string ChangePageWriter::take() {
     payload += body_;
     body_.clear();
     names_.clear();
+    placed_.fill({});
     count_ = 0;
     last_line_ = 0;
     return payload;

@@ -2,6 +2,7 @@
 // import little. import_changes shows them as rows, undo reads them.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -36,7 +37,8 @@ inline constexpr std::size_t kChangePageBytes = 7800;
 // Packs changes, which come in the order of their user names. Codes and field names are written once a page.
 class ChangePageWriter {
 public:
-    // Appends a change. A single change may exceed kChangePageBytes; it then has a page of its own.
+    // Appends a change, whose names live until take(). A single change may exceed kChangePageBytes; it then has a page of
+    // its own.
     void add(const Change& change);
 
     bool empty() const { return count_ == 0; }
@@ -49,11 +51,20 @@ public:
     std::string take();
 
 private:
+    // A name and its index in names_. Most are those of the catalog and of the table's fields, which stay in one place:
+    // there they are known without reading them.
+    struct PlacedName {
+        std::string_view name;
+        std::uint64_t index = 0;
+    };
+
+    std::uint64_t find_name(std::string_view name);
     void put_name(std::string_view name);
     void put_names(const std::vector<std::string_view>& names);
 
     std::string body_;
     TextMap<std::uint64_t> names_;  // codes and field names of this page, by order of appearance
+    std::array<PlacedName, 256> placed_;
     std::size_t count_ = 0;
     std::int64_t last_line_ = 0;
 };

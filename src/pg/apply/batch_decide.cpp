@@ -156,6 +156,14 @@ bool ImportApplier::decide_roles(const Record& record, Decision& decision) {
     return true;
 }
 
+// The text of what a cell sets. That of the record itself lives as long as the batch.
+std::string_view ImportApplier::written_cell(std::uint32_t index, std::size_t cell) {
+    const std::string_view source = record(attempts_[index]).cells[cell].text;
+    const std::string_view text = columns_[statements_.cell_columns()[cell]].write_cell(
+        source, statements_.converted(index, cell));
+    return text.data() == source.data() ? text : memory_.keep(text);
+}
+
 // Compares the cells with what the customer has.
 bool ImportApplier::decide_values(std::uint32_t index, const CustomerRow& customer, Change& change) {
     const Record& record = this->record(attempts_[index]);
@@ -177,7 +185,7 @@ bool ImportApplier::decide_values(std::uint32_t index, const CustomerRow& custom
             field.before = memory_.keep(io.write(held.datum));
         }
         if (source.action == Cell::Action::set) {
-            field.after = memory_.keep(io.write_cell(source.text, statements_.converted(index, cell)));
+            field.after = written_cell(index, cell);
         }
         change.fields.push_back(field);
     }
@@ -231,7 +239,8 @@ void ImportApplier::log_update(std::uint32_t index, const CustomerRow* after) {
 // the row is as it was written.
 void ImportApplier::log_create(std::uint32_t index, const CustomerRow* after) {
     const Record& record = this->record(attempts_[index]);
-    Change change;
+    Change& change = changes_.emplace_back();
+    change.fields.reserve(record.cells.size());
     change.line = record.line;
     change.user_name = record.user_name;
     change.created = true;
@@ -252,16 +261,13 @@ void ImportApplier::log_create(std::uint32_t index, const CustomerRow* after) {
         const std::size_t column = statements_.cell_columns()[cell];
         const bool logged = after != nullptr && (target_.rewritten || statements_.has_default(column));
         if (!logged && record.cells[cell].action == Cell::Action::set) {
-            change.fields.push_back({target_.values[column].field, std::nullopt,
-                                     memory_.keep(columns_[column].write_cell(record.cells[cell].text,
-                                                                              statements_.converted(index, cell)))});
+            change.fields.push_back({target_.values[column].field, std::nullopt, written_cell(index, cell)});
         }
     }
     if (watches_roles_) {
         results_[attempts_[index].record].roles_before = nullptr;
         results_[attempts_[index].record].roles_after = memory_.keep_roles(change.added);
     }
-    changes_.push_back(std::move(change));
 }
 
 void ImportApplier::add_violations(const GrantCeiling::Violations& violations, const Record& record,

@@ -96,6 +96,7 @@ private:
     static void add_violations(const GrantCeiling::Violations& violations, const Record& record,
                                std::vector<Issue>& faults);
     bool decide_roles(const Record& record, Decision& decision);
+    std::string_view written_cell(std::uint32_t index, std::size_t cell);
     bool decide_values(std::uint32_t index, const CustomerRow& customer, Change& change);
     void merge_new_roles(const Record& record);
     void log_update(std::uint32_t index, const CustomerRow* after);

@@ -127,8 +127,10 @@ void ChangeLog::write(std::vector<Change>& changes) {
     if (changes.empty()) {
         return;
     }
-    std::stable_sort(changes.begin(), changes.end(),
-                     [](const Change& a, const Change& b) { return a.user_name < b.user_name; });
+    const auto by_user_name = [](const Change& a, const Change& b) { return a.user_name < b.user_name; };
+    if (!std::is_sorted(changes.begin(), changes.end(), by_user_name)) {
+        std::stable_sort(changes.begin(), changes.end(), by_user_name);
+    }
     table_.clear(context_);
     ChangePageWriter writer;
     std::string_view first;
