@@ -71,7 +71,7 @@ def test_run_imports_after_restart(report):
 
 def test_immediate_stop(report):
     """As after a power cut: the server recovers, and the next call resumes."""
-    with cluster() as server:
+    with cluster(synchronous_commit="on") as server:
         with Session() as admin, Session("regress_ann") as ann:
             admin.rows(f"ALTER DATABASE {DATABASE} SET customer_import.batch_rows = 1000")
             number = submit(ann, new_customers(30_000))

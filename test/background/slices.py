@@ -27,7 +27,7 @@ def test_shares(report):
         workers = set()
 
         def ended():
-            workers.update(admin.rows("SELECT pid, usename FROM pg_stat_activity WHERE backend_type = 'customer_import worker'"))
+            workers.update(admin.rows("SELECT pid, usename FROM pg_stat_activity WHERE backend_type = 'customer_import worker' AND usename IS NOT NULL"))
             return harness.state(admin, number) not in harness.OPEN_STATES
         wait_until(ended, "the import ends")
         row = harness.record(admin, number)

@@ -181,7 +181,7 @@ def test_activity(report):
         report.equal((rows[1][1:], rows[0][2]), (("regress_ann", DATABASE), DATABASE), "the worker's role and database")
         report.equal(admin.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'customer_import supervisor'"
                                  " AND backend_xmin IS NOT NULL AND state = 'idle'"), "0", "the supervisor holds no snapshot while it waits")
-        event = "CustomerImport" if int(admin.value("SHOW server_version_num")) >= 170000 else "Extension"
+        event = "CustomerImport" if admin.version >= 170000 else "Extension"
         wait_until(lambda: admin.value("SELECT wait_event FROM pg_stat_activity WHERE backend_type = 'customer_import supervisor'") == event,
                    "the supervisor's wait has its name")
         report.line(True, "the supervisor's wait has its name")

@@ -33,13 +33,12 @@ COMMITTED = ("import_customers", "undo_import", "retry_rejects", "amend_record",
 
 # Where a session keeps what it has allocated, without the caches that the server fills with what it has looked up.
 MEMORY = """
-WITH RECURSIVE caches AS (
-    SELECT name, ident, parent, level FROM pg_backend_memory_contexts WHERE name = 'CacheMemoryContext'
-), whole AS (
-    SELECT sum(total_bytes) AS bytes FROM pg_backend_memory_contexts
-     WHERE name <> 'CacheMemoryContext' AND parent IS DISTINCT FROM 'CacheMemoryContext'
-       AND name NOT IN ('index info', 'relation rules', 'CachedPlan', 'CachedPlanSource', 'CachedPlanQuery', 'SPI Plan', 'partition key')
-) SELECT bytes::bigint FROM whole"""
+WITH contexts AS MATERIALIZED (SELECT * FROM pg_backend_memory_contexts)
+SELECT sum(total_bytes)::bigint FROM contexts AS c
+ WHERE name <> 'CacheMemoryContext' AND {parent} IS DISTINCT FROM 'CacheMemoryContext'
+   AND name NOT IN ('index info', 'relation rules', 'CachedPlan', 'CachedPlanSource', 'CachedPlanQuery', 'SPI Plan', 'partition key')"""
+PARENT = "parent"
+PARENT_FROM_18 = "(SELECT p.name FROM contexts AS p WHERE p.path = c.path[:cardinality(c.path) - 1])"
 
 
 class Caller:
@@ -68,8 +67,9 @@ class Caller:
 
     def memory(self):
         self.session.rows("RESET SESSION AUTHORIZATION; DISCARD PLANS")
-        self.session.rows(MEMORY)
-        size = int(self.session.value(MEMORY))
+        memory = MEMORY.format(parent=PARENT if self.session.version < 180000 else PARENT_FROM_18)
+        self.session.rows(memory)
+        size = int(self.session.value(memory))
         self.become()
         return size
 

@@ -7,13 +7,14 @@ DETACH = "SELECT customer_import.detach_customers_table()"
 AGAIN = "40001 another session has changed the same object at the same time"
 
 # What another session has done and not committed, which of our calls then waits for it, and how that ends. GRANT locks
-# nothing: a call that meets it is to be repeated.
+# nothing: a call that meets it is to be repeated; from version 18 on, one that changes more than privileges is not.
+AGAIN_BEFORE_18 = "again before 18"
 RACES = {
-    "detach meets a privilege on the table": ("GRANT REFERENCES ON shop.customers TO regress_chaos_out", DETACH, AGAIN),
-    "detach meets a privilege on the export": ("GRANT SELECT ON customer_import.customer_export TO regress_chaos_out", DETACH, AGAIN),
+    "detach meets a privilege on the table": ("GRANT REFERENCES ON shop.customers TO regress_chaos_out", DETACH, AGAIN_BEFORE_18),
+    "detach meets a privilege on the export": ("GRANT SELECT ON customer_import.customer_export TO regress_chaos_out", DETACH, AGAIN_BEFORE_18),
     "attach meets a privilege on the table":
         ("GRANT REFERENCES ON shop.other TO regress_chaos_out",
-         f"{DETACH}; SELECT customer_import.attach_customers_table('shop.other', 'login', 'codes', row_security => true)", AGAIN),
+         f"{DETACH}; SELECT customer_import.attach_customers_table('shop.other', 'login', 'codes', row_security => true)", AGAIN_BEFORE_18),
     "a new operator meets a privilege on the schema": ("GRANT USAGE ON SCHEMA shop TO regress_chaos_bob", ADD_OUT, AGAIN),
     "a new operator meets a privilege on the table": ("GRANT DELETE ON shop.customers TO regress_chaos_bob", ADD_OUT, AGAIN),
     "two make the search indexes":
@@ -106,6 +107,8 @@ def races(report, watch):
     with copy() as admin:
         admin.rows("CREATE EXTENSION pg_trgm")
         for what, (theirs, ours, expected) in RACES.items():
+            if expected == AGAIN_BEFORE_18:
+                expected = AGAIN if admin.version < 180000 else "ok"
             meet(report, admin, what, theirs, ours, expected)
         for case in (meet_rename, meet_reader, meet_new_owner, meet_new_table):
             report.run(case, admin)

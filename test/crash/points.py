@@ -81,14 +81,15 @@ def supervisor_at_points(report, suite):
             suite.check_result(background, f"the supervisor fails at {point}, the same as without")
     for action in ("kill", "error"):
         point = f"supervisor_leaves:{action}:0"
-        with Session(PLAIN) as session:  # that of the import before would leave here, too
-            wait_until(lambda: session.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'customer_import supervisor'") == "0",
-                       "the supervisor has left")  # pylint: disable=cell-var-from-loop
-        suite.server.set_point(point)
-        suite.server.wait_point(PLAIN, point)
-        kills, errors = suite.server.kills(), suite.server.count("test point")
         suite.oracle.result(Scenario(mode="Update Only"))
         with BackgroundImport(Scenario(mode="Update Only")) as background:
+            background.prepare()
+            # That of what was before would leave here, too, and take with it the session that submits.
+            wait_until(lambda: not background.onlooker.rows("SELECT FROM pg_stat_activity WHERE backend_type = 'customer_import supervisor'"),
+                       "the supervisor has left")  # pylint: disable=cell-var-from-loop
+            suite.server.set_point(point)
+            suite.server.wait_point(PLAIN, point)
+            kills, errors = suite.server.kills(), suite.server.count("test point")
             background.submit()
             wait_until(lambda: suite.server.kills() > kills or suite.server.count("test point") > errors,
                        "the supervisor leaves")  # pylint: disable=cell-var-from-loop

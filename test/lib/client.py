@@ -32,7 +32,8 @@ def load_libpq():
     pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
     for name, result, arguments in (
             ("PQconnectdb", pointer, [text]), ("PQstatus", number, [pointer]), ("PQerrorMessage", text, [pointer]),
-            ("PQfinish", None, [pointer]), ("PQbackendPID", number, [pointer]), ("PQsocket", number, [pointer]),
+            ("PQfinish", None, [pointer]), ("PQbackendPID", number, [pointer]), ("PQserverVersion", number, [pointer]),
+            ("PQsocket", number, [pointer]),
             ("PQsendQuery", number, [pointer, text]),
             ("PQsendQueryParams", number, [pointer, text, number, pointer, ctypes.POINTER(text),
                                            ctypes.POINTER(number), ctypes.POINTER(number), number]),
@@ -96,6 +97,7 @@ class Session:
         self._receiver = RECEIVER(self._receive)
         PQ.PQsetNoticeReceiver(self._connection, self._receiver, None)
         self.pid = PQ.PQbackendPID(self._connection)
+        self.version = PQ.PQserverVersion(self._connection)  # 180006 is 18.6
 
     def __enter__(self):
         return self
