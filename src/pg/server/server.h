@@ -48,6 +48,7 @@ extern "C" {
 #include "nodes/makefuncs.h"
 #include "nodes/params.h"
 #include "nodes/readfuncs.h"
+#include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/plancat.h"
 #include "parser/parse_coerce.h"

@@ -17,6 +17,11 @@ extern "C" {
 }
 
 #if PG_VERSION_NUM < 160000
+inline List* ExecInsertIndexTuples(ResultRelInfo* table, TupleTableSlot* row, EState* state, bool update,
+                                   bool no_duplicate_error, bool* conflict, List* arbiters, bool /*only_summarizing*/) {
+    return ExecInsertIndexTuples(table, row, state, update, no_duplicate_error, conflict, arbiters);
+}
+
 // The server does not say yet that an exported symbol is visible, and ours are hidden by default.
 #undef PGDLLEXPORT
 #define PGDLLEXPORT __attribute__((visibility("default")))

@@ -214,8 +214,8 @@ std::uint64_t Statement::run(DestReceiver* receiver, std::span<const Datum> para
 }
 
 // After an error the end of the (sub)transaction releases what is held here, its memory last.
-std::uint64_t Statement::run_adjusted(const EphemeralTable& table, Adjust adjust, const void* argument,
-                                      DestReceiver* receiver, std::span<const Datum> parameters) {
+std::uint64_t Statement::run_by(Run run, const void* argument, const EphemeralTable& table, DestReceiver* receiver,
+                                std::span<const Datum> parameters) {
     check_interrupts();
     require_plan();
     return call([&]() -> std::uint64_t {
@@ -231,8 +231,7 @@ std::uint64_t Statement::run_adjusted(const EphemeralTable& table, Adjust adjust
             linitial_node(PlannedStmt, plan->stmt_list), text_.c_str(), GetActiveSnapshot(), InvalidSnapshot,
             receiver != nullptr ? receiver : None_Receiver, make_parameters(parameters), environment, 0);
         ExecutorStart(query, 0);
-        adjust(query->estate, argument);
-        ExecutorRun(query, ForwardScanDirection, 0);
+        run(query, argument);
         const std::uint64_t processed = query->estate->es_processed;
         ExecutorFinish(query);
         ExecutorEnd(query);

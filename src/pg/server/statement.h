@@ -137,13 +137,13 @@ public:
     // Runs the statement and returns the number of rows processed. Rows that it returns go to `receiver`.
     std::uint64_t run(DestReceiver* receiver = nullptr, std::span<const Datum> parameters = {});
 
-    // What is done to a statement of ours between its start and its run: server code only.
-    using Adjust = void (*)(EState* state, const void* argument);
+    // Runs a statement of ours that has been started, in place of ExecutorRun: server code only.
+    using Run = void (*)(QueryDesc* query, const void* argument);
 
-    // The same for a statement that writes, reads `table`, and is adjusted: executed here instead of by SPI, so that
-    // nothing but this run is adjusted.
-    std::uint64_t run_adjusted(const EphemeralTable& table, Adjust adjust, const void* argument, DestReceiver* receiver,
-                               std::span<const Datum> parameters);
+    // The same for a statement that writes, reads `table`, and is run by `run`: executed here instead of by SPI, so that
+    // nothing but this run is another one.
+    std::uint64_t run_by(Run run, const void* argument, const EphemeralTable& table, DestReceiver* receiver,
+                         std::span<const Datum> parameters);
 
     // Has it planned again at the next run.
     void forget_plan();

@@ -41,8 +41,7 @@ bool is_own_check(const ConstrCheck& check, TupleDesc columns, const CheckedColu
 
 }  // namespace
 
-void leave_out_own_checks(EState* state, const void* keys) {
-    const auto& columns = *static_cast<const CheckedColumns*>(keys);
+void leave_out_own_checks(EState* state, const CheckedColumns& keys) {
     if (list_length(state->es_opened_result_relations) != 1) {
         return;
     }
@@ -50,8 +49,8 @@ void leave_out_own_checks(EState* state, const void* keys) {
     Relation relation = table->ri_RelationDesc;
     const TupleConstr* constraints = RelationGetDescr(relation)->constr;
     const int checks = constraints != nullptr ? constraints->num_check : 0;
-    if (relation->rd_rel->relkind != RELKIND_RELATION || !has_guard_alone(table->ri_TrigDesc, columns) || checks > 1 ||
-        (checks == 1 && !is_own_check(constraints->check[0], RelationGetDescr(relation), columns))) {
+    if (relation->rd_rel->relkind != RELKIND_RELATION || !has_guard_alone(table->ri_TrigDesc, keys) || checks > 1 ||
+        (checks == 1 && !is_own_check(constraints->check[0], RelationGetDescr(relation), keys))) {
         return;
     }
     // Both are the executor's own copies.
