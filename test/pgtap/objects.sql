@@ -1,6 +1,6 @@
 -- Every object of the extension: whose it is, what is said about it, what a dump takes along.
 BEGIN;
-SELECT plan(48);
+SELECT plan(49);
 
 CREATE TEMPORARY VIEW members AS
     SELECT d.classid, d.objid, pg_describe_object(d.classid, d.objid, 0) AS name
@@ -28,6 +28,8 @@ SELECT is_empty($$SELECT relname FROM relations WHERE relowner <> (SELECT extown
 SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'customer_import'::regnamespace
                      AND proowner <> (SELECT extowner FROM pg_extension WHERE extname = 'customer_import')$$, 'its owner owns every function');
 SELECT tables_are('customer_import', '{role_codes,operators,gateways,operator_privileges,granted_privileges,customers_table,customers_table_columns,imports,import_issues,import_change_pages,removal_marks,import_files,background_imports,import_slices,email_outbox,mailers}'::name[]);
+SELECT is((SELECT concat_ws(' ', attstorage, NULLIF(attcompression::text, '')) FROM pg_attribute WHERE attrelid = 'customer_import.import_change_pages'::regclass AND attname = 'payload'),
+          (SELECT CASE WHEN 'lz4' = ANY (enumvals) THEN 'm l' ELSE 'e' END FROM pg_settings WHERE name = 'default_toast_compression'), 'the change log is compressed by lz4 alone');
 SELECT views_are('customer_import', '{import_changes,import_status,mailer_status}'::name[]);
 SELECT sequences_are('customer_import', '{imports_id_seq,email_outbox_id_seq}'::name[]);
 
