@@ -38,8 +38,9 @@ struct RecordResult {
 
 // What is learned from batch to batch. Outlives the applier where an import takes several transactions.
 struct ApplyState {
-    bool expect_new = false;     // Create Only: all customers were new lately, so they are not searched for
-    bool unless_exists = false;  // a create has met a customer that the search did not show
+    bool expect_new = false;        // Create Only: all customers were new lately, so they are not searched for
+    bool unless_exists = false;     // a create has met a customer that the search did not show
+    bool expect_unchanged = false;  // few customers had to be written lately, so they are looked at first
 };
 
 class BatchApplier {

@@ -114,8 +114,11 @@ BatchStatements::BatchStatements(std::int64_t token, std::int64_t records, const
       batch_columns_(batch_columns()),
       batch_table_(kBatchTable, batch_columns_, kBatchTableKilobytes),
       customers_(columns),
+      ordered_(target.values.size()),
       look_(look_sql(), search_parameter_types(), search_),
-      update_(update_sql(), search_parameter_types(), search_),
+      look_in_order_(look_in_order_sql(), {TEXTOID, TEXTOID}, JoinMethod::merge),
+      update_(update_sql(search_), search_parameter_types(), search_),
+      update_few_(update_sql(JoinMethod::nested_loop), {INT8OID}),
       insert_(insert_sql(false)),
       insert_unless_exists_(insert_sql(true)),
       read_back_(read_back_sql()) {
@@ -170,11 +173,13 @@ std::vector<Datum> BatchStatements::search_parameters() const {
     return {Int64GetDatum(token_)};
 }
 
-std::string BatchStatements::in_range() const {
-    if (search_ != JoinMethod::merge) {
-        return {};
+// The range of user names of a merge, by its first parameter.
+std::string BatchStatements::in_range(JoinMethod search, int first) const {
+    if (search != JoinMethod::merge) {
+        return "true";
     }
-    return format(" AND c.{0} OPERATOR(pg_catalog.>=) $2 AND c.{0} OPERATOR(pg_catalog.<=) $3", target_.user_name.name);
+    return format("c.{0} OPERATOR(pg_catalog.>=) ${1} AND c.{0} OPERATOR(pg_catalog.<=) ${2}", target_.user_name.name,
+                  first, first + 1);
 }
 
 TupleDesc BatchStatements::batch_columns() const {
@@ -224,13 +229,17 @@ std::string BatchStatements::value_list(const std::vector<bool>& values) const {
     return list;
 }
 
-// Which columns decide() needs: those that the file names; all where the row may be rewritten by triggers or the
-// server. It is told whether the row is the record's customer at all, because the server may evaluate conditions in any
-// order. A variadic function has one argument at least.
+// What decide() needs of a row: the columns that the file names; all where the row may be rewritten by triggers or the
+// server.
+std::string BatchStatements::decided_row() const {
+    return customer_row(target_.rewritten ? std::vector<bool>(target_.values.size(), true) : in_file_);
+}
+
+// It is told whether the row is the record's customer at all, because the server may evaluate conditions in any order. A
+// variadic function has one argument at least.
 std::string BatchStatements::decide_call() const {
-    const std::vector<bool> all(target_.values.size(), true);
-    return format("customer_import._decide($1, b.o, {}, {}{})", same_customer(),
-                  customer_row(target_.rewritten ? all : in_file_), all.empty() ? ", NULL::pg_catalog.text" : "");
+    return format("customer_import._decide($1, b.o, {}, {}{})", same_customer(), decided_row(),
+                  target_.values.empty() ? ", NULL::pg_catalog.text" : "");
 }
 
 std::string BatchStatements::same_customer() const {
@@ -238,13 +247,18 @@ std::string BatchStatements::same_customer() const {
 }
 
 std::string BatchStatements::look_sql() const {
-    return format("SELECT b.o FROM {} AS b JOIN {} AS c ON {}{} WHERE {}", kBatchTable, target_.name, same_customer(),
-                  in_range(), decide_call());
+    return format("SELECT b.o FROM {} AS b JOIN {} AS c ON {} AND {} WHERE {}", kBatchTable, target_.name,
+                  same_customer(), in_range(search_, 2), decide_call());
+}
+
+std::string BatchStatements::look_in_order_sql() const {
+    return format("SELECT c.{0}, {1} FROM {2} AS c WHERE {3} ORDER BY c.{0}", target_.user_name.name, decided_row(),
+                  target_.name, in_range(JoinMethod::merge, 1));
 }
 
 // One pass finds the customer, asks decide() and writes. When another session has changed the row meanwhile, the server
 // asks decide() again with the newest version.
-std::string BatchStatements::update_sql() const {
+std::string BatchStatements::update_sql(JoinMethod search) const {
     std::string assignments;
     if (writes_roles_) {
         assignments += format(", {0} = COALESCE(customer_import._merged_roles($1, b.o), c.{0})", target_.roles.name);
@@ -261,8 +275,8 @@ std::string BatchStatements::update_sql() const {
     if (!target_.touched_column.empty()) {
         assignments += format(", {} = pg_catalog.now()", target_.touched_column);
     }
-    return format("UPDATE {} AS c SET {} FROM {} AS b WHERE {}{} AND {} RETURNING b.o", target_.name,
-                  assignments.substr(2), kBatchTable, same_customer(), in_range(), decide_call());
+    return format("UPDATE {} AS c SET {} FROM {} AS b WHERE {} AND {} AND {} RETURNING b.o", target_.name,
+                  assignments.substr(2), kBatchTable, same_customer(), in_range(search, 2), decide_call());
 }
 
 std::string BatchStatements::insert_sql(bool unless_exists) const {
@@ -382,7 +396,7 @@ void BatchStatements::watch_growth() {
     });
     if (blocks > 2 * planned_blocks_) {
         planned_blocks_ = blocks;
-        for (Statement* statement : {&look_, &update_, &read_back_}) {
+        for (Statement* statement : {&look_, &look_in_order_, &update_, &update_few_, &read_back_}) {
             statement->forget_plan();
         }
         for (std::optional<Statement>* statement : {&lock_, &lock_to_delete_, &remove_}) {
@@ -393,9 +407,13 @@ void BatchStatements::watch_growth() {
     }
 }
 
-void BatchStatements::fill() {
+void BatchStatements::read_cells() {
     watch_growth();
     convert_cells();
+}
+
+void BatchStatements::fill() {
+    read_cells();
     batch_table_.clear(context_);
     call([&] {
         const auto count = static_cast<Size>(batch_columns_->natts);
@@ -457,11 +475,27 @@ std::uint64_t BatchStatements::write(Statement& statement, DestReceiver* receive
     return statement.run_by(run_trusted, &keys, batch_table_, receiver, parameters);
 }
 
-void BatchStatements::update() {
+void BatchStatements::look_in_order(OrderedRows::See see, void* argument) {
+    read_cells();
+    names_.clear();
+    for (const Row& row : rows_) {
+        names_.push_back(row.record->user_name);
+    }
+    ordered_.expect(names_, see, argument);
+    const Datum range[] = {text_datum(names_.front()), text_datum(names_.back())};
+    look_in_order_.run(ordered_.receiver(), range);
+}
+
+void BatchStatements::update(bool few) {
     written_.assign(rows_.size(), 0);
     marker_.expect(written_.data(), written_.size());
     EngineStatement engine;
-    write(update_, marker_.receiver(), search_parameters());
+    if (few) {
+        const Datum token[] = {Int64GetDatum(token_)};
+        write(update_few_, marker_.receiver(), token);
+    } else {
+        write(update_, marker_.receiver(), search_parameters());
+    }
 }
 
 std::uint64_t BatchStatements::insert(const CustomerRow*& rows) {

@@ -60,8 +60,13 @@ public:
 
     // Looks at each customer of the batch table through BatchApplier::decide(); writes nothing.
     void look();
-    // Updates the customers that decide() says to; written()[n] tells whether row n was.
-    void update();
+    // Whether look_in_order() pays: the records may meet most rows.
+    bool meets_most_rows() const { return search_ == JoinMethod::merge; }
+    // Hands each customer of the batch to `see`, without fill(): the cheapest way where few of them change.
+    void look_in_order(OrderedRows::See see, void* argument);
+    // Updates the customers that decide() says to; written()[n] tells whether row n was. `few`: they are few of those
+    // between the first and the last.
+    void update(bool few = false);
     // Creates a customer for each row, in their order; returns how many were created. With returns_new_rows(), rows[n]
     // holds the columns that the file does not name or that have a default.
     std::uint64_t insert(const CustomerRow*& rows);
@@ -104,10 +109,12 @@ private:
     std::vector<Oid> search_parameter_types() const;
     std::vector<Datum> search_parameters() const;
     std::string same_customer() const;
-    std::string in_range() const;
+    std::string in_range(JoinMethod search, int first) const;
+    std::string decided_row() const;
     std::string decide_call() const;
     std::string look_sql() const;
-    std::string update_sql() const;
+    std::string look_in_order_sql() const;
+    std::string update_sql(JoinMethod search) const;
     std::string insert_sql(bool unless_exists) const;
     std::string read_back_sql() const;
     std::string search_sql() const;
@@ -115,6 +122,7 @@ private:
     bool needs_reading(const Cell& cell, std::size_t column) const;
     bool any_needs_reading() const;
     void convert_cells();
+    void read_cells();
     void watch_growth();
     std::uint64_t write(Statement& statement, DestReceiver* receiver, std::span<const Datum> parameters);
 
@@ -139,8 +147,11 @@ private:
     EphemeralTable batch_table_;
     CustomerRowReceiver customers_;
     RowMarker marker_;
+    OrderedRows ordered_;
     Statement look_;
+    Statement look_in_order_;
     Statement update_;
+    Statement update_few_;
     Statement insert_;
     Statement insert_unless_exists_;
     Statement read_back_;
@@ -148,6 +159,7 @@ private:
 
     BlockNumber planned_blocks_ = 0;  // size of the customers table for which the statements were planned
     std::vector<Row> rows_;
+    std::vector<std::string_view> names_;
     std::vector<Value> converted_;
     const TargetColumn* refused_column_ = nullptr;
     std::string_view refused_text_;

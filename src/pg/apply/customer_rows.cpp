@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "pg/server/guard.h"
+#include "pg/server/text_array.h"
+
 namespace customer_import::pg {
 
 namespace {
@@ -64,6 +67,51 @@ bool CustomerRowReceiver::receive(TupleTableSlot* slot, DestReceiver* self) {
         kept[column].datum = nulls[4 + column] ? Datum{0} : state->columns[column].copy(values[4 + column]);
     }
     row->values = kept;
+    MemoryContextSwitchTo(before);
+    return true;
+}
+
+OrderedRows::OrderedRows(std::size_t columns)
+    : state_{make_receiver(receive), columns, nullptr, 0, 0, nullptr, nullptr, nullptr} {}
+
+void OrderedRows::expect(std::span<const std::string_view> names, See see, void* argument) {
+    state_.names = names.data();
+    state_.count = static_cast<std::uint32_t>(names.size());
+    state_.next = 0;
+    state_.row_context = call(
+        [] { return AllocSetContextCreate(CurrentMemoryContext, "customer_import row", ALLOCSET_DEFAULT_SIZES); });
+    state_.see = see;
+    state_.argument = argument;
+}
+
+// Called by the executor: server code only, nothing with a destructor.
+bool OrderedRows::receive(TupleTableSlot* slot, DestReceiver* self) {
+    auto state = reinterpret_cast<State*>(self);
+    slot_getallattrs(slot);
+    const Datum* values = slot->tts_values;
+    const bool* nulls = slot->tts_isnull;
+    MemoryContextReset(state->row_context);
+    MemoryContext before = MemoryContextSwitchTo(state->row_context);
+    const std::string_view name = varlena_view(PG_DETOAST_DATUM_PACKED(values[0]));
+    while (state->next < state->count && state->names[state->next] < name) {
+        ++state->next;
+    }
+    if (state->next < state->count && state->names[state->next] == name) {
+        auto kept = static_cast<Value*>(palloc(sizeof(Value) * (state->columns + 1)));
+        for (std::size_t column = 0; column < state->columns; ++column) {
+            kept[column] = {values[4 + column], nulls[4 + column]};
+        }
+        CustomerRow row{};
+        row.found = true;
+        row.version.tid = *reinterpret_cast<ItemPointer>(DatumGetPointer(values[1]));
+        row.version.xmin = DatumGetTransactionId(values[2]);
+        row.roles = nulls[3] ? nullptr : detoast_array(values[3]);
+        row.values = kept;
+        entry([&] {
+            state->see(state->argument, state->next, row);
+            return true;
+        });
+    }
     MemoryContextSwitchTo(before);
     return true;
 }

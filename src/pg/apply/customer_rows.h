@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <cstring>
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include "pg/server/server.h"
@@ -48,6 +50,36 @@ private:
         CustomerRow* rows;
         std::int32_t count;
         std::int32_t next;
+    };
+
+    static bool receive(TupleTableSlot* slot, DestReceiver* self);
+
+    State state_;
+};
+
+// Hands the rows that a statement returns to a function, those whose user name is in a list. Both come in the order of
+// bytes. The statement returns: user name, ctid, xmin, roles, the value columns.
+class OrderedRows {
+public:
+    // Is called with the place of the name in the list. Server code calls it: it may throw, nothing else may be lost.
+    using See = void (*)(void* argument, std::uint32_t index, const CustomerRow& row);
+
+    explicit OrderedRows(std::size_t columns);
+
+    // `names` must live until the statement has run; what is handed over lives during the call alone.
+    void expect(std::span<const std::string_view> names, See see, void* argument);
+    DestReceiver* receiver() { return &state_.base; }
+
+private:
+    struct State {
+        DestReceiver base;
+        std::size_t columns;
+        const std::string_view* names;
+        std::uint32_t count;
+        std::uint32_t next;
+        MemoryContext row_context;
+        See see;
+        void* argument;
     };
 
     static bool receive(TupleTableSlot* slot, DestReceiver* self);

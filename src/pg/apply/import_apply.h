@@ -82,7 +82,10 @@ private:
     void apply_records(Indexes records) override;
     bool wants_another_try(const PgError& error) override;
     void start_attempt(std::vector<Attempt> attempts);
+    void look_in_order();
     std::vector<Attempt> finish_updates();
+    std::vector<Attempt> take_changed();
+    void learn_from(std::size_t records, std::size_t changed);
     void create_missing(std::vector<Attempt>& again);
     void create();
     void create_unless_exists(std::vector<Attempt>& again);

@@ -1,0 +1,65 @@
+-- Where the customers of a batch have hardly changed, those of the next one are read in order and decided without the UPDATE, which
+-- then writes those that change. What comes of it is in the oracle's ways.
+BEGIN;
+SET LOCAL client_min_messages = error;
+SET LOCAL track_functions = 'all';
+SELECT plan(13);
+
+CREATE ROLE regress_ann;
+GRANT USAGE ON SCHEMA public TO regress_ann;
+DO $$
+BEGIN
+    PERFORM customer_import.create_customers_table('public.customers');
+    PERFORM customer_import.add_role_codes('{buyer,approver}');
+    PERFORM customer_import.add_operator('regress_ann', roles => '{customerView,customerEdit,importView,importEdit}');
+END
+$$;
+INSERT INTO public.customers (user_name, roles, company) SELECT 'user' || i, '{buyer}', CASE WHEN i % 500 = 0 THEN 'theirs' ELSE 'ours' END FROM generate_series(1, 3000) AS i;
+ANALYZE public.customers;
+
+CREATE FUNCTION pg_temp.decided() RETURNS bigint LANGUAGE sql AS $$
+    SELECT COALESCE(sum(calls), 0) FROM pg_stat_xact_user_functions WHERE schemaname = 'customer_import' AND funcname = '_decide'
+$$;
+-- Changes the table, imports as ann in batches, undoes both. Returns created, updated, unchanged, skipped, rejected, and how many
+-- rows the UPDATE has asked about.
+CREATE FUNCTION pg_temp.import_on(change text, csv text, mode text DEFAULT 'Update Only', batch_rows integer DEFAULT 500) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    before bigint;
+    outcome text;
+BEGIN
+    BEGIN
+        EXECUTE change;
+        PERFORM set_config('customer_import.batch_rows', batch_rows::text, true);
+        before := pg_temp.decided();
+        SET LOCAL SESSION AUTHORIZATION regress_ann;
+        SELECT concat_ws(' ', i.created, i.updated, i.unchanged, i.skipped, i.rejected) INTO outcome FROM customer_import.import_customers(csv, mode) AS i;
+        RESET SESSION AUTHORIZATION;
+        outcome := concat_ws(' | ', outcome, pg_temp.decided() - before);
+        RAISE EXCEPTION USING ERRCODE = 'UNDO2';
+    EXCEPTION WHEN SQLSTATE 'UNDO2' THEN
+        RETURN outcome;
+    END;
+END
+$$;
+-- A file of the first so many customers; one of `every` gets another role.
+CREATE FUNCTION pg_temp.file(records integer, every integer DEFAULT NULL, name text DEFAULT 'user') RETURNS text LANGUAGE sql AS $$
+    SELECT E'userName,addRoles\n' || string_agg(format(E'%s%s,%s\n', name, i, CASE WHEN i % every = 0 THEN 'approver' ELSE 'buyer' END), '') FROM generate_series(1, records) AS i
+$$;
+
+SELECT is(pg_temp.import_on('SELECT 1', pg_temp.file(3000)), '0 0 3000 0 0 | 501', 'all unchanged: after the trial and the first batch they are only looked at');
+SELECT is(pg_temp.import_on('SELECT 1', pg_temp.file(3000), batch_rows => 3000), '0 0 3000 0 0 | 3001', 'one batch: there is none after it');
+SELECT is(pg_temp.import_on('SELECT 1', pg_temp.file(3000), batch_rows => 50), '0 0 3000 0 0 | 3001', 'so small batches tell nothing');
+SELECT is(pg_temp.import_on('SELECT 1', pg_temp.file(900)), '0 0 900 0 0 | 900', 'a small file: each customer is looked up');
+SELECT is(pg_temp.import_on('SELECT 1', pg_temp.file(1400)), '0 0 1400 0 0 | 1401', 'a file of less than half of the customers, too');
+SELECT is(pg_temp.import_on('SELECT 1', pg_temp.file(3000) || E'zoe,buyer\nboss,administrator\nuser1,gardener\n'), '0 0 3000 2 1 | 500', 'others and faults');
+SELECT is(pg_temp.import_on('CREATE POLICY more ON public.customers AS RESTRICTIVE FOR UPDATE USING (company <> ''theirs'')', pg_temp.file(3000)), '0 0 3000 0 0 | 501',
+          'a policy on updating: what may be seen is unchanged');
+SELECT is(pg_temp.import_on('CREATE POLICY more ON public.customers AS RESTRICTIVE USING (company <> ''theirs'')', pg_temp.file(3000)), '0 0 2994 6 0 | 500', 'a policy on both: what cannot be seen is not found');
+SELECT is(pg_temp.import_on('CREATE POLICY more ON public.customers AS RESTRICTIVE FOR UPDATE USING (company <> ''theirs'')', pg_temp.file(3000, 250)), '0 6 2988 0 6 | 517',
+          'a policy on updating: what may only be seen cannot be changed');
+SELECT is(pg_temp.import_on('SELECT 1', pg_temp.file(3000) || 'new1,buyer', 'Create & Update'), '1 0 3000 0 0 | 500', 'a new customer is created');
+SELECT is(pg_temp.import_on('SELECT 1', pg_temp.file(3000, 10)), '0 300 2700 0 0 | 750', 'one in ten changes: the UPDATE asks about those again');
+SELECT is(pg_temp.import_on('SELECT 1', pg_temp.file(3000, 2)), '0 1500 1500 0 0 | 3001', 'more change: the UPDATE asks about all');
+SELECT is(pg_temp.import_on('SELECT 1', pg_temp.file(3000, name => 'new'), 'Create & Update'), '3000 0 0 0 0 | 0', 'all are new');
+SELECT * FROM finish();
+ROLLBACK;
