@@ -2,16 +2,16 @@
 
 CREATE TABLE customer_import.import_files (
     import_id bigint NOT NULL,
-    chunk integer NOT NULL,
+    begins_at bigint NOT NULL,
     bytes bytea NOT NULL,
-    PRIMARY KEY (import_id, chunk)
+    PRIMARY KEY (import_id, begins_at)
 );
 ALTER TABLE customer_import.import_files ALTER COLUMN bytes SET STORAGE EXTERNAL;
-COMMENT ON TABLE customer_import.import_files IS 'The files of imports in the background, in chunks of 1 MiB.';
-COMMENT ON COLUMN customer_import.import_files.import_id IS 'The import.';
-COMMENT ON COLUMN customer_import.import_files.chunk IS 'Counts the chunks of a file.';
+COMMENT ON TABLE customer_import.import_files IS 'The files of imports in the background, in chunks of 1 MiB at the most.';
+COMMENT ON COLUMN customer_import.import_files.import_id IS 'The import; less than 0: an upload.';
+COMMENT ON COLUMN customer_import.import_files.begins_at IS 'The place of the chunk in the file, in bytes.';
 COMMENT ON COLUMN customer_import.import_files.bytes IS 'The chunk, in the encoding of the file.';
-SELECT pg_catalog.pg_extension_config_dump('customer_import.import_files', '');
+SELECT pg_catalog.pg_extension_config_dump('customer_import.import_files', 'WHERE import_id > 0');
 
 CREATE TABLE customer_import.background_imports (
     import_id bigint PRIMARY KEY,

@@ -88,3 +88,32 @@ CREATE FUNCTION customer_import.import_customers(
 COMMENT ON FUNCTION customer_import.import_customers(oid, text, text, boolean, boolean, bigint, text, text, text, boolean, text, boolean) IS
     'Imports a CSV from a large object, read as a stream; unlink => true removes it afterwards.';
 
+CREATE FUNCTION customer_import.import_upload(
+    upload bigint,
+    mode text,
+    file_name text DEFAULT NULL,
+    dry_run boolean DEFAULT false,
+    background boolean DEFAULT false,
+    reject_limit bigint DEFAULT NULL,
+    delimiter text DEFAULT NULL,
+    encoding text DEFAULT NULL,
+    unknown_roles text DEFAULT 'reject',
+    send_report boolean DEFAULT true,
+    request_id text DEFAULT NULL,
+    OUT import_id bigint,
+    OUT state text,
+    OUT message text,
+    OUT records bigint,
+    OUT created bigint,
+    OUT updated bigint,
+    OUT unchanged bigint,
+    OUT skipped bigint,
+    OUT rejected bigint,
+    OUT deleted bigint,
+    OUT unprocessed bigint,
+    OUT warnings text[]
+) RETURNS record
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_import_upload';
+COMMENT ON FUNCTION customer_import.import_upload(bigint, text, text, boolean, boolean, bigint, text, text, text, boolean, text) IS
+    'Imports an upload, read as a stream, and removes it.';
+

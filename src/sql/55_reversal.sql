@@ -57,6 +57,25 @@ CREATE FUNCTION customer_import.preview_import(
 COMMENT ON FUNCTION customer_import.preview_import(oid, text, bigint, text, text, text) IS
     'What an import of a large object would do, record by record.';
 
+CREATE FUNCTION customer_import.preview_upload(
+    upload bigint,
+    mode text,
+    reject_limit bigint DEFAULT NULL,
+    delimiter text DEFAULT NULL,
+    encoding text DEFAULT NULL,
+    unknown_roles text DEFAULT 'reject',
+    OUT line bigint,
+    OUT user_name text,
+    OUT outcome text,
+    OUT roles_before text[],
+    OUT roles_after text[],
+    OUT code text,
+    OUT message text
+) RETURNS SETOF record
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_preview_upload';
+COMMENT ON FUNCTION customer_import.preview_upload(bigint, text, bigint, text, text, text) IS
+    'What importing an upload would do to each record; the upload stays.';
+
 CREATE FUNCTION customer_import.undo_import(
     id bigint,
     background boolean DEFAULT false,

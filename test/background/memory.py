@@ -112,6 +112,20 @@ def test_size_of_the_file(report):
         peak = max(memory for values in seen.values() for _, memory in values)
         report.equal(admin.value("SELECT count(*) FROM customers"), "3000", "and in the background")
         report.line(0 < peak < SESSION_LIMIT, "a worker takes less than 64 MB", f"{peak} kB")
+        admin.rows("TRUNCATE customers")
+        upload = ann.value("SELECT customer_import.begin_upload()")
+        peak = 0
+        for part in range(301):
+            ann.rows(f"SELECT customer_import.append_upload({upload}, lo_get({number}, {part} * 1048576::bigint, 1048576), {part} * 1048576::bigint)")
+            peak = max(peak, private_memory(ann.pid))
+        report.line(0 < peak < SESSION_LIMIT, "an upload of it takes less than 64 MB", f"{peak} kB")
+        with ThreadPoolExecutor(1) as pool:
+            imported = pool.submit(ann.value, f"SELECT state FROM customer_import.import_upload({upload}, 'Create & Update')")
+            while not imported.done():
+                peak = max(peak, private_memory(ann.pid))
+                imported_or_not([imported], timeout=0.01)
+        report.equal((imported.result(), admin.value("SELECT count(*) FROM customers")), ("completed", "3000"), "it is imported")
+        report.line(0 < peak < SESSION_LIMIT, "for less than 64 MB, too", f"{peak} kB")
         ann.rows(f"SELECT lo_unlink({number})")
 
 

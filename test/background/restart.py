@@ -87,6 +87,31 @@ def test_immediate_stop(report):
                          "an immediate stop: each change once")
 
 
+def test_uploads_after_a_crash(report):
+    """A crash takes the chunks of an upload, but not of one for the background."""
+    begin = "SELECT customer_import.begin_upload('lost.csv', background => $1::boolean)"
+    append = "SELECT customer_import.append_upload($1, $2::bytea, $3)"
+    with cluster(synchronous_commit="on") as server:
+        with Session("regress_ann") as ann:
+            uploads = [ann.value(begin, [background]) for background in ("f", "t")]
+            for upload in uploads:
+                ann.rows(append, [upload, b"userName,addRoles\n", 0])
+            server.stop("immediate")
+        server.start()
+        wait_for_server()
+        with Session("regress_ann") as ann, Session() as admin:
+            for upload in uploads:
+                report.equal(ann.value(append, [upload, b"u1,buyer\n", 18]), "27", "an upload can be continued after a crash")
+            report.refused(ann.error("SELECT customer_import.import_upload($1, 'Create Only')", [uploads[0]]), "55000",
+                           "one that has lost its chunks is not imported", "lost")
+            number = ann.value("SELECT import_id FROM customer_import.import_upload($1, 'Create Only', background => true)", [uploads[1]])
+            row = wait_ended(admin, number)
+            report.equal((row["state"], counts_of(row), row["file_bytes"]), ("completed", (1, 0, 0, 0, 0, 0), 27),
+                         "one for the background has all of them")
+            ann.rows("SELECT customer_import.discard_upload($1)", [uploads[0]])
+            report.equal(admin.value("SELECT count(*) FROM customer_import.uploads"), "0", "nothing is left")
+
+
 def test_preloaded(report):
     """The launcher resumes imports by itself, in the databases of its setting."""
     with cluster(shared_preload_libraries="customer_import", customer_import__databases=f"no_such_database, {DATABASE}") as server:

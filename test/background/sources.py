@@ -1,9 +1,9 @@
 """What can be handed over: text, bytes, large objects, encodings, options; and what is stored of it."""
 
 from harness import (ServerError, Session, adds_up, counts_of, csv, fresh, import_file, new_customers, record,
-                     run_in_background, submit, submit_error, wait_ended)
+                     run_in_background, submit, submit_error, wait_ended, wait_idle, wait_until)
 
-STORED = ("SELECT string_agg(bytes, ''::bytea ORDER BY chunk) = $2::bytea, count(*), max(length(bytes)), min(chunk), max(chunk)"
+STORED = ("SELECT string_agg(bytes, ''::bytea ORDER BY begins_at) = $2::bytea, count(*), max(length(bytes)), min(begins_at), max(begins_at)"
           "  FROM customer_import.import_files WHERE import_id = $1")
 
 
@@ -52,6 +52,39 @@ def test_large_object(report):
         report.line(ann.error(call, [bad, "t"]) is not None and admin.value(objects, [bad]) == "1",
                     "a refused file stays though unlink was asked for")
         ann.rows("SELECT lo_unlink(oid) FROM pg_largeobject_metadata WHERE pg_get_userbyid(lomowner) = current_user")
+
+
+def test_uploads(report):
+    """One call at a time appends; a large file is stored as it was sent; an old one goes with what else is old."""
+    append = "SELECT customer_import.append_upload($1, $2::bytea, $3)"
+    content = b"userName,company\n" + b"".join(b"up%d,%s\n" % (index, b"x" * 9000) for index in range(400))
+    with fresh() as admin, Session("regress_ann") as ann, Session("regress_ann") as other:
+        for background in ("f", "t"):
+            upload = ann.value("SELECT customer_import.begin_upload('up.csv', $1::boolean)", [background])
+            sessions = (ann, other)
+            for number, begin in enumerate(range(0, len(content), 300_000)):
+                sessions[number % 2].rows(append, [upload, content[begin:begin + 300_000], begin])
+            number = int(other.value("SELECT import_id FROM customer_import.import_upload($1, 'Create & Update', background => true)", [upload]))
+            row = wait_ended(admin, number)
+            report.equal((row["state"], counts_of(row)[:3], row["file_bytes"], row["file_name"]),
+                         ("completed", (400, 0, 0) if background == "f" else (0, 0, 400), len(content), "up.csv"),
+                         f"sent by two sessions and imported, background {background}")
+            report.equal(admin.rows(STORED, [number, content])[0][0], "t", "its file is stored byte for byte")
+        upload = ann.value("SELECT customer_import.begin_upload()")
+        ann.rows("BEGIN")
+        ann.rows(append, [upload, b"userName\n", 0])
+        other.start(append, [upload, b"userName\na", 0])
+        wait_until(lambda: admin.value("SELECT wait_event_type FROM pg_stat_activity WHERE pid = $1", [other.pid]) == "Lock", "the other one waits")
+        ann.rows("COMMIT")
+        try:
+            error = other.finish()
+        except ServerError as failure:
+            error = failure
+        report.refused(error, "22023", "a chunk that was sent at the same time does not fit any more", "does not fit")
+        admin.rows("UPDATE customer_import.uploads SET touched_at = now() - interval '2 days'")
+        run_in_background(admin, ann, csv(["x,buyer"]))
+        wait_idle(admin)
+        report.equal(admin.value("SELECT count(*) FROM customer_import.uploads"), "0", "an upload that is too old goes after an import")
 
 
 def test_encodings(report):

@@ -44,9 +44,10 @@ SELECT is((SELECT string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.oid::reg
              FROM pg_proc AS p
             WHERE p.pronamespace = 'customer_import'::regnamespace AND 'bytea'::regtype = ANY (p.proargtypes::oid[])
               AND has_function_privilege('regress_bytes_ann', p.oid, 'EXECUTE')),
+          'customer_import.append_upload(bigint,bytea,bigint), '
           'customer_import.import_customers(bytea,text,text,boolean,boolean,bigint,text,text,text,boolean,text), '
           'customer_import.preview_import(bytea,text,bigint,text,text,text)',
-          'operators give bytes to functions that read a file alone');
+          'operators give bytes to functions that take a file alone');
 
 --
 -- Pages of the change log

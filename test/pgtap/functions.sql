@@ -1,6 +1,6 @@
 -- Every function: volatility, strictness, parallel safety, language, and which roles may call it.
 BEGIN;
-SELECT plan(246);
+SELECT plan(261);
 
 CREATE ROLE regress_anybody;
 
@@ -35,6 +35,11 @@ INSERT INTO expected VALUES
     ('import_customers(text,text,text,boolean,boolean,bigint,text,text,text,boolean,text)', 'v', false, 'u', false),
     ('import_customers(bytea,text,text,boolean,boolean,bigint,text,text,text,boolean,text)', 'v', false, 'u', false),
     ('import_customers(oid,text,text,boolean,boolean,bigint,text,text,text,boolean,text,boolean)', 'v', false, 'u', false),
+    ('begin_upload(text,boolean)', 'v', false, 'u', false),
+    ('append_upload(bigint,bytea,bigint)', 'v', false, 'u', false),
+    ('discard_upload(bigint)', 'v', false, 'u', false),
+    ('import_upload(bigint,text,text,boolean,boolean,bigint,text,text,text,boolean,text)', 'v', false, 'u', false),
+    ('preview_upload(bigint,text,bigint,text,text,text)', 'v', false, 'u', false),
     ('preview_import(text,text,bigint,text,text,text)', 'v', false, 'u', false),
     ('preview_import(bytea,text,bigint,text,text,text)', 'v', false, 'u', false),
     ('preview_import(oid,text,bigint,text,text,text)', 'v', false, 'u', false),

@@ -45,6 +45,8 @@ INSERT INTO needed VALUES
     ('import', 'import_customers(text,text,text,boolean,boolean,bigint,text,text,text,boolean,text)', 'EXECUTE'),
     ('import', 'import_customers(bytea,text,text,boolean,boolean,bigint,text,text,text,boolean,text)', 'EXECUTE'),
     ('import', 'import_customers(oid,text,text,boolean,boolean,bigint,text,text,text,boolean,text,boolean)', 'EXECUTE'),
+    ('import', 'begin_upload(text,boolean)', 'EXECUTE'), ('import', 'append_upload(bigint,bytea,bigint)', 'EXECUTE'), ('import', 'discard_upload(bigint)', 'EXECUTE'),
+    ('import', 'import_upload(bigint,text,text,boolean,boolean,bigint,text,text,text,boolean,text)', 'EXECUTE'), ('import', 'preview_upload(bigint,text,bigint,text,text,text)', 'EXECUTE'), ('import', 'uploads', 'SELECT'),
     ('import', 'preview_import(text,text,bigint,text,text,text)', 'EXECUTE'), ('import', 'preview_import(bytea,text,bigint,text,text,text)', 'EXECUTE'),
     ('import', 'preview_import(oid,text,bigint,text,text,text)', 'EXECUTE'), ('import', 'undo_import(bigint,boolean)', 'EXECUTE'),
     ('import', 'retry_rejects(bigint,boolean)', 'EXECUTE'), ('import', 'amend_record(bigint,bigint,text)', 'EXECUTE'),

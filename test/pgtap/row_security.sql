@@ -2,7 +2,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = error;
-SELECT plan(211);
+SELECT plan(213);
 
 CREATE ROLE regress_rls_ann;
 CREATE ROLE regress_rls_bob;
@@ -29,7 +29,7 @@ $$;
 -- The catalog
 --
 SELECT is((SELECT relrowsecurity AND relforcerowsecurity FROM pg_class WHERE oid = name::regclass), true, 'row security is enabled and forced on ' || name)
-  FROM unnest('{public.customers,customer_import.imports,customer_import.import_issues,customer_import.import_change_pages,customer_import.import_files,customer_import.background_imports,customer_import.import_slices,customer_import.email_outbox,customer_import.operators,customer_import.role_codes,customer_import.customers_table_columns}'::text[]) AS name;
+  FROM unnest('{public.customers,customer_import.imports,customer_import.import_issues,customer_import.import_change_pages,customer_import.import_files,customer_import.background_imports,customer_import.import_slices,customer_import.uploads,customer_import.upload_chunks,customer_import.email_outbox,customer_import.operators,customer_import.role_codes,customer_import.customers_table_columns}'::text[]) AS name;
 SELECT set_eq($$SELECT relname::text FROM pg_class WHERE relnamespace = 'customer_import'::regnamespace AND relkind IN ('r', 'p') AND NOT (relrowsecurity AND relforcerowsecurity)$$,
               ARRAY['customers_table', 'gateways', 'mailers', 'operator_privileges', 'granted_privileges'], 'tables without it hold nothing of customers or imports');
 SELECT is_empty($$SELECT oid::regclass FROM pg_class WHERE relnamespace = 'customer_import'::regnamespace AND relkind IN ('v', 'm')
@@ -40,7 +40,7 @@ SELECT is_empty($$SELECT polname FROM pg_policy WHERE NOT polpermissive OR polro
 SELECT is_empty($$SELECT polrelid::regclass, polname FROM pg_policy WHERE polrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'customer_import'::regnamespace) AND polcmd <> 'r'$$,
                 'on tables of the extension there are policies for reading only');
 SELECT is_empty($$SELECT c.oid::regclass FROM pg_class AS c WHERE relnamespace = 'customer_import'::regnamespace AND relrowsecurity AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid)
-                     AND relname NOT IN ('import_files', 'background_imports', 'removal_marks')$$, 'each table with row security has one, but those that nobody is to see');
+                     AND relname NOT IN ('import_files', 'upload_chunks', 'background_imports', 'removal_marks')$$, 'each table with row security has one, but those that nobody is to see');
 -- Helpers are in sub-selects: once they are cut out, no function call is left
 CREATE TEMPORARY VIEW expressions AS
     SELECT format('%s.%s', schemaname, tablename) AS relation, policyname AS policy, expression FROM pg_policies, unnest(ARRAY[qual, with_check]) AS expression WHERE expression IS NOT NULL;
@@ -59,6 +59,7 @@ SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'cu
 --
 DO $$BEGIN PERFORM customer_import.import_customers(E'userName,addRoles\nx1,buyer\nx2,byer\n', 'Create & Update'); END$$;
 DO $$BEGIN PERFORM customer_import.import_customers(E'userName,addRoles\nx1,buyer\n', 'Create & Update', background => true); END$$;
+DO $$BEGIN PERFORM customer_import.append_upload(customer_import.begin_upload(), 'userName'); END$$;
 INSERT INTO customer_import.email_outbox (import_id, operator, recipient, origin) VALUES (1, 'x', 'x@example.com', 'x');
 CREATE TEMPORARY TABLE bookkeeping AS
     SELECT c.relname AS name, a.attname AS first_column, c.relrowsecurity AS has_rls FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = 1
@@ -95,7 +96,7 @@ GRANT ALL ON ALL SEQUENCES IN SCHEMA customer_import TO regress_rls_all;
 GRANT regress_rls_all TO regress_rls_ann, regress_rls_admin, regress_rls_gateway;
 SELECT is_empty(format($$SELECT b.name, w.name, outcome FROM bookkeeping AS b CROSS JOIN writers AS w
                          CROSS JOIN LATERAL pg_temp.attempt(w.who, w.acts_as, format(%L, b.name, b.first_column)) AS outcome
-                          WHERE b.has_rls AND outcome !~ %L AND NOT (outcome = 'ok 0' AND (w.name IN ('an operator', 'a gateway') OR b.name IN ('import_files', 'background_imports', 'removal_marks')) AND %L = 'INSERT')$$, template, granted, kind), kind || ': nobody on tables with row security, whatever a DBA has granted')
+                          WHERE b.has_rls AND outcome !~ %L AND NOT (outcome = 'ok 0' AND (w.name IN ('an operator', 'a gateway') OR b.name IN ('import_files', 'upload_chunks', 'background_imports', 'removal_marks')) AND %L = 'INSERT')$$, template, granted, kind), kind || ': nobody on tables with row security, whatever a DBA has granted')
   FROM writes WHERE granted IS NOT NULL ORDER BY number;
 REVOKE regress_rls_all FROM regress_rls_ann, regress_rls_admin, regress_rls_gateway;
 

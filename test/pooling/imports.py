@@ -102,6 +102,36 @@ def request_ids(report, bouncer):
         reset_operators(session)
 
 
+def uploads(report, bouncer):
+    """Each chunk comes on another connection of the pool; to whom an upload belongs follows the acted operator."""
+    append = "SELECT customer_import.append_upload(%s, %s::bytea, %s)"
+    content = file_of("upload1,buyer", "upload2,buyer").encode()
+    with superuser() as session, bouncer.client() as web, bouncer.client() as other:
+        begun = {}
+        for client, name in ((web, "ann"), (other, "ben")):
+            with client.transaction(name):
+                begun[name] = client.value("SELECT customer_import.begin_upload(%s)", [f"{name}.csv"])
+        for begin in range(0, len(content), 10):
+            for client, name in ((other, "ann"), (web, "ben")):
+                with client.transaction(name):
+                    client.value(append, [begun[name], content[begin:begin + 10], begin])
+                web, other = other, web
+        for name, alien in (("ann", "ben"), ("ben", "ann")):
+            with web.transaction(name, "ROLLBACK"):
+                mine = web.rows("SELECT operator, bytes FROM customer_import.uploads")
+                error = web.error("SELECT customer_import.import_upload(%s, 'Create Only')", [begun[alien]])
+            report.equal((mine, error), ([(name, len(content))], "42704"), f"{name} sees its own upload only")
+        for client, name, created in ((web, "ann", 2), (other, "ben", 0)):
+            with client.transaction(name):
+                result = client.row("SELECT state, created, created + skipped FROM customer_import.import_upload(%s, 'Create Only')", [begun[name]])
+            report.equal((result, session.row("SELECT operator, file_name FROM customer_import.imports ORDER BY id DESC LIMIT 1")),
+                         (("completed", created, 2), (name, f"{name}.csv")), f"{name} imports it")
+        for name in (None, "vic", "nia"):
+            with web.transaction(name, "ROLLBACK"):
+                report.equal(web.error("SELECT customer_import.begin_upload()"), DENIED, f"no upload by a gateway that acts as {name or 'nobody'}")
+        reset_operators(session)
+
+
 def grant_ceiling(report, bouncer):
     """Which customer an operator is itself, and what it may grant, follow the acted operator."""
     with superuser() as session, bouncer.client() as web:
@@ -177,4 +207,4 @@ def large_objects(report, bouncer):
         reset_operators(session)
 
 
-PARTS = (recorded, refused, who_sees_what, request_ids, grant_ceiling, restricted_further, large_objects)
+PARTS = (recorded, refused, who_sees_what, request_ids, uploads, grant_ceiling, restricted_further, large_objects)

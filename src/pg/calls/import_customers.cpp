@@ -3,6 +3,7 @@
 #include "pg/calls/import_submit.h"
 #include "pg/history/import_row.h"
 #include "pg/input/import_arguments.h"
+#include "pg/input/upload.h"
 #include "pg/server/arguments.h"
 #include "pg/server/guard.h"
 #include "pg/server/statement.h"
@@ -30,6 +31,19 @@ ImportResult import(FunctionCallInfo fcinfo, ImportRequest& request, InputSource
         throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, "a dry run cannot be made in the background");
     }
     return background ? submit_import(request, &source) : run_import(request, &source);
+}
+
+ImportResult import_uploaded(FunctionCallInfo fcinfo, ImportRequest& request, std::int64_t upload) {
+    if (!request.file_name) {
+        SpiConnection spi;
+        request.file_name = upload_file_name(upload);
+    }
+    ImportResult result = import(fcinfo, request, *upload_source(upload));
+    if (!request.is_dry_run) {
+        SpiConnection spi;
+        remove_upload(upload);
+    }
+    return result;
 }
 
 }  // namespace
@@ -66,5 +80,13 @@ CI_PUBLIC_FUNCTION(ci_import_customers_large_object) {
             pg::call([&] { OidFunctionCall1(F_LO_UNLINK, ObjectIdGetDatum(large_object)); });
         }
         return pg::make_import_row(fcinfo, result);
+    });
+}
+
+// import_upload(upload bigint, …): what append_upload() has stored. Errors: as import_customers(), and 42704.
+CI_PUBLIC_FUNCTION(ci_import_upload) {
+    return pg::entry([&] {
+        pg::ImportRequest request = pg::read_request(fcinfo, pg::kImportPlaces, false);
+        return pg::make_import_row(fcinfo, pg::import_uploaded(fcinfo, request, PG_GETARG_INT64(0)));
     });
 }

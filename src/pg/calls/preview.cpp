@@ -4,6 +4,7 @@
 
 #include "pg/calls/import_run.h"
 #include "pg/input/import_arguments.h"
+#include "pg/input/upload.h"
 #include "pg/server/arguments.h"
 #include "pg/server/statement.h"
 #include "pg/server/text_array.h"
@@ -192,5 +193,13 @@ CI_PUBLIC_FUNCTION(ci_preview_import_large_object) {
     return pg::entry([&] {
         pg::ImportRequest request = pg::read_request(fcinfo, pg::kPreviewPlaces, false);
         return pg::preview(fcinfo, request, *pg::large_object_source(PG_GETARG_OID(0)));
+    });
+}
+
+// preview_upload(upload bigint, …): what append_upload() has stored. Errors: as preview_import(), and 42704.
+CI_PUBLIC_FUNCTION(ci_preview_upload) {
+    return pg::entry([&] {
+        pg::ImportRequest request = pg::read_request(fcinfo, pg::kPreviewPlaces, false);
+        return pg::preview(fcinfo, request, *pg::upload_source(PG_GETARG_INT64(0)));
     });
 }

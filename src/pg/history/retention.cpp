@@ -7,6 +7,7 @@
 
 #include "core/format.h"
 #include "pg/input/stored_changes.h"
+#include "pg/input/upload.h"
 #include "pg/server/settings.h"
 #include "pg/server/statement.h"
 #include "pg/server/text_array.h"
@@ -53,6 +54,9 @@ Parameter retention_parameter() { return {FLOAT8OID, Float8GetDatum(retention_se
 }  // namespace
 
 bool retention_is_due() {
+    if (old_uploads_are_due()) {
+        return true;
+    }
     if (retention_seconds == 0) {
         return false;
     }
@@ -94,6 +98,7 @@ void empty_import(std::int64_t import_id) {
 }  // namespace
 
 bool apply_retention(Transactions& transactions, std::int64_t& last) {
+    (void)transactions.run_unless_locked([] { remove_old_uploads(); });
     if (retention_seconds == 0) {
         return false;
     }

@@ -13,7 +13,6 @@ namespace customer_import::pg {
 namespace {
 
 constexpr std::size_t kChunkBytes = 64 * 1024;
-constexpr std::int32_t kBigChunkBytes = 1024 * 1024;
 
 class MemorySource final : public InputSource {
 public:
@@ -29,42 +28,12 @@ private:
     std::string_view all_;
 };
 
-// Hands out what comes in big chunks in small pieces.
-class ChunkedSource : public InputSource {
-public:
-    std::string_view next() final {
-        if (taken_ >= chunk_.size()) {
-            read_chunk(chunk_, chunks_++);
-            taken_ = 0;
-        }
-        std::string_view piece = std::string_view(chunk_).substr(taken_, kChunkBytes);
-        taken_ += piece.size();
-        bytes_ += static_cast<std::int64_t>(piece.size());
-        return piece;
-    }
-
-    void rewind() final {
-        bytes_ = 0;
-        chunk_.clear();
-        chunks_ = 0;
-        taken_ = 0;
-    }
-
-private:
-    // Reads chunk `number`, from 0, which follows the first bytes_ bytes; nothing at the end.
-    virtual void read_chunk(std::string& chunk, std::int64_t number) = 0;
-
-    std::string chunk_;
-    std::int64_t chunks_ = 0;  // that were read
-    std::size_t taken_ = 0;
-};
-
 class LargeObjectSource final : public ChunkedSource {
 public:
     explicit LargeObjectSource(Oid large_object) : large_object_(large_object) {}
 
 private:
-    void read_chunk(std::string& chunk, std::int64_t) override {
+    void read_chunk(std::string& chunk) override {
         auto data = call([&] {
             return DatumGetByteaPP(OidFunctionCall3(F_LO_GET_OID_INT8_INT4, ObjectIdGetDatum(large_object_),
                                                     Int64GetDatum(bytes_), Int32GetDatum(kBigChunkBytes)));
@@ -81,10 +50,10 @@ public:
     explicit StoredFileSource(std::int64_t import_id) : import_id_(import_id) {}
 
 private:
-    void read_chunk(std::string& chunk, std::int64_t number) override {
+    void read_chunk(std::string& chunk) override {
         OwnerScope owner;
-        chunk = query_bytes("SELECT bytes FROM customer_import.import_files WHERE import_id = $1 AND chunk = $2",
-                            {parameter(import_id_), parameter(number)})
+        chunk = query_bytes("SELECT bytes FROM customer_import.import_files WHERE import_id = $1 AND begins_at = $2",
+                            {parameter(import_id_), parameter(bytes_)})
                     .value_or("");
     }
 
@@ -177,6 +146,23 @@ std::size_t convert(Oid procedure, int from, int to, std::string_view bytes, std
 
 }  // namespace
 
+std::string_view ChunkedSource::next() {
+    if (taken_ >= chunk_.size()) {
+        read_chunk(chunk_);
+        taken_ = 0;
+    }
+    std::string_view piece = std::string_view(chunk_).substr(taken_, kChunkBytes);
+    taken_ += piece.size();
+    bytes_ += static_cast<std::int64_t>(piece.size());
+    return piece;
+}
+
+void ChunkedSource::rewind() {
+    bytes_ = 0;
+    chunk_.clear();
+    taken_ = 0;
+}
+
 std::unique_ptr<InputSource> memory_source(std::string_view bytes) { return std::make_unique<MemorySource>(bytes); }
 
 std::unique_ptr<InputSource> large_object_source(Oid large_object) {
@@ -193,15 +179,18 @@ std::unique_ptr<InputSource> rejected_records_source(std::int64_t import_id, std
 
 void store_file(std::int64_t import_id, InputSource& source) {
     source.rewind();
+    if (source.become_file(import_id)) {
+        return;
+    }
     std::string chunk;
-    std::int64_t number = 0;
+    std::int64_t stored = 0;
     auto store = [&](std::string_view bytes) {
         OwnerScope owner;
         const Parameter data = bytes_parameter(bytes);
-        execute("INSERT INTO customer_import.import_files (import_id, chunk, bytes) VALUES ($1, $2, $3)",
-                {parameter(import_id), parameter(number), data});
+        execute("INSERT INTO customer_import.import_files (import_id, begins_at, bytes) VALUES ($1, $2, $3)",
+                {parameter(import_id), parameter(stored), data});
         call([&] { pfree(DatumGetPointer(data.value)); });
-        ++number;
+        stored += static_cast<std::int64_t>(bytes.size());
     };
     for (std::string_view piece = source.next(); !piece.empty(); piece = source.next()) {
         check_interrupts();

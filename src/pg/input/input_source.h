@@ -24,6 +24,10 @@ public:
     // The line that the next record is known by; `line` is its line in the bytes. Asked once for each record.
     virtual std::int64_t line_of_next_record(std::int64_t line) { return line; }
 
+    // Makes what it reads the stored file of an import, where that takes no copy. Returns false, and does nothing, where
+    // it would.
+    virtual bool become_file(std::int64_t /*import_id*/) { return false; }
+
 protected:
     std::int64_t bytes_ = 0;
 };
@@ -33,6 +37,23 @@ std::unique_ptr<InputSource> memory_source(std::string_view bytes);
 
 // Reads a large object with the caller's rights and the active snapshot.
 std::unique_ptr<InputSource> large_object_source(Oid large_object);
+
+// Hands out what comes in big chunks in small pieces.
+class ChunkedSource : public InputSource {
+public:
+    std::string_view next() final;
+    void rewind() final;
+
+private:
+    // Reads the chunk that begins after the first bytes_ bytes; nothing at the end.
+    virtual void read_chunk(std::string& chunk) = 0;
+
+    std::string chunk_;
+    std::size_t taken_ = 0;
+};
+
+// The most that is stored as one chunk.
+inline constexpr std::int32_t kBigChunkBytes = 1024 * 1024;
 
 // Reads the stored file of an import in the background, as the extension's owner. Needs an SPI connection.
 std::unique_ptr<InputSource> stored_file_source(std::int64_t import_id);

@@ -9,6 +9,9 @@ int workers_per_import = kDefaultWorkersPerImport;
 int max_running_imports = kDefaultMaxRunningImports;
 int max_queued_imports = kDefaultMaxQueuedImports;
 int max_queued_megabytes = kDefaultMaxQueuedMegabytes;
+int max_uploads = kDefaultMaxUploads;
+int max_upload_megabytes = kDefaultMaxUploadMegabytes;
+int upload_lifetime = kDefaultUploadLifetime;
 int import_timeout = 0;
 int lock_timeout = kDefaultLockTimeout;
 double retention_seconds = kDefaultRetentionSeconds;
@@ -45,6 +48,12 @@ void define_settings() {
                   &max_queued_imports, kDefaultMaxQueuedImports, 0, INT_MAX);
     define_number("customer_import.max_queued_bytes", "Size of the unfinished imports that one operator may have.",
                   &max_queued_megabytes, kDefaultMaxQueuedMegabytes, 0, INT_MAX, GUC_UNIT_MB);
+    define_number("customer_import.max_uploads", "Number of uploads that one operator may have.", &max_uploads,
+                  kDefaultMaxUploads, 0, INT_MAX);
+    define_number("customer_import.max_upload_bytes", "Size of the uploads that one operator may have.",
+                  &max_upload_megabytes, kDefaultMaxUploadMegabytes, 0, INT_MAX, GUC_UNIT_MB);
+    define_number("customer_import.upload_lifetime", "How long an upload is kept after it last grew; 0: for ever.",
+                  &upload_lifetime, kDefaultUploadLifetime, 0, INT_MAX, GUC_UNIT_S);
     define_number("customer_import.import_timeout", "How long an import in the background may run; 0: no limit.",
                   &import_timeout, 0, 0, INT_MAX, GUC_UNIT_MS);
     define_number("customer_import.lock_timeout",

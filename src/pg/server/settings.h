@@ -15,6 +15,9 @@ inline constexpr int kDefaultWorkersPerImport = 2;
 inline constexpr int kDefaultMaxRunningImports = 2;
 inline constexpr int kDefaultMaxQueuedImports = 20;
 inline constexpr int kDefaultMaxQueuedMegabytes = 4096;
+inline constexpr int kDefaultMaxUploads = 20;
+inline constexpr int kDefaultMaxUploadMegabytes = 4096;
+inline constexpr int kDefaultUploadLifetime = 24 * 60 * 60;
 inline constexpr int kDefaultLockTimeout = 5000;
 inline constexpr double kDefaultRetentionSeconds = 90 * 24 * 60 * 60;
 
@@ -22,6 +25,9 @@ extern int workers_per_import;
 extern int max_running_imports;
 extern int max_queued_imports;     // of one operator
 extern int max_queued_megabytes;   // of one operator
+extern int max_uploads;            // of one operator
+extern int max_upload_megabytes;   // of all uploads of one operator
+extern int upload_lifetime;        // seconds since an upload last grew; 0: for ever
 extern int import_timeout;         // milliseconds; 0: none
 extern int lock_timeout;           // milliseconds; 0: none
 extern double retention_seconds;   // 0: for ever
