@@ -1,5 +1,6 @@
 """Template databases, and one clone of a template for each measurement."""
 import os
+import sys
 
 from .session import run_session
 from .workloads import BENCH, WORKLOADS
@@ -79,9 +80,13 @@ def measure(server, files, workload, contender, template=None):
         heap, index, wal = sizes(server)
         for name, value in contender.settings:
             server.query("postgres", f"ALTER DATABASE {CLONE} SET {name} = '{value}'")
-        with open(contender.script(workload)) as script:
-            measured = run_session(server.psql_command(CLONE, variables), server.environment, script.read(),
-                                   contender.name == "engine_background")
+        script = contender.script(workload)
+        if script.endswith(".py"):
+            measured = run_session([sys.executable, script, CLONE, variables["file"], variables["mode"]], server.environment, "")
+        else:
+            with open(script) as text:
+                measured = run_session(server.psql_command(CLONE, variables), server.environment, text.read(),
+                                       contender.name == "engine_background")
         heap_after, index_after, wal_after = sizes(server)
         measured.heap_growth, measured.index_growth = heap_after - heap, index_after - index
         measured.wal_bytes = wal_after - wal

@@ -77,6 +77,15 @@ class OwnServer(RunningServer):
         self._control("start", "-w", "-l", os.path.join(self.data, "log"),
                       "-o", f"-k {self.sockets} -p 5432")
 
+    def touch_buffers(self):
+        """Fills the buffers once. On a virtual machine memory that is used for the first time costs much, and whoever is
+        measured first would pay for it."""
+        self.query("postgres", ["CREATE UNLOGGED TABLE filler (bytes text)",
+                                "ALTER TABLE filler ALTER bytes SET STORAGE PLAIN",
+                                "INSERT INTO filler SELECT repeat('x', 5000) FROM generate_series(1,"
+                                " (SELECT setting::bigint FROM pg_settings WHERE name = 'shared_buffers'))",
+                                "DROP TABLE filler"])
+
     def _initialize(self):
         os.makedirs(self.data)
         if self.prefix:

@@ -34,7 +34,7 @@ def make_files(arguments, directory):
 
 
 @contextlib.contextmanager
-def prepared(arguments, fillfactor=None, applied=False, use_running=False):
+def prepared(arguments, fillfactor=None, applied=False, use_running=False, touch_buffers=False):
     """Yields the server, the folder of the files, and what they must lead to."""
     directory = os.path.abspath(arguments.dir or tempfile.mkdtemp(prefix="bench_"))
     os.makedirs(directory, exist_ok=True)
@@ -45,6 +45,8 @@ def prepared(arguments, fillfactor=None, applied=False, use_running=False):
     try:
         files, expected = make_files(arguments, directory)
         server = RunningServer() if use_running else OwnServer(directory)
+        if touch_buffers:
+            server.touch_buffers()
         database.make_templates(server, files, fillfactor, applied)
         yield server, files, expected
     finally:

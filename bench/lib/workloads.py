@@ -33,14 +33,14 @@ class Contender:
             raise SystemExit(f'contender "{self.name}" has no script in bench/peers')
 
     def _any_script(self):
-        return any(file == f"{self.name}.sql" or file.startswith(f"{self.name}_")
+        return any(file in (f"{self.name}.sql", f"{self.name}.py") or file.startswith(f"{self.name}_")
                    for file in os.listdir(os.path.join(BENCH, "peers")))
 
     def script(self, workload):
-        """Path of the measured script, or None when this contender has none for the workload."""
+        """Path of the measured script, of psql or of Python, or None when this contender has none for the workload."""
         if (self.name, workload) in NOT_RUN:
             return None
-        for file in (f"{self.name}_{WORKLOADS[workload].kind}.sql", f"{self.name}.sql"):
+        for file in (f"{self.name}_{WORKLOADS[workload].kind}.sql", f"{self.name}.sql", f"{self.name}.py"):
             path = os.path.join(BENCH, "peers", file)
             if os.path.exists(path):
                 return path
@@ -48,5 +48,5 @@ class Contender:
 
     def preparation(self, workload):
         """Path of the script that runs before, unmeasured (the floors load their rows there)."""
-        path = self.script(workload).replace(".sql", ".prepare.sql")
+        path = os.path.splitext(self.script(workload))[0] + ".prepare.sql"
         return path if os.path.exists(path) else None
