@@ -44,6 +44,9 @@ def raw(bytes_, encoding):
 # One code in all spellings of equal length that begin alike: each is compared with all others, to its end.
 ALIKE = "(SELECT string_agg(repeat('x', 1000) || n, ',') FROM generate_series(1000, 1999) AS n)"
 
+UPLOAD = (f"(SELECT convert_to('userName,email' || chr(10) || string_agg(format('user%s,%s@example.com', n, repeat('x', 1000)), chr(10)), 'UTF8')"
+          f" FROM generate_series(1, {LARGE // 1000}) AS n)")
+
 CALLS = (
     f"SELECT cardinality(customer_import.parse_role_set(repeat('a,', {MEBIBYTE // 2})))",
     "SELECT cardinality(customer_import.parse_role_set((SELECT string_agg(to_hex(n), ',' ORDER BY md5(n::text)) FROM generate_series(1, 80000) AS n)))",
@@ -105,6 +108,13 @@ CALLS = (
     f"SELECT customer_import.import_customers('userName' || chr(10) || repeat('x', 5000000), {MODE})",
     f"SELECT customer_import.import_customers(repeat('userName,', 1000000), {MODE})",
     f"SELECT customer_import.import_customers('userName', {MODE}, file_name => repeat('x', {LARGE}))",
+    f"SELECT customer_import.begin_upload(repeat('x', {LARGE}))",
+    "SELECT customer_import.begin_upload()",
+    f"SELECT customer_import.append_upload(max(id), {UPLOAD}) FROM customer_import.uploads",
+    f"SELECT customer_import.append_upload(max(id), {UPLOAD}, 0) FROM customer_import.uploads",
+    f"SELECT customer_import.preview_upload(max(id), {MODE}) FROM customer_import.uploads",
+    f"SELECT customer_import.import_upload(max(id), {MODE}, file_name => repeat('x', {LARGE})) FROM customer_import.uploads",
+    f"SELECT customer_import.import_upload(max(id), {MODE}) FROM customer_import.uploads",
     cell("repeat('a,', 500000)"),
     cell("repeat(chr(10), 1000000)"),
     cell("repeat('\"\"', 500000)"),
