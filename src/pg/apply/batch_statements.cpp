@@ -61,8 +61,8 @@ bool is_domain(const TargetColumn& column) { return column.type != column.base_t
 
 // Server code. `keys` is a CheckedColumns.
 void run_trusted(QueryDesc* query, const void* keys) {
-    leave_out_own_checks(query->estate, *static_cast<const CheckedColumns*>(keys));
-    if (!insert_in_bulk(query)) {
+    const bool left_out = leave_out_own_checks(query->estate, *static_cast<const CheckedColumns*>(keys));
+    if (!left_out || !insert_in_bulk(query)) {
         ExecutorRun(query, ForwardScanDirection, 0);
     }
 }

@@ -41,9 +41,9 @@ bool is_own_check(const ConstrCheck& check, TupleDesc columns, const CheckedColu
 
 }  // namespace
 
-void leave_out_own_checks(EState* state, const CheckedColumns& keys) {
+bool leave_out_own_checks(EState* state, const CheckedColumns& keys) {
     if (list_length(state->es_opened_result_relations) != 1) {
-        return;
+        return false;
     }
     auto table = static_cast<ResultRelInfo*>(linitial(state->es_opened_result_relations));
     Relation relation = table->ri_RelationDesc;
@@ -51,7 +51,7 @@ void leave_out_own_checks(EState* state, const CheckedColumns& keys) {
     const int checks = constraints != nullptr ? constraints->num_check : 0;
     if (relation->rd_rel->relkind != RELKIND_RELATION || !has_guard_alone(table->ri_TrigDesc, keys) || checks > 1 ||
         (checks == 1 && !is_own_check(constraints->check[0], RelationGetDescr(relation), keys))) {
-        return;
+        return false;
     }
     // Both are the executor's own copies.
     table->ri_TrigDesc->trig_insert_before_row = false;
@@ -61,6 +61,7 @@ void leave_out_own_checks(EState* state, const CheckedColumns& keys) {
         table->ri_CheckConstraintExprs = static_cast<ExprState**>(palloc0(sizeof(ExprState*)));
         MemoryContextSwitchTo(before);
     }
+    return true;
 }
 
 }  // namespace customer_import::pg
