@@ -79,7 +79,7 @@ COMMENT ON COLUMN customer_import.imports.options IS 'The options reject_limit, 
 COMMENT ON COLUMN customer_import.imports.state IS
     'queued, checking, running, completed, failed, denied, canceled, undone or held.';
 COMMENT ON COLUMN customer_import.imports.message IS 'The state for people, with what to do next.';
-COMMENT ON COLUMN customer_import.imports.warnings IS 'What was ignored in the header.';
+COMMENT ON COLUMN customer_import.imports.warnings IS 'What was passed over, or looks wrong, without being a fault of a record.';
 COMMENT ON COLUMN customer_import.imports.delimiter IS 'What separates the columns of the file.';
 COMMENT ON COLUMN customer_import.imports.encoding IS 'The encoding of the file.';
 COMMENT ON COLUMN customer_import.imports.submitted_at IS 'When import_customers() was called.';

@@ -275,10 +275,10 @@ void start_background_import(BackgroundImport& import) {
 }
 
 void record_check(const BackgroundImport& import, const Counts& counts, const std::vector<std::int64_t>& valid,
-                  const std::vector<std::string>& role_codes) {
+                  const std::vector<std::string>& role_codes, const std::vector<std::string>& warnings) {
     OwnerScope owner;
-    execute("UPDATE customer_import.imports SET state = 'running', records = $2 WHERE id = $1",
-            {parameter(import.id), parameter(counts.records)});
+    execute("UPDATE customer_import.imports SET state = 'running', records = $2, warnings = $3 WHERE id = $1",
+            {parameter(import.id), parameter(counts.records), text_array_parameter(warnings)});
     execute(
         "UPDATE customer_import.background_imports SET role_codes = $2, slices = $3, slice_hash = 'FNV-1a, 64 bits'"
         " WHERE import_id = $1",

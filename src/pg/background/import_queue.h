@@ -115,9 +115,9 @@ std::optional<Slice> claim_slice(std::int64_t import_id, int slice);
 void start_background_import(BackgroundImport& import);
 
 // The file was checked: freezes what the slices start from. `valid` holds the number of valid records of each slice;
-// what the check rejected is counted with the first one.
+// what the check rejected is counted with the first one. `warnings` takes the place of what was known of the header alone.
 void record_check(const BackgroundImport& import, const Counts& counts, const std::vector<std::int64_t>& valid,
-                  const std::vector<std::string>& role_codes);
+                  const std::vector<std::string>& role_codes, const std::vector<std::string>& warnings);
 
 // Records what one batch did. Returns false when another worker has taken over the slice: then nothing of the batch
 // must stay.

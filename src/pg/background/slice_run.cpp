@@ -341,7 +341,8 @@ void SliceRun::read_records(const Identity& identity) {
         failure = try_first_records(*trial, identity);
     }
     issues->write(import_.id, true);
-    record_check(import_, counts, taker.valid_records(), catalog_->codes());
+    record_check(import_, counts, taker.valid_records(), catalog_->codes(),
+                 import_.request.kind == ImportKind::file ? reader_->warnings() : std::vector<std::string>());
     mark_retried(taker.rejected_lines());
     if (failure) {
         request_stop(import_.id, {"failed", *failure});

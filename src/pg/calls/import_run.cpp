@@ -125,7 +125,7 @@ void ImportRun::check() {
     reader_->read(*this);
     spool_.sort();
     if (request_.kind == ImportKind::file) {
-        result_.warnings = reader_->header().warnings();
+        result_.warnings = reader_->warnings();
     }
 }
 

@@ -98,7 +98,7 @@ ImportResult submit_import(ImportRequest& request, InputSource* source) {
     result.state = "queued";
     result.message = queued_message(*id);
     if (request.kind == ImportKind::file) {
-        result.warnings = reader->header().warnings();
+        result.warnings = reader->warnings();
     }
     {
         OwnerScope owner;

@@ -34,7 +34,7 @@ std::optional<std::int64_t> insert_import(const NewImport& import, const ImportR
          parameter(request.mode_name()), optional_parameter(request.file_name), parameter(import.bytes), limit,
          parameter(std::string_view(request.create_unknown_roles ? "create" : "reject")),
          parameter(request.send_report), parameter(std::string_view(import.state)),
-         text_array_parameter(is_file ? reader.header().warnings() : none), bytes_parameter(header),
+         text_array_parameter(is_file ? reader.warnings() : none), bytes_parameter(header),
          parameter(std::string_view(&delimiter, 1)), parameter(request.encoding.name()),
          optional_parameter(request.request_id), source});
     return rows.empty() ? std::nullopt : std::optional(std::stoll(*rows.front()[0]));

@@ -95,6 +95,7 @@ FileCheck::FileCheck(ImportRequest& request, InputSource& source, const Target& 
 void FileCheck::run(Sink& sink) {
     source_.rewind();
     request_.encoding.reset();
+    warnings_ = {};
     CsvReader reader({request_.delimiter}, sink);
     auto refuse = [](const Status& status) {
         if (status) {
@@ -113,6 +114,14 @@ void FileCheck::run(Sink& sink) {
         refuse(reader.finish());
     }
     delimiter_ = reader.delimiter();
+}
+
+std::vector<std::string> FileCheck::warnings() const {
+    std::vector<std::string> texts = header_->warnings();
+    for (std::string& text : warnings_.texts()) {
+        texts.push_back(std::move(text));
+    }
+    return texts;
 }
 
 void FileCheck::read_header() {

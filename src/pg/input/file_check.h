@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/file_warnings.h"
 #include "core/header_map.h"
 #include "core/role_catalog.h"
 #include "pg/input/import_request.h"
@@ -34,6 +35,7 @@ public:
     const HeaderMap& header() const override { return *header_; }
     const std::string& raw_header() const override { return raw_header_; }
     char delimiter() const override { return delimiter_; }
+    std::vector<std::string> warnings() const override;
     std::int64_t bytes() const override { return source_.bytes(); }
 
 private:
@@ -50,6 +52,7 @@ private:
     std::string raw_header_;
     char delimiter_ = ',';
     std::vector<std::string> new_codes_;
+    FileWarnings warnings_;  // of what was read last
 };
 
 }  // namespace customer_import::pg

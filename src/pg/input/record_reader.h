@@ -43,6 +43,8 @@ public:
     // Of a file: its header as it came, and its delimiter.
     virtual const std::string& raw_header() const = 0;
     virtual char delimiter() const = 0;
+    // What to tell the user of it beside its records: of its header when that has been read, of all when all has.
+    virtual std::vector<std::string> warnings() const { return {}; }
 
     // How much has been read.
     virtual std::int64_t bytes() const = 0;
