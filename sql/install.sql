@@ -43,7 +43,7 @@ SELECT c.relname
 SELECT p.proargtypes[0]::regtype AS csv, u.position, u.name, u.mode
   FROM pg_proc AS p
  CROSS JOIN LATERAL unnest(p.proargnames, p.proargmodes::text[]) WITH ORDINALITY AS u (name, mode, position)
- WHERE p.oid = 'customer_import.import_customers(oid, text, text, boolean, boolean, bigint, text, text, text, boolean, text, boolean)'::regprocedure
+ WHERE p.oid = 'customer_import.import_customers(oid, text, text, boolean, boolean, bigint, text, text, text, boolean, text, boolean, text, jsonb, text, numeric, boolean)'::regprocedure
  ORDER BY u.position;
 SELECT pg_get_function_arguments('customer_import.create_customers_table'::regproc) AS create_customers_table;
 SELECT pg_get_function_arguments('customer_import.add_role_codes'::regproc) AS add_role_codes;

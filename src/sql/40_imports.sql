@@ -75,7 +75,7 @@ COMMENT ON COLUMN customer_import.imports.operator IS 'Who imported: an operator
 COMMENT ON COLUMN customer_import.imports.database_role IS 'The role through which the operator came.';
 COMMENT ON COLUMN customer_import.imports.file_name IS 'What the call named the file.';
 COMMENT ON COLUMN customer_import.imports.file_bytes IS 'The size of the file in bytes.';
-COMMENT ON COLUMN customer_import.imports.options IS 'The options reject_limit, unknown_roles and send_report of the call.';
+COMMENT ON COLUMN customer_import.imports.options IS 'The options of the call that decide what is applied and reported; those with their default may be missing.';
 COMMENT ON COLUMN customer_import.imports.state IS
     'queued, checking, running, completed, failed, denied, canceled, undone or held.';
 COMMENT ON COLUMN customer_import.imports.message IS 'The state for people, with what to do next.';

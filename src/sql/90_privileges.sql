@@ -42,22 +42,10 @@ SELECT o.object, o.privilege, o.needs || '{gateway}'
         ('customer_import.role_codes', 'SELECT', '{operator}'),
         ('customer_import.customers_table_columns', 'SELECT', '{operator}'),
         ('customer_import.import_template()', 'EXECUTE', '{operator}'),
-        ('customer_import.import_customers(text,text,text,boolean,boolean,bigint,text,text,text,boolean,text)', 'EXECUTE',
-         '{import_customers}'),
-        ('customer_import.import_customers(bytea,text,text,boolean,boolean,bigint,text,text,text,boolean,text)', 'EXECUTE',
-         '{import_customers}'),
-        ('customer_import.import_customers(oid,text,text,boolean,boolean,bigint,text,text,text,boolean,text,boolean)', 'EXECUTE',
-         '{import_customers}'),
         ('customer_import.begin_upload(text,boolean)', 'EXECUTE', '{import_customers}'),
         ('customer_import.append_upload(bigint,bytea,bigint)', 'EXECUTE', '{import_customers}'),
         ('customer_import.discard_upload(bigint)', 'EXECUTE', '{import_customers}'),
-        ('customer_import.import_upload(bigint,text,text,boolean,boolean,bigint,text,text,text,boolean,text)', 'EXECUTE',
-         '{import_customers}'),
-        ('customer_import.preview_upload(bigint,text,bigint,text,text,text)', 'EXECUTE', '{import_customers}'),
         ('customer_import.uploads', 'SELECT', '{import_customers}'),
-        ('customer_import.preview_import(text,text,bigint,text,text,text)', 'EXECUTE', '{import_customers}'),
-        ('customer_import.preview_import(bytea,text,bigint,text,text,text)', 'EXECUTE', '{import_customers}'),
-        ('customer_import.preview_import(oid,text,bigint,text,text,text)', 'EXECUTE', '{import_customers}'),
         ('customer_import.undo_import(bigint,boolean)', 'EXECUTE', '{import_customers}'),
         ('customer_import.retry_rejects(bigint,boolean)', 'EXECUTE', '{import_customers}'),
         ('customer_import.amend_record(bigint,bigint,text)', 'EXECUTE', '{import_customers}'),
@@ -98,6 +86,15 @@ SELECT o.object, o.privilege, o.needs || '{gateway}'
         ('customer_import._guard_customers()', 'EXECUTE', '{administer}'),
         ('customer_import.act_as(text)', 'EXECUTE', '{}')
        ) AS o (object, privilege, needs);
+
+-- The functions that read a file, with all the options that they have.
+INSERT INTO customer_import.operator_privileges (object, privilege, needs)
+SELECT pg_catalog.format('customer_import.%s(%s)', p.proname,
+                         pg_catalog.replace(pg_catalog.oidvectortypes(p.proargtypes), ', ', ',')),
+       'EXECUTE', '{import_customers,gateway}'
+  FROM pg_catalog.pg_proc AS p
+ WHERE p.pronamespace OPERATOR(pg_catalog.=) 'customer_import'::pg_catalog.regnamespace
+   AND p.proname OPERATOR(pg_catalog.=) ANY ('{import_customers,import_upload,preview_import,preview_upload}');
 
 -- What a mailer needs, and no other role.
 INSERT INTO customer_import.operator_privileges (object, privilege, needs)

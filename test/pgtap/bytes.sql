@@ -45,8 +45,8 @@ SELECT is((SELECT string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.oid::reg
             WHERE p.pronamespace = 'customer_import'::regnamespace AND 'bytea'::regtype = ANY (p.proargtypes::oid[])
               AND has_function_privilege('regress_bytes_ann', p.oid, 'EXECUTE')),
           'customer_import.append_upload(bigint,bytea,bigint), '
-          'customer_import.import_customers(bytea,text,text,boolean,boolean,bigint,text,text,text,boolean,text), '
-          'customer_import.preview_import(bytea,text,bigint,text,text,text)',
+          'customer_import.import_customers(bytea,text,text,boolean,boolean,bigint,text,text,text,boolean,text,boolean,text,jsonb,text,numeric), '
+          'customer_import.preview_import(bytea,text,bigint,text,text,text,boolean,text,jsonb,text,numeric)',
           'operators give bytes to functions that take a file alone');
 
 --

@@ -6,6 +6,7 @@
 #include "pg/history/notification.h"
 #include "pg/history/report_store.h"
 #include "pg/history/reversal.h"
+#include "pg/input/import_options.h"
 #include "pg/server/database_origin.h"
 #include "pg/server/lookup.h"
 #include "pg/server/settings.h"
@@ -162,8 +163,8 @@ void enqueue(std::int64_t import_id, Oid role, bool acts, const std::string& set
 std::optional<BackgroundImport> load_background_import(std::int64_t import_id) {
     OwnerScope owner;
     const std::vector<Row> rows = query_latest(
-        "SELECT i.state, i.operator, i.database_role, j.role_oid, j.acts, i.mode, i.options ->> 'reject_limit',"
-        "       i.delimiter, i.encoding, i.options ->> 'unknown_roles', j.settings, i.file_bytes, i.records, j.slices,"
+        "SELECT i.state, i.operator, i.database_role, j.role_oid, j.acts, i.mode, i.options,"
+        "       i.delimiter, i.encoding, j.settings, i.file_bytes, i.records, j.slices,"
         "       j.stop_state, j.stop_reason,"
         "       COALESCE((extract(epoch FROM i.started_at - '2000-01-01 UTC') * 1000000)::bigint, 0),"
         "       COALESCE(i.source_import_id, 0), i.customers_table::oid"
@@ -184,24 +185,21 @@ std::optional<BackgroundImport> load_background_import(std::int64_t import_id) {
     import.request.kind = *row[5] == "undo"    ? ImportKind::undo
                           : *row[5] == "retry" ? ImportKind::retry
                                                : ImportKind::file;
-    import.request.source_import_id = number(row[17]);
+    import.request.source_import_id = number(row[16]);
     import.request.mode = import.request.kind == ImportKind::file ? parse_import_mode(*row[5]).value()
                                                                   : original_mode(import.request.source_import_id);
-    if (row[6]) {
-        import.request.reject_limit = number(row[6]);
-    }
+    read_options(*row[6], import.request);
     import.request.delimiter = row[7].value_or(",").front();
     import.request.encoding = FileEncoding(*row[8]);
-    import.request.create_unknown_roles = row[9] == "create";
-    import.settings = *row[10];
-    import.file_bytes = number(row[11]);
-    import.records = number(row[12]);
-    import.slices = static_cast<int>(number(row[13]));
-    if (row[14]) {
-        import.stop = Stop{*row[14], row[15].value_or("")};
+    import.settings = *row[9];
+    import.file_bytes = number(row[10]);
+    import.records = number(row[11]);
+    import.slices = static_cast<int>(number(row[12]));
+    if (row[13]) {
+        import.stop = Stop{*row[13], row[14].value_or("")};
     }
-    import.started_at = number(row[16]);
-    import.customers_table = static_cast<Oid>(number(row[18]));
+    import.started_at = number(row[15]);
+    import.customers_table = static_cast<Oid>(number(row[17]));
     for (const Row& code :
          query_latest("SELECT unnest(role_codes) FROM customer_import.background_imports WHERE import_id = $1",
                       {parameter(import_id)})) {

@@ -22,8 +22,12 @@ constexpr ArgumentPlaces kImportPlaces = {.file_name = 2,
                                           .encoding = 7,
                                           .unknown_roles = 8,
                                           .send_report = 9,
-                                          .request_id = 10};
-constexpr int kUnlink = 11;
+                                          .request_id = 10,
+                                          .strict = 11,
+                                          .damaged = 12,
+                                          .columns = 13,
+                                          .role_columns = 14};
+constexpr int kUnlink = 16;
 
 ImportResult import(FunctionCallInfo fcinfo, ImportRequest& request, InputSource& source) {
     const bool background = PG_GETARG_BOOL(kImportPlaces.background);

@@ -152,7 +152,14 @@ void PreviewRows::give(ReturnSetInfo* result) {
 }
 
 // Where the SQL function has its arguments.
-constexpr ArgumentPlaces kPreviewPlaces = {.reject_limit = 2, .delimiter = 3, .encoding = 4, .unknown_roles = 5};
+constexpr ArgumentPlaces kPreviewPlaces = {.reject_limit = 2,
+                                           .delimiter = 3,
+                                           .encoding = 4,
+                                           .unknown_roles = 5,
+                                           .strict = 6,
+                                           .damaged = 7,
+                                           .columns = 8,
+                                           .role_columns = 9};
 
 Datum preview(FunctionCallInfo fcinfo, ImportRequest& request, InputSource& source) {
     auto result = (ReturnSetInfo*)fcinfo->resultinfo;

@@ -13,6 +13,7 @@
 #include "pg/history/reversal.h"
 #include "pg/history/undo_states.h"
 #include "pg/input/created_codes.h"
+#include "pg/input/import_options.h"
 #include "pg/input/input_source.h"
 #include "pg/server/arguments.h"
 #include "pg/server/statement.h"
@@ -29,6 +30,7 @@ struct Source {
     std::optional<std::string> file_name;
     std::optional<char> delimiter;
     std::string encoding;
+    std::string options;
     std::optional<std::int64_t> undone_by;
     bool is_undone_in_part = false;
 };
@@ -45,7 +47,7 @@ Source lock_source(std::int64_t import_id) {
     const std::vector<Row> rows = query(
         "SELECT i.operator, i.mode, i.state, i.file_name, i.delimiter, i.encoding, i.undo_import_id,"
         "       i.finished_at IS NULL, i.undone_in_part,"
-        "       EXISTS (SELECT FROM customer_import.customers_table AS t WHERE t.relation = i.customers_table)"
+        "       EXISTS (SELECT FROM customer_import.customers_table AS t WHERE t.relation = i.customers_table), i.options"
         "  FROM customer_import.imports AS i WHERE i.id = $1 AND (i.operator = $2 OR $3) FOR UPDATE",
         {parameter(import_id), parameter(std::string_view(identity.name)),
          parameter(identity.rights.has(Right::administer))});
@@ -77,6 +79,7 @@ Source lock_source(std::int64_t import_id) {
     source.file_name = row[3];
     source.delimiter = row[4] ? std::optional(row[4]->front()) : std::nullopt;
     source.encoding = *row[5];
+    source.options = *row[10];
     source.undone_by = row[6] ? std::optional(std::stoll(*row[6])) : std::nullopt;
     source.is_undone_in_part = *row[8] == "t";
     return source;
@@ -133,6 +136,7 @@ ImportRequest retry_request(std::int64_t import_id) {
     request.file_name = source.file_name;
     request.delimiter = source.delimiter;
     request.encoding = FileEncoding(source.encoding);
+    read_reading_options(source.options, request);
     return request;
 }
 

@@ -4,6 +4,7 @@
 #include "pg/history/outbox.h"
 #include "pg/history/undo_states.h"
 #include "pg/input/created_codes.h"
+#include "pg/input/import_options.h"
 #include "pg/server/statement.h"
 
 namespace customer_import::pg {
@@ -11,7 +12,7 @@ namespace customer_import::pg {
 std::optional<std::int64_t> insert_import(const NewImport& import, const ImportRequest& request,
                                           const RecordReader& reader) {
     const std::string header = request.encoding.encode(reader.raw_header());
-    const Parameter limit = request.reject_limit ? parameter(*request.reject_limit) : Parameter{INT8OID, 0, true};
+    const std::string options = options_json(request);
     const char delimiter = reader.delimiter();
     const bool is_file = request.kind == ImportKind::file;
     const std::vector<std::string> none;
@@ -21,19 +22,17 @@ std::optional<std::int64_t> insert_import(const NewImport& import, const ImportR
         "INSERT INTO customer_import.imports (operator, database_role, mode, file_name, file_bytes, options, state,"
         "       warnings, header, delimiter, encoding, request_id, source_import_id, started_at, customers_table,"
         "       columns)"
-        " VALUES ($1, $2, $3, $4, $5, pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
-        "       'reject_limit', $6, 'unknown_roles', $7, 'send_report', $8)), $9, $10, $11, $12, $13, $14, $15,"
-        "       CASE WHEN $9 OPERATOR(pg_catalog.<>) 'queued' THEN pg_catalog.clock_timestamp() END,"
+        " VALUES ($1, $2, $3, $4, $5, $6::pg_catalog.jsonb, $7, $8, $9, $10, $11, $12, $13,"
+        "       CASE WHEN $7 OPERATOR(pg_catalog.<>) 'queued' THEN pg_catalog.clock_timestamp() END,"
         "       (SELECT t.relation FROM customer_import.customers_table AS t),"
         // The changes of an undo name the fields as the undone import did.
         "       (SELECT pg_catalog.jsonb_object_agg(c.field, c.column_name) FROM customer_import.customers_table_columns AS c)"
         "       || COALESCE((SELECT s.columns FROM customer_import.imports AS s"
-        "                     WHERE s.id OPERATOR(pg_catalog.=) $15 AND $3 OPERATOR(pg_catalog.=) 'undo'), '{}'))"
+        "                     WHERE s.id OPERATOR(pg_catalog.=) $13 AND $3 OPERATOR(pg_catalog.=) 'undo'), '{}'))"
         " ON CONFLICT (operator, request_id) DO NOTHING RETURNING id",
         {parameter(std::string_view(import.operator_name)), parameter(std::string_view(import.role_name)),
-         parameter(request.mode_name()), optional_parameter(request.file_name), parameter(import.bytes), limit,
-         parameter(std::string_view(request.create_unknown_roles ? "create" : "reject")),
-         parameter(request.send_report), parameter(std::string_view(import.state)),
+         parameter(request.mode_name()), optional_parameter(request.file_name), parameter(import.bytes),
+         parameter(std::string_view(options)), parameter(std::string_view(import.state)),
          text_array_parameter(is_file ? reader.warnings() : none), bytes_parameter(header),
          parameter(std::string_view(&delimiter, 1)), parameter(request.encoding.name()),
          optional_parameter(request.request_id), source});

@@ -14,6 +14,14 @@ std::optional<std::string> text_at(FunctionCallInfo fcinfo, int place) {
     return place > 0 ? optional_text(fcinfo, place) : std::nullopt;
 }
 
+std::optional<std::string> json_at(FunctionCallInfo fcinfo, int place) {
+    if (PG_ARGISNULL(place)) {
+        return std::nullopt;
+    }
+    require_size(PG_GETARG_DATUM(place), kMaxRecordBytes, "the argument");
+    return call([&] { return DatumGetCString(DirectFunctionCall1(jsonb_out, PG_GETARG_DATUM(place))); });
+}
+
 [[noreturn]] void refuse_argument(std::string message, std::string hint = {}) {
     throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, std::move(message), {}, std::move(hint));
 }
@@ -60,6 +68,14 @@ ImportRequest read_request(FunctionCallInfo fcinfo, const ArgumentPlaces& places
                         "Use 'reject' or 'create'.");
     }
     request.create_unknown_roles = unknown_roles == "create";
+    request.strict = PG_GETARG_BOOL(places.strict);
+    const std::string damaged = given_text(fcinfo, places.damaged);
+    if (damaged != "reject" && damaged != "keep") {
+        refuse_argument(format("invalid value {} of damaged", quoted(damaged)), "Use 'reject' or 'keep'.");
+    }
+    request.keep_damaged = damaged == "keep";
+    request.columns = json_at(fcinfo, places.columns);
+    request.role_columns = text_at(fcinfo, places.role_columns);
     request.is_dry_run = places.dry_run > 0 && PG_GETARG_BOOL(places.dry_run);
     request.send_report = places.send_report == 0 || PG_GETARG_BOOL(places.send_report);
     if (!request.is_dry_run) {  // it leaves nothing that could be found again

@@ -18,6 +18,10 @@ struct ArgumentPlaces {
     int unknown_roles = 0;
     int send_report = 0;
     int request_id = 0;
+    int strict = 0;
+    int damaged = 0;
+    int columns = 0;
+    int role_columns = 0;
 };
 
 // Reads the mode and the options; `is_text` says that csv is text already. Errors: 22004, 22023.

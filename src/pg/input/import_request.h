@@ -26,6 +26,10 @@ struct ImportRequest {
     std::optional<char> delimiter;
     FileEncoding encoding;
     bool create_unknown_roles = false;
+    bool strict = false;                      // every record has as many cells as the header
+    bool keep_damaged = false;                // texts that look damaged are taken as they are
+    std::optional<std::string> columns;       // JSON: what headers mean
+    std::optional<std::string> role_columns;  // which headers are role codes
     bool send_report = true;
     std::optional<std::string> request_id;
 
