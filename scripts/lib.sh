@@ -216,7 +216,7 @@ stop_cluster() {
 
 # Installs and builds what suites need.
 prepare_check() {
-    install_packages "${check_packages[@]}" && build_and_install && build_targets customer-import-mailer unit_tests
+    install_packages "${check_packages[@]}" && build_and_install && build_targets customer-import-mailer customer-import unit_tests
 }
 
 # The same for those suites that are run with each version of the server.

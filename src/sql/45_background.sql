@@ -159,13 +159,15 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
            CASE WHEN c.finished_at IS NULL AND c.records_done > 0 AND c.seconds > 0
                 THEN make_interval(secs => round(c.seconds * (c.records - c.records_done) / c.records_done)::double precision)
            END AS time_left,
-           c.created, c.updated, c.unchanged, c.skipped, c.rejected, c.deleted, c.submitted_at, c.started_at, c.finished_at
+           c.created, c.updated, c.unchanged, c.skipped, c.rejected, c.deleted, c.submitted_at, c.started_at, c.finished_at,
+           c.session_pid
       FROM (
         SELECT p.*, extract(epoch FROM COALESCE(p.finished_at, clock_timestamp()) - p.started_at) AS seconds
           FROM (
             SELECT i.id, i.operator, i.file_name, i.mode, i.state, i.message, i.records, i.submitted_at, i.started_at, i.finished_at,
                    i.created, i.updated, i.unchanged, i.skipped, i.rejected, i.deleted,
-                   i.created + i.updated + i.unchanged + i.skipped + i.rejected + i.deleted AS records_done
+                   i.created + i.updated + i.unchanged + i.skipped + i.rejected + i.deleted AS records_done,
+                   NULL::integer AS session_pid
               FROM customer_import.imports AS i
              WHERE i.finished_at IS NOT NULL
              UNION ALL
@@ -191,7 +193,8 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
                    i.created + s.created, i.updated + s.updated, i.unchanged + s.unchanged, i.skipped + s.skipped,
                    i.rejected + s.rejected, i.deleted + s.deleted,
                    i.created + i.updated + i.unchanged + i.skipped + i.rejected + i.deleted
-                   + s.created + s.updated + s.unchanged + s.skipped + s.rejected + s.deleted
+                   + s.created + s.updated + s.unchanged + s.skipped + s.rejected + s.deleted,
+                   NULL
               FROM customer_import.imports AS i
              CROSS JOIN LATERAL (
                        SELECT count(*) > 0 AS is_background,
@@ -220,7 +223,7 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
             SELECT r.import_id, NULL, NULL, NULL, CASE WHEN r.is_check THEN 'checking' ELSE 'running' END,
                    format('%s imports in session %s.', COALESCE(r.role_name, 'A role that has been dropped'), r.pid),
                    r.records, NULL, r.started_at, NULL,
-                   NULL, NULL, NULL, NULL, NULL, NULL, r.records_done
+                   NULL, NULL, NULL, NULL, NULL, NULL, r.records_done, r.pid
               FROM customer_import._running_imports() AS r
              WHERE NOT EXISTS (SELECT FROM customer_import.imports AS i WHERE i.id = r.import_id)) AS p) AS c;
 COMMENT ON VIEW customer_import.import_status IS
@@ -247,3 +250,5 @@ COMMENT ON COLUMN customer_import.import_status.deleted IS 'Customers that an un
 COMMENT ON COLUMN customer_import.import_status.submitted_at IS 'When import_customers() was called.';
 COMMENT ON COLUMN customer_import.import_status.started_at IS 'When the import began.';
 COMMENT ON COLUMN customer_import.import_status.finished_at IS 'When it ended; NULL: it has not.';
+COMMENT ON COLUMN customer_import.import_status.session_pid IS
+    'The process of the session that runs it in the foreground at this moment; NULL for all others.';
