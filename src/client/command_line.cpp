@@ -34,11 +34,14 @@ struct ImportOption {
     const char* description;
 };
 
-constexpr std::array<ImportOption, 5> kImportOptions = {{
+constexpr std::array<ImportOption, 8> kImportOptions = {{
     {"--delimiter", "delimiter", "CHARACTER", "what separates columns: , ; | or a tab; default: found out"},
     {"--encoding", "encoding", "NAME", "of the file; default: UTF-8"},
     {"--unknown-roles", "unknown_roles", "reject|create", "what to do with role codes that the catalog does not have"},
     {"--reject-limit", "reject_limit", "NUMBER", "fail when more records are rejected"},
+    {"--reject-percent", "reject_percent", "NUMBER", "fail when a larger part of the records is rejected"},
+    {"--columns", "columns", "JSON", "what columns mean: '{\"Login\": \"userName\", \"Notes\": null}'"},
+    {"--role-columns", "role_columns", "PREFIX|*", "columns that are a role each, by what their names begin with"},
     {"--file-name", "file_name", "NAME", "what the history calls the file; default: its name"},
 }};
 
@@ -116,7 +119,8 @@ private:
         app_.add_flag("-w,--no-password", line_.connection.never_ask, "never ask for a password")->group("Connection");
         app_.add_flag("-W,--password", line_.connection.ask, "ask for a password at once")->group("Connection");
         app_.add_option_function<std::int64_t>(
-                "--patience", [this](std::int64_t seconds) { line_.connection.patience = std::chrono::seconds(seconds); },
+                "--patience",
+                [this](std::int64_t seconds) { line_.connection.patience = std::chrono::seconds(seconds); },
                 "how long a lost connection is tried again; default: 60")
             ->type_name("SECONDS")
             ->check(CLI::Range(std::int64_t{0}, std::int64_t{86400}))
@@ -147,6 +151,12 @@ private:
                     option.description)
                 ->type_name(option.value_name);
         }
+        app_.add_flag_callback(
+            "--strict", [this] { line_.options.emplace_back("strict", "true"); },
+            "reject records that have more or fewer cells than the header");
+        app_.add_flag_callback(
+            "--keep-damaged", [this] { line_.options.emplace_back("damaged", "keep"); },
+            "take texts that a spreadsheet or a wrong encoding has damaged");
         app_.add_flag_callback(
             "--no-report", [this] { line_.options.emplace_back("send_report", "false"); }, "send no report by e-mail");
         app_.add_option("--request-id", line_.request_id, "the same request is done once only; default: a random one")
