@@ -17,7 +17,7 @@ std::string escape(int byte) {
 
 TEST(ByteEscape, OtherTextIsNone) {
     for (const std::string text :
-         {"", "a", "\xED", "\xED\xB2", "\xED\xB1\x80", "\xED\xB4\x80", "\xED\x9F\xBF", "\xFF", "x\xED\xB2\x80"}) {
+         {"", "a", "\xED", "\xED\xB2", "\xED\xB4\x80", "\xED\xAF\x80", "\xED\x9F\xBF", "\xFF", "x\xED\xB2\x80"}) {
         EXPECT_EQ(read_byte_escape(text), -1) << text;
     }
 }
@@ -32,6 +32,16 @@ TEST(ByteEscape, IsNeverValidUtf8) {
 TEST(ByteEscape, GivesTheByteBack) {
     for (int byte = 0x80; byte < 0x100; ++byte) {
         EXPECT_EQ(read_byte_escape(escape(byte) + "x"), byte);
+    }
+}
+
+TEST(ByteEscape, KeepsAnyByte) {
+    for (int byte = 0; byte < 0x100; ++byte) {
+        std::string text;
+        append_exact_byte(text, static_cast<unsigned char>(byte));
+        EXPECT_EQ(text.size(), kByteEscapeBytes);
+        EXPECT_EQ(find_invalid_utf8(text), 0u) << byte;
+        EXPECT_EQ(read_byte_escape(text), byte);
     }
 }
 
