@@ -47,6 +47,8 @@ public:
     std::span<Cell> make_cells(std::size_t count);
 
     void add(const Record& record) { records_.push_back(record); }
+    // Gives the last record other bytes that it came from.
+    void replace_raw(std::string_view raw) { records_.back().raw = keep(raw); }
     const std::vector<Record>& records() const { return records_; }
     std::size_t size() const { return records_.size(); }
     std::size_t bytes() const { return bytes_; }  // what keep() and friends took

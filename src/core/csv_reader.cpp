@@ -4,8 +4,11 @@
 #include <array>
 #include <string>
 
+#include "core/byte_escape.h"
+#include "core/encoding_evidence.h"
 #include "core/field_splitter.h"
 #include "core/format.h"
+#include "core/report.h"
 #include "core/text.h"
 
 namespace customer_import {
@@ -13,8 +16,7 @@ namespace customer_import {
 namespace {
 
 constexpr std::string_view kDelimiters = ",;\t|";
-constexpr std::size_t kLongestBom = 4;
-constexpr const char* kSaveAsUtf8 = "Save it as UTF-8.";
+constexpr std::string_view kUtf8Bom = "\xEF\xBB\xBF";
 
 // Finds line breaks in a chunk from left to right. Either kind is looked up once only, so that a chunk without any CR
 // is not searched for one again at every line.
@@ -43,24 +45,20 @@ bool names_delimiter(std::string_view line) {
     return line.size() == 5 && line.starts_with("sep=") && kDelimiters.find(line.back()) != std::string_view::npos;
 }
 
-Status refuse_other_encoding(std::string_view begin) {
-    using namespace std::string_view_literals;
-    if (begin.starts_with("\xFF\xFE\0\0"sv) || begin.starts_with("\0\0\xFE\xFF"sv)) {
-        return broken_file("the file is encoded in UTF-32", {}, kSaveAsUtf8);
-    }
-    if (begin.starts_with("\xFF\xFE"sv) || begin.starts_with("\xFE\xFF"sv)) {
-        return broken_file("the file is encoded in UTF-16", {}, kSaveAsUtf8);
-    }
-    return {};
-}
-
 Status check_header(const CsvRecord& header) {
     if (header.raw.find('\0') != std::string_view::npos) {
-        return broken_file("the file seems to be encoded in UTF-16", {}, kSaveAsUtf8);
+        return broken_file("the file seems to be encoded in UTF-16", {},
+                           "Save it as CSV UTF-8, or import it with encoding => 'UTF-16'.");
     }
-    if (find_invalid_utf8(header.raw) != std::string_view::npos) {
+    if (const std::size_t invalid = find_invalid_utf8(header.raw); invalid != std::string_view::npos) {
+        EncodingEvidence evidence;
+        if (read_byte_escape(header.raw.substr(invalid)) < 0) {  // the file is read as UTF-8
+            evidence.see(header.raw);
+        }
+        const std::optional<std::string_view> likely = evidence.likely_encoding();
         return broken_file("the header contains an invalid byte sequence", {},
-                           "Save the file as UTF-8, or name its encoding with the option \"encoding\".");
+                           likely ? as_sentence(describe_likely_encoding(*likely))
+                                  : "Save the file as UTF-8, or name its encoding with the option \"encoding\".");
     }
     if (header.malformed) {
         return broken_file(format("the header at line {} is malformed", header.line), std::string(kMalformedMessage));
@@ -116,9 +114,12 @@ private:
 
     RecordSink& sink_;
     FieldSplitter splitter_;
-    std::string begin_of_file_;  // until there are enough bytes to know the encoding
+    std::string begin_of_file_;  // until there are enough bytes to know a BOM
     bool started_ = false;
     bool header_seen_ = false;
+    std::int64_t chunk_offset_ = 0;  // of the current chunk in all bytes
+    std::int64_t line_end_ = 0;      // of the line that is taken
+    std::int64_t record_offset_ = 0;
     std::string carry_;
     std::size_t line_begin_ = 0;  // offset in the record of the physical line that is not complete yet
     bool record_open_ = false;    // a quoted field reaches over the last line break
@@ -128,9 +129,9 @@ private:
 
 Status CsvReader::State::feed(std::string_view chunk) {
     if (!started_) {
-        const std::size_t missing = kLongestBom - begin_of_file_.size();
+        const std::size_t missing = kUtf8Bom.size() - begin_of_file_.size();
         begin_of_file_.append(chunk.substr(0, missing));
-        if (begin_of_file_.size() < kLongestBom) {
+        if (begin_of_file_.size() < kUtf8Bom.size()) {
             return {};
         }
         chunk.remove_prefix(missing);
@@ -142,22 +143,20 @@ Status CsvReader::State::feed(std::string_view chunk) {
 }
 
 Status CsvReader::State::start() {
-    constexpr std::string_view kUtf8Bom = "\xEF\xBB\xBF";
     started_ = true;
-    std::string_view begin = begin_of_file_;
-    if (Status refusal = refuse_other_encoding(begin)) {
-        return refusal;
+    if (begin_of_file_ == kUtf8Bom) {
+        chunk_offset_ = static_cast<std::int64_t>(kUtf8Bom.size());
+        return {};
     }
-    if (begin.starts_with(kUtf8Bom)) {
-        begin.remove_prefix(kUtf8Bom.size());
-    }
-    return read(begin);
+    return read(begin_of_file_);
 }
 
 Status CsvReader::State::read(std::string_view chunk) {
     if (chunk.empty()) {
         return {};
     }
+    const std::int64_t chunk_offset = chunk_offset_;
+    chunk_offset_ += static_cast<std::int64_t>(chunk.size());
     std::size_t record_begin = 0;
     std::size_t line_begin = 0;
     // A CR at the end of the last chunk: only now it is known whether a LF belongs to it.
@@ -166,6 +165,7 @@ Status CsvReader::State::read(std::string_view chunk) {
         if (has_lf) {
             carry_ += '\n';
         }
+        line_end_ = chunk_offset + (has_lf ? 1 : 0);
         if (Status refusal = take_line(carry_, has_lf ? 2 : 1)) {
             return refusal;
         }
@@ -192,6 +192,7 @@ Status CsvReader::State::read(std::string_view chunk) {
             record = carry_;
             record_begin = line_end;
         }
+        line_end_ = chunk_offset + static_cast<std::int64_t>(line_end);
         if (Status refusal = take_line(record, line_end - line_break)) {
             return refusal;
         }
@@ -224,6 +225,7 @@ Status CsvReader::State::take_line(std::string_view record, std::size_t break_by
             return {};
         }
         record_line_ = lines_;
+        record_offset_ = line_end_ - static_cast<std::int64_t>(record.size());
     }
     if (raw.size() > kMaxRecordBytes) {
         return refuse_long_record(record);
@@ -255,10 +257,14 @@ Status CsvReader::State::take_line(std::string_view record, std::size_t break_by
 }
 
 // Takes what carry_ holds of the last line: all of it, or more than a record may have.
-Status CsvReader::State::take_unbroken_line() { return take_line(carry_, carry_.back() == '\r' ? 1 : 0); }
+Status CsvReader::State::take_unbroken_line() {
+    line_end_ = chunk_offset_;
+    return take_line(carry_, carry_.back() == '\r' ? 1 : 0);
+}
 
 Status CsvReader::State::hand_out(std::string_view raw, bool malformed) {
-    const CsvRecord record{record_line_, raw, malformed, splitter_.too_many_fields(), splitter_.fields()};
+    const CsvRecord record{record_line_,       raw,           malformed, splitter_.too_many_fields(),
+                           splitter_.fields(), record_offset_};
     if (header_seen_) {
         return sink_.record(record);
     }

@@ -28,6 +28,7 @@ struct CsvRecord {
     bool malformed = false;                    // a stray quote: `fields` is empty
     bool too_many_fields = false;              // more than kMaxColumns; `fields` holds the first kMaxColumns
     std::span<const std::string_view> fields;  // unquoted
+    std::int64_t offset = 0;                   // where `raw` begins in all bytes that were fed
 };
 
 // Receives records in file order. A refusal stops the reading and comes back from feed() or finish(). May throw.
@@ -53,7 +54,7 @@ public:
     CsvReader(const CsvReader&) = delete;
     CsvReader& operator=(const CsvReader&) = delete;
 
-    // Reads the next bytes (valid UTF-8 or not). Drops a BOM, refuses UTF-16 and UTF-32.
+    // Reads the next bytes (valid UTF-8 or not). Drops a BOM.
     Status feed(std::string_view chunk);
 
     // Ends the file: hands out a last record without line break, refuses an unclosed quote and an empty file.

@@ -122,6 +122,14 @@ std::string stopped_message(std::int64_t import_id, std::string_view state, std:
     return format("{} It stopped at {}. See every change: {}", end, describe_counts(counts), changes);
 }
 
+std::string as_sentence(std::string_view warning) {
+    std::string sentence(warning);
+    if (!sentence.empty() && sentence.front() >= 'a' && sentence.front() <= 'z') {
+        sentence.front() = static_cast<char>(sentence.front() - ('a' - 'A'));
+    }
+    return sentence.empty() ? sentence : sentence + '.';
+}
+
 std::string with_remark(std::string_view message, std::string_view remark) {
     if (remark.empty()) {
         return std::string(message);

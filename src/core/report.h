@@ -50,6 +50,9 @@ std::string failed_message(std::int64_t import_id, std::string_view state, std::
 std::string stopped_message(std::int64_t import_id, std::string_view state, std::string_view reason,
                             const Counts& counts, bool has_issues);
 
+// Writes a warning as a sentence of its own.
+std::string as_sentence(std::string_view warning);
+
 // Puts one more sentence into a message, before the one that says what to do next.
 std::string with_remark(std::string_view message, std::string_view remark);
 

@@ -25,7 +25,7 @@ BEGIN
             ('import_customers', 'csv', 'text', '', '', 'ci_import_customers_text',
              'Imports a CSV passed as text: creates and updates customers as the mode says and adds their roles, all or nothing.'),
             ('import_customers', 'csv', 'bytea', '', '', 'ci_import_customers_bytea',
-             'Imports a CSV passed as bytes, in any encoding of the server.'),
+             'Imports a CSV passed as bytes, in UTF-8 or another encoding.'),
             ('import_customers', 'csv', 'oid', ', unlink boolean DEFAULT false', ', boolean', 'ci_import_customers_large_object',
              'Imports a CSV from a large object, read as a stream; unlink => true removes it afterwards.'),
             ('import_upload', 'upload', 'bigint', '', '', 'ci_import_upload',

@@ -95,6 +95,24 @@ def test_encodings(report):
             row = run_in_background(admin, ann, content, encoding=encoding)
             found = admin.value("SELECT company FROM customers WHERE user_name = $1", [f"enc{encoding.lower()}"])
             report.equal((row["state"], found), ("completed", text), f"bytes in {encoding} are read as such")
+        row = run_in_background(admin, ann, "userName\tcompany\nwide,one\tMüller 日本\nbad,one\tx\ty\n".encode("utf-16"))
+        report.equal((row["state"], counts_of(row), row["encoding"], admin.value("SELECT company FROM customers WHERE user_name = 'wide,one'")),
+                     ("completed", (1, 0, 0, 0, 1, 0), "UTF-16LE", "Müller 日本"), "UTF-16 is read by its byte order mark")
+        row = run_in_background(admin, ann, b"userName,addRoles,company\ncodes,nonsense,\x87\x90\x81\xe0\n", encoding="SJIS")
+        kept = "SELECT encode(record, 'escape') FROM customer_import.import_issues WHERE import_id = $1"
+        report.equal(admin.value(kept, [row["id"]]), "codes,nonsense,\\207\\220\\201\\340", "the codes of a character are kept as they came")
+        ann.rows("SELECT customer_import.retry_rejects($1, true)", [row["id"]])
+        wait_idle(admin)
+        report.equal(admin.value(kept, [int(row["id"]) + 1]), "codes,nonsense,\\207\\220\\201\\340", "also by a retry")
+        row = run_in_background(admin, ann, b"userName,company\nlooks1,M\xfcller\n" + b"looks2,x\n" * 20000)
+        report.equal((row["state"], "The file looks like WIN1252 (Excel): import it with encoding => 'WIN1252'." in row["message"],
+                      admin.value("SELECT hint FROM customer_import.import_issues WHERE import_id = $1", [row["id"]])),
+                     ("completed", True, "The file looks like WIN1252 (Excel): import it with encoding => 'WIN1252'."),
+                     "a file in another encoding than UTF-8 is told so")
+        row = run_in_background(admin, ann, "userName,company\n".encode() + b"x,y\n" * 20000 + "late,Müller\n".encode(), encoding="WIN1252")
+        report.equal((row["state"], row["message"], admin.value("SELECT count(*) FROM customers WHERE user_name = 'x'")),
+                     ("failed", f"Import {row['id']} failed: the file is UTF-8, not WIN1252. Nothing was applied. Put that right and try again.", "0"),
+                     "a UTF-8 file that is read in another encoding fails before anything is applied")
         row = run_in_background(admin, ann, b"\xef\xbb\xbfuserName,company\nbom,x\n")
         report.equal(counts_of(row)[0], 1, "a byte order mark is dropped")
         row = run_in_background(admin, ann, b"userName,company\nbad\xff,x\ngood,y\nnul\0,z\n")

@@ -51,7 +51,7 @@ def test_refused_header(report):
                 ("addRoles\nbuyer\n", "22P04", "a header without user names"),
                 ("userName,email,email\na,b,c\n", "22P04", "a field that stands twice"),
                 ("", "22P04", "an empty file"),
-                (b"\xff\xfeu\0s\0e\0r\0", "22P04", "UTF-16"),
+                (b"PK\x03\x04\x14\0\x06\0", "22P04", "a workbook"),
                 ('userName,"addRoles\na,b\n', "22P04", "a header with an unclosed quote")):
             error = submit_error(ann, content)
             foreground = None

@@ -70,6 +70,7 @@ struct OwnRecord {
     bool malformed = false;
     bool too_many_fields = false;
     std::vector<std::string> fields;
+    std::int64_t offset = 0;
 
     bool operator==(const OwnRecord&) const = default;
 };
@@ -107,7 +108,8 @@ private:
                                  std::string(record.raw),
                                  record.malformed,
                                  record.too_many_fields,
-                                 {record.fields.begin(), record.fields.end()}});
+                                 {record.fields.begin(), record.fields.end()},
+                                 record.offset});
         return {};
     }
 
@@ -410,6 +412,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
     const OwnFile file = read_whole(text, settings.csv);
     check_cuts(text, settings, file);
+    for (const OwnRecord& record : file.records) {
+        require(text.compare(static_cast<std::size_t>(record.offset), record.raw.size(), record.raw) == 0,
+                "a record begins where it says");
+    }
     if (file.records.empty()) {
         return 0;
     }

@@ -17,6 +17,7 @@ struct ReadRecord {
     bool malformed = false;
     bool too_many_fields = false;
     std::vector<std::string> fields;
+    std::int64_t offset = 0;
 
     bool operator==(const ReadRecord&) const = default;
 };
@@ -69,7 +70,8 @@ private:
                 std::string(record.raw),
                 record.malformed,
                 record.too_many_fields,
-                {record.fields.begin(), record.fields.end()}};
+                {record.fields.begin(), record.fields.end()},
+                record.offset};
     }
 
     ReadFile& file_;

@@ -41,25 +41,43 @@ TEST(CsvReader, RefusesAnEmptyFile) {
     }
 }
 
-TEST(CsvReader, RefusesUtf16AndUtf32ByTheirMarks) {
-    EXPECT_EQ(read_file("\xFF\xFEu\0s\0"s).message, "the file is encoded in UTF-16");
-    EXPECT_EQ(read_file("\xFE\xFF\0u\0s"s).message, "the file is encoded in UTF-16");
-    EXPECT_EQ(read_file("\xFF\xFE"s).message, "the file is encoded in UTF-16");
-    EXPECT_EQ(read_file("\xFF\xFE\0\0u\0\0\0"s).message, "the file is encoded in UTF-32");
-    EXPECT_EQ(read_file("\0\0\xFE\xFF\0\0\0u"s).message, "the file is encoded in UTF-32");
-    EXPECT_EQ(read_file("\xFF\xFEu\0"s).hint, "Save it as UTF-8.");
+TEST(CsvReader, SaysWhatAHeaderWithOtherBytesLooksLike) {
+    const ReadFile file = read_file(
+        "userName,Gr\xF6\xDF"
+        "e\n");
+    EXPECT_EQ(file.message, "the header contains an invalid byte sequence");
+    EXPECT_EQ(file.hint, "The file looks like WIN1252 (Excel): import it with encoding => 'WIN1252'.");
+    // Nothing of a file that was converted, and has a byte that is none of its encoding.
+    EXPECT_EQ(read_file("userName,a\xED\xB2\x8F"
+                        "e\n")
+                  .hint,
+              "Save the file as UTF-8, or name its encoding with the option \"encoding\".");
+}
+
+TEST(CsvReader, SaysWhereRecordsBegin) {
+    for (const std::string begin : {""s, "\xEF\xBB\xBF"s, "\n"s, "sep=,\r\n"s}) {
+        const std::string text = begin + "a,b\r\n\r\n1,\"2\r\n3\"\r\r4,5\n\"6\n\n7\",8\n9,\"x\"y\n10,11";
+        const ReadFile file = read_file(text);
+        ASSERT_EQ(file.records.size(), 5u);
+        for (const auto* records : {&file.headers, &file.records}) {
+            for (const ReadRecord& record : *records) {
+                EXPECT_EQ(text.substr(static_cast<std::size_t>(record.offset), record.raw.size()), record.raw);
+                EXPECT_TRUE(record.offset == static_cast<std::int64_t>(text.find(record.raw))) << record.raw;
+            }
+        }
+    }
 }
 
 TEST(CsvReader, RefusesNulBytesInTheHeader) {
     const ReadFile file = read_file("u\0s\0e\0r\0,\0a\0\n\0x\0"s);
     EXPECT_EQ(file.message, "the file seems to be encoded in UTF-16");
-    EXPECT_EQ(file.hint, "Save it as UTF-8.");
+    EXPECT_EQ(file.hint, "Save it as CSV UTF-8, or import it with encoding => 'UTF-16'.");
     EXPECT_TRUE(file.headers.empty());
 }
 
 TEST(CsvReader, RefusesInvalidUtf8InTheHeader) {
     const ReadFile file = read_file(
-        "userName,gr\xF6\xDF"
+        "userName,gr\xFF\xDF"
         "e\na,b\n");
     EXPECT_EQ(file.message, "the header contains an invalid byte sequence");
     EXPECT_EQ(file.hint, "Save the file as UTF-8, or name its encoding with the option \"encoding\".");
@@ -241,8 +259,9 @@ TEST(CsvReader, ReadsHeaderAndRecords) {
     ASSERT_EQ(file.headers.size(), 1u);
     EXPECT_EQ(file.headers[0], (ReadRecord{1, "userName,addRoles", false, false, {"userName", "addRoles"}}));
     ASSERT_EQ(file.records.size(), 2u);
-    EXPECT_EQ(file.records[0], (ReadRecord{2, "ann,buyer", false, false, {"ann", "buyer"}}));
-    EXPECT_EQ(file.records[1], (ReadRecord{3, "\"bob\",\"buyer,approver\"", false, false, {"bob", "buyer,approver"}}));
+    EXPECT_EQ(file.records[0], (ReadRecord{2, "ann,buyer", false, false, {"ann", "buyer"}, 18}));
+    EXPECT_EQ(file.records[1],
+              (ReadRecord{3, "\"bob\",\"buyer,approver\"", false, false, {"bob", "buyer,approver"}, 28}));
     EXPECT_EQ(file.lines, 3);
     EXPECT_EQ(file.delimiter, ',');
 }

@@ -151,6 +151,12 @@ TEST(Counts, SumUpWhatHasAnOutcome) {
     EXPECT_EQ(counts.sum(), 8);
 }
 
+TEST(Report, WritesAWarningAsASentence) {
+    EXPECT_EQ(as_sentence("the file is odd"), "The file is odd.");
+    EXPECT_EQ(as_sentence("\xC3\xA9t\xC3\xA9"), "\xC3\xA9t\xC3\xA9.");
+    EXPECT_EQ(as_sentence(""), "");
+}
+
 TEST(Remark, StandsBeforeWhatToDoNext) {
     EXPECT_EQ(with_remark(completed_message(7, {.records = 1, .updated = 1}), "No report is sent."),
               "Import 7 completed: 1 updated. No report is sent. "

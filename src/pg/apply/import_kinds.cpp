@@ -29,7 +29,9 @@ bool runs_backwards(std::int64_t import_id) {
 }  // namespace
 
 std::unique_ptr<InputSource> make_source(const ImportRequest& request, std::int64_t import_id) {
-    return request.kind == ImportKind::retry ? rejected_records_source(request.source_import_id, import_id) : nullptr;
+    return request.kind == ImportKind::retry
+               ? rejected_records_source(request.source_import_id, import_id, request.encoding.encode("\n"))
+               : nullptr;
 }
 
 std::int64_t stored_bytes(const ImportRequest& request) {

@@ -340,7 +340,7 @@ void SliceRun::read_records(const Identity& identity) {
         add_codes_of_import(import_.id, import_.request, reader_->new_codes());
         failure = try_first_records(*trial, identity);
     }
-    issues->write(import_.id, true);
+    issues->write(import_.id, true, reader_->encoding_hint());
     record_check(import_, counts, taker.valid_records(), catalog_->codes(),
                  import_.request.kind == ImportKind::file ? reader_->warnings() : std::vector<std::string>());
     mark_retried(taker.rejected_lines());

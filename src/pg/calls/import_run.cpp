@@ -235,7 +235,7 @@ void ImportRun::apply() {
 void ImportRun::give_up(const std::string& state, const std::string& reason) {
     result_.state = state;
     counts_ = Counts{.records = records_, .rejected = counts_.rejected, .unprocessed = records_ - counts_.rejected};
-    result_.message = request_.is_dry_run ? dry_run_message(counts_, reason)
+    result_.message = request_.is_dry_run ? with_remark(dry_run_message(counts_, reason), reader_->encoding_hint())
                                           : failed_message(result_.import_id, state, reason, counts_.rejected > 0);
     if (watcher_ != nullptr) {
         watcher_->taken_back();
@@ -249,11 +249,11 @@ ImportResult ImportRun::finish() {
     result_.counts = counts_;
     if (request_.is_dry_run) {
         if (!failed()) {
-            result_.message = dry_run_message(counts_, {});
+            result_.message = with_remark(dry_run_message(counts_, {}), reader_->encoding_hint());
         }
         return result_;
     }
-    issues_.write(result_.import_id, failed());
+    issues_.write(result_.import_id, failed(), reader_->encoding_hint());
     if (!failed()) {
         result_.message = completed_message(result_.import_id, counts_, has_issues(result_.import_id));
     }

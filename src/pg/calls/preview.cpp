@@ -2,6 +2,8 @@
 #include <memory>
 #include <optional>
 
+#include "core/encoding_evidence.h"
+#include "core/report.h"
 #include "pg/calls/import_run.h"
 #include "pg/input/import_arguments.h"
 #include "pg/input/upload.h"
@@ -14,7 +16,8 @@ namespace customer_import::pg {
 namespace {
 
 constexpr int kColumns = 7;
-constexpr AttrNumber kLineColumn = 1, kOutcomeColumn = 3, kSeenColumn = kColumns + 1;
+constexpr AttrNumber kLineColumn = 1, kOutcomeColumn = 3, kMessageColumn = kColumns, kSeenColumn = kColumns + 1;
+constexpr char kNoUtf8Message[] = "invalid byte sequence in UTF-8 text";
 constexpr int kSortKilobytes = 16 * 1024;
 
 // What the import says of its records, sorted by line. Lives outside of the subtransaction that is rolled back.
@@ -29,7 +32,7 @@ public:
             TupleDescInitEntry(columns_, 4, "roles_before", TEXTARRAYOID, -1, 0);
             TupleDescInitEntry(columns_, 5, "roles_after", TEXTARRAYOID, -1, 0);
             TupleDescInitEntry(columns_, 6, "code", TEXTOID, -1, 0);
-            TupleDescInitEntry(columns_, 7, "message", TEXTOID, -1, 0);
+            TupleDescInitEntry(columns_, kMessageColumn, "message", TEXTOID, -1, 0);
             TupleDescInitEntry(columns_, kSeenColumn, "seen", INT8OID, -1, 0);
             AttrNumber numbers[] = {kLineColumn, kSeenColumn};
             Oid operators[] = {Int8LessOperator, Int8LessOperator};
@@ -56,8 +59,9 @@ public:
     void see(std::int64_t line, std::string_view user_name, const RecordResult* result) override;
     void taken_back() override { taken_back_ = true; }
 
-    // Puts the rows into the result of a function.
-    void give(ReturnSetInfo* result);
+    // Puts the rows into the result of a function. `encoding_hint`, if not empty, follows the message of those that have
+    // bytes that are no UTF-8.
+    void give(ReturnSetInfo* result, const std::string& encoding_hint);
 
 private:
     const ResourceOwner owner_;
@@ -96,7 +100,7 @@ void PreviewRows::see(std::int64_t line, std::string_view user_name, const Recor
         set(4, before == nullptr, PointerGetDatum(before));
         set(5, after == nullptr, PointerGetDatum(after));
         set(6, issue == nullptr, code);
-        set(7, issue == nullptr, message);
+        set(kMessageColumn, issue == nullptr, message);
         set(kSeenColumn, false, Int64GetDatum(seen_));
         ExecStoreVirtualTuple(row_);
         // A file that it spills to must outlive the subtransaction.
@@ -107,7 +111,7 @@ void PreviewRows::see(std::int64_t line, std::string_view user_name, const Recor
     });
 }
 
-void PreviewRows::give(ReturnSetInfo* result) {
+void PreviewRows::give(ReturnSetInfo* result, const std::string& encoding_hint) {
     call([&] {
         tuplesort_performsort(sort_);
         Datum values[kColumns];
@@ -129,6 +133,13 @@ void PreviewRows::give(ReturnSetInfo* result) {
                 if (!nulls[column]) {
                     const Form_pg_attribute form = TupleDescAttr(columns_, column);
                     values[column] = datumCopy(next_->tts_values[column], form->attbyval, form->attlen);
+                }
+            }
+            if (!encoding_hint.empty() && !nulls[kMessageColumn - 1]) {
+                const char* message = TextDatumGetCString(values[kMessageColumn - 1]);
+                if (strncmp(message, kNoUtf8Message, sizeof kNoUtf8Message - 1) == 0) {
+                    values[kMessageColumn - 1] = CStringGetTextDatum(
+                        psprintf("%s. %s", message, encoding_hint.c_str()));
                 }
             }
             if (taken_back_) {
@@ -166,8 +177,13 @@ Datum preview(FunctionCallInfo fcinfo, ImportRequest& request, InputSource& sour
     call([&] { InitMaterializedSRF(fcinfo, 0); });
     request.is_dry_run = true;
     PreviewRows rows;
-    run_import(request, &source, &rows);
-    rows.give(result);
+    std::string encoding_hint;
+    for (const std::string& warning : run_import(request, &source, &rows).warnings) {
+        if (warning.starts_with(kLikelyEncoding)) {
+            encoding_hint = as_sentence(warning);
+        }
+    }
+    rows.give(result, encoding_hint);
     return 0;
 }
 

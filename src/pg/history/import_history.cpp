@@ -1,5 +1,6 @@
 #include "pg/history/import_history.h"
 
+#include "core/encoding_evidence.h"
 #include "pg/history/notification.h"
 #include "pg/history/outbox.h"
 #include "pg/history/undo_states.h"
@@ -80,9 +81,25 @@ ImportResult require_earlier_import(const std::string& operator_name, const Impo
                       "Import the file once more.");
 }
 
+namespace {
+
+// What the check of the whole file found out about its encoding, as a sentence; empty if nothing.
+std::string encoding_remark(std::int64_t import_id) {
+    OwnerScope owner;
+    const std::vector<Row> rows = query(
+        "SELECT w.text FROM customer_import.imports AS i, pg_catalog.unnest(i.warnings) AS w (text)"
+        " WHERE i.id OPERATOR(pg_catalog.=) $1 AND pg_catalog.starts_with(w.text, $2)",
+        {parameter(import_id), parameter(kLikelyEncoding)});
+    return rows.empty() ? std::string() : as_sentence(*rows.front()[0]);
+}
+
+}  // namespace
+
 std::string finish_import(std::int64_t import_id, const std::string& state, const std::string& text,
                           const Counts& counts) {
-    const std::string message = with_remark(text, queue_report(import_id));
+    // Bytes that are in no UTF-8 make their records rejected.
+    const std::string remark = counts.rejected > 0 ? encoding_remark(import_id) : std::string();
+    const std::string message = with_remark(with_remark(text, remark), queue_report(import_id));
     {
         OwnerScope owner;
         execute(

@@ -15,7 +15,7 @@
 #include "pg/access/access.h"
 #include "pg/access/identity.h"
 #include "pg/history/retention.h"
-#include "pg/input/input_source.h"
+#include "pg/input/file_encoding.h"
 #include "pg/server/arguments.h"
 #include "pg/server/guard.h"
 #include "pg/server/statement.h"
@@ -110,6 +110,11 @@ std::string readable(std::string_view text) {
     return result;
 }
 
+std::string decode(FileEncoding& encoding, std::string_view bytes) {
+    encoding.reset();
+    return readable(encoding.decode(bytes, true));
+}
+
 // The file of the rejected records: the header and the records as they came, followed by _line and _error. As text,
 // with U+FFFD for what is not text, or else byte for byte.
 Datum rejected_file(std::int64_t import_id, bool as_text) {
@@ -130,10 +135,12 @@ Datum rejected_file(std::int64_t import_id, bool as_text) {
     FileEncoding encoding(*imports.front()[2]);
     GrowingFile file(std::stoll(imports.front()[3].value_or("0")), as_text);
     const auto decode_all = [&](std::string_view bytes) {
-        encoding.reset();
-        return encoding.decode(bytes, true);
+        return as_text ? decode(encoding, bytes) : encoding.decode_exact(bytes);
     };
-    const auto append = [&](std::string_view text) { file.append(as_text ? readable(text) : encoding.encode(text)); };
+    const auto append = [&](std::string_view text) { file.append(as_text ? text : encoding.encode(text)); };
+    if (!as_text && encoding.is_utf16()) {
+        append("\xEF\xBB\xBF");  // tells programs what it is
+    }
     const std::string header(decode_all(from_hex(imports.front()[0])));
     const std::string delimiter = imports.front()[1].value_or(",");
     const OwnColumns own(header, delimiter.front());
@@ -151,11 +158,6 @@ Datum rejected_file(std::int64_t import_id, bool as_text) {
         }
     }
     return file.finish();
-}
-
-std::string decode(FileEncoding& encoding, std::string_view bytes) {
-    encoding.reset();
-    return readable(encoding.decode(bytes, true));
 }
 
 }  // namespace

@@ -93,16 +93,20 @@ void IssueStore::add(std::int64_t line, Outcome outcome, const std::vector<Issue
     }
 }
 
-void IssueStore::write(std::int64_t import_id, bool only_rejected) {
+void IssueStore::write(std::int64_t import_id, bool only_rejected, std::string_view encoding_hint) {
     OwnerScope owner;
     execute(
         "INSERT INTO customer_import.import_issues (import_id, line, issue_number, outcome, code, column_name, value,"
         "       message, detail, hint, sqlstate, record)"
         " SELECT $1, i.line, i.issue_number, i.outcome, i.code, i.column_name, i.value,"
-        "        i.message, i.detail, i.hint, i.sqlstate, i.record"
+        "        i.message, i.detail,"
+        "        CASE WHEN $3 OPERATOR(pg_catalog.<>) '' AND i.code OPERATOR(pg_catalog.=) 'invalid_encoding'"
+        "                  AND i.message OPERATOR(pg_catalog.~~) 'invalid byte sequence in UTF-8 text%' THEN $3"
+        "             ELSE i.hint END,"
+        "        i.sqlstate, i.record"
         "  FROM customer_import_new_issues AS i"
         " WHERE NOT $2 OR i.outcome OPERATOR(pg_catalog.=) 'rejected'",
-        {parameter(import_id), parameter(only_rejected)});
+        {parameter(import_id), parameter(only_rejected), parameter(encoding_hint)});
 }
 
 bool has_issues(std::int64_t import_id) {

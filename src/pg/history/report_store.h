@@ -10,7 +10,7 @@
 #include "core/change_page.h"
 #include "core/issue.h"
 #include "core/report.h"
-#include "pg/input/input_source.h"
+#include "pg/input/file_encoding.h"
 #include "pg/server/guard.h"
 #include "pg/server/server.h"
 #include "pg/server/statement.h"
@@ -26,8 +26,9 @@ public:
 
     // Adds the issues of one record; `raw` is kept when it is rejected.
     void add(std::int64_t line, Outcome outcome, const std::vector<Issue>& issues, std::string_view raw);
-    // Writes the issues of an import; with `only_rejected` those of skipped records are left out.
-    void write(std::int64_t import_id, bool only_rejected);
+    // Writes the issues of an import; with `only_rejected` those of skipped records are left out. `encoding_hint` is that
+    // of bytes that are no UTF-8, if the file as a whole has one.
+    void write(std::int64_t import_id, bool only_rejected, std::string_view encoding_hint = {});
 
 private:
     const FileEncoding& encoding_;

@@ -1,8 +1,10 @@
 #include "pg/input/file_check.h"
 
 #include "core/csv_reader.h"
+#include "core/report.h"
 #include "core/row_validator.h"
 #include "pg/access/identity.h"
+#include "pg/input/file_decoder.h"
 #include "pg/input/preparers.h"
 
 namespace customer_import::pg {
@@ -20,7 +22,7 @@ public:
             return std::move(*refusal);
         }
         check_.header_ = std::get<HeaderMap>(std::move(header));
-        check_.raw_header_ = record.raw;
+        check_.raw_header_ = check_.request_.encoding.exact(record.raw, record.offset);
         ValidatorOptions options;
         options.fold_user_names = check_.target_.fold_user_names;
         options.check_interrupts = check_interrupts;
@@ -46,6 +48,7 @@ public:
         if (header_only_) {
             return {};
         }
+        const std::string_view raw = check_.request_.encoding.exact(read.raw, read.offset);
         CsvRecord record = read;
         record.line = check_.source_.line_of_next_record(read.line);
         RowValidator& validator = validator_of(record.line);
@@ -53,10 +56,13 @@ public:
             return refusal;
         }
         if (taker_ != nullptr) {
+            if (issues_.empty() && raw.data() != read.raw.data()) {
+                batch_.replace_raw(raw);
+            }
             if (issues_.empty()) {
                 taker_->valid(batch_.records().back());
             } else {
-                taker_->rejected(record.line, validator.user_name(), issues_, record.raw);
+                taker_->rejected(record.line, validator.user_name(), issues_, raw);
             }
         }
         if (batch_.size() >= kForgetRecords || batch_.bytes() >= kForgetBytes) {
@@ -94,7 +100,7 @@ FileCheck::FileCheck(ImportRequest& request, InputSource& source, const Target& 
 
 void FileCheck::run(Sink& sink) {
     source_.rewind();
-    request_.encoding.reset();
+    FileDecoder decoder(request_.encoding, request_.kind == ImportKind::file);
     warnings_ = {};
     CsvReader reader({request_.delimiter}, sink);
     auto refuse = [](const Status& status) {
@@ -104,14 +110,15 @@ void FileCheck::run(Sink& sink) {
     };
     for (std::string_view chunk = source_.next(); !chunk.empty(); chunk = source_.next()) {
         check_interrupts();
-        refuse(reader.feed(request_.encoding.decode(chunk, false)));
+        refuse(reader.feed(decoder.next(chunk)));
         if (sink.is_header_only() && sink.has_header()) {
             break;
         }
     }
     if (!sink.is_header_only() || !sink.has_header()) {
-        refuse(reader.feed(request_.encoding.decode({}, true)));
+        refuse(reader.feed(decoder.finish()));
         refuse(reader.finish());
+        encoding_advice_ = decoder.advice();
     }
     delimiter_ = reader.delimiter();
 }
@@ -121,8 +128,13 @@ std::vector<std::string> FileCheck::warnings() const {
     for (std::string& text : warnings_.texts()) {
         texts.push_back(std::move(text));
     }
+    if (!encoding_advice_.empty()) {
+        texts.push_back(encoding_advice_);
+    }
     return texts;
 }
+
+std::string FileCheck::encoding_hint() const { return as_sentence(encoding_advice_); }
 
 void FileCheck::read_header() {
     Sink sink(*this, nullptr, true);

@@ -36,6 +36,7 @@ public:
     const std::string& raw_header() const override { return raw_header_; }
     char delimiter() const override { return delimiter_; }
     std::vector<std::string> warnings() const override;
+    std::string encoding_hint() const override;
     std::int64_t bytes() const override { return source_.bytes(); }
 
 private:
@@ -52,7 +53,8 @@ private:
     std::string raw_header_;
     char delimiter_ = ',';
     std::vector<std::string> new_codes_;
-    FileWarnings warnings_;  // of what was read last
+    FileWarnings warnings_;        // of what was read last
+    std::string encoding_advice_;  // that, too
 };
 
 }  // namespace customer_import::pg

@@ -9,7 +9,7 @@
 #include "core/format.h"
 #include "core/import_mode.h"
 #include "core/report.h"
-#include "pg/input/input_source.h"
+#include "pg/input/file_encoding.h"
 
 namespace customer_import::pg {
 

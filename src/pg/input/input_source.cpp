@@ -1,11 +1,8 @@
 #include "pg/input/input_source.h"
 
-#include <algorithm>
 #include <deque>
+#include <utility>
 
-#include "core/byte_escape.h"
-#include "core/format.h"
-#include "core/text.h"
 #include "pg/server/statement.h"
 
 namespace customer_import::pg {
@@ -63,15 +60,16 @@ private:
 // The rejected records of an import, line by line.
 class RejectedRecordsSource final : public InputSource {
 public:
-    RejectedRecordsSource(std::int64_t import_id, std::int64_t retry_id) : import_id_(import_id), retry_id_(retry_id) {}
+    RejectedRecordsSource(std::int64_t import_id, std::int64_t retry_id, std::string line_break)
+        : import_id_(import_id), retry_id_(retry_id), line_break_(std::move(line_break)) {}
 
     std::string_view next() override {
         OwnerScope owner;
         if (!has_header_) {
             has_header_ = true;
-            chunk_ = query_bytes("SELECT header || '\n'::bytea FROM customer_import.imports WHERE id = $1",
-                                 {parameter(import_id_)})
-                         .value_or("");
+            chunk_ = query_bytes("SELECT header FROM customer_import.imports WHERE id = $1", {parameter(import_id_)})
+                         .value_or("") +
+                     line_break_;
         } else {
             read_records();
         }
@@ -114,35 +112,17 @@ private:
             last_line_ = std::stoll(*row[0]);
             lines_.push_back(last_line_);
             chunk_ += from_hex(*row[1]);
-            chunk_ += '\n';
+            chunk_ += line_break_;
         }
     }
 
     const std::int64_t import_id_, retry_id_;
+    const std::string line_break_;
     bool has_header_ = false;
     std::int64_t last_line_ = 0;
     std::deque<std::int64_t> lines_;
     std::string chunk_;
 };
-
-constexpr std::size_t kConvertedBytes = 4096;
-
-// Converts valid bytes up to the first that is not, at most kConvertedBytes, and returns how many. The result is
-// appended to `out`.
-std::size_t convert(Oid procedure, int from, int to, std::string_view bytes, std::string& out) {
-    bytes = bytes.substr(0, kConvertedBytes);
-    if (bytes.empty()) {
-        return 0;
-    }
-    char converted[kConvertedBytes * MAX_CONVERSION_GROWTH + 1];
-    int used = call([&] {
-        return pg_do_encoding_conversion_buf(
-            procedure, from, to, reinterpret_cast<unsigned char*>(const_cast<char*>(bytes.data())),
-            static_cast<int>(bytes.size()), reinterpret_cast<unsigned char*>(converted), sizeof converted, true);
-    });
-    out += converted;
-    return static_cast<std::size_t>(used);
-}
 
 }  // namespace
 
@@ -173,8 +153,9 @@ std::unique_ptr<InputSource> stored_file_source(std::int64_t import_id) {
     return std::make_unique<StoredFileSource>(import_id);
 }
 
-std::unique_ptr<InputSource> rejected_records_source(std::int64_t import_id, std::int64_t retry_id) {
-    return std::make_unique<RejectedRecordsSource>(import_id, retry_id);
+std::unique_ptr<InputSource> rejected_records_source(std::int64_t import_id, std::int64_t retry_id,
+                                                     std::string line_break) {
+    return std::make_unique<RejectedRecordsSource>(import_id, retry_id, std::move(line_break));
 }
 
 void store_file(std::int64_t import_id, InputSource& source) {
@@ -203,88 +184,6 @@ void store_file(std::int64_t import_id, InputSource& source) {
     if (!chunk.empty()) {
         store(chunk);
     }
-}
-
-FileEncoding::FileEncoding() = default;
-
-FileEncoding::FileEncoding(const std::string& name) {
-    encoding_ = pg_char_to_encoding(name.c_str());
-    if (encoding_ < 0) {
-        throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, format("invalid encoding name {}", quoted(name)));
-    }
-    name_ = pg_encoding_to_char(encoding_);
-    if (encoding_ == PG_UTF8) {
-        return;
-    }
-    to_utf8_ = call([&] { return FindDefaultConversionProc(encoding_, PG_UTF8); });
-    from_utf8_ = call([&] { return FindDefaultConversionProc(PG_UTF8, encoding_); });
-    if (!OidIsValid(to_utf8_) || !OidIsValid(from_utf8_)) {
-        throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE,
-                          format("encoding \"{}\" cannot be converted to UTF8", name_));
-    }
-}
-
-std::string_view FileEncoding::decode(std::string_view bytes, bool last) {
-    if (is_utf8()) {
-        return bytes;
-    }
-    rest_.append(bytes);
-    decoded_.clear();
-    std::string_view left = rest_;
-    while (!left.empty()) {
-        check_interrupts();
-        const std::size_t used = convert(to_utf8_, encoding_, PG_UTF8, left, decoded_);
-        if (used > 0) {
-            left.remove_prefix(used);
-            continue;
-        }
-        bool incomplete = left.front() != '\0' && !last &&
-                          static_cast<std::size_t>(pg_encoding_mblen(encoding_, left.data())) > left.size();
-        if (incomplete) {
-            break;
-        }
-        append_byte_escape(decoded_, static_cast<unsigned char>(left.front()));
-        left.remove_prefix(1);
-    }
-    rest_.erase(0, rest_.size() - left.size());
-    return decoded_;
-}
-
-std::string FileEncoding::describe_invalid(std::string_view record, std::size_t offset) const {
-    const std::string bytes = encode(record);
-    const std::size_t begin = encode(record.substr(0, offset)).size();
-    const auto length = static_cast<std::size_t>(pg_encoding_mblen(encoding_, bytes.c_str() + begin));
-    return describe_bytes(std::string_view(bytes).substr(begin, length));
-}
-
-std::string FileEncoding::encode(std::string_view text) const {
-    if (is_utf8()) {
-        return std::string(text);
-    }
-    std::string bytes;
-    while (!text.empty()) {
-        check_interrupts();
-        std::string_view window = text.substr(0, kConvertedBytes);
-        window = window.substr(0, window.find('\0'));
-        const std::size_t valid = std::min(find_invalid_utf8(window), window.size());
-        const std::size_t used = convert(from_utf8_, PG_UTF8, encoding_, text.substr(0, valid), bytes);
-        text.remove_prefix(used);
-        if (used > 0) {
-            continue;
-        }
-        const int byte = read_byte_escape(text);
-        if (byte >= 0) {
-            bytes.push_back(static_cast<char>(byte));
-            text.remove_prefix(kByteEscapeBytes);
-        } else if (valid > 0) {  // a character that the encoding does not have
-            bytes.push_back('?');
-            text.remove_prefix(static_cast<std::size_t>(pg_encoding_mblen(PG_UTF8, text.data())));
-        } else {
-            bytes.push_back(text.front());
-            text.remove_prefix(1);
-        }
-    }
-    return bytes;
 }
 
 }  // namespace customer_import::pg

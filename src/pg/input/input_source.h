@@ -1,4 +1,4 @@
-// Where the bytes of an import come from: an argument or a large object, read in chunks, in UTF-8.
+// Where the bytes of an import come from: an argument or a large object, read in chunks.
 #pragma once
 
 #include <cstdint>
@@ -59,45 +59,12 @@ inline constexpr std::int32_t kBigChunkBytes = 1024 * 1024;
 std::unique_ptr<InputSource> stored_file_source(std::int64_t import_id);
 
 // Reads the rejected records of an import as a file, under their own lines: those that no retry has taken, or that of
-// `retry_id` (0: none). Amended ones as they were amended. As the extension's owner; needs an SPI connection.
-std::unique_ptr<InputSource> rejected_records_source(std::int64_t import_id, std::int64_t retry_id);
+// `retry_id` (0: none). Amended ones as they were amended. `line_break` is one in the encoding of the file. As the
+// extension's owner; needs an SPI connection.
+std::unique_ptr<InputSource> rejected_records_source(std::int64_t import_id, std::int64_t retry_id,
+                                                     std::string line_break);
 
 // Stores what a source gives as the file of an import, as the extension's owner.
 void store_file(std::int64_t import_id, InputSource& source);
-
-// The encoding of a file and its conversion to UTF-8 and back. A byte that is invalid in the encoding becomes the UTF-8
-// form of a lone surrogate (U+DC80 and up), which no UTF-8 text contains: the validator rejects its record, and
-// encode() restores the byte. Source: PEP 383.
-class FileEncoding {
-public:
-    // UTF-8.
-    FileEncoding();
-    // Any encoding of the server, by name. Errors: 22023.
-    explicit FileEncoding(const std::string& name);
-
-    bool is_utf8() const { return encoding_ == PG_UTF8; }
-    const std::string& name() const { return name_; }
-
-    // Converts the file's next bytes. An incomplete character at the end waits for the next call, unless `last`. The
-    // view is valid until the next call.
-    std::string_view decode(std::string_view bytes, bool last);
-    // Forgets an incomplete character: the file is read again from its start.
-    void reset() { rest_.clear(); }
-
-    // Describes the bytes of the file that decode() could not convert and escaped at `offset` of a record, e.g. "0x83
-    // 0x20".
-    std::string describe_invalid(std::string_view record, std::size_t offset) const;
-
-    // Converts text that decode() gave back to the file's bytes.
-    std::string encode(std::string_view text) const;
-
-private:
-    int encoding_ = PG_UTF8;
-    std::string name_ = "UTF8";
-    Oid to_utf8_ = InvalidOid;
-    Oid from_utf8_ = InvalidOid;
-    std::string rest_;
-    std::string decoded_;
-};
 
 }  // namespace customer_import::pg

@@ -46,6 +46,9 @@ public:
     // What to tell the user of it beside its records: of its header when that has been read, of all when all has.
     virtual std::vector<std::string> warnings() const { return {}; }
 
+    // When all has been read: what to do about bytes that are no UTF-8; empty if nothing is known.
+    virtual std::string encoding_hint() const { return {}; }
+
     // How much has been read.
     virtual std::int64_t bytes() const = 0;
 };
