@@ -1,5 +1,6 @@
 #include "core/record_codec.h"
 
+#include <cstring>
 #include <span>
 
 #include "core/packed.h"
@@ -26,24 +27,76 @@ std::uint64_t line_bits(RecordOrder order, std::uint64_t line) {
     return order == RecordOrder::by_user_name_backwards || order == RecordOrder::by_line_backwards ? ~line : line;
 }
 
-void put_line(std::string& out, RecordOrder order, std::int64_t line) {
-    const std::uint64_t bits = line_bits(order, static_cast<std::uint64_t>(line));
-    for (int shift = 56; shift >= 0; shift -= 8) {
-        out += static_cast<char>(bits >> shift);
-    }
-}
+// The most bytes that a number takes.
+constexpr std::size_t kNumberBytes = 10;
 
-void put_user_name(std::string& out, std::string_view user_name) {
-    out += user_name;
-    out += '\0';
-}
+std::size_t most_bytes(std::string_view text) { return kNumberBytes + text.size(); }
 
-void put_codes(std::string& out, std::span<const std::string_view> codes) {
-    put_number(out, codes.size());
+std::size_t most_bytes(std::span<const std::string_view> codes) {
+    std::size_t bytes = kNumberBytes;
     for (const std::string_view code : codes) {
-        put_text(out, code);
+        bytes += most_bytes(code);
     }
+    return bytes;
 }
+
+// No less than what is written of a record.
+std::size_t most_bytes(const Record& record) {
+    std::size_t bytes = record.user_name.size() + 1 + kLineBytes + most_bytes(record.raw) + 1 +
+                        most_bytes(record.add_roles) + most_bytes(record.remove_roles) + most_bytes(record.lost_roles) +
+                        most_bytes(record.replace_roles) + kNumberBytes;
+    for (const Cell& cell : record.cells) {
+        bytes += 1 + most_bytes(cell.text);
+    }
+    return bytes;
+}
+
+// Writes what core/packed.h reads to memory that is known to be enough: where each byte asks for room, a record takes
+// several times as long.
+class Writer {
+public:
+    explicit Writer(char* out) : out_(out) {}
+    char* end() const { return out_; }
+
+    void byte(unsigned char byte) { *out_++ = static_cast<char>(byte); }
+
+    void number(std::uint64_t number) {
+        while (number >= 0x80) {
+            byte(static_cast<unsigned char>(number | 0x80));
+            number >>= 7;
+        }
+        byte(static_cast<unsigned char>(number));
+    }
+
+    void bytes(std::string_view text) {
+        if (!text.empty()) {
+            std::memcpy(out_, text.data(), text.size());
+            out_ += text.size();
+        }
+    }
+
+    void text(std::string_view text) {
+        number(text.size());
+        bytes(text);
+    }
+
+    void line(RecordOrder order, std::int64_t line) {
+        const std::uint64_t bits = line_bits(order, static_cast<std::uint64_t>(line));
+        for (int shift = 56; shift >= 0; shift -= 8) {
+            byte(static_cast<unsigned char>(bits >> shift));
+        }
+    }
+
+    void codes(std::span<const std::string_view> codes) {
+        number(codes.size());
+        for (const std::string_view code : codes) {
+            text(code);
+        }
+    }
+
+private:
+    char* out_;
+};
 
 bool get_line(std::string_view& rest, RecordOrder order, std::int64_t& line) {
     if (rest.size() < kLineBytes) {
@@ -105,26 +158,29 @@ bool get_cells(std::string_view& rest, Batch& batch, std::span<const Cell>& cell
 
 }  // namespace
 
-void encode_record(const Record& record, RecordOrder order, std::string& out) {
-    out.clear();
+void encode_record(const Record& record, RecordOrder order, std::string& out, std::size_t begin) {
+    out.resize(begin + most_bytes(record));
+    Writer writer(out.data() + begin);
     if (begins_with_line(order)) {
-        put_line(out, order, record.line);
+        writer.line(order, record.line);
     }
-    put_user_name(out, record.user_name);
+    writer.bytes(record.user_name);
+    writer.byte(0);
     if (!begins_with_line(order)) {
-        put_line(out, order, record.line);
+        writer.line(order, record.line);
     }
-    put_text(out, record.raw);
-    out += record.replaces_roles ? '\1' : '\0';
-    put_codes(out, record.add_roles);
-    put_codes(out, record.remove_roles);
-    put_codes(out, record.lost_roles);
-    put_codes(out, record.replace_roles);
-    put_number(out, record.cells.size());
+    writer.text(record.raw);
+    writer.byte(record.replaces_roles ? 1 : 0);
+    writer.codes(record.add_roles);
+    writer.codes(record.remove_roles);
+    writer.codes(record.lost_roles);
+    writer.codes(record.replace_roles);
+    writer.number(record.cells.size());
     for (const Cell& cell : record.cells) {
-        out += static_cast<char>(cell.action);
-        put_text(out, cell.text);
+        writer.byte(static_cast<unsigned char>(cell.action));
+        writer.text(cell.text);
     }
+    out.resize(static_cast<std::size_t>(writer.end() - out.data()));
 }
 
 bool decode_record(std::string_view bytes, RecordOrder order, Batch& batch) {

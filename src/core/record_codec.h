@@ -2,6 +2,7 @@
 // the whole file is read once, sorted, and applied along the index of the customers table.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -16,8 +17,8 @@ enum class RecordOrder {
     by_line_backwards,
 };
 
-// Writes a record to `out`, which is cleared. A user name holds no NUL byte.
-void encode_record(const Record& record, RecordOrder order, std::string& out);
+// Writes a record to `out` from the byte `begin` on; what it held there and behind is lost. A user name holds no NUL byte.
+void encode_record(const Record& record, RecordOrder order, std::string& out, std::size_t begin = 0);
 
 // Reads what encode_record wrote and adds it to `batch`, whose memory it then uses. Returns false when `bytes` are
 // anything else.

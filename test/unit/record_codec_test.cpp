@@ -122,6 +122,23 @@ TEST(RecordCodec, GivesBackWhatWasWritten) {
     }
 }
 
+TEST(RecordCodec, WritesBehindAHead) {
+    for (const RecordOrder order : kOrders) {
+        for (const std::size_t size : {0, 127, 128, 16383, 16384, 2'000'000}) {
+            const std::string raw(size, 'x');
+            Record record = full_record();
+            record.raw = raw;
+            std::string bytes = "head and left over";
+            encode_record(record, order, bytes, 4);
+            EXPECT_EQ(bytes.substr(0, 4), "head");
+            EXPECT_EQ(bytes.substr(4), encode(record, order));
+            Batch batch;
+            ASSERT_TRUE(decode_record(bytes.substr(4), order, batch));
+            expect_same(batch.records().back(), record);
+        }
+    }
+}
+
 TEST(RecordCodec, LeavesNothingThatViewsTheBytes) {
     Batch batch;
     std::string bytes = encode(full_record(), RecordOrder::by_user_name);

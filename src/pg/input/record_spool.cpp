@@ -53,16 +53,19 @@ RecordSpool::~RecordSpool() {
     });
 }
 
-void RecordSpool::add(const Record& record) {
-    check_interrupts();
+const std::string& RecordSpool::make_row(const Record& record) {
     // The server's value header precedes the bytes.
-    encode_record(record, order_, encoded_);
-    encoded_.insert(0, VARHDRSZ, '\0');
+    encode_record(record, order_, encoded_, VARHDRSZ);
     SET_VARSIZE(encoded_.data(), encoded_.size());
+    return encoded_;
+}
+
+void RecordSpool::add_row(std::string_view row) {
+    check_interrupts();
     call([&] {
         CHECK_FOR_INTERRUPTS();
         ExecClearTuple(added_);
-        added_->tts_values[0] = PointerGetDatum(encoded_.data());
+        added_->tts_values[0] = PointerGetDatum(row.data());
         added_->tts_isnull[0] = false;
         tuplesort_puttupleslot(sort_, ExecStoreVirtualTuple(added_));
     });

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 #include "core/batch.h"
 #include "core/record_codec.h"
@@ -22,7 +23,12 @@ public:
     RecordSpool(const RecordSpool&) = delete;
     RecordSpool& operator=(const RecordSpool&) = delete;
 
-    void add(const Record& record);
+    void add(const Record& record) { add_row(make_row(record)); }
+
+    // The same in two steps: a record as the row that is sorted, valid until the next call, and adding such a row, which
+    // may have been made by another spool of the same order.
+    const std::string& make_row(const Record& record);
+    void add_row(std::string_view row);
 
     // Ends the adding.
     void sort();
