@@ -21,6 +21,7 @@ CREATE TABLE customer_import.background_imports (
     settings jsonb NOT NULL,
     slices integer NOT NULL DEFAULT 0,
     slice_hash text,
+    by_line boolean,
     role_codes text[],
     stop_state text CHECK (stop_state IN ('failed', 'denied', 'canceled')),
     stop_reason text
@@ -31,6 +32,8 @@ COMMENT ON COLUMN customer_import.background_imports.acts IS 'The role is a gate
 COMMENT ON COLUMN customer_import.background_imports.origin IS 'The database that the import was made in: it runs in no other.';
 COMMENT ON COLUMN customer_import.background_imports.slices IS 'Into how many slices the file is split; frozen when it is claimed first.';
 COMMENT ON COLUMN customer_import.background_imports.slice_hash IS 'The hash of the user name that decides about the slice.';
+COMMENT ON COLUMN customer_import.background_imports.by_line IS
+    'Whether records are applied in the order of the file, as they were at the check: positions count in it.';
 COMMENT ON COLUMN customer_import.background_imports.role_codes IS 'The role codes that the file was checked against.';
 COMMENT ON COLUMN customer_import.background_imports.stop_state IS 'Set when the import is to end early: how, and why.';
 COMMENT ON COLUMN customer_import.background_imports.import_id IS 'The import.';

@@ -82,7 +82,7 @@ def settings(admin, scope=f"DATABASE {DATABASE}", **values):
 SERVER_SETTINGS = {"statement_timeout", "lock_timeout", "default_transaction_isolation", "default_transaction_read_only",
                    "search_path", "DateStyle", "TimeZone", "deadlock_timeout", "default_transaction_deferrable",
                    "session_replication_role", "row_security", "transaction_timeout", "log_statement", "jit", "work_mem",
-                   "temp_file_limit", "role", "idle_in_transaction_session_timeout", "enable_nestloop"}
+                   "temp_file_limit", "temp_tablespaces", "role", "idle_in_transaction_session_timeout", "enable_nestloop"}
 
 
 @contextmanager

@@ -49,6 +49,9 @@ def nothing_is_left(report, suite):
             report.equal(session.value(LOCKS), "0", f"no process of ours is left, and no lock of one ({database})")
             report.equal(session.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'customer_import%'"
                                        " AND datname = current_database()"), "0", f"the supervisor has gone ({database})")
+    with Session(PLAIN) as session:
+        left = session.rows("SELECT d FROM pg_ls_dir('base/pgsql_tmp', true, false) AS d WHERE d LIKE '%.fileset'")
+        report.equal(left, [], "no file is left that workers shared")
     log = suite.server.lines()
     signals = sorted(set(re.findall(r"terminated by signal (\d+)", "\n".join(log))) - {"9"})
     report.equal(signals, [], "no process died of anything but our kill -9")

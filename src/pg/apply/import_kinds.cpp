@@ -56,9 +56,9 @@ std::unique_ptr<RecordReader> make_reader(ImportRequest& request, InputSource* s
     return std::make_unique<FileCheck>(request, *source, target, catalog);
 }
 
-RecordOrder record_order(const ImportRequest& request, const Target& target) {
+RecordOrder record_order(const ImportRequest& request, bool by_line) {
     const bool backwards = request.kind == ImportKind::undo && !runs_backwards(request.source_import_id);
-    if (target.one_by_one) {
+    if (by_line) {
         return backwards ? RecordOrder::by_line_backwards : RecordOrder::by_line;
     }
     return backwards ? RecordOrder::by_user_name_backwards : RecordOrder::by_user_name;

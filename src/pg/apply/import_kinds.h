@@ -24,7 +24,8 @@ std::int64_t stored_bytes(const ImportRequest& request);
 std::unique_ptr<RecordReader> make_reader(ImportRequest& request, InputSource* source, const Target& target,
                                           RoleCatalog& catalog);
 
-RecordOrder record_order(const ImportRequest& request, const Target& target);
+// `by_line`: in the order of the file, as on a table that is written one by one.
+RecordOrder record_order(const ImportRequest& request, bool by_line);
 
 // As the constructors of the appliers. The arguments must outlive the applier.
 std::unique_ptr<BatchApplier> make_applier(const ImportRequest& request, std::int64_t import_id, const Target& target,

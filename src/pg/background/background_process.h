@@ -18,6 +18,7 @@ struct WorkerArguments {
     Oid role;
     std::int64_t import_id;
     int supervisor_pid;
+    std::uint32_t shared_slices;  // the handle; 0: none
 };
 static_assert(sizeof(WorkerArguments) <= BGW_EXTRALEN);
 

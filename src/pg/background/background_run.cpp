@@ -81,7 +81,7 @@ bool set_aside_unclaimed(Transactions& transactions, std::int64_t import_id, con
 
 }  // namespace
 
-bool run_background_import(Transactions& transactions, std::int64_t import_id, int slices) {
+bool run_background_import(Transactions& transactions, std::int64_t import_id, int slices, SharedSlices& shared) {
     // It outlives the transactions. After an error it stays, for the error's record may be in it, and goes with the
     // portal of the CALL, or with the worker.
     MemoryContext context = call([] {
@@ -104,7 +104,7 @@ bool run_background_import(Transactions& transactions, std::int64_t import_id, i
             break;
         } else {
             test_point("claimed");
-            if (!run_slice(transactions, std::move(*next.import), *next.slice, *next.lock, next.suspect, slices,
+            if (!run_slice(transactions, std::move(*next.import), *next.slice, *next.lock, next.suspect, slices, shared,
                            context)) {
                 next.set_aside.push_back(next.slice->number);
             }

@@ -167,7 +167,7 @@ std::optional<BackgroundImport> load_background_import(std::int64_t import_id) {
         "       i.delimiter, i.encoding, j.settings, i.file_bytes, i.records, j.slices,"
         "       j.stop_state, j.stop_reason,"
         "       COALESCE((extract(epoch FROM i.started_at - '2000-01-01 UTC') * 1000000)::bigint, 0),"
-        "       COALESCE(i.source_import_id, 0), i.customers_table::oid"
+        "       COALESCE(i.source_import_id, 0), i.customers_table::oid, j.by_line"
         "  FROM customer_import.imports AS i JOIN customer_import.background_imports AS j ON j.import_id = i.id"
         " WHERE i.id = $1 AND i.state IN ('queued', 'checking', 'running')",
         {parameter(import_id)});
@@ -200,6 +200,7 @@ std::optional<BackgroundImport> load_background_import(std::int64_t import_id) {
     }
     import.started_at = number(row[15]);
     import.customers_table = static_cast<Oid>(number(row[17]));
+    import.by_line = row[18] == "t";
     for (const Row& code :
          query_latest("SELECT unnest(role_codes) FROM customer_import.background_imports WHERE import_id = $1",
                       {parameter(import_id)})) {
@@ -278,9 +279,11 @@ void record_check(const BackgroundImport& import, const Counts& counts, const st
     execute("UPDATE customer_import.imports SET state = 'running', records = $2, warnings = $3 WHERE id = $1",
             {parameter(import.id), parameter(counts.records), text_array_parameter(warnings)});
     execute(
-        "UPDATE customer_import.background_imports SET role_codes = $2, slices = $3, slice_hash = 'FNV-1a, 64 bits'"
+        "UPDATE customer_import.background_imports SET role_codes = $2, slices = $3, by_line = $4,"
+        "       slice_hash = 'FNV-1a, 64 bits'"
         " WHERE import_id = $1",
-        {parameter(import.id), text_array_parameter(role_codes), parameter(static_cast<std::int64_t>(valid.size()))});
+        {parameter(import.id), text_array_parameter(role_codes), parameter(static_cast<std::int64_t>(valid.size())),
+         parameter(import.by_line)});
     for (std::size_t slice = 0; slice < valid.size(); ++slice) {
         execute(
             "INSERT INTO customer_import.import_slices (import_id, slice, records, rejected) VALUES ($1, $2, $3, $4)"

@@ -34,6 +34,7 @@ struct BackgroundImport {
     std::int64_t file_bytes = 0;
     std::int64_t records = 0;             // known after the check
     int slices = 0;                       // 0: not claimed yet
+    bool by_line = false;                 // the order of its records; known after the check
     std::vector<std::string> role_codes;  // those of the check; empty before
     std::optional<Stop> stop;
     TimestampTz started_at = 0;        // 0: not yet

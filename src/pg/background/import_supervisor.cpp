@@ -11,6 +11,7 @@
 #include "core/format.h"
 #include "pg/background/background_process.h"
 #include "pg/background/import_queue.h"
+#include "pg/background/shared_slices.h"
 #include "pg/history/retention.h"
 #include "pg/server/database_origin.h"
 #include "pg/server/settings.h"
@@ -39,6 +40,8 @@ struct WaitingImport {
     std::string origin;
     bool stops = false;
     bool is_claimed = false;
+    bool is_checked = false;
+    std::int64_t file_bytes = 0;
     int due_slices = 0;          // that have not ended and were not set aside
     int locked_slices = 0;       // that a worker works on, however it was started
     bool is_locked_out = false;  // by a session that is about to end it
@@ -58,7 +61,7 @@ std::vector<WaitingImport> find_waiting() {
         const Row& row : query_latest(
             "SELECT i.id, j.role_oid, i.database_role, j.origin, j.stop_state IS NOT NULL, i.state <> 'queued',"
             "       s.due_slices, s.fences, s.claims, r.oid IS NOT NULL, COALESCE(r.rolcanlogin, false),"
-            "       w.workers, w.is_locked_out, i.operator"
+            "       w.workers, w.is_locked_out, i.operator, i.state = 'running', i.file_bytes"
             "  FROM customer_import.imports AS i"
             "  JOIN customer_import.background_imports AS j ON j.import_id = i.id"
             "  LEFT JOIN pg_roles AS r ON r.oid = j.role_oid"
@@ -91,6 +94,8 @@ std::vector<WaitingImport> find_waiting() {
         import.locked_slices = std::stoi(*row[11]);
         import.is_locked_out = row[12] == "t";
         import.operator_name = *row[13];
+        import.is_checked = row[14] == "t";
+        import.file_bytes = std::stoll(row[15].value_or("0"));
     }
     return waiting;
 }
@@ -146,6 +151,8 @@ private:
         return import.locked_slices > 0 || count_workers(import.id) > 0;
     }
     void forget_ended();
+    std::uint32_t share_slices(const WaitingImport& import);
+    void forget_shared(const std::vector<WaitingImport>& waiting);
 
     WorkerTransactions transactions_;
     std::vector<StartedWorker> workers_;
@@ -158,6 +165,7 @@ private:
     std::map<std::string, std::int64_t> turns_;  // when an operator had its last one
     std::int64_t turn_ = 0;
     std::int64_t last_emptied_ = 0;
+    std::map<std::int64_t, SharedSlices> shared_;  // of imports
     const MemoryContext context_ = call(
         [] { return AllocSetContextCreate(TopMemoryContext, "customer_import look", ALLOCSET_DEFAULT_SIZES); });
 };
@@ -268,6 +276,28 @@ std::vector<WaitingImport> Supervisor::choose(const std::vector<WaitingImport>& 
     return chosen;
 }
 
+// The handle of what the workers of an import share: made for the one that checks a file of several slices, kept until
+// the import has ended. 0: each reads the file by itself.
+std::uint32_t Supervisor::share_slices(const WaitingImport& import) {
+    auto found = shared_.find(import.id);
+    if (found == shared_.end() && !import.is_checked && import.file_bytes >= kSharedFileBytes &&
+        workers_per_import > 1) {
+        SharedSlices made;
+        if (std::optional<PgError> error = transactions_.run([&] { made = SharedSlices::create(import.id); })) {
+            forget(*error);  // out of memory, say
+        }
+        found = shared_.emplace(import.id, std::move(made)).first;
+    }
+    return found == shared_.end() ? 0 : found->second.handle();
+}
+
+void Supervisor::forget_shared(const std::vector<WaitingImport>& waiting) {
+    std::erase_if(shared_, [&](const auto& entry) {
+        return std::none_of(waiting.begin(), waiting.end(),
+                            [&](const WaitingImport& import) { return import.id == entry.first; });
+    });
+}
+
 // A worker of a suspect ends at once when another suspect runs: it is not tried in a loop.
 bool Supervisor::is_due(const WaitingImport& import) {
     TimestampTz& not_before = starts_[import.id].not_before;
@@ -284,7 +314,7 @@ void Supervisor::start_workers(const WaitingImport& import) {
     while (std::max(count_workers(import.id), import.locked_slices) < wanted && is_due(import)) {
         BackgroundWorker worker = make_worker("customer_import worker", "ci_worker_main", BGW_NEVER_RESTART);
         worker.bgw_notify_pid = MyProcPid;
-        WorkerArguments arguments{MyDatabaseId, import.role, import.id, MyProcPid};
+        WorkerArguments arguments{MyDatabaseId, import.role, import.id, MyProcPid, share_slices(import)};
         memcpy(worker.bgw_extra, &arguments, sizeof arguments);
         BackgroundWorkerHandle* handle = call([&] {
             MemoryContext before = MemoryContextSwitchTo(TopMemoryContext);
@@ -323,6 +353,7 @@ Supervisor::Finding Supervisor::look() {
         })) {
         return Finding::work;
     }
+    forget_shared(waiting);
     std::erase_if(waiting, [&](const WaitingImport& import) { return settle(import); });
     const bool empties_more = waiting.empty() && apply_retention(transactions_, last_emptied_);
     test_point("supervisor_looked");

@@ -9,6 +9,7 @@
 #include "pg/background/background_run.h"
 #include "pg/background/import_queue.h"
 #include "pg/background/import_supervisor.h"
+#include "pg/background/shared_slices.h"
 #include "pg/history/retention.h"
 #include "pg/server/settings.h"
 #include "pg/server/statement.h"
@@ -123,7 +124,12 @@ void work(const WorkerArguments& arguments) {
     if (!extension_exists(transactions)) {
         return;
     }
-    run_background_import(transactions, arguments.import_id, workers_per_import);
+    SharedSlices shared;
+    if (std::optional<PgError> error = transactions.run(
+            [&] { shared = SharedSlices::join(arguments.shared_slices, arguments.import_id); })) {
+        forget(*error);  // they are just going; it works without
+    }
+    run_background_import(transactions, arguments.import_id, workers_per_import, shared);
     // If the supervisor is gone, the imports of others must not wait for it.
     if (std::optional<PgError> error = transactions.run([] { start_waiting(); })) {
         throw PgError(*error);

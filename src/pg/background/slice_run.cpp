@@ -1,26 +1,22 @@
 #include "pg/background/slice_run.h"
 
-#include <algorithm>
 #include <memory>
 #include <vector>
 
 #include "core/batch.h"
 #include "core/format.h"
 #include "core/grant_ceiling.h"
-#include "core/slice_hash.h"
 #include "core/text.h"
 #include "pg/access/identity.h"
 #include "pg/access/role_catalog.h"
 #include "pg/apply/import_kinds.h"
-#include "pg/apply/trial.h"
 #include "pg/background/background_process.h"
 #include "pg/background/import_queue.h"
-#include "pg/history/progress.h"
+#include "pg/background/slice_input.h"
 #include "pg/history/report_store.h"
 #include "pg/history/reversal.h"
 #include "pg/input/created_codes.h"
 #include "pg/input/preparers.h"
-#include "pg/input/record_spool.h"
 #include "pg/server/settings.h"
 #include "pg/server/statement.h"
 #include "pg/server/test_point.h"
@@ -33,18 +29,6 @@ namespace {
 constexpr int kMaxAttempts = 10;  // of a batch that meets deadlocks or serialization failures
 constexpr int kMaxClaims = 10;    // of a slice whose workers die before it makes progress
 constexpr long kFirstDelay = 50;  // milliseconds before a batch is tried again; doubles each time
-constexpr std::int64_t kStopCheckRecords = 65536;
-constexpr std::int64_t kSmallFileBytes = 256 * 1024;  // one worker is done with it before another one has started
-
-// Thrown when the import is to stop; the request and its reason are in the queue or in here.
-class Stopped : public std::exception {
-public:
-    explicit Stopped(Stop stop) : stop_(std::move(stop)) {}
-    const Stop& stop() const { return stop_; }
-
-private:
-    Stop stop_;
-};
 
 // Thrown when the slice is another worker's by now.
 class TakenOver : public std::exception {};
@@ -63,6 +47,11 @@ Stop too_late() { return {"failed", "it took longer than customer_import.import_
 
 bool can_be_repeated(const PgError& error) {
     return ERRCODE_TO_CATEGORY(error.sqlstate()) == ERRCODE_TRANSACTION_ROLLBACK;
+}
+
+// Whether temporary files had no room on the disk, or below temp_file_limit.
+bool is_full(const PgError& error) {
+    return error.sqlstate() == ERRCODE_DISK_FULL || error.sqlstate() == ERRCODE_CONFIGURATION_LIMIT_EXCEEDED;
 }
 
 std::string describe(const PgError& error) {
@@ -93,23 +82,22 @@ Identity require_still_permitted() {
 class SliceRun {
 public:
     SliceRun(Transactions& transactions, BackgroundImport import, const Slice& slice, WorkerLock& lock,
-             std::optional<WorkerLock>& suspect, int slices, MemoryContext context)
+             std::optional<WorkerLock>& suspect, int slices, SharedSlices& shared, MemoryContext context)
         : transactions_(transactions),
           lock_(lock),
           suspect_(suspect),
           import_(std::move(import)),
           slice_(slice),
-          slices_wanted_(slices),
-          context_(context),
+          shared_(shared),
           transaction_context_(
-              call([&] { return AllocSetContextCreate(context, "transaction", ALLOCSET_DEFAULT_SIZES); })) {}
+              call([&] { return AllocSetContextCreate(context, "transaction", ALLOCSET_DEFAULT_SIZES); })),
+          input_(
+              import_, slice_, slices, shared, progress_, [this] { check_stop(); }, context, transaction_context_) {}
 
     // Applies what is left of the slice, and ends it. Returns false when it was set aside.
     bool run();
 
 private:
-    class Taker;
-
     void apply_rest();
     void set_aside(const std::string& reason);
     void throw_stop_after_cancel();
@@ -117,11 +105,8 @@ private:
     template <typename Body>
     void repeat(Body&& body);
     void read_file();
-    void read_records(const Identity& identity);
-    std::optional<std::string> try_first_records(Trial& trial, const Identity& identity);
-    Target load_same_target() const;
+    void try_to_read();
     void apply_batch(const Batch& batch);
-    void mark_retried(const std::vector<std::int64_t>& lines);
     bool is_too_late() const { return import_timeout > 0 && import_.milliseconds() >= import_timeout; }
     void check_stop();
     bool keep_lock();
@@ -133,71 +118,13 @@ private:
     std::optional<WorkerLock>& suspect_;  // until the slice makes progress
     BackgroundImport import_;
     Slice slice_;
-    const int slices_wanted_;
-    const MemoryContext context_;
+    SharedSlices& shared_;
     const MemoryContext transaction_context_;
 
-    std::unique_ptr<RoleCatalog> catalog_;  // of the check
-    std::unique_ptr<RecordSpool> spool_;
-    std::unique_ptr<RecordReader> reader_;
-    std::unique_ptr<InputSource> source_;  // nullptr: an undo
-    std::optional<Target> target_;         // at the check; reader_ refers to it
-    ApplyState state_;
     ProgressReport progress_;
+    SliceInput input_;
+    ApplyState state_;
     bool has_ended_ = false;  // the slice
-};
-
-// Takes the records of the whole file, and keeps those of the slice.
-class SliceRun::Taker final : public RecordTaker {
-public:
-    // Without an issue store and a trial the check was made before.
-    Taker(SliceRun& run, IssueStore* issues, Trial* trial)
-        : run_(run), issues_(issues), trial_(trial), valid_(static_cast<std::size_t>(run.import_.slices), 0) {}
-
-    void valid(const Record& record) override {
-        count();
-        if (trial_ != nullptr) {
-            trial_->add(record);
-        }
-        const int slice = slice_of(record.user_name, run_.import_.slices);
-        ++valid_[static_cast<std::size_t>(slice)];
-        if (slice == run_.slice_.number) {
-            run_.spool_->add(record);
-        }
-    }
-
-    void rejected(std::int64_t line, std::string_view, const std::vector<Issue>& issues,
-                  std::string_view raw) override {
-        count();
-        ++counts_.rejected;
-        if (issues_ != nullptr) {
-            issues_->add(line, Outcome::rejected, issues, raw);
-            if (run_.import_.request.kind == ImportKind::retry) {
-                rejected_.push_back(line);
-            }
-        }
-    }
-
-    const std::vector<std::int64_t>& rejected_lines() const { return rejected_; }
-
-    const Counts& counts() const { return counts_; }
-    const std::vector<std::int64_t>& valid_records() const { return valid_; }
-
-private:
-    void count() {
-        ++counts_.records;
-        run_.progress_.checked(counts_.records, run_.reader_->bytes());
-        if (counts_.records % kStopCheckRecords == 0) {
-            run_.check_stop();
-        }
-    }
-
-    SliceRun& run_;
-    IssueStore* issues_;
-    Trial* trial_;
-    std::vector<std::int64_t> valid_;
-    std::vector<std::int64_t> rejected_;  // of a retry
-    Counts counts_;
 };
 
 void SliceRun::check_stop() {
@@ -272,114 +199,32 @@ void SliceRun::throw_stop_after_cancel() {
 
 // Reads the file and keeps the records of the slice. The first one to do so records what the check found.
 void SliceRun::read_file() {
+    try {
+        try_to_read();
+    } catch (const PgError& error) {
+        if (!is_full(error) || !input_.stop_sharing()) {
+            throw;
+        }
+        forget(error);
+        try_to_read();  // the records of one slice may fit
+    }
+    import_.state = "running";
+    input_.committed();
+    progress_.running(import_.id, import_.records, 0);
+    wake_supervisor();
+    input_.spool().skip(slice_.position);
+}
+
+void SliceRun::try_to_read() {
     repeat([&] {
         check_stop();
         const Identity identity = require_still_permitted();
         if (import_.request.create_unknown_roles && !identity.rights.has(Right::administer)) {
             throw Stopped({"denied", format("operator {} may not add role codes any more", quoted(identity.name))});
         }
-        try {
-            read_records(identity);
-        } catch (...) {
-            spool_.reset();  // before the transaction takes its files away
-            throw;
-        }
+        input_.read(identity);
         test_point("check");
     });
-    import_.state = "running";
-    progress_.running(import_.id, import_.records, 0);
-    wake_supervisor();
-    spool_->skip(slice_.position);
-}
-
-void SliceRun::read_records(const Identity& identity) {
-    const bool is_first = import_.state != "running";
-    target_ = load_same_target();
-    if (is_first) {
-        const bool is_split = !target_->one_by_one && import_.file_bytes >= kSmallFileBytes;
-        import_.slices = is_split ? slices_wanted_ : 1;
-    }
-    {
-        ContextScope scope(context_);
-        catalog_ = is_first ? load_held_catalog() : std::make_unique<RoleCatalog>();
-        for (const std::string& code : import_.role_codes) {
-            catalog_->add(code);
-        }
-        source_ = import_.request.kind == ImportKind::file ? stored_file_source(import_.id)
-                                                           : make_source(import_.request, import_.id);
-        spool_ = std::make_unique<RecordSpool>(record_order(import_.request, *target_));
-        reader_ = make_reader(import_.request, source_.get(), *target_, *catalog_);
-    }
-    progress_.start(target_->relation);
-    std::optional<IssueStore> issues;
-    std::optional<Trial> trial;
-    if (is_first) {
-        trial.emplace(import_.request);
-        issues.emplace(transaction_context_, import_.request.encoding);
-        if (import_.request.create_unknown_roles) {
-            reader_->add_unknown_codes();
-        }
-    }
-    Taker taker(*this, issues ? &*issues : nullptr, trial ? &*trial : nullptr);
-    reader_->read(taker);
-    spool_->sort();
-    spool_->keep(context_);
-    const std::int64_t records = taker.valid_records()[static_cast<std::size_t>(slice_.number)];
-    if (!is_first) {
-        if (slice_.records != records) {
-            throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                              "the customers table was changed, and the file reads otherwise than at the check");
-        }
-        return;
-    }
-    const Counts& counts = taker.counts();
-    std::optional<std::string> failure;
-    if (import_.request.passes_reject_limit(counts.rejected)) {
-        failure = import_.request.reject_limit_reason();
-    } else {
-        add_codes_of_import(import_.id, import_.request, reader_->new_codes());
-        failure = try_first_records(*trial, identity);
-    }
-    issues->write(import_.id, true, reader_->encoding_hint());
-    record_check(import_, counts, taker.valid_records(), catalog_->codes(),
-                 import_.request.kind == ImportKind::file ? reader_->warnings() : std::vector<std::string>());
-    mark_retried(taker.rejected_lines());
-    if (failure) {
-        request_stop(import_.id, {"failed", *failure});
-    }
-    import_.records = counts.records;
-    slice_.records = records;
-}
-
-std::optional<std::string> SliceRun::try_first_records(Trial& trial, const Identity& identity) {
-    const RecordCeiling ceiling(*catalog_, identity, PreparedRecords(import_.request));
-    return trial.run(import_.id, *target_, reader_->header(), *catalog_, ceiling.get(), transaction_context_);
-}
-
-// Another table may have been attached since the import was submitted: the import must not write to that one.
-Target SliceRun::load_same_target() const {
-    Target target = load_import_target();
-    if (target.relation != import_.customers_table) {
-        throw Stopped({"failed", "the customers table is another one than when it was submitted"});
-    }
-    const auto has = [&](const std::string& field) {
-        return std::any_of(target.values.begin(), target.values.end(),
-                           [&](const TargetColumn& column) { return column.field == field; });
-    };
-    for (const TargetColumn& column : target_ ? target_->values : std::vector<TargetColumn>()) {
-        if (!has(column.field)) {  // the records that were checked may have a cell for it
-            throw Stopped({"failed", format("the customers table was attached anew, without the field {}",
-                                            quoted(column.field))});
-        }
-    }
-    return target;
-}
-
-// Records of a retry are tried once, whatever the result.
-void SliceRun::mark_retried(const std::vector<std::int64_t>& lines) {
-    if (import_.request.kind == ImportKind::retry) {
-        customer_import::pg::mark_retried(import_.request.source_import_id, import_.id, lines);
-    }
 }
 
 void SliceRun::apply_batch(const Batch& batch) {
@@ -392,12 +237,12 @@ void SliceRun::apply_batch(const Batch& batch) {
         check_stop();
         const Identity identity = require_still_permitted();
         test_point("batch_begin");
-        const Target target = load_same_target();
+        const Target target = load_same_target(import_, input_.target());
         const std::unique_ptr<RoleCatalog> current = load_held_catalog();
         const RecordCeiling ceiling(*current, identity, PreparedRecords(import_.request));
         const bool is_undo = import_.request.kind == ImportKind::undo;
         const std::unique_ptr<BatchApplier> applier = make_applier(
-            import_.request, import_.id, target, reader_->header(), is_undo ? *current : *catalog_,
+            import_.request, import_.id, target, input_.header(), is_undo ? *current : input_.catalog(),
             slice_.records.value_or(0), state_, transaction_context_);
         IssueStore issues(transaction_context_, import_.request.encoding);
         ChangeLog log(transaction_context_, import_.id, slice_.number, slice_.pages);
@@ -419,7 +264,7 @@ void SliceRun::apply_batch(const Batch& batch) {
         }
         log.write(applier->changes());
         issues.write(import_.id, false);
-        mark_retried(lines);
+        mark_retried(import_, lines);
         test_point("batch_applied");
         pages = log.pages();
         require_still_permitted();  // the batch may have waited for a long time
@@ -482,6 +327,9 @@ bool SliceRun::run() {
         set_aside(waits.reason());
         return false;
     }
+    if (has_ended_ && shared_.exists()) {
+        shared_.remove(slice_.number);
+    }
     return true;
 }
 
@@ -495,11 +343,12 @@ void SliceRun::apply_rest() {
         }
         read_file();
         Batch batch;
-        while (!has_ended_ && keep_lock() && spool_->next(batch, static_cast<std::size_t>(batch_rows))) {
+        while (!has_ended_ && keep_lock() && input_.spool().next(batch, static_cast<std::size_t>(batch_rows))) {
             apply_batch(batch);
         }
         if (!has_ended_) {  // there was nothing in it
             repeat([&] { end_slice(import_.id, slice_.number); });
+            has_ended_ = true;
         }
         transactions_.set_deadline(0);
     } catch (const Stopped& stopped) {
@@ -521,8 +370,8 @@ void SliceRun::apply_rest() {
 }  // namespace
 
 bool run_slice(Transactions& transactions, BackgroundImport import, const Slice& slice, WorkerLock& lock,
-               std::optional<WorkerLock>& suspect, int slices, MemoryContext context) {
-    return SliceRun(transactions, std::move(import), slice, lock, suspect, slices, context).run();
+               std::optional<WorkerLock>& suspect, int slices, SharedSlices& shared, MemoryContext context) {
+    return SliceRun(transactions, std::move(import), slice, lock, suspect, slices, shared, context).run();
 }
 
 std::optional<std::string> reason_to_wait(const PgError& error) {

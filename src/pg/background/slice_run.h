@@ -6,6 +6,7 @@
 #include <string>
 
 #include "pg/background/import_queue.h"
+#include "pg/background/shared_slices.h"
 #include "pg/server/guard.h"
 #include "pg/server/server.h"
 #include "pg/server/transactions.h"
@@ -13,10 +14,11 @@
 namespace customer_import::pg {
 
 // Applies what is left of a claimed slice, and ends it: with the last one the import. An import that has not begun yet
-// is split into at most `slices` slices. Returns false when the slice was set aside. `suspect` is released when the
+// is split into at most `slices` slices; the first worker writes the records of all of them to `shared`, the others read
+// theirs from there. Returns false when the slice was set aside. `suspect` is released when the
 // slice makes progress.
 bool run_slice(Transactions& transactions, BackgroundImport import, const Slice& slice, WorkerLock& lock,
-               std::optional<WorkerLock>& suspect, int slices, MemoryContext context);
+               std::optional<WorkerLock>& suspect, int slices, SharedSlices& shared, MemoryContext context);
 
 // Why to try again later, however often: the import is not faulty, something is in its way. Nothing for any other
 // error.

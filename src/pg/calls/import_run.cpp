@@ -54,7 +54,7 @@ public:
           reader_(make_reader(request, own_source_ ? own_source_.get() : source, target_, *catalog_)),
           issues_(context, request.encoding),
           trial_(request),
-          spool_(record_order(request, target_)) {}
+          spool_(record_order(request, target_.one_by_one)) {}
 
     // Returns the import that the same operator has made with the same request id, if any.
     std::optional<ImportResult> find_earlier() const { return find_earlier_import(operator_, request_); }

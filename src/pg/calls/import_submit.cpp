@@ -208,8 +208,9 @@ void run_imports(FunctionCallInfo fcinfo) {
     if (std::optional<PgError> error = transactions.run([&] { ids = own_imports(); })) {
         throw PgError(*error);
     }
+    SharedSlices none;  // workers have them
     for (std::int64_t id : ids) {
-        if (!run_background_import(transactions, id, 1)) {
+        if (!run_background_import(transactions, id, 1, none)) {
             call([&] {
                 ereport(NOTICE, (errmsg("import %lld waits for a lock", static_cast<long long>(id)),
                                  errhint("Call customer_import.run_imports() again later.")));

@@ -30,6 +30,10 @@ public:
     // Reads no further than a file's header. Errors: 22P04.
     virtual void read_header() {}
 
+    // What another process needs to know the header without reading all, and how it takes that.
+    virtual std::string header_to_keep() const { return {}; }
+    virtual void take_header(std::string_view) { read_header(); }
+
     // Reads all and hands out the records. Errors: 22P04 when a file is refused.
     virtual void read(RecordTaker& taker) = 0;
 

@@ -1,5 +1,6 @@
 #include "pg/input/undo_reader.h"
 
+#include "core/packed.h"
 #include "pg/input/created_codes.h"
 #include "pg/input/stored_changes.h"
 #include "pg/server/statement.h"
@@ -97,11 +98,33 @@ void UndoReader::find_columns(const Written& written) {
     if (written.roles || written.deletions || header.size() == 1) {
         header.push_back("roles");
     }
-    auto map = HeaderMap::create(header, fields_);
+    make_header(header);
+}
+
+void UndoReader::make_header(const std::vector<std::string_view>& columns) {
+    columns_.assign(columns.begin(), columns.end());
+    auto map = HeaderMap::create(columns, fields_);
     if (const auto* refusal = std::get_if<Refusal>(&map)) {
         throw ImportError(*refusal);
     }
     header_ = std::get<HeaderMap>(std::move(map));
+}
+
+std::string UndoReader::header_to_keep() const {
+    std::string kept;
+    for (const std::string& column : columns_) {
+        put_text(kept, column);
+    }
+    return kept;
+}
+
+void UndoReader::take_header(std::string_view kept) {
+    std::vector<std::string_view> columns;
+    std::string_view column;
+    while (get_text(kept, column)) {
+        columns.push_back(column);
+    }
+    make_header(columns);
 }
 
 TextMap<std::string> todays_fields(std::int64_t import_id) {

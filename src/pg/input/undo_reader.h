@@ -23,6 +23,9 @@ public:
     // Each record has the line of the change, its user name, and as `raw` the change: undo_change() reads it.
     void read(RecordTaker& taker) override;
 
+    std::string header_to_keep() const override;
+    void take_header(std::string_view kept) override;
+
     // An undo that brings an import back has to have the codes that went with it.
     void add_unknown_codes() override;
     const std::vector<std::string>& new_codes() const override { return new_codes_; }
@@ -42,11 +45,13 @@ private:
 
     void read_page(std::string_view page, std::int64_t count, Written& written, RecordTaker& taker);
     void find_columns(const Written& written);
+    void make_header(const std::vector<std::string_view>& columns);
 
     const std::int64_t source_import_id_;
     RoleCatalog& catalog_;
     const std::vector<Field> fields_;
     const TextMap<std::string> field_names_;
+    std::vector<std::string> columns_;  // as a header names them
     std::optional<HeaderMap> header_;
     std::int64_t bytes_ = 0;
     std::vector<std::string> new_codes_;

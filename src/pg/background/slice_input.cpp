@@ -1,0 +1,282 @@
+#include "pg/background/slice_input.h"
+
+#include <algorithm>
+
+#include "core/format.h"
+#include "core/grant_ceiling.h"
+#include "core/slice_hash.h"
+#include "core/text.h"
+#include "pg/access/role_catalog.h"
+#include "pg/apply/import_kinds.h"
+#include "pg/history/report_store.h"
+#include "pg/history/reversal.h"
+#include "pg/input/created_codes.h"
+#include "pg/input/preparers.h"
+#include "pg/server/test_point.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+constexpr std::int64_t kStopCheckRecords = 65536;
+
+}  // namespace
+
+// Another table may have been attached since the import was submitted: the import must not write to that one.
+Target load_same_target(const BackgroundImport& import, const std::optional<Target>& before) {
+    Target target = load_import_target();
+    if (target.relation != import.customers_table) {
+        throw Stopped({"failed", "the customers table is another one than when it was submitted"});
+    }
+    const auto has = [&](const std::string& field) {
+        return std::any_of(target.values.begin(), target.values.end(),
+                           [&](const TargetColumn& column) { return column.field == field; });
+    };
+    for (const TargetColumn& column : before ? before->values : std::vector<TargetColumn>()) {
+        if (!has(column.field)) {  // the records that were checked may have a cell for it
+            throw Stopped({"failed", format("the customers table was attached anew, without the field {}",
+                                            quoted(column.field))});
+        }
+    }
+    return target;
+}
+
+void mark_retried(const BackgroundImport& import, const std::vector<std::int64_t>& lines) {
+    if (import.request.kind == ImportKind::retry) {
+        customer_import::pg::mark_retried(import.request.source_import_id, import.id, lines);
+    }
+}
+
+// Takes the records of the whole file, and keeps those of the slice.
+class SliceInput::Taker final : public RecordTaker {
+public:
+    // Without an issue store and a trial the check was made before. `writer` is for all slices, if there is one.
+    Taker(SliceInput& input, IssueStore* issues, Trial* trial, SliceWriter* writer)
+        : input_(input),
+          issues_(issues),
+          trial_(trial),
+          writer_(writer),
+          valid_(static_cast<std::size_t>(input.import_.slices), 0) {}
+
+    void valid(const Record& record) override {
+        count();
+        if (trial_ != nullptr) {
+            trial_->add(record);
+        }
+        const int slice = slice_of(record.user_name, input_.import_.slices);
+        ++valid_[static_cast<std::size_t>(slice)];
+        const bool is_own = slice == input_.slice_.number;
+        if (!is_own && writer_ == nullptr) {
+            return;
+        }
+        const std::string& row = input_.spool_->make_row(record);
+        if (writer_ != nullptr) {
+            writer_->add(slice, row);
+        }
+        if (is_own) {
+            input_.spool_->add_row(row);
+        }
+    }
+
+    void rejected(std::int64_t line, std::string_view, const std::vector<Issue>& issues,
+                  std::string_view raw) override {
+        count();
+        ++counts_.rejected;
+        if (issues_ != nullptr) {
+            issues_->add(line, Outcome::rejected, issues, raw);
+            if (input_.import_.request.kind == ImportKind::retry) {
+                rejected_.push_back(line);
+            }
+        }
+    }
+
+    const std::vector<std::int64_t>& rejected_lines() const { return rejected_; }
+
+    const Counts& counts() const { return counts_; }
+    const std::vector<std::int64_t>& valid_records() const { return valid_; }
+
+private:
+    void count() {
+        ++counts_.records;
+        input_.progress_.checked(counts_.records, input_.reader_->bytes());
+        if (counts_.records % kStopCheckRecords == 0) {
+            input_.check_stop_();
+        }
+    }
+
+    SliceInput& input_;
+    IssueStore* issues_;
+    Trial* trial_;
+    SliceWriter* writer_;
+    std::vector<std::int64_t> valid_;
+    std::vector<std::int64_t> rejected_;  // of a retry
+    Counts counts_;
+};
+
+SliceInput::SliceInput(BackgroundImport& import, Slice& slice, int slices_wanted, SharedSlices& shared,
+                       ProgressReport& progress, std::function<void()> check_stop, MemoryContext context,
+                       MemoryContext transaction_context)
+    : import_(import),
+      slice_(slice),
+      slices_wanted_(slices_wanted),
+      shared_(shared),
+      progress_(progress),
+      check_stop_(std::move(check_stop)),
+      context_(context),
+      transaction_context_(transaction_context),
+      may_share_(shared.exists()) {}
+
+bool SliceInput::stop_sharing() {
+    may_share_ = false;
+    if (is_sharing_) {
+        shared_.clear();
+    }
+    return is_sharing_;
+}
+
+void SliceInput::committed() {
+    if (is_sharing_) {
+        shared_.publish();
+    }
+}
+
+void SliceInput::read(const Identity& identity) {
+    try {
+        open();
+        if (is_first()) {
+            check(identity);
+        } else if (!take_shared()) {
+            read_again();
+        }
+    } catch (...) {
+        spool_.reset();  // before the transaction takes its files away
+        throw;
+    }
+}
+
+void SliceInput::open() {
+    target_ = load_same_target(import_, target_);
+    if (is_first()) {
+        import_.by_line = target_->one_by_one;
+    }
+    order_ = record_order(import_.request, import_.by_line);
+    make_spool();
+    ContextScope scope(context_);
+    catalog_ = is_first() ? load_held_catalog() : std::make_unique<RoleCatalog>();
+    for (const std::string& code : import_.role_codes) {
+        catalog_->add(code);
+    }
+    source_ = import_.request.kind == ImportKind::file ? stored_file_source(import_.id)
+                                                       : make_source(import_.request, import_.id);
+    reader_ = make_reader(import_.request, source_.get(), *target_, *catalog_);
+    progress_.start(target_->relation);
+}
+
+void SliceInput::make_spool() {
+    ContextScope scope(context_);
+    spool_ = std::make_unique<RecordSpool>(order_);
+}
+
+void SliceInput::keep_spool() {
+    spool_->sort();
+    spool_->keep(context_);
+}
+
+// Takes the records from the worker that has checked the file. Returns false when it has left none, or when the table was
+// changed since in a way that changes what a record is: then the file says what that comes to.
+bool SliceInput::take_shared() {
+    SliceReader stored(shared_, slice_.number);
+    if (!stored.exists()) {
+        return false;
+    }
+    reader_->take_header(stored.header());
+    if (stored.shape() != shape()) {
+        return false;
+    }
+    std::int64_t records = 0;
+    for (std::string_view row = stored.next(); !row.empty(); row = stored.next()) {
+        spool_->add_row(row);
+        progress_.checked(++records, 0);
+        if (records % kStopCheckRecords == 0) {
+            check_stop_();
+        }
+    }
+    if (slice_.records != records) {
+        make_spool();
+        return false;
+    }
+    keep_spool();
+    return true;
+}
+
+// Reads the file as at the check, by the role codes of that time.
+void SliceInput::read_again() {
+    Taker taker(*this, nullptr, nullptr, nullptr);
+    reader_->read(taker);
+    keep_spool();
+    if (slice_.records != taker.valid_records()[static_cast<std::size_t>(slice_.number)]) {
+        throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                          "the customers table was changed, and the file reads otherwise than at the check");
+    }
+}
+
+void SliceInput::check(const Identity& identity) {
+    const bool is_split = !target_->one_by_one && import_.file_bytes >= kSharedFileBytes;
+    import_.slices = is_split ? slices_wanted_ : 1;
+    is_sharing_ = may_share_ && import_.slices > 1;
+    std::optional<SliceWriter> writer;
+    if (is_sharing_) {
+        shared_.begin();
+        writer.emplace(shared_, import_.slices);
+    }
+    Trial trial(import_.request);
+    IssueStore issues(transaction_context_, import_.request.encoding);
+    if (import_.request.create_unknown_roles) {
+        reader_->add_unknown_codes();
+    }
+    Taker taker(*this, &issues, &trial, writer ? &*writer : nullptr);
+    reader_->read(taker);
+    if (writer) {
+        writer->finish(shape(), reader_->header_to_keep());
+        writer.reset();
+    }
+    keep_spool();
+    const Counts& counts = taker.counts();
+    std::optional<std::string> failure;
+    if (import_.request.passes_reject_limit(counts.rejected)) {
+        failure = import_.request.reject_limit_reason();
+    } else {
+        add_codes_of_import(import_.id, import_.request, reader_->new_codes());
+        failure = try_first_records(trial, identity);
+    }
+    issues.write(import_.id, true, reader_->encoding_hint());
+    record_check(import_, counts, taker.valid_records(), catalog_->codes(),
+                 import_.request.kind == ImportKind::file ? reader_->warnings() : std::vector<std::string>());
+    mark_retried(import_, taker.rejected_lines());
+    if (failure) {
+        request_stop(import_.id, {"failed", *failure});
+    }
+    import_.records = counts.records;
+    slice_.records = taker.valid_records()[static_cast<std::size_t>(slice_.number)];
+}
+
+// What has to be as it was at the check, so that a record that was kept means the same.
+std::string SliceInput::shape() const {
+    std::string text = format("{} slices, order {}, folded {}", import_.slices, static_cast<int>(order_),
+                              target_->fold_user_names);
+    const HeaderMap& header = reader_->header();
+    for (const int index : header.value_fields()) {
+        const Field& field = header.fields()[static_cast<std::size_t>(index)];
+        const auto column = std::find_if(target_->values.begin(), target_->values.end(),
+                                         [&](const TargetColumn& value) { return value.field == field.name; });
+        text += format("\n{} {} {} {}", column->type, column->type_modifier, field.clearable, field.name);
+    }
+    return text;
+}
+
+std::optional<std::string> SliceInput::try_first_records(Trial& trial, const Identity& identity) {
+    const RecordCeiling ceiling(*catalog_, identity, PreparedRecords(import_.request));
+    return trial.run(import_.id, *target_, reader_->header(), *catalog_, ceiling.get(), transaction_context_);
+}
+
+}  // namespace customer_import::pg
