@@ -125,7 +125,7 @@ sei,"buyer,approver","Approver,buyer",,,,add and remove
 set,,,,_EMPTY_VALUE_,maybe,not a boolean
 ott,_EMPTY_VALUE_,_EMPTY_VALUE_,,,_EMPTY_VALUE_,cannot be cleared
 _EMPTY_VALUE_,buyer,,,,,nor the name
-nov,buyer
+nov
 die,b"uyer,,,,,stray quote
 und,"buyer"x,,,,,text behind it
 ,byer,,buyer,,maybe,five faults

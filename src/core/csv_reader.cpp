@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 
+#include "core/blank_text.h"
 #include "core/byte_escape.h"
 #include "core/encoding_evidence.h"
 #include "core/field_splitter.h"
@@ -69,6 +70,13 @@ Status check_header(const CsvRecord& header) {
     return {};
 }
 
+// Quoted ones: those without quotes never get so far.
+bool has_blank_cells_only(const CsvRecord& record) {
+    const char allowed[] = {record.delimiter, '"'};
+    return is_blank_line(record.raw, {allowed, sizeof allowed}) && !record.malformed && !record.too_many_fields &&
+           std::all_of(record.fields.begin(), record.fields.end(), is_blank_text);
+}
+
 }  // namespace
 
 char detect_delimiter(std::string_view header) {
@@ -106,7 +114,8 @@ private:
     Status read(std::string_view chunk);
     Status take_line(std::string_view record, std::size_t break_bytes);
     Status take_unbroken_line();
-    Status hand_out(std::string_view raw, bool malformed);
+    bool passes_over(std::string_view raw, bool ends_file);
+    Status hand_out(std::string_view raw, bool malformed, bool unterminated);
     Status refuse_long_record(std::string_view record);
     void use_delimiter(char delimiter);
     bool begins_field(std::string_view line, std::size_t offset) const;
@@ -115,6 +124,7 @@ private:
     RecordSink& sink_;
     FieldSplitter splitter_;
     std::string begin_of_file_;  // until there are enough bytes to know a BOM
+    bool is_detected_ = false;   // the delimiter, in the record that seemed to be the header
     bool started_ = false;
     bool header_seen_ = false;
     std::int64_t chunk_offset_ = 0;  // of the current chunk in all bytes
@@ -230,6 +240,9 @@ Status CsvReader::State::take_line(std::string_view record, std::size_t break_by
     if (raw.size() > kMaxRecordBytes) {
         return refuse_long_record(record);
     }
+    if (!record_open_ && passes_over(raw, break_bytes == 0)) {
+        return {};
+    }
     std::string_view line = record.substr(line_begin_);
     line_begin_ = record.size();
     if (!delimiter_) {
@@ -240,6 +253,7 @@ Status CsvReader::State::take_line(std::string_view record, std::size_t break_by
             return {};
         }
         use_delimiter(detect_delimiter(raw));
+        is_detected_ = true;
         line = record;
     }
     FieldSplitter::State state = splitter_.add_line(line);
@@ -253,7 +267,19 @@ Status CsvReader::State::take_line(std::string_view record, std::size_t break_by
     }
     line_begin_ = 0;
     open_quote_line_ = 0;
-    return hand_out(raw, state == FieldSplitter::State::malformed);
+    return hand_out(raw, state == FieldSplitter::State::malformed, break_bytes == 0);
+}
+
+// Passes over a line without text outside quotes. Before the header the delimiter may not be known.
+bool CsvReader::State::passes_over(std::string_view raw, bool ends_file) {
+    const std::string_view delimiters = delimiter_ ? std::string_view(&*delimiter_, 1) : kDelimiters;
+    if (!is_blank_line(raw, delimiters)) {
+        return false;
+    }
+    if (!ends_file || !is_end_of_file_mark(raw)) {
+        sink_.passed_over(record_line_);
+    }
+    return true;
 }
 
 // Takes what carry_ holds of the last line: all of it, or more than a record may have.
@@ -262,9 +288,22 @@ Status CsvReader::State::take_unbroken_line() {
     return take_line(carry_, carry_.back() == '\r' ? 1 : 0);
 }
 
-Status CsvReader::State::hand_out(std::string_view raw, bool malformed) {
-    const CsvRecord record{record_line_,       raw,           malformed, splitter_.too_many_fields(),
-                           splitter_.fields(), record_offset_};
+Status CsvReader::State::hand_out(std::string_view raw, bool malformed, bool unterminated) {
+    const CsvRecord record{.line = record_line_,
+                           .raw = raw,
+                           .malformed = malformed,
+                           .too_many_fields = splitter_.too_many_fields(),
+                           .fields = splitter_.fields(),
+                           .offset = record_offset_,
+                           .delimiter = *delimiter_,
+                           .unterminated = unterminated};
+    if (has_blank_cells_only(record)) {
+        sink_.passed_over(record_line_);
+        if (is_detected_ && !header_seen_) {
+            delimiter_.reset();
+        }
+        return {};
+    }
     if (header_seen_) {
         return sink_.record(record);
     }
@@ -290,7 +329,7 @@ Status CsvReader::State::finish() {
         // The quote that seems to be open in the header may be a stray one.
         use_delimiter(detect_delimiter(carry_));
         if (splitter_.add_line(carry_) == FieldSplitter::State::malformed) {
-            return hand_out(carry_, true);
+            return hand_out(carry_, true, true);
         }
     }
     if (record_open_) {
@@ -299,7 +338,7 @@ Status CsvReader::State::finish() {
     if (!header_seen_) {
         return broken_file("the file is empty", {}, "The first line names the columns, for example: userName,addRoles");
     }
-    return {};
+    return sink_.end();
 }
 
 Status CsvReader::State::refuse_long_record(std::string_view record) {

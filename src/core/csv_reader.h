@@ -21,6 +21,15 @@ inline constexpr std::size_t kMaxColumns = 1600;
 inline constexpr std::string_view kMalformedMessage =
     "a quote appears inside an unquoted field, or text follows a closing quote";
 
+// Why a record with fewer fields than the header is not completed by empty ones: see core/record_shape.
+enum class ShapeFault : std::uint8_t {
+    none,
+    single_cell,  // all that it has is one field
+    cut_off,      // the file ends in it
+    line_break,   // with its neighbor it has as many fields as one record that a line break has cut in two
+    open_quote,   // one of its fields seems to hold the next records
+};
+
 // One CSV record. All views live until the sink returns.
 struct CsvRecord {
     std::int64_t line = 0;                     // physical line of its first byte, from 1
@@ -29,6 +38,9 @@ struct CsvRecord {
     bool too_many_fields = false;              // more than kMaxColumns; `fields` holds the first kMaxColumns
     std::span<const std::string_view> fields;  // unquoted
     std::int64_t offset = 0;                   // where `raw` begins in all bytes that were fed
+    char delimiter = ',';                      // between them
+    bool unterminated = false;                 // the file ends without a line break after it
+    ShapeFault shape = ShapeFault::none;
 };
 
 // Receives records in file order. A refusal stops the reading and comes back from feed() or finish(). May throw.
@@ -37,6 +49,12 @@ public:
     virtual ~RecordSink() = default;
     virtual Status header(const CsvRecord& record) = 0;
     virtual Status record(const CsvRecord& record) = 0;
+
+    // What holds nothing to import was passed over on that line: a record of blank cells.
+    virtual void passed_over(std::int64_t /*line*/) {}
+
+    // The file has ended. Not called when it was refused.
+    virtual Status end() { return {}; }
 };
 
 struct CsvOptions {
@@ -58,6 +76,7 @@ public:
     Status feed(std::string_view chunk);
 
     // Ends the file: hands out a last record without line break, refuses an unclosed quote and an empty file.
+    // (A file is empty, too, when all its cells are blank.)
     Status finish();
 
     // The delimiter in use; known once the header was handed out.

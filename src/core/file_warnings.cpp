@@ -20,7 +20,8 @@ void FileWarnings::add(Kind kind, std::int64_t line, std::string_view column, st
     });
     if (found != entries_.end()) {
         ++found->count;
-    } else if (entries_.size() < kMaxEntries) {
+        found->first_line = std::min(found->first_line, line);
+    } else if (entries_.size() < kMaxEntries || column.empty()) {
         entries_.push_back({kind, std::string(column), std::string(value), line, 1});
     }
 }

@@ -20,8 +20,8 @@ public:
         damaged_cell,     // a value that a spreadsheet leaves in place of another: `column` and `value` say which
     };
 
-    // Counts one more on that line, apart for each column and value. Of many different ones those that come late are
-    // left out: they tell nothing new.
+    // Counts one more on that line, apart for each column and value. Of many different columns and values those that come
+    // late are left out: they tell nothing new.
     void add(Kind kind, std::int64_t line, std::string_view column = {}, std::string_view value = {});
 
     // One sentence for each kind, column and value, by kind and then in order of appearance; without a final full stop.

@@ -49,6 +49,18 @@ OwnColumns::OwnColumns(std::string_view header, char delimiter) : delimiter_(del
     }
 }
 
+std::string OwnColumns::complete(std::string_view record) const {
+    const std::vector<std::size_t> ends = field_ends(record, delimiter_);
+    if (ends.size() > columns_) {
+        record = record.substr(0, ends[columns_ - 1]);
+    }
+    std::string completed(record);
+    if (!ends.empty() && ends.size() < columns_) {
+        completed.append(columns_ - ends.size(), delimiter_);
+    }
+    return completed;
+}
+
 std::string_view OwnColumns::strip(std::string_view record) const {
     if (kept_ == columns_) {
         return record;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace customer_import {
@@ -14,6 +15,10 @@ public:
 
     // The header without the pairs of _line and _error at its end.
     std::string_view header() const { return header_; }
+
+    // A record that may be imported as it is, with as many fields as the header: empty ones are added, surplus empty ones
+    // dropped. As it is when a quote is open at its end.
+    std::string complete(std::string_view record) const;
 
     // A record without the fields of these columns; as it is when it has another number of fields than the header.
     std::string_view strip(std::string_view record) const;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/code_finder.h"
+#include "core/record_faults.h"
 #include "core/role_set.h"
 #include "core/user_name.h"
 
@@ -72,8 +73,7 @@ Status RowValidator::validate(const CsvRecord& record, Batch& batch, std::vector
 
 void RowValidator::check_shape(const CsvRecord& record, std::vector<Issue>& issues) const {
     if (record.malformed) {
-        issues.push_back(make_issue(IssueCode::malformed_record, {}, {}, std::string(kMalformedMessage),
-                                    "Double every quote inside a quoted field."));
+        issues.push_back(malformed_record_issue(record));
         return;
     }
     const std::size_t invalid = find_invalid_utf8(record.raw);
@@ -90,13 +90,7 @@ void RowValidator::check_shape(const CsvRecord& record, std::vector<Issue>& issu
     }
     const std::size_t wanted = header_.columns().size();
     if (record.too_many_fields || record.fields.size() != wanted) {
-        const std::size_t found = record.fields.size();
-        issues.push_back(
-            make_issue(IssueCode::wrong_field_count, {}, {},
-                       record.too_many_fields
-                           ? format("the record has more than {} fields, the header has {}", kMaxColumns, wanted)
-                       : found == 1 ? format("the record has {} field, the header has {}", found, wanted)
-                                    : format("the record has {} fields, the header has {}", found, wanted)));
+        issues.push_back(wrong_field_count_issue(record, wanted));
     }
 }
 
@@ -141,7 +135,8 @@ void RowValidator::read_user_name(const Field& field, std::string_view cell, std
     switch (check_user_name(user_name_)) {
         case UserNameFault::none: break;
         case UserNameFault::missing:
-            issues.push_back(make_issue(IssueCode::missing_user_name, field.name, {}, "the user name is empty"));
+            issues.push_back(make_issue(IssueCode::missing_user_name, field.name, {}, "the user name is empty",
+                                        format("Fill \"{}\", or remove the record.", field.name)));
             break;
         case UserNameFault::too_long:
             issues.push_back(make_issue(IssueCode::invalid_user_name, field.name, cell,

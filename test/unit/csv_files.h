@@ -18,6 +18,8 @@ struct ReadRecord {
     bool too_many_fields = false;
     std::vector<std::string> fields;
     std::int64_t offset = 0;
+    bool unterminated = false;
+    ShapeFault shape = ShapeFault::none;
 
     bool operator==(const ReadRecord&) const = default;
 };
@@ -29,6 +31,7 @@ inline std::ostream& operator<<(std::ostream& out, const ReadRecord& record) {
 struct ReadFile {
     std::vector<ReadRecord> headers;
     std::vector<ReadRecord> records;
+    std::vector<std::int64_t> passed_over;  // lines
     bool refused = false;
     std::string message;
     std::string detail;
@@ -64,6 +67,8 @@ public:
         return {};
     }
 
+    void passed_over(std::int64_t line) override { file_.passed_over.push_back(line); }
+
 private:
     static ReadRecord copy(const CsvRecord& record) {
         return {record.line,
@@ -71,16 +76,17 @@ private:
                 record.malformed,
                 record.too_many_fields,
                 {record.fields.begin(), record.fields.end()},
-                record.offset};
+                record.offset,
+                record.unterminated,
+                record.shape};
     }
 
     ReadFile& file_;
 };
 
-// Reads the chunks as one file.
-inline ReadFile read_chunks(const std::vector<std::string_view>& chunks, const CsvOptions& options = {}) {
-    ReadFile file;
-    KeepingSink sink(file);
+// Reads the chunks as one file into `sink`, which keeps the records in `file`.
+inline void read_chunks_into(ReadFile& file, RecordSink& sink, const std::vector<std::string_view>& chunks,
+                             const CsvOptions& options = {}) {
     CsvReader reader(options, sink);
     Status refusal;
     for (const std::string_view chunk : chunks) {
@@ -102,6 +108,13 @@ inline ReadFile read_chunks(const std::vector<std::string_view>& chunks, const C
     }
     file.delimiter = reader.delimiter();
     file.lines = reader.lines();
+}
+
+// Reads the chunks as one file.
+inline ReadFile read_chunks(const std::vector<std::string_view>& chunks, const CsvOptions& options = {}) {
+    ReadFile file;
+    KeepingSink sink(file);
+    read_chunks_into(file, sink, chunks, options);
     return file;
 }
 

@@ -100,8 +100,8 @@ TEST(CsvReader, NamesTheLineOfAMalformedHeader) {
 }
 
 TEST(CsvReader, RefusesTooManyColumns) {
-    EXPECT_EQ(read_file(std::string(kMaxColumns, ',') + "\n").message, "the header has more than 1600 columns");
-    EXPECT_FALSE(read_file(std::string(kMaxColumns - 1, ',') + "\n").refused);
+    EXPECT_EQ(read_file("a" + std::string(kMaxColumns, ',') + "\n").message, "the header has more than 1600 columns");
+    EXPECT_FALSE(read_file("a" + std::string(kMaxColumns - 1, ',') + "\n").refused);
 }
 
 TEST(CsvReader, RefusesAnUnclosedQuote) {
@@ -195,7 +195,7 @@ TEST(CsvReader, GivesOutAMalformedLastRecord) {
 }
 
 TEST(CsvReader, GivesOutRaggedRecordsAsTheyAre) {
-    const ReadFile file = read_file("a,b\n1\n1,2,3\n" + std::string(kMaxColumns, ',') + "\n");
+    const ReadFile file = read_file("a,b\n1\n1,2,3\n1" + std::string(kMaxColumns, ',') + "\n");
     ASSERT_EQ(file.records.size(), 3u);
     EXPECT_EQ(file.records[0].fields.size(), 1u);
     EXPECT_EQ(file.records[1].fields.size(), 3u);
@@ -309,9 +309,57 @@ TEST(CsvReader, CountsBlankLines) {
     EXPECT_EQ(file.lines, 10);
 }
 
-TEST(CsvReader, TakesALineOfBlanksAsARecord) {
-    EXPECT_EQ(fields_of(read_file("a,b\n  \n")), (std::vector<Fields>{{"  "}}));
-    EXPECT_EQ(fields_of(read_file("a,b\n\"\"\n")), (std::vector<Fields>{{""}}));
+TEST(CsvReader, PassesOverRecordsOfBlankCells) {
+    for (const std::string blank : {"  ", ",", ",,,", "\t,\u00A0", "\uFEFF", "\u200B,\u3000", "\x1A", "\"\"",
+                                    "\"\",\" \"", ",\"\r\n\"", " ,\"\x1A\""}) {
+        const ReadFile file = read_file("a,b\n1,2\n" + blank + "\n3,4\n");
+        EXPECT_EQ(fields_of(file), (std::vector<Fields>{{"1", "2"}, {"3", "4"}})) << blank;
+        EXPECT_EQ(file.passed_over, (std::vector<std::int64_t>{3})) << blank;
+    }
+    EXPECT_EQ(read_file("a,b\n,,\n\n,").passed_over, (std::vector<std::int64_t>{2, 4}));
+}
+
+TEST(CsvReader, TakesOtherCharactersAsText) {
+    for (const std::string text :
+         {"x"s, ",x"s, ";"s, " \u00E4"s, "\xC2"s, "\xED\xB2\x80"s, "\"\"\"\""s, "\"\" x"s, ","s + '\0'}) {
+        const ReadFile file = read_file("a,b\n" + text + "\n");
+        EXPECT_EQ(file.records.size(), 1u) << text;
+        EXPECT_TRUE(file.passed_over.empty()) << text;
+    }
+}
+
+TEST(CsvReader, FindsTheHeaderBehindBlankCells) {
+    for (const std::string blank : {"   ", ",,,,", ";;;;;", "\"\",\"\"", "\uFEFF"}) {
+        const ReadFile file = read_file(blank + "\na;b\n1;2\n");
+        EXPECT_EQ(file.headers.at(0).line, 2) << blank;
+        EXPECT_EQ(file.delimiter, ';') << blank;
+        EXPECT_EQ(fields_of(file), (std::vector<Fields>{{"1", "2"}})) << blank;
+    }
+    EXPECT_EQ(read_file(";;\n,\n").message, "the file is empty");
+    EXPECT_EQ(read_file(",,\na;b\n1;2\n", {','}).delimiter, ',');
+    EXPECT_EQ(read_file("sep=|\n\"\"|\na;b|c\n").delimiter, '|');
+}
+
+TEST(CsvReader, TellsNothingOfAMarkAtTheEndOfTheFile) {
+    for (const std::string mark : {"\x1A", "\x1A\x1A\x1A"}) {
+        const ReadFile file = read_file("a,b\n1,2\r\n" + mark);
+        EXPECT_EQ(file.records.size(), 1u);
+        EXPECT_FALSE(file.records[0].unterminated);
+        EXPECT_TRUE(file.passed_over.empty());
+        EXPECT_EQ(read_file("a,b\n" + mark + "\n1,2\n").passed_over, (std::vector<std::int64_t>{2}));
+    }
+}
+
+TEST(CsvReader, SaysOfTheLastRecordThatItHasNoLineBreak) {
+    for (const char* line_break : {"\n", "\r", "\r\n", "\n\n", "\n,"}) {
+        const ReadFile file = read_file("a,b\n1,2\n3"s + line_break);
+        EXPECT_FALSE(file.records.at(1).unterminated) << line_break;
+    }
+    for (const char* text : {"a,b\n1,2\n3", "a,b\n1,2\n\"3\n\",4", "a,b\n1,2\nx\"y"}) {
+        const ReadFile file = read_file(text);
+        EXPECT_FALSE(file.records.at(0).unterminated) << text;
+        EXPECT_TRUE(file.records.at(1).unterminated) << text;
+    }
 }
 
 TEST(CsvReader, KeepsLineBreaksInsideQuotes) {

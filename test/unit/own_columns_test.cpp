@@ -30,5 +30,14 @@ TEST(OwnColumns, LeavesRecordsOfAnotherShape) {
     }
 }
 
+TEST(OwnColumns, CompletesRecords) {
+    const OwnColumns own("userName,addRoles,email", ',');
+    EXPECT_EQ(own.complete("ann"), "ann,,");
+    EXPECT_EQ(own.complete("ann,\"buyer,x\""), "ann,\"buyer,x\",");
+    EXPECT_EQ(own.complete("ann,\"b\"\"\nx\","), "ann,\"b\"\"\nx\",");
+    EXPECT_EQ(own.complete("ann,,a@x,,\"\""), "ann,,a@x");
+    EXPECT_EQ(own.complete("ann,\"b"), "ann,\"b");
+}
+
 }  // namespace
 }  // namespace customer_import

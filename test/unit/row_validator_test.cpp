@@ -19,7 +19,7 @@ TEST_F(RowValidatorTest, MalformedRecordIsTheOnlyIssue) {
     ASSERT_EQ(issues_.size(), 1u);
     expect_issue(0, IssueCode::malformed_record, "", std::nullopt,
                  "a quote appears inside an unquoted field, or text follows a closing quote",
-                 "Double every quote inside a quoted field.");
+                 "Put the field in quotes, and double every quote inside it.");
 }
 
 TEST_F(RowValidatorTest, InvalidBytesAreTheOnlyIssue) {
@@ -66,10 +66,12 @@ TEST_F(RowValidatorTest, OtherFieldCountsAreTheOnlyIssue) {
     use_header({"userName", "addRoles"});
     EXPECT_FALSE(check({""}));
     ASSERT_EQ(issues_.size(), 1u);
-    expect_issue(0, IssueCode::wrong_field_count, "", std::nullopt, "the record has 1 field, the header has 2");
+    expect_issue(0, IssueCode::wrong_field_count, "", std::nullopt, "the record has 1 field, the header has 2",
+                 "Give it 2 fields; empty ones change nothing.");
     EXPECT_FALSE(check({"ann", "byer", ""}));
     ASSERT_EQ(issues_.size(), 1u);
-    expect_issue(0, IssueCode::wrong_field_count, "", std::nullopt, "the record has 3 fields, the header has 2");
+    expect_issue(0, IssueCode::wrong_field_count, "", std::nullopt, "the record has 3 fields, the header has 2",
+                 "Remove the empty fields at its end.");
 }
 
 TEST_F(RowValidatorTest, TooManyFieldsAreTheOnlyIssue) {
@@ -78,7 +80,7 @@ TEST_F(RowValidatorTest, TooManyFieldsAreTheOnlyIssue) {
     EXPECT_FALSE(check_record({7, "ann,buyer", false, true, cells}));
     ASSERT_EQ(issues_.size(), 1u);
     expect_issue(0, IssueCode::wrong_field_count, "", std::nullopt,
-                 "the record has more than 1600 fields, the header has 2");
+                 "the record has more than 1600 fields, the header has 2", "Remove the empty fields at its end.");
 }
 
 // User names.
@@ -88,7 +90,8 @@ TEST_F(RowValidatorTest, MissingUserNames) {
     for (const std::string_view name : {"", "  ", "\t\r\n", "\u00A0\u3000"}) {
         EXPECT_FALSE(check({name, "buyer"}));
         ASSERT_EQ(issues_.size(), 1u);
-        expect_issue(0, IssueCode::missing_user_name, "userName", std::nullopt, "the user name is empty");
+        expect_issue(0, IssueCode::missing_user_name, "userName", std::nullopt, "the user name is empty",
+                     "Fill \"userName\", or remove the record.");
     }
 }
 

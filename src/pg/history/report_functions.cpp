@@ -27,10 +27,13 @@ namespace {
 
 constexpr long kRowsAtOnce = 16;  // a record may have a megabyte
 
-// The rejected records of an import as they came or were amended, each with all that is wrong with it.
+// The rejected records of an import as they came or were amended, each with all that is wrong with it, and whether its
+// fields are not those of the header.
 constexpr const char* kRejectedRecords =
     "SELECT line, pg_catalog.string_agg(COALESCE(amended_record, record), ''),"
-    "       pg_catalog.string_agg(message, '; ' ORDER BY issue_number)"
+    "       pg_catalog.string_agg(message, '; ' ORDER BY issue_number),"
+    "       (pg_catalog.bool_or(code OPERATOR(pg_catalog.=) ANY ('{malformed_record,wrong_field_count}'))"
+    "        AND pg_catalog.bool_and(amended_record IS NULL))::integer"
     "  FROM customer_import.import_issues"
     " WHERE import_id OPERATOR(pg_catalog.=) $1 AND outcome OPERATOR(pg_catalog.=) 'rejected'"
     " GROUP BY line ORDER BY line";
@@ -152,7 +155,9 @@ Datum rejected_file(std::int64_t import_id, bool as_text) {
     Cursor rows(kRejectedRecords, {parameter(import_id)}, Cursor::Snapshot::calling);
     for (rows.fetch(kRowsAtOnce); rows.count() > 0; rows.fetch(kRowsAtOnce)) {
         for (std::uint64_t index = 0; index < rows.count(); ++index) {
-            append(own.strip(decode_all(rows.bytes(index, 2))));
+            // What was left out at its end must not be taken for _line and _error.
+            const std::string record = decode_all(rows.bytes(index, 2));
+            append(own.strip(rows.number(index, 4) != 0 ? record : own.complete(record)));
             append(format("{0}{1}{0}{2}\n", delimiter, rows.number(index, 1),
                           quoted_cell(one_line(std::string(rows.bytes(index, 3))))));
         }
@@ -177,11 +182,15 @@ RejectedRecords read_rejected(std::int64_t import_id, std::size_t max_bytes) {
     FileEncoding encoding(*imports.front()[2]);
     rejected.header = decode(encoding, from_hex(imports.front()[0]));
     rejected.delimiter = imports.front()[1].value_or(",").front();
+    const OwnColumns own(rejected.header, rejected.delimiter);
     rejected.total = std::stoll(*imports.front()[3]);
     Cursor rows(kRejectedRecords, {parameter(import_id)}, Cursor::Snapshot::latest);
     std::size_t bytes = 0;
     for (rows.fetch(1); rows.count() > 0; rows.fetch(1)) {
         RejectedRecord record{rows.number(0, 1), decode(encoding, rows.bytes(0, 2)), std::string(rows.bytes(0, 3))};
+        if (rows.number(0, 4) == 0) {
+            record.raw = own.complete(record.raw);
+        }
         bytes += record.raw.size() + record.error.size();
         if (bytes > max_bytes) {
             rows.close();

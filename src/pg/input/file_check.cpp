@@ -1,6 +1,7 @@
 #include "pg/input/file_check.h"
 
 #include "core/csv_reader.h"
+#include "core/record_shape.h"
 #include "core/report.h"
 #include "core/row_validator.h"
 #include "pg/access/identity.h"
@@ -71,6 +72,13 @@ public:
         return {};
     }
 
+    void passed_over(std::int64_t line) override {
+        check_interrupts();
+        if (!header_only_) {
+            (void)check_.source_.line_of_next_record(line);
+        }
+    }
+
     bool is_header_only() const { return header_only_; }
     bool has_header() const { return validator_.has_value(); }
     const std::vector<std::string>& unknown_codes() const { return validator_->unknown_codes(); }
@@ -102,7 +110,9 @@ void FileCheck::run(Sink& sink) {
     source_.rewind();
     FileDecoder decoder(request_.encoding, request_.kind == ImportKind::file);
     warnings_ = {};
-    CsvReader reader({request_.delimiter}, sink);
+    RecordShaper shaper({request_.strict, [this] { return source_.completes_next_record(); }}, sink, warnings_);
+    // What comes behind the header in its chunk is not to be counted where that alone is read.
+    CsvReader reader({request_.delimiter}, sink.is_header_only() ? static_cast<RecordSink&>(sink) : shaper);
     auto refuse = [](const Status& status) {
         if (status) {
             throw ImportError(*status);

@@ -80,26 +80,38 @@ public:
     void rewind() override {
         has_header_ = false;
         last_line_ = 0;
-        lines_.clear();
+        records_.clear();
         bytes_ = 0;
     }
 
     std::int64_t line_of_next_record(std::int64_t line) override {
-        if (lines_.empty()) {
-            throw ImportError(ERRCODE_INTERNAL_ERROR, "a rejected record is read as more than one");
-        }
-        line = lines_.front();
-        lines_.pop_front();
+        line = next_record().line;
+        records_.pop_front();
         return line;
     }
 
+    // Its neighbors here are not those of the file: what was wrong with its cells there, still is.
+    std::optional<bool> completes_next_record() const override { return !next_record().has_wrong_field_count; }
+
 private:
+    struct RejectedRecord {
+        std::int64_t line;
+        bool has_wrong_field_count;
+    };
+
+    const RejectedRecord& next_record() const {
+        if (records_.empty()) {
+            throw ImportError(ERRCODE_INTERNAL_ERROR, "a rejected record is read as more than one");
+        }
+        return records_.front();
+    }
+
     void read_records() {
         // Of large records no more than there is room for, but at least one.
         const std::vector<Row> rows = query(
-            "SELECT line, encode(record, 'hex') FROM ("
-            "    SELECT line, record, sum(octet_length(record)) OVER (ORDER BY line) AS bytes FROM ("
-            "        SELECT line, COALESCE(amended_record, record) AS record FROM customer_import.import_issues"
+            "SELECT line, encode(record, 'hex'), code = 'wrong_field_count' FROM ("
+            "    SELECT line, record, code, sum(octet_length(record)) OVER (ORDER BY line) AS bytes FROM ("
+            "        SELECT line, COALESCE(amended_record, record) AS record, code FROM customer_import.import_issues"
             "         WHERE import_id = $1 AND line > $2 AND issue_number = 1 AND outcome = 'rejected' AND record IS NOT NULL"
             "           AND (retried_by IS NULL OR retried_by = $3)"
             "         ORDER BY line LIMIT 1000) AS r) AS s"
@@ -110,7 +122,7 @@ private:
         for (const Row& row : rows) {
             check_interrupts();
             last_line_ = std::stoll(*row[0]);
-            lines_.push_back(last_line_);
+            records_.push_back({last_line_, *row[2] == "t"});
             chunk_ += from_hex(*row[1]);
             chunk_ += line_break_;
         }
@@ -120,7 +132,7 @@ private:
     const std::string line_break_;
     bool has_header_ = false;
     std::int64_t last_line_ = 0;
-    std::deque<std::int64_t> lines_;
+    std::deque<RejectedRecord> records_;
     std::string chunk_;
 };
 

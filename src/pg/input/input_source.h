@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,10 @@ public:
 
     // The line that the next record is known by; `line` is its line in the bytes. Asked once for each record.
     virtual std::int64_t line_of_next_record(std::int64_t line) { return line; }
+
+    // Whether the next record, before its line is asked for, may get the cells that it lacks; nothing where nothing of it
+    // is known yet.
+    virtual std::optional<bool> completes_next_record() const { return std::nullopt; }
 
     // Makes what it reads the stored file of an import, where that takes no copy. Returns false, and does nothing, where
     // it would.

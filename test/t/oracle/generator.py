@@ -18,6 +18,7 @@ class Record:
     def __init__(self, cells):
         self.cells = cells
         self.fault = None  # (code, message, hint)
+        self.texts = None  # of all cells of the file, unless a stray quote keeps them from being told apart
         self.line = 0
         self.raw = b""
 

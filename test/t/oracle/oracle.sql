@@ -217,7 +217,8 @@ BEGIN
             cell := oracle.trim(r.user_name);
             name := oracle.user_name(oracle.unescape(cell));
             IF cell = '' THEN
-                result := result || oracle.new_issue('missing_user_name', field, NULL, 'the user name is empty');
+                result := result || oracle.new_issue('missing_user_name', field, NULL, 'the user name is empty',
+                                                     'Fill "userName", or remove the record.');
             ELSIF cell = '_EMPTY_VALUE_' THEN
                 result := result || oracle.cannot_clear(field);
             ELSIF octet_length(name) > 320 THEN

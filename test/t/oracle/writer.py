@@ -3,6 +3,7 @@
 import re
 
 import pools
+import shape
 
 
 class Writer:
@@ -13,6 +14,7 @@ class Writer:
         self.delimiter = random.choice([",", ",", ";", "\t", "|"])
         self.quoting = random.choice(["little", "all", "random"])
         self.line_end = random.choice(["\n", "\n", "\r\n", "\r", None])
+        self.broken_share = random.choice([0.03, 0.03, 0.3])  # then neighbors meet
         way = random.choice(["found", "found", "option", "sep"])
         self.delimiter_option = self.delimiter if way == "option" else None
         self.warnings = []
@@ -43,11 +45,13 @@ class Writer:
             record.raw = raw
             out += raw
             out += self.next_line_end().encode()
-        if random.random() < 0.3:
+        self.is_cut_off = random.random() < 0.3
+        if self.is_cut_off:
             while out[-1:] in (b"\n", b"\r"):
                 del out[-1]
         self.data = bytes(out)
         self.number_lines(starts)
+        shape.decide(self)
         as_text = not self.latin and b"\0" not in self.data and self.valid_utf8()
         self.argument = random.choice(["bytea", "bytea", "oid"] + (["text", "text"] if as_text else []))
 
@@ -77,9 +81,10 @@ class Writer:
 
     def raw_record(self, record):
         random = self.random
-        cells = [self.quote(record.cells[f] if not f.startswith("?") else random.choice(["", "x", "a,b\nc"]))
-                 for f in self.layout]
-        if random.random() > 0.03:
+        record.texts = [record.cells[f] if not f.startswith("?") else random.choice(["", "x", "a,b\nc"])
+                        for f in self.layout]
+        cells = [self.quote(text) for text in record.texts]
+        if random.random() > self.broken_share:
             return self.delimiter.join(cells).encode(self.encoding)
         return self.broken_record(record, cells)
 
@@ -89,18 +94,21 @@ class Writer:
         kind = random.choice(["fewer", "more", "stray", "junk"] + ([] if self.latin else ["bytes", "bytes"]) + ["nul"])
         if kind in ("fewer", "more"):
             count = random.randint(1, len(cells) - 1) if kind == "fewer" else len(cells) + random.randint(1, 3)
-            cells = (cells + ["", "more", "x y"])[:count]
+            record.texts = (record.texts + ["", "more", "x y"])[:count]
             if count == 1:
-                cells = ["alone"]
-            record.fault = ("wrong_field_count", "the record has %d %s, the header has %d"
-                            % (count, "field" if count == 1 else "fields", len(self.layout)), None)
-            return self.delimiter.join(cells).encode(self.encoding)
+                record.texts = ["alone"]
+            for field in self.layout[count:]:
+                record.cells[field] = ""
+            return self.delimiter.join(map(self.quote, record.texts)).encode(self.encoding)
         position = random.randrange(len(cells))
         if kind in ("stray", "junk"):
             # No line break behind the stray quote: reading continues there.
+            opened = len(shape.LINE_BREAK.findall(self.delimiter.join(cells[:position])))
             cells[position:] = ['ab"c' if kind == "stray" else '"a\nb" x"y"', "rest"]
+            record.texts = None
             record.fault = ("malformed_record", "a quote appears inside an unquoted field, or text follows a closing quote",
-                            "Double every quote inside a quoted field.")
+                            "Put the field in quotes, and double every quote inside it." if kind == "stray"
+                            else lambda line: shape.lines_hint(line + opened, line + opened + 1))
             return self.delimiter.join(cells).encode(self.encoding)
         parts = [c.encode(self.encoding) for c in cells]
         if kind == "nul":
