@@ -21,13 +21,14 @@ inline constexpr std::size_t kMaxColumns = 1600;
 inline constexpr std::string_view kMalformedMessage =
     "a quote appears inside an unquoted field, or text follows a closing quote";
 
-// Why a record with fewer fields than the header is not completed by empty ones: see core/record_shape.
+// Why a record with another number of fields than the header stays as it is: see core/record_shape.
 enum class ShapeFault : std::uint8_t {
     none,
     single_cell,  // all that it has is one field
     cut_off,      // the file ends in it
     line_break,   // with its neighbor it has as many fields as one record that a line break has cut in two
     open_quote,   // one of its fields seems to hold the next records
+    split_cell,   // a delimiter seems to be a part of a text
 };
 
 // One CSV record. All views live until the sink returns.

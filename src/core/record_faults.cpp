@@ -116,7 +116,10 @@ std::string surplus_hint(const CsvRecord& record, std::size_t wanted) {
         empty = 0;
     }
     if (surplus.empty()) {
-        return "Remove the empty fields at its end.";
+        return record.shape == ShapeFault::split_cell
+                   ? format("Put a cell that contains {} in quotes, or remove the empty fields at its end.",
+                            name_of(record.delimiter))
+                   : "Remove the empty fields at its end.";
     }
     return format("Beyond the last column it has {}. Put a cell that contains {} in quotes.", quoted(surplus),
                   name_of(record.delimiter));
@@ -143,7 +146,8 @@ std::string field_count_hint(const CsvRecord& record, std::size_t wanted) {
             const Quotes quotes = find_quotes(record.raw, record.delimiter);
             return swallowed_lines(line_of(record, quotes.longest_opened), line_of(record, quotes.longest_closed));
         }
-        case ShapeFault::none: break;
+        case ShapeFault::none:
+        case ShapeFault::split_cell: break;
     }
     return format("Give it {} fields; empty ones change nothing.", wanted);
 }

@@ -111,10 +111,29 @@ Status RecordShaper::take_long(const CsvRecord& record) {
         !options_.decided_before().value_or(true)) {
         return next_.record(record);
     }
-    warnings_.add(FileWarnings::Kind::surplus_cells, record.line);
     CsvRecord shaped = record;
+    if (has_split_cell(record)) {
+        shaped.shape = ShapeFault::split_cell;
+        return next_.record(shaped);
+    }
+    warnings_.add(FileWarnings::Kind::surplus_cells, record.line);
     shaped.fields = record.fields.first(names_.size());
     return next_.record(shaped);
+}
+
+// Whether a cell goes on in the next one, as "Miller, Sons & Co" without quotes does: then all that follow are in the wrong
+// columns. In some files each delimiter has a blank behind it; the header has them, too.
+bool RecordShaper::has_split_cell(const CsvRecord& record) const {
+    const auto begins_with_blank = [](std::string_view text) { return text.starts_with(' ') && !is_blank_text(text); };
+    if (std::any_of(names_.begin(), names_.end(), begins_with_blank)) {
+        return false;
+    }
+    for (std::size_t cell = 1; cell < record.fields.size(); ++cell) {
+        if (begins_with_blank(record.fields[cell]) && !is_blank_text(record.fields[cell - 1])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 Status RecordShaper::take_short(CsvRecord record) {

@@ -52,6 +52,7 @@ private:
     Status take_long(const CsvRecord& record);
     Status take_short(CsvRecord record);
     ShapeFault fault_of(const CsvRecord& record) const;
+    bool has_split_cell(const CsvRecord& record) const;
     bool has_swallowed(const CsvRecord& record) const;
     bool is_part_of_one(std::size_t cells) const;
     Status complete(CsvRecord record);

@@ -2,7 +2,7 @@
 -- records. Each test quotes the documentation. (What each single file gives is in test/data.)
 BEGIN;
 SET LOCAL client_min_messages = warning;
-SELECT plan(29);
+SELECT plan(32);
 
 DO $$
 BEGIN
@@ -85,6 +85,14 @@ SELECT throws_ok(format($$SELECT customer_import.amend_record(%s, 3, 'hans,buyer
 SELECT pg_temp.import('userName,email', 'ina,', U&'\FEFFuserName,email', 'jo,') AS repeated \gset
 SELECT is(pg_temp.counts(:repeated), '2 2 0 0 0', 'no customer comes of it');
 SELECT is(warnings, '{"the header is repeated at line 3 and was passed over"}', 'and it is told') FROM customer_import.imports WHERE id = :repeated;
+
+-- "With `strict => true` every record needs as many cells as the header"
+SELECT import_id AS strict FROM customer_import.import_customers(E'userName,email,phone\nkai,\nlea,,,\n,,\n', 'Create & Update', strict => true) \gset
+SELECT is(pg_temp.issues(:strict), '{"2 wrong_field_count","3 wrong_field_count"}', 'fewer and more are rejected');
+SELECT import_id AS retry FROM customer_import.retry_rejects(:strict) \gset
+SELECT is(pg_temp.issues(:retry), '{"2 wrong_field_count","3 wrong_field_count"}', 'a retry keeps to it');
+SELECT results_eq($$SELECT line, code FROM customer_import.preview_import(E'userName,email,phone\nkai,\n', 'Create & Update', strict => true)$$,
+                  $$VALUES (2::bigint, 'wrong_field_count')$$, 'and so does a preview');
 SELECT is(pg_temp.names(), '{ann,bob,cleo,dora,emil,fred,gabi,ina,jo}', 'nobody else was created by all that');
 SELECT finish();
 ROLLBACK;

@@ -74,6 +74,11 @@ TEST(RecordFaults, NamesSurplusText) {
     EXPECT_EQ(count_hint({"a", "b", "", " "}, 2), "Remove the empty fields at its end.");
 }
 
+TEST(RecordFaults, NamesADelimiterInAText) {
+    EXPECT_EQ(count_hint({"a", "b", " c", ""}, 3, ShapeFault::split_cell),
+              "Put a cell that contains \",\" in quotes, or remove the empty fields at its end.");
+}
+
 TEST(RecordFaults, SaysWhyARecordIsShort) {
     EXPECT_EQ(count_hint({"a"}, 3, ShapeFault::single_cell),
               "Is there a line break inside a cell? Put such a cell in quotes.");

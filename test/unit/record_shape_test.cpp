@@ -27,7 +27,8 @@ struct ShapedFile {
 };
 
 std::string shown(const ReadRecord& record) {
-    constexpr const char* kFaults[] = {"", " (single cell)", " (cut off)", " (line break)", " (open quote)"};
+    constexpr const char* kFaults[] = {
+        "", " (single cell)", " (cut off)", " (line break)", " (open quote)", " (split cell)"};
     std::string text = std::to_string(record.line) + ":";
     for (std::size_t i = 0; i < record.fields.size(); ++i) {
         text += (i == 0 ? "" : "|") + record.fields[i];
@@ -68,6 +69,13 @@ TEST(RecordShape, DropsSurplusBlankCells) {
     EXPECT_EQ(file.records, (Texts{"2:1|2", "3:3|4", "4:5|6||x", "5:7|8|x|"}));
     EXPECT_EQ(file.warnings,
               (Texts{"2 records have empty cells beyond the header, first at line 2: they were ignored"}));
+}
+
+TEST(RecordShape, LeavesWhatMayHaveADelimiterInATextWithoutQuotes) {
+    EXPECT_EQ(shape("a,b,c\n1,Miller, Sons & Co,\n1,2,3,\n").records,
+              (Texts{"2:1|Miller| Sons & Co| (split cell)", "3:1|2|3"}));
+    EXPECT_EQ(shape("a,b,c\n1,, 2,\n1,2, ,\n").records, (Texts{"2:1|| 2", "3:1|2| "}));
+    EXPECT_EQ(shape("a, b, c\n1, 2, 3, \n").records, (Texts{"2:1| 2| 3"}));
 }
 
 TEST(RecordShape, LeavesRecordsWithMoreFieldsThanAreRead) {

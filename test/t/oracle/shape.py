@@ -43,11 +43,15 @@ def decide(file):
         if count > width:
             surplus = record.texts[width:]
             if all(map(is_blank, surplus)):
-                dropped.append(record)
+                if is_split(record.texts) and not any(name.startswith(" ") for name in file.header_names):
+                    field_count(record, width, "Put a cell that contains %s in quotes, or remove the empty fields at its end."
+                                % name_of(file.delimiter))
+                else:
+                    dropped.append(record)
             else:
                 text = file.delimiter.join(surplus).strip(file.delimiter)
                 field_count(record, width, 'Beyond the last column it has "%s". Put a cell that contains %s in quotes.' % (
-                    text, "a tab" if file.delimiter == "\t" else '"%s"' % file.delimiter))
+                    text, name_of(file.delimiter)))
             continue
         is_cut_off = number == len(file.records) - 1 and file.is_cut_off
         if count > 1 and in_halves(file.records, number, width, named):
@@ -70,6 +74,16 @@ def decide(file):
          "%s records have fewer cells than the header, first at line %s: the missing ones were read as empty")
     tell(file, dropped, "the record at line %s has empty cells beyond the header: they were ignored",
          "%s records have empty cells beyond the header, first at line %s: they were ignored")
+
+
+def name_of(delimiter):
+    return "a tab" if delimiter == "\t" else '"%s"' % delimiter
+
+
+def is_split(texts):
+    """Whether a text goes on in the next cell."""
+    return any(after.startswith(" ") and not is_blank(after) and not is_blank(before)
+               for before, after in zip(texts, texts[1:]))
 
 
 def tell(file, records, one, many):

@@ -23,7 +23,7 @@ class Writer:
             out += b"\xef\xbb\xbf"
         if way == "sep":
             out += ("sep=" + self.delimiter + self.next_line_end()).encode()
-        header = []
+        header, self.header_names = [], []
         for position, field in enumerate(self.layout, 1):
             if field.startswith("?"):
                 name = field[1:]
@@ -34,7 +34,8 @@ class Writer:
                 # Quoted, as a delimiter of another kind would be counted.
                 header.append('"' + name.replace('"', '""') + '"' if name else "")
             else:
-                header.append(self.quote(random.choice(pools.HEADERS[field])))
+                self.header_names.append(random.choice(pools.HEADERS[field]))
+                header.append(self.quote(self.header_names[-1]))
         out += (self.delimiter.join(header) + self.next_line_end()).encode(self.encoding)
         starts = []
         for record in self.records:
