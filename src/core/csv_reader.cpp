@@ -41,9 +41,49 @@ private:
     std::size_t cr_;
 };
 
-// `sep=;` in the first line is how spreadsheets name the delimiter.
-bool names_delimiter(std::string_view line) {
-    return line.size() == 5 && line.starts_with("sep=") && kDelimiters.find(line.back()) != std::string_view::npos;
+bool is_delimiter(char c) { return kDelimiters.find(c) != std::string_view::npos; }
+
+// Takes the delimiters off the end of a line, all of one kind, and returns which; 0: there are none. A program that
+// saves a line of one cell fills it up with those of the other columns.
+char take_empty_cells(std::string_view& line) {
+    const char delimiter = line.empty() || !is_delimiter(line.back()) ? '\0' : line.back();
+    while (delimiter != '\0' && !line.empty() && line.back() == delimiter) {
+        line.remove_suffix(1);
+    }
+    return delimiter;
+}
+
+// `sep=;` in the first line is how spreadsheets name the delimiter; others write it back with quotes, in capitals, or with
+// the cells of the other columns behind it, whose delimiter is that of the file then. Returns it; 0: it is no such line.
+char named_delimiter(std::string_view line) {
+    constexpr std::string_view kBegin = "sep=";
+    const bool is_quoted = line.starts_with('"');
+    std::string_view rest = line.substr(is_quoted ? 1 : 0);
+    if (!equal_ignoring_ascii_case(rest.substr(0, kBegin.size()), kBegin)) {
+        return '\0';
+    }
+    rest.remove_prefix(kBegin.size());
+    if (rest.empty() || !is_delimiter(rest.front())) {
+        return '\0';
+    }
+    const char named = rest.front();
+    rest.remove_prefix(1);
+    if (is_quoted) {
+        if (!rest.starts_with('"')) {
+            return '\0';
+        }
+        rest.remove_prefix(1);
+    }
+    const char of_cells = take_empty_cells(rest);
+    return !rest.empty() ? '\0' : of_cells != '\0' ? of_cells : named;
+}
+
+// Templates of Microsoft Entra ID name their version before the header.
+bool names_version(std::string_view line) {
+    constexpr std::string_view kBegin = "version:v";
+    take_empty_cells(line);
+    return equal_ignoring_ascii_case(line.substr(0, kBegin.size()), kBegin) &&
+           std::none_of(line.begin(), line.end(), is_delimiter);
 }
 
 Status check_header(const CsvRecord& header) {
@@ -228,11 +268,14 @@ Status CsvReader::State::take_line(std::string_view record, std::size_t break_by
         if (raw.empty()) {
             return {};
         }
-        if (lines_ == 1 && names_delimiter(raw)) {
-            if (!delimiter_) {
-                use_delimiter(raw.back());
+        if (lines_ == 1) {
+            const char named = named_delimiter(raw);
+            if (named != '\0' && !delimiter_) {
+                use_delimiter(named);
             }
-            return {};
+            if (named != '\0' || names_version(raw)) {
+                return {};
+            }
         }
         record_line_ = lines_;
         record_offset_ = line_end_ - static_cast<std::int64_t>(record.size());

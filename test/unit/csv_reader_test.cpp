@@ -400,9 +400,34 @@ TEST(CsvReader, HonoursASepLine) {
 TEST(CsvReader, HonoursASepLineOnlyAtTheTop) {
     EXPECT_EQ(read_file("\nsep=;\na,b\n").headers.at(0).raw, "sep=;");
     EXPECT_EQ(read_file("sep=:\na,b\n").headers.at(0).raw, "sep=:");
-    EXPECT_EQ(read_file("sep=;;\n").headers.at(0).raw, "sep=;;");
-    EXPECT_EQ(read_file("\"sep=;\"\n").headers.at(0).raw, "\"sep=;\"");
+    EXPECT_EQ(read_file("sep=;x\n").headers.at(0).raw, "sep=;x");
+    EXPECT_EQ(read_file("sep=;;x;\n").headers.at(0).raw, "sep=;;x;");
+    EXPECT_EQ(read_file("\"sep=;\n\"").headers.at(0).raw, "\"sep=;\n\"");
+    EXPECT_EQ(read_file("\"sep=;\"x\n").headers.size(), 0u);
     EXPECT_EQ(read_file("a,b\nsep=;\n").records.at(0).raw, "sep=;");
+}
+
+TEST(CsvReader, TakesADelimiterNamedAsProgramsWriteItBack) {
+    for (const char* line : {"SEP=;", "Sep=;", "\"sep=;\"", "sep=;;;", "\"SEP=;\";;", "\xEF\xBB\xBF\"sep=;\""}) {
+        const ReadFile file = read_file(std::string(line) + "\r\na,b;c\n1;2\n");
+        EXPECT_EQ(file.delimiter, ';') << line;
+        EXPECT_EQ(file.headers.at(0).fields, (Fields{"a,b", "c"})) << line;
+        EXPECT_EQ(file.headers.at(0).line, 2) << line;
+    }
+}
+
+TEST(CsvReader, BelievesTheCellsBehindANamedDelimiter) {
+    EXPECT_EQ(read_file("sep=;,,\na,b;b,c\n").delimiter, ',');
+    EXPECT_EQ(read_file("\"sep=,\";;\na,b;b,c\n").delimiter, ';');
+}
+
+TEST(CsvReader, PassesOverAVersion) {
+    for (const char* line : {"version:v1.0", "Version:v1.0,,", "version:v1.0;;"}) {
+        EXPECT_EQ(read_file(std::string(line) + "\na,b\n1,2\n").headers.at(0).fields, (Fields{"a", "b"})) << line;
+    }
+    EXPECT_EQ(read_file("version:v1.0,b\n1,2\n").headers.at(0).fields, (Fields{"version:v1.0", "b"}));
+    EXPECT_EQ(read_file("version:1\n1\n").headers.at(0).raw, "version:1");
+    EXPECT_EQ(read_file("\nversion:v1.0\n1\n").headers.at(0).raw, "version:v1.0");
 }
 
 TEST(CsvReader, LetsTheOptionWin) {
