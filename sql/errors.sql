@@ -89,7 +89,7 @@ SELECT regress.refused(E'ann,buyer\nbob,buyer\n');
 SELECT regress.refused(E'"userName:addRoles"\nann:buyer\n');
 SELECT regress.refused(E'userName\nann\n');
 SELECT regress.refused(E'userName,_addRoles,comment\nann,buyer,\n');
-SELECT regress.refused(E'userName,addRoles,email,Add Roles\nann,buyer,,buyer\n');
+SELECT regress.refused(E'userName,roles,email,ROLES\nann,buyer,,buyer\n');
 SELECT regress.refused(E'login,email,USER_NAME\nann,,ann\n');
 SELECT regress.refused(E'userName,mail,E-Mail\nann,,\n');
 SELECT regress.refused(E'userName,adRoles\nann,buyer\n');

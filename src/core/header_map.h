@@ -1,57 +1,62 @@
 // Step 2: header mapping. Says which CSV column feeds which field of the customers table.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "core/header_names.h"
+#include "core/pace.h"
 #include "core/result.h"
+#include "core/role_catalog.h"
 
 namespace customer_import {
 
-enum class FieldKind { user_name, add_roles, remove_roles, roles, text, boolean, other };
-
-// Whether a field of this kind is a column of the customers table that a file may set: neither the user name nor roles.
-constexpr bool is_value(FieldKind kind) {
-    switch (kind) {
-        case FieldKind::text:
-        case FieldKind::boolean:
-        case FieldKind::other: return true;
-        case FieldKind::user_name:
-        case FieldKind::add_roles:
-        case FieldKind::remove_roles:
-        case FieldKind::roles: return false;
-    }
-    return false;
-}
-
-// A field that a header may name. `other` is a column of any other type: its cell is passed on as text.
-struct Field {
-    std::string name;  // as files spell it, e.g. addRoles
-    std::vector<std::string> aliases;
-    FieldKind kind = FieldKind::text;
-    bool clearable = false;  // _EMPTY_VALUE_ may clear it
+// What the caller says that a header means: fields by name, or nothing where it is to be ignored.
+struct ColumnMeaning {
+    std::string header;
+    std::vector<std::string> fields;
 };
 
-// The fields of a created customers table, in the order of templates and exports. What a table itself takes follows from
-// its columns, kind and `clearable` included: see Target::fields().
-const std::vector<Field>& standard_fields();
+// Headers with any begin that are codes of the catalog, as the value of HeaderOptions::role_columns.
+inline constexpr std::string_view kAnyRoleColumn = "*";
 
-// What is left of a header name without case, blanks, _ and -: two headers with the same key are the same.
-std::string header_key(std::string_view name);
+struct HeaderOptions {
+    std::vector<ColumnMeaning> columns;    // headers that are not named keep their meaning
+    std::string role_columns;              // headers that are a role code each, or begin with this; empty: none
+    const RoleCatalog* catalog = nullptr;  // not nullptr where there may be role columns
+    bool may_create_codes = false;         // a role column with a well-formed code needs none in the catalog
+    InterruptCheck check_interrupts = ask_nobody;
+};
 
 class HeaderMap {
 public:
-    static constexpr int kIgnored = -1;
+    static constexpr int kIgnored = kNoField;
+    static constexpr int kNoRole = -1;
+
+    // What a column does to a field: gives it its cells, or, as a column of one role, adds that role where its cell says so.
+    struct Feed {
+        std::size_t column = 0;
+        int field = kIgnored;    // an index into fields()
+        int role = kNoRole;      // an index into role_codes()
+        bool is_united = false;  // others feed the same field
+    };
 
     // Maps header cells to `fields` (which must outlive the map) by the rules of doc/csv_file.md: case, blanks, _ and -
-    // are ignored, near misses are refused. Cells must be valid UTF-8.
+    // are ignored, near misses are refused; a refusal names all faults. Cells must be valid UTF-8.
     static std::variant<HeaderMap, Refusal> create(std::span<const std::string_view> header,
-                                                   const std::vector<Field>& fields);
+                                                   const std::vector<Field>& fields, const HeaderOptions& options = {});
 
-    // For each CSV column the index into fields(), or kIgnored.
+    // By column, and of one column in the order that was asked for.
+    const std::vector<Feed>& feeds() const { return feeds_; }
+    const std::vector<std::string>& role_codes() const { return role_codes_; }
+    // True when any feed is united.
+    bool has_united() const { return has_united_; }
+
+    // For each CSV column the index into fields() of the first field that it feeds, or kIgnored.
     const std::vector<int>& columns() const { return columns_; }
     const std::vector<Field>& fields() const { return *fields_; }
 
@@ -66,13 +71,21 @@ public:
     int escaped_column() const { return escaped_column_; }
 
     const std::vector<std::string>& warnings() const { return warnings_; }
+    // The columns with a name that are not known, and that nobody said to ignore.
+    const std::vector<std::string>& ignored() const { return ignored_; }
 
 private:
+    friend class HeaderReader;
+
     const std::vector<Field>* fields_ = nullptr;
+    std::vector<Feed> feeds_;
+    std::vector<std::string> role_codes_;
+    bool has_united_ = false;
     std::vector<int> columns_;
     std::vector<int> value_fields_;
     int escaped_column_ = kIgnored;
     std::vector<std::string> warnings_;
+    std::vector<std::string> ignored_;
 };
 
 }  // namespace customer_import

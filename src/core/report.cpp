@@ -2,10 +2,14 @@
 
 #include "core/format.h"
 #include "core/issue.h"
+#include "core/text.h"
 
 namespace customer_import {
 
 namespace {
+
+constexpr std::size_t kMaxNamedColumns = 10;
+constexpr std::size_t kMaxNamedBytes = 100;
 
 std::string select_from(std::string_view table, std::int64_t import_id) {
     return format("SELECT * FROM customer_import.{} WHERE import_id = {}", table, import_id);
@@ -128,6 +132,22 @@ std::string as_sentence(std::string_view warning) {
         sentence.front() = static_cast<char>(sentence.front() - ('a' - 'A'));
     }
     return sentence.empty() ? sentence : sentence + '.';
+}
+
+std::string ignored_remark(std::span<const std::string> columns) {
+    if (columns.empty()) {
+        return {};
+    }
+    std::string names;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        if (i == kMaxNamedColumns) {
+            names += ", …";
+            break;
+        }
+        names.append(names.empty() ? "" : ", ").append(shorten(one_line(columns[i]), kMaxNamedBytes));
+    }
+    return columns.size() == 1 ? format("1 column ignored: {}.", names)
+                               : format("{} columns ignored: {}.", format_count(std::ssize(columns)), names);
 }
 
 std::string with_remark(std::string_view message, std::string_view remark) {

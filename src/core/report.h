@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -52,6 +53,9 @@ std::string stopped_message(std::int64_t import_id, std::string_view state, std:
 
 // Writes a warning as a sentence of its own.
 std::string as_sentence(std::string_view warning);
+
+// The sentence about columns of a file that were ignored: "2 columns ignored: Phone Num, Location."; nothing for none.
+std::string ignored_remark(std::span<const std::string> columns);
 
 // Puts one more sentence into a message, before the one that says what to do next.
 std::string with_remark(std::string_view message, std::string_view remark);

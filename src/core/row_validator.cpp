@@ -45,19 +45,23 @@ Status RowValidator::validate(const CsvRecord& record, Batch& batch, std::vector
     const std::string_view escaped = header_.escaped_column() == HeaderMap::kIgnored
                                          ? std::string_view()
                                          : record.fields[static_cast<std::size_t>(header_.escaped_column())];
-    for (std::size_t column = 0; column < record.fields.size(); ++column) {
-        const int index = header_.columns()[column];
-        if (index == HeaderMap::kIgnored) {
-            continue;
+    for (const HeaderMap::Feed& feed : header_.feeds()) {
+        const Field& field = header_.fields()[static_cast<std::size_t>(feed.field)];
+        std::string_view cell = record.fields[feed.column];
+        if (!escaped.empty()) {
+            const auto first = static_cast<std::size_t>(header_.columns()[feed.column]);
+            if (names_escaped_field(escaped, header_.fields()[first].name)) {
+                cell = unescape_formula(cell);
+            }
         }
-        const Field& field = header_.fields()[static_cast<std::size_t>(index)];
-        std::string_view cell = record.fields[column];
-        if (!escaped.empty() && names_escaped_field(escaped, field.name)) {
-            cell = unescape_formula(cell);
-        }
-        if (Status refusal = read_field(field, cell, record.line, issues)) {
+        if (feed.is_united) {
+            unite_roles(feed, field, cell, issues);
+        } else if (Status refusal = read_field(field, cell, record.line, issues)) {
             return refusal;
         }
+    }
+    if (Status refusal = read_united_roles(record.line, issues)) {
+        return refusal;
     }
     check_conflicts(issues);
     // What an export gives must come back: only the customer's row can tell whether these codes are held.
@@ -105,6 +109,7 @@ void RowValidator::start_record() {
     lost_issues_ = 0;
     unknown_issues_.clear();
     cells_.clear();
+    united_.clear();
 }
 
 Status RowValidator::read_field(const Field& field, std::string_view cell, std::int64_t line,
@@ -164,6 +169,53 @@ Status RowValidator::read_roles(const Field& field, std::string_view cell, std::
         }
         return {};
     }
+    return read_codes(field, text, line, issues);
+}
+
+// The cell of one of several columns whose codes are added up.
+void RowValidator::unite_roles(const HeaderMap::Feed& feed, const Field& field, std::string_view cell,
+                               std::vector<Issue>& issues) {
+    std::string_view text;
+    const CellMeaning meaning = read_cell(trim(cell), text);
+    if (meaning == CellMeaning::keep) {
+        return;
+    }
+    if (feed.role == HeaderMap::kNoRole) {
+        if (meaning == CellMeaning::clear) {
+            issues.push_back(cannot_be_cleared(field));
+        } else {
+            united_.add(field.kind, text);
+        }
+        return;
+    }
+    const std::string& code = header_.role_codes()[static_cast<std::size_t>(feed.role)];
+    const std::optional<bool> is_added = meaning == CellMeaning::clear ? std::nullopt : parse_role_choice(text);
+    if (!is_added) {
+        issues.push_back(make_issue(
+            IssueCode::invalid_value, code, cell, format("the cell of role code \"{}\" says neither yes nor no", code),
+            "Use x, yes, true or 1 to add the role; no, false, 0 and an empty cell change nothing."));
+    } else if (*is_added) {
+        united_.add(field.kind, code);
+    }
+}
+
+Status RowValidator::read_united_roles(std::int64_t line, std::vector<Issue>& issues) {
+    if (!header_.has_united()) {
+        return {};
+    }
+    for (const Field& field : header_.fields()) {
+        if (!is_united(field.kind) || united_.text(field.kind).empty()) {
+            continue;
+        }
+        if (Status refusal = read_codes(field, united_.text(field.kind), line, issues)) {
+            return refusal;
+        }
+    }
+    return {};
+}
+
+Status RowValidator::read_codes(const Field& field, std::string_view text, std::int64_t line,
+                                std::vector<Issue>& issues) {
     RoleCell& roles = find_role_cell(field.kind, text);
     if (roles.too_many_codes) {
         return broken_file(

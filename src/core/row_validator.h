@@ -18,6 +18,7 @@
 #include "core/result.h"
 #include "core/role_catalog.h"
 #include "core/text.h"
+#include "core/united_roles.h"
 
 namespace customer_import {
 
@@ -65,6 +66,10 @@ private:
     Status read_field(const Field& field, std::string_view cell, std::int64_t line, std::vector<Issue>& issues);
     void read_user_name(const Field& field, std::string_view cell, std::vector<Issue>& issues);
     Status read_roles(const Field& field, std::string_view cell, std::int64_t line, std::vector<Issue>& issues);
+    Status read_codes(const Field& field, std::string_view text, std::int64_t line, std::vector<Issue>& issues);
+    void unite_roles(const HeaderMap::Feed& feed, const Field& field, std::string_view cell,
+                     std::vector<Issue>& issues);
+    Status read_united_roles(std::int64_t line, std::vector<Issue>& issues);
     void read_value(const Field& field, std::string_view cell, std::vector<Issue>& issues);
     void list_unknown_codes(const Field& field, const RoleCell& roles, std::vector<Issue>& issues, bool may_be_created);
     void suggest_codes(std::vector<Issue>& issues) const;
@@ -100,6 +105,7 @@ private:
     std::size_t lost_issues_ = 0;  // issues of codes that are not faulty if the customer holds them
     std::vector<std::pair<std::size_t, std::string_view>> unknown_issues_;  // which issues are of which unknown codes
     std::vector<Cell> cells_;
+    UnitedRoles united_;
     std::vector<std::string_view> lost_roles_;
 };
 

@@ -21,6 +21,7 @@ CREATE TABLE customer_import.imports (
     deleted bigint NOT NULL DEFAULT 0,
     unprocessed bigint NOT NULL DEFAULT 0,
     warnings text[] NOT NULL DEFAULT '{}',
+    ignored_columns text[] NOT NULL DEFAULT '{}',
     header bytea,
     delimiter text,
     encoding text,
@@ -80,6 +81,7 @@ COMMENT ON COLUMN customer_import.imports.state IS
     'queued, checking, running, completed, failed, denied, canceled, undone or held.';
 COMMENT ON COLUMN customer_import.imports.message IS 'The state for people, with what to do next.';
 COMMENT ON COLUMN customer_import.imports.warnings IS 'What was passed over, or looks wrong, without being a fault of a record.';
+COMMENT ON COLUMN customer_import.imports.ignored_columns IS 'The columns of the file that are not known.';
 COMMENT ON COLUMN customer_import.imports.delimiter IS 'What separates the columns of the file.';
 COMMENT ON COLUMN customer_import.imports.encoding IS 'The encoding of the file.';
 COMMENT ON COLUMN customer_import.imports.submitted_at IS 'When import_customers() was called.';

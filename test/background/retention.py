@@ -26,12 +26,18 @@ def stored(admin, number):
 
 def test_retention(report):
     with fresh() as admin, Session("regress_ann") as ann, Session() as reader:
+        named = run_in_background(admin, ann, "userName,addRoles,Place\nw,buyer,\n")["id"]
+        admin.rows("UPDATE customer_import.imports SET finished_at = now() - interval '91 days' WHERE id = $1", [named])
         old, young = old_import(admin, ann, 80), old_import(admin, ann, 80)
         admin.rows("UPDATE customer_import.imports SET finished_at = now() - interval '91 days' WHERE id = $1", [old])
         changes, issues = reader.rows(CHANGES, [old]), reader.value("SELECT count(*) FROM customer_import.import_issues WHERE import_id = $1", [old])
         report.line(all(int(value) > 0 for value in stored(admin, old)), "before, everything is there", stored(admin, old))
         run_in_background(admin, ann, "userName,addRoles\nx,buyer\n")
         wait_idle(admin)
+        row = record(admin, named)
+        report.equal((row["ignored_columns"], row["message"]),
+                     ([], f"Import {named} completed: 1 created. See every change: SELECT * FROM customer_import.import_changes WHERE import_id = {named}"),
+                     "ignored columns are not named any more")
         report.equal(stored(admin, old), ("0", "0", "0"), "after 90 days files, records, values, before and after are gone")
         report.line(all(int(value) > 0 for value in stored(admin, young)), "those of 80 days stay", stored(admin, young))
         report.equal(reader.rows(CHANGES, [old]), changes, "created, added and removed stay")

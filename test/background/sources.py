@@ -201,6 +201,38 @@ def test_reject_limit(report):
                      "it is listed")
 
 
+def test_reject_percent(report):
+    with fresh(batch_rows=100) as admin, Session("regress_ann") as ann:
+        good = [f"u{index:05d},ok" for index in range(990)]
+        row = run_in_background(admin, ann, csv(good + [",x"] * 10, "userName,company"), reject_percent=0.999)
+        report.equal((row["state"], counts_of(row)), ("failed", (0, 0, 0, 0, 10, 990)), "passed while checking: failed, nothing applied")
+        report.matches(row["message"], r"more than 0\.999 percent of the records were rejected\. Nothing was applied", "its message says so")
+        row = run_in_background(admin, ann, csv(good + [",x"] * 10, "userName,company"), reject_percent=1)
+        report.equal((row["state"], counts_of(row)), ("completed", (990, 0, 0, 0, 10, 0)), "not passed: completed")
+        admin.rows("TRUNCATE customers; ALTER TABLE customers ADD CONSTRAINT v_company CHECK (company <> 'bad')")
+        mixed = [f"u{index:05d},{'bad' if index >= 250 else 'ok'}" for index in range(1000)]
+        row = run_in_background(admin, ann, csv(mixed, "userName,company"), reject_percent=6)
+        report.equal((row["state"], counts_of(row)), ("failed", (250, 0, 0, 0, 150, 600)), "passed while applying: it stops after the batch")
+
+
+def test_columns(report):
+    with fresh() as admin, Session("regress_ann") as ann:
+        admin.rows("SELECT customer_import.add_role_codes('{vip}')")
+        options = {"columns": '{"Login": ["userName", "email"], "Tags": "addRoles", "Note": null}', "role_columns": "role:"}
+        result = import_file(ann, "Login,Tags,Note,Place,role:approver\na@b.c,buyer,n,p,x\nd@e.f,nobody,n,p,\n", background=True, **options)
+        report.matches(result["message"], r"queued\. 1 column ignored: Place\. Follow it", "an ignored column is named when it is queued")
+        row = wait_ended(admin, int(result["import_id"]))
+        report.equal(counts_of(row), (1, 0, 0, 0, 1, 0), "the background knows what the headers mean")
+        report.equal(admin.rows("SELECT user_name, roles::text, email FROM customers"), [("a@b.c", "{approver,buyer}", "a@b.c")],
+                     "two fields from one column, and a role of a column of its own")
+        report.matches(row["message"], r"1 column ignored: Place\.", "it is named at its end")
+        admin.rows("SELECT customer_import.add_role_codes('{nobody}')")
+        retry = wait_ended(admin, int(ann.value("SELECT import_id FROM customer_import.retry_rejects($1, background => true)", [row["id"]])))
+        report.equal((retry["state"], retry["created"], retry["options"].get("role_columns")), ("completed", 1, "role:"), "a retry in the background, too")
+        for wrong in ('{"Nobody": "email"}', "[]", '{"Tags": "x"}'):
+            report.refused(submit_error(ann, "userName,Tags\na,b\n", columns=wrong), "22023", f"columns {wrong} are an error of the call")
+
+
 def test_all_fail(report):
     with fresh(batch_rows=300) as admin, Session("regress_ann") as ann:
         admin.rows("ALTER TABLE customers ADD CONSTRAINT v_company CHECK (company <> 'bad')")

@@ -108,6 +108,18 @@ CALLS = (
     f"SELECT customer_import.import_customers('userName' || chr(10) || repeat('x', 5000000), {MODE})",
     f"SELECT customer_import.import_customers(repeat('userName,', 1000000), {MODE})",
     f"SELECT customer_import.import_customers('userName', {MODE}, file_name => repeat('x', {LARGE}))",
+    f"SELECT customer_import.import_customers('userName,email', {MODE}, columns => jsonb_build_object('email', repeat('x', {LARGE})))",
+    f"SELECT customer_import.import_customers('userName,email', {MODE}, columns => jsonb_build_object('email', (SELECT jsonb_agg(n) FROM generate_series(1, 150000) AS n)))",
+    f"SELECT customer_import.import_customers('userName,email', {MODE}, columns => jsonb_build_object('email', (SELECT jsonb_agg('x') FROM generate_series(1, 250000))))",
+    f"SELECT customer_import.import_customers('userName' || (SELECT string_agg(',column.number.' || n, '') FROM generate_series(1, 1599) AS n), {MODE},"
+    " columns => (SELECT jsonb_object_agg('another.' || n, 'email') FROM generate_series(1, 1600) AS n))",
+    f"SELECT customer_import.import_customers('userName,email', {MODE}, role_columns => repeat('x', {LARGE}))",
+    f"SELECT customer_import.import_customers('userName' || (SELECT string_agg(',catalog.cod.number.' || n, '') FROM generate_series(1, 1599) AS n), {MODE}, role_columns => 'c')",
+    f"SELECT customer_import.import_customers('userName' || (SELECT string_agg(',catalog.cod.number.' || n, '') FROM generate_series(1, 1599) AS n), {MODE}, role_columns => '*')",
+    f"SELECT customer_import.import_customers(concat('userName', h, chr(10), 'ann', repeat(',x', 1599)), {MODE}, role_columns => '*')"
+    " FROM (SELECT string_agg(',catalog.code.number.' || n, '') FROM generate_series(1, 1599) AS n) AS s (h)",
+    f"SELECT customer_import.import_customers('userName,email', {MODE}, reject_percent => ('0.' || repeat('3', 16000))::numeric)",
+    f"SELECT customer_import.import_customers('userName,email', {MODE}, delimiter => repeat('x', {LARGE}))",
     f"SELECT customer_import.begin_upload(repeat('x', {LARGE}))",
     "SELECT customer_import.begin_upload()",
     f"SELECT customer_import.append_upload(max(id), {UPLOAD}) FROM customer_import.uploads",

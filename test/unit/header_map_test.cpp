@@ -42,6 +42,8 @@ std::vector<std::string> names_of(const HeaderMap& map) {
 
 using Names = std::vector<std::string>;
 
+constexpr std::size_t kMany = 1500;
+
 TEST(HeaderMap, RefusesAHeaderWithoutUserName) {
     const Refusal refusal = refusal_of({"email", "addRoles"});
     EXPECT_EQ(refusal.fault, Refusal::Fault::broken_file);
@@ -67,9 +69,65 @@ TEST(HeaderMap, RefusesAHeaderWithNothingToImport) {
 }
 
 TEST(HeaderMap, RefusesAFieldThatStandsTwice) {
-    const Refusal refusal = refusal_of({"userName", "addRoles", "email", "add_roles"});
-    EXPECT_EQ(refusal.message, "column \"addRoles\" appears twice in the header");
-    EXPECT_EQ(refusal.detail, "Columns 2 and 4 both mean \"addRoles\".");
+    const Refusal refusal = refusal_of({"userName", "roles", "email", "ROLES"});
+    EXPECT_EQ(refusal.message, "column \"roles\" appears twice in the header");
+    EXPECT_EQ(refusal.detail, "Columns 2 and 4 both mean \"roles\".");
+}
+
+TEST(HeaderMap, UnitesColumnsOfRolesToAddAndToRemove) {
+    const HeaderMap map = map_of({"userName", "addRoles", "rolesToRemove", "add_roles", "removeRoles"});
+    EXPECT_EQ(names_of(map), (Names{"userName", "addRoles", "removeRoles", "addRoles", "removeRoles"}));
+    EXPECT_TRUE(map.has_united());
+    EXPECT_FALSE(map.feeds()[0].is_united);
+    EXPECT_TRUE(map.feeds()[1].is_united);
+    EXPECT_FALSE(map_of({"userName", "addRoles", "removeRoles"}).has_united());
+}
+
+TEST(HeaderMap, NamesAllFaultsAtOnce) {
+    const Refusal refusal = refusal_of({"addRole", "frstName", "email", "mail", "colour"});
+    EXPECT_EQ(refusal.message, "the header column \"addRole\" is not known");
+    EXPECT_EQ(refusal.detail,
+              "There are 4 faults:\n"
+              "1. the header column \"addRole\" is not known: did you mean \"addRoles\"?\n"
+              "2. the header column \"frstName\" is not known: did you mean \"firstName\"?\n"
+              "3. column \"email\" appears twice in the header. Columns 3 and 4 both mean \"email\".\n"
+              "4. the header has no column \"userName\". Columns found: addRole, frstName, email, mail, colour.");
+    EXPECT_EQ(refusal.hint,
+              "Correct the names, and begin those that are to be ignored with \"_\".\n"
+              "Name the column with the user names \"userName\".");
+}
+
+TEST(HeaderMap, LeavesOutFaultsThatFollowFromOthers) {
+    EXPECT_EQ(refusal_of({"usrName", "addRoles"}).detail, "");  // there is a user name, misspelled
+    EXPECT_EQ(refusal_of({"userName", "adRoles"}).detail, "");  // there is something to import
+}
+
+TEST(HeaderMap, ListsNotTooManyFaults) {
+    const Cells header(kMany, "adRoles");
+    EXPECT_LT(refusal_of(header).detail.size(), 2000u);
+    EXPECT_TRUE(refusal_of(header).detail.starts_with("There are 1501 faults:\n"));
+}
+
+TEST(HeaderMap, ReadsAHeaderAsItLooks) {
+    EXPECT_EQ(names_of(map_of({"\xEF\xBB\xBFuserName", "e\xE2\x80\x8Bmail"})), (Names{"userName", "email"}));
+    EXPECT_EQ(names_of(map_of({"User\xC2\xA0Name", "\xC2\xADphone"})), (Names{"userName", "phone"}));
+    EXPECT_EQ(names_of(map_of({"userName", "email", "\xE2\x80\x8B"})).back(), "-");
+    EXPECT_EQ(map_of({"userName", "email", "\xEF\xBB\xBF_note"}).warnings().size(), 0u);
+    EXPECT_EQ(refusal_of({"userName",
+                          "\xE2\x80\x8B"
+                          "emal"})
+                  .message,
+              "the header column \"emal\" is not known");
+}
+
+TEST(HeaderMap, NamesTheColumnsThatItIgnores) {
+    const HeaderMap map = map_of({"userName", "email", "Phone Num", "_note", "", "Location"});
+    EXPECT_EQ(map.ignored(), (Names{"Phone Num", "Location"}));
+}
+
+TEST(HeaderMap, TakesShortNamesExactlyOnly) {
+    EXPECT_EQ(names_of(map_of({"userName", "Tel"})), (Names{"userName", "phone"}));
+    EXPECT_EQ(names_of(map_of({"userName", "email", "Del"})), (Names{"userName", "email", "-"}));
 }
 
 TEST(HeaderMap, RefusesAFieldBesideItsAlias) {
@@ -162,6 +220,13 @@ TEST(HeaderMap, KnowsTheAliases) {
     EXPECT_EQ(names_of(map_of({"login", "mail", "roles to add", "RolesToRemove"})),
               (Names{"userName", "email", "addRoles", "removeRoles"}));
     EXPECT_EQ(names_of(map_of({"Username", "Mail"})), (Names{"userName", "email"}));
+    for (const Field& field : standard_fields()) {
+        for (const std::string& alias : field.aliases) {
+            const bool is_user_name = field.kind == FieldKind::user_name;
+            const HeaderMap map = map_of({is_user_name ? "active" : "userName", alias});
+            EXPECT_EQ(names_of(map).back(), field.name) << alias;
+        }
+    }
 }
 
 TEST(HeaderMap, KeepsTheOrderOfTheHeader) {

@@ -168,5 +168,14 @@ TEST(Remark, StandsBeforeWhatToDoNext) {
     EXPECT_EQ(with_remark("One. Two.", ""), "One. Two.");
 }
 
+TEST(IgnoredRemark, NamesTheColumns) {
+    EXPECT_EQ(ignored_remark(std::vector<std::string>{}), "");
+    EXPECT_EQ(ignored_remark(std::vector<std::string>{"Location"}), "1 column ignored: Location.");
+    EXPECT_EQ(ignored_remark(std::vector<std::string>{"Phone Num", "a\nb"}), "2 columns ignored: Phone Num, a b.");
+    EXPECT_EQ(ignored_remark(std::vector<std::string>(1200, "c")),
+              "1,200 columns ignored: c, c, c, c, c, c, c, c, c, c, ….");
+    EXPECT_LT(ignored_remark(std::vector<std::string>{std::string(5000, 'x')}).size(), 200u);
+}
+
 }  // namespace
 }  // namespace customer_import

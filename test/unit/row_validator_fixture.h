@@ -28,7 +28,7 @@ protected:
 
     void use_header(const Cells& header, const ValidatorOptions& options = {},
                     const std::vector<Field>& fields = standard_fields()) {
-        auto created = HeaderMap::create(header, fields);
+        auto created = HeaderMap::create(header, fields, header_options_);
         ASSERT_TRUE(std::holds_alternative<HeaderMap>(created)) << std::get<Refusal>(created).message;
         header_ = std::get<HeaderMap>(std::move(created));
         validator_ = std::make_unique<RowValidator>(*header_, catalog_, options);
@@ -71,6 +71,7 @@ protected:
     static Cells codes(std::span<const std::string_view> list) { return {list.begin(), list.end()}; }
 
     RoleCatalog catalog_;
+    HeaderOptions header_options_;
     std::optional<HeaderMap> header_;
     std::unique_ptr<RowValidator> validator_;
     Batch batch_;

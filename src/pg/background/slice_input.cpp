@@ -242,10 +242,8 @@ void SliceInput::check(const Identity& identity) {
     }
     keep_spool();
     const Counts& counts = taker.counts();
-    std::optional<std::string> failure;
-    if (import_.request.passes_reject_limit(counts.rejected)) {
-        failure = import_.request.reject_limit_reason();
-    } else {
+    std::optional<std::string> failure = import_.request.reject_limit_passed(counts.rejected, counts.records);
+    if (!failure) {
         add_codes_of_import(import_.id, import_.request, reader_->new_codes());
         failure = try_first_records(trial, identity);
     }

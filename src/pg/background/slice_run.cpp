@@ -271,8 +271,11 @@ void SliceRun::apply_batch(const Batch& batch) {
         if (!advance_slice(import_.id, slice_, size, pages, counts)) {
             throw TakenOver();
         }
-        if (import_.request.reject_limit && import_.request.passes_reject_limit(rejected_so_far(import_.id))) {
-            request_stop(import_.id, {"failed", import_.request.reject_limit_reason()});
+        if (import_.request.has_reject_limit()) {
+            if (std::optional<std::string> reason = import_.request.reject_limit_passed(rejected_so_far(import_.id),
+                                                                                        import_.records)) {
+                request_stop(import_.id, {"failed", *std::move(reason)});
+            }
         }
         ends = is_last(slice_.position + size);
         if (ends) {

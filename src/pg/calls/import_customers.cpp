@@ -26,7 +26,8 @@ constexpr ArgumentPlaces kImportPlaces = {.file_name = 2,
                                           .strict = 11,
                                           .damaged = 12,
                                           .columns = 13,
-                                          .role_columns = 14};
+                                          .role_columns = 14,
+                                          .reject_percent = 15};
 constexpr int kUnlink = 16;
 
 ImportResult import(FunctionCallInfo fcinfo, ImportRequest& request, InputSource& source) {

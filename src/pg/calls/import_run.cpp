@@ -202,8 +202,10 @@ void ImportRun::count(const Record& record, const RecordResult& result) {
     if (!result.issues.empty()) {
         issues_.add(record.line, result.outcome, result.issues, request_.kind == ImportKind::undo ? "" : record.raw);
     }
-    if (result.outcome == Outcome::rejected && request_.passes_reject_limit(counts_.rejected)) {
-        throw ImportFailed(request_.reject_limit_reason());
+    if (result.outcome == Outcome::rejected && request_.has_reject_limit()) {
+        if (std::optional<std::string> reason = request_.reject_limit_passed(counts_.rejected, records_)) {
+            throw ImportFailed(*std::move(reason));
+        }
     }
 }
 
@@ -214,8 +216,8 @@ void ImportRun::apply() {
         return;
     }
     progress_.running(result_.import_id, records_, counts_.sum());
-    if (request_.passes_reject_limit(counts_.rejected)) {
-        give_up("failed", request_.reject_limit_reason());
+    if (std::optional<std::string> reason = request_.reject_limit_passed(counts_.rejected, records_)) {
+        give_up("failed", *reason);
         return;
     }
     const ConstraintsChecked constraints(target_);
@@ -251,6 +253,7 @@ ImportResult ImportRun::finish() {
         if (!failed()) {
             result_.message = with_remark(dry_run_message(counts_, {}), reader_->encoding_hint());
         }
+        result_.message = with_remark(result_.message, ignored_remark(reader_->header().ignored()));
         return result_;
     }
     issues_.write(result_.import_id, failed(), reader_->encoding_hint());

@@ -98,6 +98,7 @@ ImportResult submit_import(ImportRequest& request, InputSource* source) {
     result.state = "queued";
     result.message = queued_message(*id);
     if (request.kind == ImportKind::file) {
+        result.message = with_remark(result.message, ignored_remark(reader->header().ignored()));
         result.warnings = reader->warnings();
     }
     {

@@ -170,7 +170,8 @@ constexpr ArgumentPlaces kPreviewPlaces = {.reject_limit = 2,
                                            .strict = 6,
                                            .damaged = 7,
                                            .columns = 8,
-                                           .role_columns = 9};
+                                           .role_columns = 9,
+                                           .reject_percent = 10};
 
 Datum preview(FunctionCallInfo fcinfo, ImportRequest& request, InputSource& source) {
     auto result = (ReturnSetInfo*)fcinfo->resultinfo;

@@ -10,6 +10,16 @@
 
 namespace customer_import::pg {
 
+std::string ignored_remark_of(std::int64_t import_id) {
+    OwnerScope owner;
+    std::vector<std::string> columns;
+    for (const Row& row :
+         query("SELECT unnest(ignored_columns) FROM customer_import.imports WHERE id = $1", {parameter(import_id)})) {
+        columns.push_back(*row[0]);
+    }
+    return ignored_remark(columns);
+}
+
 std::optional<std::int64_t> insert_import(const NewImport& import, const ImportRequest& request,
                                           const RecordReader& reader) {
     const std::string header = request.encoding.encode(reader.raw_header());
@@ -22,21 +32,22 @@ std::optional<std::int64_t> insert_import(const NewImport& import, const ImportR
     std::vector<Row> rows = query(
         "INSERT INTO customer_import.imports (operator, database_role, mode, file_name, file_bytes, options, state,"
         "       warnings, header, delimiter, encoding, request_id, source_import_id, started_at, customers_table,"
-        "       columns)"
+        "       columns, ignored_columns)"
         " VALUES ($1, $2, $3, $4, $5, $6::pg_catalog.jsonb, $7, $8, $9, $10, $11, $12, $13,"
         "       CASE WHEN $7 OPERATOR(pg_catalog.<>) 'queued' THEN pg_catalog.clock_timestamp() END,"
         "       (SELECT t.relation FROM customer_import.customers_table AS t),"
         // The changes of an undo name the fields as the undone import did.
         "       (SELECT pg_catalog.jsonb_object_agg(c.field, c.column_name) FROM customer_import.customers_table_columns AS c)"
         "       || COALESCE((SELECT s.columns FROM customer_import.imports AS s"
-        "                     WHERE s.id OPERATOR(pg_catalog.=) $13 AND $3 OPERATOR(pg_catalog.=) 'undo'), '{}'))"
+        "                     WHERE s.id OPERATOR(pg_catalog.=) $13 AND $3 OPERATOR(pg_catalog.=) 'undo'), '{}'), $14)"
         " ON CONFLICT (operator, request_id) DO NOTHING RETURNING id",
         {parameter(std::string_view(import.operator_name)), parameter(std::string_view(import.role_name)),
          parameter(request.mode_name()), optional_parameter(request.file_name), parameter(import.bytes),
          parameter(std::string_view(options)), parameter(std::string_view(import.state)),
          text_array_parameter(is_file ? reader.warnings() : none), bytes_parameter(header),
          parameter(std::string_view(&delimiter, 1)), parameter(request.encoding.name()),
-         optional_parameter(request.request_id), source});
+         optional_parameter(request.request_id), source,
+         text_array_parameter(is_file ? reader.header().ignored() : none)});
     return rows.empty() ? std::nullopt : std::optional(std::stoll(*rows.front()[0]));
 }
 
@@ -98,8 +109,9 @@ std::string encoding_remark(std::int64_t import_id) {
 std::string finish_import(std::int64_t import_id, const std::string& state, const std::string& text,
                           const Counts& counts) {
     // Bytes that are in no UTF-8 make their records rejected.
-    const std::string remark = counts.rejected > 0 ? encoding_remark(import_id) : std::string();
-    const std::string message = with_remark(with_remark(text, remark), queue_report(import_id));
+    const std::string encoding = counts.rejected > 0 ? encoding_remark(import_id) : std::string();
+    const std::string message = with_remark(with_remark(with_remark(text, ignored_remark_of(import_id)), encoding),
+                                            queue_report(import_id));
     {
         OwnerScope owner;
         execute(

@@ -31,6 +31,9 @@ std::optional<ImportResult> find_earlier_import(const std::string& operator_name
 // The same for one that insert_import() has met. Errors: 40001 when it has been purged since.
 ImportResult require_earlier_import(const std::string& operator_name, const ImportRequest& request);
 
+// The sentence about the columns of its file that were ignored; nothing for none.
+std::string ignored_remark_of(std::int64_t import_id);
+
 // Writes the state, the message and the counts of an import that has ended, with what follows for the imports that it
 // undoes and for the role codes that imports have added, and queues its report. Returns the message, which says if no
 // report can be sent.

@@ -74,14 +74,16 @@ void empty_import(std::int64_t import_id) {
         return;
     }
     const Parameter id = parameter(import_id);
+    const std::string remark = ignored_remark_of(import_id);
     // Whatever an error says may quote a customer: only what was counted stays, and texts of our own.
     execute(
-        "UPDATE customer_import.imports SET emptied_at = clock_timestamp(), header = NULL, warnings = '{}',"
-        "       message = CASE WHEN state = 'failed' THEN t.text ELSE message END,"
-        "       message_before_undo = CASE WHEN state_before_undo = 'failed' THEN t.text ELSE message_before_undo END"
+        "UPDATE customer_import.imports SET emptied_at = clock_timestamp(), header = NULL, warnings = '{}', ignored_columns = '{}',"
+        "       message = CASE WHEN state = 'failed' THEN t.text ELSE replace(message, $2, '') END,"
+        "       message_before_undo = CASE WHEN state_before_undo = 'failed' THEN t.text"
+        "                                  ELSE replace(message_before_undo, $2, '') END"
         "  FROM format('Import %s failed. Why is not kept any more.', $1) AS t (text)"
         " WHERE id = $1",
-        {id});
+        {id, parameter(std::string_view(remark.empty() ? remark : remark + " "))});
     execute("DELETE FROM customer_import.import_files WHERE import_id = $1", {id});
     execute("UPDATE customer_import.background_imports SET stop_reason = NULL WHERE import_id = $1", {id});
     execute("UPDATE customer_import.email_outbox SET message = NULL, last_error = NULL WHERE import_id = $1", {id});

@@ -6,6 +6,7 @@
 #include "core/row_validator.h"
 #include "pg/access/identity.h"
 #include "pg/input/file_decoder.h"
+#include "pg/input/import_options.h"
 #include "pg/input/preparers.h"
 
 namespace customer_import::pg {
@@ -18,7 +19,8 @@ public:
         : check_(check), taker_(taker), header_only_(header_only) {}
 
     Status header(const CsvRecord& record) override {
-        auto header = HeaderMap::create(record.fields, check_.fields_);
+        auto header = HeaderMap::create(record.fields, check_.fields_,
+                                        header_options(check_.request_, check_.catalog_));
         if (auto* refusal = std::get_if<Refusal>(&header)) {
             return std::move(*refusal);
         }

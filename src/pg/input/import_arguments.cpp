@@ -4,6 +4,7 @@
 
 #include "core/format.h"
 #include "core/text.h"
+#include "pg/input/import_options.h"
 #include "pg/server/arguments.h"
 
 namespace customer_import::pg {
@@ -48,12 +49,17 @@ ImportRequest read_request(FunctionCallInfo fcinfo, const ArgumentPlaces& places
             refuse_argument("the reject limit is negative", "Give 0 to fail at the first rejected record.");
         }
     }
+    if (!PG_ARGISNULL(places.reject_percent)) {
+        request.reject_percent = read_percent(call(
+            [&] { return DatumGetCString(DirectFunctionCall1(numeric_out, PG_GETARG_DATUM(places.reject_percent))); }));
+    }
     if (std::optional<std::string> delimiter = text_at(fcinfo, places.delimiter)) {
-        if (delimiter->size() != 1 || std::strchr(",;\t|", delimiter->front()) == nullptr) {
+        const bool is_tab = *delimiter == "\\t" || equal_ignoring_ascii_case(*delimiter, "tab");
+        if (!is_tab && (delimiter->size() != 1 || std::strchr(",;\t|", delimiter->front()) == nullptr)) {
             refuse_argument(format("invalid delimiter {}", quoted(*delimiter)),
                             "Use a comma, a semicolon, a tab or \"|\".");
         }
-        request.delimiter = delimiter->front();
+        request.delimiter = is_tab ? '\t' : delimiter->front();
     }
     if (std::optional<std::string> encoding = text_at(fcinfo, places.encoding)) {
         if (is_text) {
@@ -76,6 +82,14 @@ ImportRequest read_request(FunctionCallInfo fcinfo, const ArgumentPlaces& places
     request.keep_damaged = damaged == "keep";
     request.columns = json_at(fcinfo, places.columns);
     request.role_columns = text_at(fcinfo, places.role_columns);
+    if (request.role_columns) {
+        request.role_columns = trim(*request.role_columns);
+        if (request.role_columns->empty()) {
+            refuse_argument(
+                "role_columns is empty",
+                "Give what the headers begin with that name a role, or '*' where they are codes of the catalog.");
+        }
+    }
     request.is_dry_run = places.dry_run > 0 && PG_GETARG_BOOL(places.dry_run);
     request.send_report = places.send_report == 0 || PG_GETARG_BOOL(places.send_report);
     if (!request.is_dry_run) {  // it leaves nothing that could be found again

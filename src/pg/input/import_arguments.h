@@ -22,6 +22,7 @@ struct ArgumentPlaces {
     int damaged = 0;
     int columns = 0;
     int role_columns = 0;
+    int reject_percent = 0;
 };
 
 // Reads the mode and the options; `is_text` says that csv is text already. Errors: 22004, 22023.

@@ -16,6 +16,16 @@ namespace customer_import::pg {
 // What an import does: applies a file; takes back what another import has changed; applies what another one rejected.
 enum class ImportKind { file, undo, retry };
 
+// A share of records, exact to a millionth of a percent.
+struct Percent {
+    std::string text;  // for people
+    std::int64_t millionths = 0;
+
+    bool is_passed(std::int64_t part, std::int64_t whole) const {
+        return static_cast<__int128>(part) * 100'000'000 > static_cast<__int128>(whole) * millionths;
+    }
+};
+
 struct ImportRequest {
     ImportKind kind = ImportKind::file;
     std::int64_t source_import_id = 0;  // of an undo and a retry
@@ -23,6 +33,7 @@ struct ImportRequest {
     bool is_dry_run = false;  // all is rolled back; only the counts stay
     std::optional<std::string> file_name;
     std::optional<std::int64_t> reject_limit;
+    std::optional<Percent> reject_percent;
     std::optional<char> delimiter;
     FileEncoding encoding;
     bool create_unknown_roles = false;
@@ -38,10 +49,16 @@ struct ImportRequest {
         return kind == ImportKind::undo ? "undo" : kind == ImportKind::retry ? "retry" : import_mode_name(mode);
     }
 
-    bool passes_reject_limit(std::int64_t rejected) const { return reject_limit && rejected > *reject_limit; }
-    // Says so for people. Only where there is a limit.
-    std::string reject_limit_reason() const {
-        return format("the reject limit of {} was passed", format_count(*reject_limit));
+    bool has_reject_limit() const { return reject_limit || reject_percent; }
+    // Whether too many were rejected of all the records of the file, which are known after its check: why, for people.
+    std::optional<std::string> reject_limit_passed(std::int64_t rejected, std::int64_t records) const {
+        if (reject_limit && rejected > *reject_limit) {
+            return format("the reject limit of {} was passed", format_count(*reject_limit));
+        }
+        if (reject_percent && reject_percent->is_passed(rejected, records)) {
+            return format("more than {} percent of the records were rejected", reject_percent->text);
+        }
+        return std::nullopt;
     }
 };
 

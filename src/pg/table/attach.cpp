@@ -135,10 +135,7 @@ void Attachment::read_columns() {
     std::map<std::string, std::string> taken;
     for (const Field& field : standard_fields()) {
         if (!is_value(field.kind)) {
-            taken.emplace(header_key(field.name), field.name);
-            for (const std::string& alias : field.aliases) {
-                taken.emplace(header_key(alias), field.name);
-            }
+            taken.emplace(header_key(field.name), field.name);  // an alias gives way: Target::unused_aliases()
         }
     }
     for (const Row& entry :

@@ -281,6 +281,7 @@ std::vector<Field> Target::fields() const {
     for (const Field& field : standard_fields()) {
         if (!is_value(field.kind)) {
             result.push_back(field);
+            result.back().aliases = unused_aliases(field);
         }
     }
     for (const TargetColumn& column : values) {

@@ -1,4 +1,4 @@
-"""The file in examples/, what scripts/demo runs on it, and the shops in examples/attach/."""
+"""The file in examples/, what scripts/demo runs on it, the shops in examples/attach/, and the files in examples/exports/."""
 
 import csv
 import re
@@ -29,12 +29,31 @@ def run_shop(database, shop):
     return database.run([*PSQL, "--echo-all", "--quiet", "--pset=footer=off", f"--file={shop}.sql"], cwd=EXAMPLES / "attach")
 
 
+def run_exports(database):
+    """Runs the example of files that other systems export."""
+    return database.run([*PSQL, "--echo-all", "--quiet", "--pset=footer=off", "--file=exports.sql"], cwd=EXAMPLES / "exports")
+
+
 def accept():
     with Database("demo") as database:
         PRINTED.write_text(run_demo(database).stdout, "utf-8")
+    with Database("demo") as database:
+        (EXAMPLES / "exports" / "exports.out").write_text(run_exports(database).stdout, "utf-8")
     for shop in SHOPS:
         with Database("demo") as database:
             (EXAMPLES / "attach" / f"{shop}.out").write_text(run_shop(database, shop).stdout, "utf-8")
+
+
+def test_exports():
+    script = (EXAMPLES / "exports" / "exports.sql").read_text("utf-8")
+    files = {path.name for path in (EXAMPLES / "exports").glob("*.csv")}
+    check(files == set(re.findall(r"\\lo_import (\S+)", script)) and len(files) == 7, "every exported file is imported", files)
+    with Database("demo") as database:
+        result = run_exports(database)
+        check(result.returncode == 0, "the example of exported files runs to its end", result.stdout)
+        check_equal(result.stdout, (EXAMPLES / "exports" / "exports.out").read_text("utf-8"), "it prints examples/exports/exports.out")
+        check_equal(database.query("SELECT count(*), sum(rejected + skipped) FROM customer_import.imports"), "7|0",
+                    "all their records are applied")
 
 
 def test_shops():

@@ -118,6 +118,19 @@ def test_columns():
     check(checked == 8, "it describes the relations that people read", checked)
 
 
+def test_aliases():
+    """The other names of columns, in both directions."""
+    source = (ROOT / "src" / "core" / "header_names.cpp").read_text("utf-8")
+    of_source = [(name, re.findall(r'"(\w+)"', aliases))
+                 for name, aliases in re.findall(r'^ +\{"(\w+)", \{(.*?)\}, FieldKind', source, re.MULTILINE)]
+    page = (DOC / "csv_file.md").read_text("utf-8")
+    of_page = [(name, re.findall(r"`(\w+)`", aliases))
+               for name, aliases in re.findall(r"^\| `(\w+)` \| ((?:`\w+`(?:, )?)+) \|$", page, re.MULTILINE)]
+    check(len(of_source) == 10, "the source has the columns of created tables", of_source)
+    check_equal("\n".join(map(str, of_page)), "\n".join(str(entry) for entry in of_source if entry[1]),
+                "doc/csv_file.md has each other name of a column")
+
+
 def test_settings():
     page = (DOC / "settings.md").read_text("utf-8")
     of_page = re.findall(r"^\| `(customer_import\.\w+)` \| (\S*) *\|", page, re.MULTILINE)
