@@ -82,7 +82,7 @@ SELECT count(*) AS customers, count(*) FILTER (WHERE company = repeat('カ', 1 +
 DELETE FROM customers WHERE user_name LIKE 'lo%';
 
 --
--- request_id: the same id returns the first import
+-- request_id: the same request returns the first import; another one with its id is refused
 --
 SELECT count(*) AS imports_before FROM customer_import.imports
 \gset
@@ -92,16 +92,20 @@ SELECT :words, :counts FROM customer_import.imports WHERE id = :first_id;
 SELECT import_id = :first_id AS same, :words, :counts
   FROM customer_import.import_customers(E'userName,addRoles,note\nq1,buyer,\nq2,byer,\n', 'Create & Update', request_id => 'r-1');
 SELECT import_id = :first_id AS same, created
-  FROM customer_import.import_customers(E'userName,addRoles\nq3,buyer\n', 'Create Only', request_id => 'r-1', reject_limit => 0);
-SELECT import_id = :first_id AS same, created
-  FROM customer_import.import_customers('no file at all'::text, 'Create Only', request_id => 'r-1');
+  FROM customer_import.import_customers(E'userName,addRoles,note\nq1,buyer,\nq2,byer,\n'::bytea, 'create_and_update', file_name => 'q', request_id => 'r-1');
+\set VERBOSITY terse
+SELECT import_id FROM customer_import.import_customers(E'userName,addRoles,note\nq1,buyer,\nq2,byer,\n', 'Create Only', request_id => 'r-1');
+SELECT import_id FROM customer_import.import_customers(E'userName,addRoles,note\nq1,buyer,\nq2,byer,\n', 'Create & Update', request_id => 'r-1', reject_limit => 0);
+SELECT import_id FROM customer_import.import_customers(E'userName,addRoles,note\nq1,buyer,\nq2,buyer,\n', 'Create & Update', request_id => 'r-1');
+SELECT import_id FROM customer_import.import_customers('no file at all'::text, 'Create & Update', request_id => 'r-1');
+\set VERBOSITY default
 SELECT import_id = :first_id AS same FROM customer_import.import_customers(E'userName,addRoles\nq3,buyer\n', 'Create Only', request_id => 'R-1');
 SELECT count(*) - :imports_before AS new_imports FROM customer_import.imports;
 SELECT user_name FROM customers WHERE user_name LIKE 'q_' ORDER BY user_name;
 -- whatever became of it
 SELECT import_id AS failed_id, state FROM customer_import.import_customers(E'userName,addRoles\nq4,byer\n', 'Create & Update', request_id => 'r-2', reject_limit => 0)
 \gset
-SELECT import_id = :failed_id AS same, state FROM customer_import.import_customers(E'userName,addRoles\nq4,buyer\n', 'Create & Update', request_id => 'r-2');
+SELECT import_id = :failed_id AS same, state FROM customer_import.import_customers(E'userName,addRoles\nq4,byer\n', 'Create & Update', request_id => 'r-2', reject_limit => 0);
 -- A refused file and a rolled back import leave nothing to return
 SELECT state FROM customer_import.import_customers(E'userName,adRoles\nq4,buyer\n', 'Create & Update', request_id => 'r-3');
 BEGIN;
@@ -117,6 +121,9 @@ SELECT lo_from_bytea(0, convert_to(E'userName,addRoles\nq5,buyer\n', 'UTF8')) AS
 SELECT import_id AS first_id, created FROM customer_import.import_customers(:lo, 'Create & Update', request_id => 'r-4', unlink => true)
 \gset
 SELECT import_id = :first_id AS same, created FROM customer_import.import_customers(:lo, 'Create & Update', request_id => 'r-4', unlink => true);
+\set VERBOSITY terse
+SELECT import_id FROM customer_import.import_customers(:lo, 'Create Only', request_id => 'r-4', unlink => true);
+\set VERBOSITY default
 DELETE FROM customers WHERE user_name LIKE 'q_';
 
 --

@@ -69,7 +69,7 @@ SELECT customer_import.remove_role_codes('{EDITOR}');
 INSERT INTO public.customers (user_name, roles) VALUES ('ann', '{BUYER}') RETURNING roles;
 UPDATE public.customers SET roles = '{APPROVER,BUYER}' RETURNING roles;
 SELECT state, created, updated, rejected FROM customer_import.import_customers(E'userName,addRoles,removeRoles,email,active,company\nann,,buyer,a@b,no,\nbob,buyer,,,,\nbob,byer,,,,\n', 'Create & Update', request_id => 'one');
-SELECT state, created, updated, rejected FROM customer_import.import_customers(E'userName,addRoles\nann,buyer\n', 'Create & Update', request_id => 'one');
+SELECT state, created, updated, rejected FROM customer_import.import_customers(E'userName,addRoles,removeRoles,email,active,company\nann,,buyer,a@b,no,\nbob,buyer,,,,\nbob,byer,,,,\n', 'Create & Update', request_id => 'one');
 SELECT state, created FROM customer_import.import_customers(E'userName,addRoles\ncleo,new\n', 'Create Only', unknown_roles => 'create');
 SELECT customer_import.import_template();
 SELECT customer_import.rejected_csv(max(id)) IS NOT NULL AS rejected, customer_import.import_report(max(id)) ->> 'state' AS state FROM customer_import.imports;

@@ -26,6 +26,7 @@ CREATE TABLE customer_import.imports (
     delimiter text,
     encoding text,
     request_id text COLLATE "C",
+    request_digest bytea,
     submitted_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     started_at timestamptz,
     finished_at timestamptz,
@@ -71,6 +72,8 @@ COMMENT ON COLUMN customer_import.imports.header IS 'The header record of the fi
 COMMENT ON COLUMN customer_import.imports.emptied_at IS
     'When its file, records and values were removed: setting customer_import.retention.';
 COMMENT ON COLUMN customer_import.imports.request_id IS 'The same id of the same operator returns the first import.';
+COMMENT ON COLUMN customer_import.imports.request_digest IS
+    'Digests of mode and options and of the file, for an import with a request_id: the same id is no other import.';
 COMMENT ON COLUMN customer_import.imports.id IS 'The number of the import.';
 COMMENT ON COLUMN customer_import.imports.operator IS 'Who imported: an operator, or the role of a superuser.';
 COMMENT ON COLUMN customer_import.imports.database_role IS 'The role through which the operator came.';

@@ -147,15 +147,18 @@ def test_read_only(report):
 def test_request_id(report):
     with fresh() as admin, Session("regress_ann") as ann, Session("regress_ben") as ben:
         first = submit(ann, "userName,addRoles\na,buyer\n", request_id="r1")
-        again = import_file(ann, "userName,addRoles\nb,buyer\n", background=True, request_id="r1")
+        again = import_file(ann, "userName,addRoles\na,buyer\n", background=True, request_id="r1")
         report.equal(int(again["import_id"]), first, "the same request id returns the first import")
         report.line(again["state"] in ("queued", "checking", "running", "completed"), "with its present state", again)
         wait_ended(admin, first)
-        again = import_file(ann, "userName,addRoles\nb,buyer\n", background=True, request_id="r1")
+        again = import_file(ann, "userName,addRoles\na,buyer\n", background=True, request_id="r1")
         report.equal((int(again["import_id"]), again["state"], again["created"]), (first, "completed", "1"),
                      "after its end, with its result")
-        foreground = import_file(ann, "userName,addRoles\nb,buyer\n", request_id="r1")
+        foreground = import_file(ann, "userName,addRoles\na,buyer\n", request_id="r1")
         report.equal(int(foreground["import_id"]), first, "the foreground returns the same import")
+        for file, options, name in (("b", {}, "file"), ("a", {"mode": "create-only"}, "mode"), ("a", {"strict": True}, "option")):
+            report.refused(submit_error(ann, f"userName,addRoles\n{file},buyer\n", request_id="r1", **options), "22023",
+                           f"another {name} with the same request id is refused")
         other = submit(ben, "userName,addRoles\nc,buyer\n", request_id="r1")
         report.line(other != first, "another operator's request id is its own")
         wait_ended(admin, other)

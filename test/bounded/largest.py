@@ -120,6 +120,7 @@ CALLS = (
     " FROM (SELECT string_agg(',catalog.code.number.' || n, '') FROM generate_series(1, 1599) AS n) AS s (h)",
     f"SELECT customer_import.import_customers('userName,email', {MODE}, reject_percent => ('0.' || repeat('3', 16000))::numeric)",
     f"SELECT customer_import.import_customers('userName,email', {MODE}, delimiter => repeat('x', {LARGE}))",
+    f"SELECT customer_import.import_customers('userName,email' || repeat(chr(10), 50000000), {MODE}, request_id => 'large')",
     f"SELECT customer_import.begin_upload(repeat('x', {LARGE}))",
     "SELECT customer_import.begin_upload()",
     f"SELECT customer_import.append_upload(max(id), {UPLOAD}) FROM customer_import.uploads",

@@ -1,6 +1,6 @@
 -- The options of everything that reads a file: declared, read and kept as one list.
 BEGIN;
-SELECT plan(63);
+SELECT plan(78);
 
 SELECT customer_import.create_customers_table();
 SELECT customer_import.add_role_codes('{approver,buyer,companyAdmin}');
@@ -174,5 +174,38 @@ SELECT is((SELECT concat_ws(' ', records, rejected, created + unchanged) FROM cu
                delimiter => delimiter, columns => '{"email,;|,;|": "email"}')), '1 0 1', format('delimiter %L', delimiter))
   FROM unnest(ARRAY[E'\t', '\t', 'tab', 'TAB']) AS d (delimiter);
 
+--
+-- A request is known again by what it asks for
+--
+SELECT import_id AS first FROM customer_import.import_customers(E'userName,addRoles\nr1,buyer\n', 'Create & Update', request_id => 'r', columns => '{"userName": "login"}')
+\gset
+SELECT is((SELECT import_id FROM customer_import.import_customers(convert_to(E'userName,addRoles\nr1,buyer\n', 'UTF8'), 'create_and_update',
+               request_id => 'r', columns => '{"userName":"login"}', file_name => 'again')), :first::bigint, 'the same, as bytes');
+SELECT pg_temp.large_object(E'userName,addRoles\nr1,buyer\n') AS object, pg_temp.upload(E'userName,addRoles\nr1,buyer\n') AS upload
+\gset
+SELECT is((SELECT import_id FROM customer_import.import_customers(:object, 'Create & Update', request_id => 'r', columns => '{"userName":"login"}')),
+          :first::bigint, 'as a large object');
+SELECT is((SELECT import_id FROM customer_import.import_upload(:upload, 'Create & Update', request_id => 'r', columns => '{"userName":"login"}')),
+          :first::bigint, 'as an upload');
+SELECT is((SELECT import_id FROM customer_import.import_upload(:upload, 'Create & Update', request_id => 'r', columns => '{"userName":"login"}')),
+          :first::bigint, 'which is gone then');
+SELECT pg_temp.large_object(E'userName,addRoles\nr2,buyer\n') AS object
+\gset
+SELECT is(pg_temp.refusal(format('SELECT customer_import.import_customers(%s, ''Create & Update'', request_id => ''r'', columns => ''{"userName":"login"}'')', :object)),
+          '22023 / request id "r" was used for another import / Give each request an id of its own. Repeat a call with its id only as it was.', 'another large object');
+SELECT is(pg_temp.refusal(format('SELECT customer_import.import_customers(%s, request_id => ''r'')', call)),
+          '22023 / request id "r" was used for another import / Give each request an id of its own. Repeat a call with its id only as it was.', call)
+  FROM unnest(ARRAY[
+        $$E'userName,addRoles\nr2,buyer\n'::text, 'Create & Update', columns => '{"userName": "login"}'$$,
+        $$E'userName,addRoles\nr1,buyer'::text, 'Create & Update', columns => '{"userName": "login"}'$$,
+        $$E'userName,addRoles\nr1,buyer\n'::text, 'Create Only', columns => '{"userName": "login"}'$$,
+        $$E'userName,addRoles\nr1,buyer\n'::text, 'Create & Update', columns => '{"userName": "userName"}'$$,
+        $$E'userName,addRoles\nr1,buyer\n'::text, 'Create & Update'$$,
+        $$E'userName,addRoles\nr1,buyer\n'::text, 'Create & Update', columns => '{"userName": "login"}', strict => true$$,
+        $$E'userName,addRoles\nr1,buyer\n'::text, 'Create & Update', columns => '{"userName": "login"}', reject_percent => 5$$,
+        $$E'userName,addRoles\nr1,buyer\n'::text, 'Create & Update', columns => '{"userName": "login"}', delimiter => ','$$,
+        $$E'userName,addRoles\nr1,buyer\n'::bytea, 'Create & Update', columns => '{"userName": "login"}', encoding => 'LATIN1'$$
+       ]) AS call;
+SELECT is((SELECT count(*) FROM customer_import.imports WHERE request_id = 'r'), 1::bigint, 'nothing else was imported with it');
 SELECT * FROM finish();
 ROLLBACK;

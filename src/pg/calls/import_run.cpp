@@ -19,6 +19,7 @@
 #include "pg/input/created_codes.h"
 #include "pg/input/preparers.h"
 #include "pg/input/record_spool.h"
+#include "pg/input/request_digest.h"
 #include "pg/server/settings.h"
 #include "pg/server/statement.h"
 #include "pg/table/target.h"
@@ -287,6 +288,9 @@ ImportResult run_import(ImportRequest& request, InputSource* source, RecordWatch
         [] { return AllocSetContextCreate(CurrentMemoryContext, "customer_import", ALLOCSET_DEFAULT_SIZES); });
     ImportResult result;
     const auto run_it = [&] {
+        if (request.request_id && source != nullptr) {
+            request.digest = request_digest(request, *source);
+        }
         ImportRun run(request, source, watcher, context);
         if (std::optional<ImportResult> earlier = run.find_earlier()) {
             result = std::move(*earlier);

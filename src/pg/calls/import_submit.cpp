@@ -16,6 +16,7 @@
 #include "pg/history/notification.h"
 #include "pg/history/outbox.h"
 #include "pg/history/retention.h"
+#include "pg/input/request_digest.h"
 #include "pg/server/arguments.h"
 #include "pg/server/database_origin.h"
 #include "pg/server/settings.h"
@@ -61,6 +62,9 @@ ImportResult submit_import(ImportRequest& request, InputSource* source) {
     SpiConnection spi;
     const std::string operator_name = current_identity().name;
     start_waiting();
+    if (request.request_id && source != nullptr) {
+        request.digest = request_digest(request, *source);
+    }
     if (std::optional<ImportResult> earlier = find_earlier_import(operator_name, request)) {
         return *earlier;
     }

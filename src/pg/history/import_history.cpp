@@ -1,11 +1,14 @@
 #include "pg/history/import_history.h"
 
 #include "core/encoding_evidence.h"
+#include "core/format.h"
+#include "core/text.h"
 #include "pg/history/notification.h"
 #include "pg/history/outbox.h"
 #include "pg/history/undo_states.h"
 #include "pg/input/created_codes.h"
 #include "pg/input/import_options.h"
+#include "pg/input/request_digest.h"
 #include "pg/server/statement.h"
 
 namespace customer_import::pg {
@@ -32,14 +35,14 @@ std::optional<std::int64_t> insert_import(const NewImport& import, const ImportR
     std::vector<Row> rows = query(
         "INSERT INTO customer_import.imports (operator, database_role, mode, file_name, file_bytes, options, state,"
         "       warnings, header, delimiter, encoding, request_id, source_import_id, started_at, customers_table,"
-        "       columns, ignored_columns)"
+        "       columns, ignored_columns, request_digest)"
         " VALUES ($1, $2, $3, $4, $5, $6::pg_catalog.jsonb, $7, $8, $9, $10, $11, $12, $13,"
         "       CASE WHEN $7 OPERATOR(pg_catalog.<>) 'queued' THEN pg_catalog.clock_timestamp() END,"
         "       (SELECT t.relation FROM customer_import.customers_table AS t),"
         // The changes of an undo name the fields as the undone import did.
         "       (SELECT pg_catalog.jsonb_object_agg(c.field, c.column_name) FROM customer_import.customers_table_columns AS c)"
         "       || COALESCE((SELECT s.columns FROM customer_import.imports AS s"
-        "                     WHERE s.id OPERATOR(pg_catalog.=) $13 AND $3 OPERATOR(pg_catalog.=) 'undo'), '{}'), $14)"
+        "                     WHERE s.id OPERATOR(pg_catalog.=) $13 AND $3 OPERATOR(pg_catalog.=) 'undo'), '{}'), $14, NULLIF($15, ''::bytea))"
         " ON CONFLICT (operator, request_id) DO NOTHING RETURNING id",
         {parameter(std::string_view(import.operator_name)), parameter(std::string_view(import.role_name)),
          parameter(request.mode_name()), optional_parameter(request.file_name), parameter(import.bytes),
@@ -47,9 +50,29 @@ std::optional<std::int64_t> insert_import(const NewImport& import, const ImportR
          text_array_parameter(is_file ? reader.warnings() : none), bytes_parameter(header),
          parameter(std::string_view(&delimiter, 1)), parameter(request.encoding.name()),
          optional_parameter(request.request_id), source,
-         text_array_parameter(is_file ? reader.header().ignored() : none)});
+         text_array_parameter(is_file ? reader.header().ignored() : none), bytes_parameter(request.digest)});
     return rows.empty() ? std::nullopt : std::optional(std::stoll(*rows.front()[0]));
 }
+
+namespace {
+
+// `row`: of the import that has the request id of the request, its id first and its digest last.
+void require_same_request(const ImportRequest& request, const Row& row) {
+    if (!row.back() || request.digest.empty()) {
+        return;
+    }
+    const RequestDifference difference = compare_requests(from_hex(row.back()), request.digest);
+    if (difference != RequestDifference::none) {
+        throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE,
+                          format("request id {} was used for another import", quoted(*request.request_id)),
+                          difference == RequestDifference::file
+                              ? format("Import {} had another file.", *row.front())
+                              : format("Import {} had another mode, or other options.", *row.front()),
+                          "Give each request an id of its own. Repeat a call with its id only as it was.");
+    }
+}
+
+}  // namespace
 
 std::optional<ImportResult> find_earlier_import(const std::string& operator_name, const ImportRequest& request) {
     if (!request.request_id) {
@@ -58,13 +81,14 @@ std::optional<ImportResult> find_earlier_import(const std::string& operator_name
     OwnerScope owner;
     const std::vector<Row> rows = query(
         "SELECT id, state, message, records, created, updated, unchanged, skipped, rejected, deleted,"
-        "       unprocessed FROM customer_import.imports"
+        "       unprocessed, encode(request_digest, 'hex') FROM customer_import.imports"
         " WHERE operator OPERATOR(pg_catalog.=) $1 AND request_id OPERATOR(pg_catalog.=) $2",
         {parameter(std::string_view(operator_name)), optional_parameter(request.request_id)});
     if (rows.empty()) {
         return std::nullopt;
     }
     const Row& row = rows.front();
+    require_same_request(request, row);
     ImportResult earlier;
     auto number = [&](std::size_t column) { return std::stoll(row[column].value_or("0")); };
     earlier.import_id = number(0);

@@ -43,6 +43,7 @@ struct ImportRequest {
     std::optional<std::string> role_columns;  // which headers are role codes
     bool send_report = true;
     std::optional<std::string> request_id;
+    std::string digest;  // of a request with an id: see request_digest()
 
     // As `imports` has it.
     std::string_view mode_name() const {

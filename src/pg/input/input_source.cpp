@@ -29,6 +29,10 @@ class LargeObjectSource final : public ChunkedSource {
 public:
     explicit LargeObjectSource(Oid large_object) : large_object_(large_object) {}
 
+    bool exists() override {
+        return call([&] { return LargeObjectExists(large_object_); });
+    }
+
 private:
     void read_chunk(std::string& chunk) override {
         auto data = call([&] {

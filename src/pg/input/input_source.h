@@ -19,6 +19,8 @@ public:
     // Returns the next bytes, valid until the next call; an empty view at the end.
     virtual std::string_view next() = 0;
     virtual void rewind() = 0;
+    // Whether there is anything to read, before it is read.
+    virtual bool exists() { return true; }
     // Bytes handed out since the start.
     std::int64_t bytes() const { return bytes_; }
 

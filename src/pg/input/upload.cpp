@@ -129,6 +129,13 @@ class UploadSource final : public ChunkedSource {
 public:
     explicit UploadSource(std::int64_t upload) : upload_(upload) {}
 
+    bool exists() override {
+        const Parameter name = parameter(std::string_view(current_identity().name));
+        OwnerScope owner;
+        return !query("SELECT FROM customer_import.uploads WHERE id = $1 AND operator = $2", {parameter(upload_), name})
+                    .empty();
+    }
+
     bool become_file(std::int64_t import_id) override {
         open();
         if (!found_->background) {
