@@ -3,7 +3,7 @@ the table any more, the file is read again."""
 
 from contextlib import contextmanager
 
-from harness import (PATIENCE, PROCESSES, Session, counts_of, create_database, csv, drop_database, fresh, settings, submit,
+from harness import (OPEN_STATES, PATIENCE, PROCESSES, Session, counts_of, create_database, csv, drop_database, fresh, record, settings, state, submit,
                      wait_ended, wait_idle, wait_until)
 
 OTHER = "regress_background_other"
@@ -39,8 +39,10 @@ def aside(admin, submit_import, slices="2", held=HELD):
                     ["{" + ",".join(map(str, held)) + "}"])
         number = submit_import()
         # A worker that tries again makes it NULL meanwhile.
-        wait_until(lambda: admin.rows("SELECT count(*) FROM customer_import.import_slices WHERE import_id = $1 AND wait_reason IS NOT NULL"
+        wait_until(lambda: state(admin, number) not in OPEN_STATES or admin.rows("SELECT count(*) FROM customer_import.import_slices WHERE import_id = $1 AND wait_reason IS NOT NULL"
                                       "   AND position > 0 AND NOT ended", [number]) == [(slices,)], "the slices are set aside")
+        if state(admin, number) not in OPEN_STATES:
+            raise RuntimeError(record(admin, number)["message"])
         yield number, holder
         holder.rows("ROLLBACK")
 
