@@ -18,11 +18,14 @@
 #include <vector>
 
 #include "core/batch.h"
+#include "core/blank_text.h"
 #include "core/change_page.h"
 #include "core/csv_reader.h"
+#include "core/file_warnings.h"
 #include "core/header_map.h"
 #include "core/issue.h"
 #include "core/record_codec.h"
+#include "core/record_shape.h"
 #include "core/role_catalog.h"
 #include "core/role_set.h"
 #include "core/row_validator.h"
@@ -41,6 +44,7 @@ struct Settings {
     CsvOptions csv;
     ValidatorOptions validator;
     bool adds_header = false;
+    bool strict = false;
     std::size_t batch_rows = 1;
     unsigned chunks = 0;
 };
@@ -54,6 +58,7 @@ Settings read_settings(const std::uint8_t* bytes) {
     settings.validator.fold_user_names = (bytes[0] & 8) == 0;
     settings.validator.collect_unknown_codes = (bytes[0] & 16) != 0;
     settings.adds_header = (bytes[0] & 32) != 0;
+    settings.strict = (bytes[0] & 64) != 0;
     settings.batch_rows = 1 + bytes[1] % 64;
     settings.chunks = bytes[2];
     return settings;
@@ -71,6 +76,7 @@ struct OwnRecord {
     bool too_many_fields = false;
     std::vector<std::string> fields;
     std::int64_t offset = 0;
+    ShapeFault shape = ShapeFault::none;
 
     bool operator==(const OwnRecord&) const = default;
 };
@@ -109,7 +115,8 @@ private:
                                  record.malformed,
                                  record.too_many_fields,
                                  {record.fields.begin(), record.fields.end()},
-                                 record.offset});
+                                 record.offset,
+                                 record.shape});
         return {};
     }
 
@@ -141,6 +148,23 @@ OwnFile read_file(std::string_view text, const CsvOptions& options, const std::f
     return file;
 }
 
+// As read_file, with the cells that records lack.
+OwnFile shape_file(std::string_view text, const CsvOptions& options, bool strict,
+                   const std::function<std::size_t()>& next_size) {
+    OwnFile file;
+    KeepingSink sink(file);
+    FileWarnings warnings;
+    RecordShaper shaper({.strict = strict}, sink, warnings);
+    CsvReader reader(options, shaper);
+    if (const Status refusal = feed_all(reader, text, next_size)) {
+        file.refusal = refusal->message;
+    }
+    for (const std::string& warning : warnings.texts()) {
+        require(is_clean_text(warning), "warnings are clean");
+    }
+    return file;
+}
+
 OwnFile read_whole(std::string_view text, const CsvOptions& options) {
     return read_file(text, options, [&] { return text.size(); });
 }
@@ -150,6 +174,37 @@ void check_cuts(std::string_view text, const Settings& settings, const OwnFile& 
     const std::size_t longest = 1 + settings.chunks % 64;
     const OwnFile cut = read_file(text, settings.csv, [&] { return 1 + random() % longest; });
     require(cut == whole, "chunks of any size give the same records");
+}
+
+// Every record comes out of the shaper, in order, but for the header once more; its cells are those of the file and as
+// many as the header has, or there is an issue of them.
+void check_shapes(std::string_view text, const Settings& settings, const OwnFile& file) {
+    std::minstd_rand random(settings.chunks + 1);
+    const std::size_t longest = 1 + settings.chunks % 64;
+    const OwnFile shaped = shape_file(text, settings.csv, settings.strict, [&] { return 1 + random() % longest; });
+    require(file.refusal.empty() == shaped.refusal.empty(), "the shaper refuses nothing");
+    const std::size_t width = file.records[0].fields.size();
+    std::size_t next = 0;
+    for (const OwnRecord& record : shaped.records) {
+        while (next < file.records.size() && file.records[next].line != record.line) {
+            require(next > 0, "the header is handed on");
+            ++next;
+        }
+        require(next < file.records.size(), "records of the file are handed on in order");
+        const OwnRecord& read = file.records[next++];
+        require(record.raw == read.raw && record.malformed == read.malformed, "a record is handed on as it is");
+        require(record.shape == ShapeFault::none || record.fields.size() != width, "a fault is one of the cells");
+        if (record.shape != ShapeFault::none || settings.strict) {
+            require(record.fields == read.fields, "a record that is not completed stays as it is");
+        }
+        for (std::size_t i = 0; i < std::max(record.fields.size(), read.fields.size()); ++i) {
+            const std::string_view before = i < read.fields.size() ? std::string_view(read.fields[i])
+                                                                   : std::string_view();
+            const std::string_view after = i < record.fields.size() ? std::string_view(record.fields[i])
+                                                                    : std::string_view();
+            require(before == after || (after.empty() && is_blank_text(before)), "no text is lost or made");
+        }
+    }
 }
 
 // A record's raw bytes alone, below the header, are read as the same record: retries and the file of rejected records
@@ -341,7 +396,13 @@ std::optional<std::vector<std::int64_t>> validate_all(const OwnFile& file, const
     for (std::size_t i = 1; i < file.records.size(); ++i) {
         const OwnRecord& record = file.records[i];
         const std::vector<std::string_view> fields(record.fields.begin(), record.fields.end());
-        const CsvRecord csv{record.line, record.raw, record.malformed, record.too_many_fields, fields};
+        const CsvRecord csv{.line = record.line,
+                            .raw = record.raw,
+                            .malformed = record.malformed,
+                            .too_many_fields = record.too_many_fields,
+                            .fields = fields,
+                            .delimiter = file.delimiter == 0 ? ',' : file.delimiter,
+                            .shape = record.shape};
         const std::size_t before = batch.size();
         if (validator.validate(csv, batch, issues)) {
             return std::nullopt;
@@ -420,6 +481,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         return 0;
     }
     check_raw_bytes(file);
+    check_shapes(text, settings, file);
     check_records(file, settings);
+    check_records(shape_file(text, settings.csv, settings.strict, [&] { return text.size(); }), settings);
     return 0;
 }

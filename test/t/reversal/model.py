@@ -72,7 +72,7 @@ class Model(Importer):
             raise Error("42704")
         if line in import_.retried:
             raise Error("55000")
-        if "extra" in cells:
+        if "extra" in cells or not any(cells.values()):
             raise Error("22P04")
         import_.records[line] = cells
         import_.amended[line] = actor

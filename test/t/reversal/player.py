@@ -186,6 +186,7 @@ class Player:
                      "create" if self.creates_codes(step) else "reject"]
         known = {*step["columns"], "extra"}
         records = {line: {c: v for c, v in cells.items() if c in known} for line, cells in enumerate(step["records"], 2)}
+        records = {line: cells for line, cells in records.items() if any(cells.values())}  # others are blank lines
         options = {"creates_codes": self.creates_codes(step), "reject_limit": step.get("reject_limit")}
         return arguments, (step["actor"], step["mode"], step["columns"], records), options
 
