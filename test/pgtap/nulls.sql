@@ -13,7 +13,7 @@ CREATE TEMPORARY VIEW arguments AS
      WHERE p.pronamespace = 'customer_import'::regnamespace AND p.proname !~ '^_' AND p.provolatile <> 'i' AND p.prokind IN ('f', 'p');
 CREATE TEMPORARY TABLE samples (type text PRIMARY KEY, value text);
 INSERT INTO samples VALUES ('text', 'x'), ('bytea', 'x'), ('oid', '1'), ('bigint', '1'), ('integer', '1'), ('boolean', 'true'), ('interval', '1 day'),
-                           ('text[]', '{}'), ('name', 'x'), ('numeric', '1'), ('jsonb', '{}'), ('regclass', 'pg_class');
+                           ('text[]', '{}'), ('name', 'x'), ('jsonb', '{}'), ('numeric', '1'), ('regclass', 'pg_class');
 CREATE TEMPORARY TABLE calls AS
     SELECT a.*, format('SELECT %s customer_import.%I(%s)', CASE WHEN p.proretset OR p.prorettype = 'record'::regtype THEN '* FROM' END, a.proname,
                        (SELECT string_agg(format('%I => %L::%s', b.name, CASE WHEN b.number <> a.number THEN s.value END, b.type), ', ' ORDER BY b.number)

@@ -53,6 +53,12 @@ def test_psql_script():
         result = import_file(b"userName,addRoles\nann,newCode\n", "unknown_roles=create")
         check_equal(database.query("SELECT 'newCode' = ANY (roles) FROM customers"), "t", "unknown_roles can be given")
 
+        result = import_file(b"Who,Tags,role:buyer\nann,newCode,x\n", 'columns={"Who": "userName", "Tags": "addRoles"}', "role_columns=role:",
+                             "reject_percent=50")
+        check(result.returncode == 0 and "rejected    | 0" in result.stdout, "what headers mean can be given", result.stdout)
+        result = import_file(b"userName,addRoles\nann,newCode\nbob,other\n", "reject_percent=49")
+        check("more than 49 percent" in result.stdout, "and a share of rejected records", result.stdout)
+
         many = "".join(f"user{number},nothing\n" for number in range(60))
         result = import_file(f"userName,addRoles\n{many}".encode())
         check("and 10 more: SELECT" in result.stdout, "after 50 issues it says how many more there are", result.stdout)
