@@ -4,6 +4,7 @@
 
 #include "core/format.h"
 #include "core/text.h"
+#include "core/visible_text.h"
 
 namespace customer_import {
 
@@ -128,7 +129,7 @@ const std::string& HeaderFaults::columns_found() {
         if (!list.empty()) {
             list += ", ";
         }
-        list += trim(cell);
+        list += visible(trim(cell));
         if (list.size() > kMaxShownColumns) {
             break;
         }

@@ -4,6 +4,7 @@
 
 #include "core/format.h"
 #include "core/text.h"
+#include "core/visible_text.h"
 
 namespace customer_import {
 
@@ -18,16 +19,22 @@ std::string issue_value(std::string_view value) {
                                                : shorten(value, kMaxIssueValueBytes - kEllipsis.size());
 }
 
+std::string shown_value(std::string_view value) {
+    return value.size() <= kMaxIssueValueBytes ? visible(value, kMaxIssueValueBytes)
+                                               : visible(value, kMaxIssueValueBytes - kEllipsis.size());
+}
+
 std::string one_line(std::string text) {
     std::size_t end = 0;
     for (std::size_t begin = 0; begin < text.size(); ++begin) {
         if (text[begin] == '\r' && begin + 1 < text.size() && text[begin + 1] == '\n') {
             continue;
         }
-        text[end++] = text[begin] == '\r' || text[begin] == '\n' ? ' ' : text[begin];
+        const bool is_blank = text[begin] == '\r' || text[begin] == '\n' || text[begin] == '\t';
+        text[end++] = is_blank ? ' ' : text[begin];
     }
     text.resize(end);
-    return text;
+    return visible(text);
 }
 
 std::string_view outcome_name(Outcome outcome) {
@@ -78,7 +85,7 @@ Issue make_issue(IssueCode code, std::string_view column, std::string_view value
 
 Issue unknown_role_issue(std::string_view column, std::string_view code, std::string_view nearest) {
     return make_issue(IssueCode::unknown_role, column, code,
-                      format("role code \"{}\" is not in the catalog", issue_value(code)),
+                      format("role code \"{}\" is not in the catalog", shown_value(code)),
                       nearest.empty() ? std::string() : format("Did you mean \"{}\"?", nearest));
 }
 
@@ -101,7 +108,7 @@ Issue changed_since_issue(std::string_view column, std::string_view value, std::
 
 Issue superseded_issue(std::string_view column, std::string_view value) {
     return make_issue(IssueCode::superseded, column, value,
-                      column == "roles" ? format("a later import has changed role \"{}\"", issue_value(value))
+                      column == "roles" ? format("a later import has changed role \"{}\"", shown_value(value))
                                         : format("a later import has changed field {}", column));
 }
 

@@ -47,10 +47,14 @@ struct Issue {
 
 inline constexpr std::size_t kMaxIssueValueBytes = 1000;
 
-// A value as an issue holds and quotes it: at most kMaxIssueValueBytes, the "…" for the rest included.
+// A value as an issue holds it, as data: at most kMaxIssueValueBytes, the "…" for the rest included.
 std::string issue_value(std::string_view value);
 
-// Replaces line breaks with blanks: the text of a trigger may have any, a message is one line.
+// The same as messages show it to people: see visible().
+std::string shown_value(std::string_view value);
+
+// Replaces line breaks and tabs with blanks, since the text of a trigger may have any and a message is one line, and
+// shows what else cannot be seen: see visible().
 std::string one_line(std::string text);
 
 // Makes an issue; `value` is shortened to kMaxIssueValueBytes, `message` becomes one line.

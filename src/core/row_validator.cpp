@@ -26,7 +26,7 @@ Issue cannot_be_cleared(const Field& field) {
 
 Issue conflicting_code(std::string_view code) {
     return make_issue(IssueCode::conflicting_roles, "removeRoles", code,
-                      format("role code \"{}\" is both added and removed", issue_value(code)));
+                      format("role code \"{}\" is both added and removed", shown_value(code)));
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/visible_text.h"
+
 namespace customer_import {
 
 namespace {
@@ -283,7 +285,7 @@ std::string shorten(std::string_view text, std::size_t limit) {
     return text.size() <= limit ? std::string(text) : std::string(first_bytes(text, limit)) + "…";
 }
 
-std::string quoted(std::string_view text) { return "\"" + shorten(text, 100) + "\""; }
+std::string quoted(std::string_view text) { return "\"" + visible(text, 100) + "\""; }
 
 CellMeaning read_cell(std::string_view cell, std::string_view& text) {
     text = cell;

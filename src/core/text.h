@@ -55,7 +55,7 @@ std::string_view first_bytes(std::string_view text, std::size_t limit);
 // Cuts at a character boundary so that at most `limit` bytes are kept, and appends "…" when anything was cut.
 std::string shorten(std::string_view text, std::size_t limit);
 
-// Quotes a user's text for a message, shortened to 100 bytes.
+// Quotes a user's text for a message: as visible() shows it, in 100 bytes at the most.
 std::string quoted(std::string_view text);
 
 // What a cell says by the rules of _EMPTY_VALUE_ (doc/csv_file.md).

@@ -5,14 +5,12 @@
 #include <string>
 #include <string_view>
 
+#include "core/visible_text.h"
+
 namespace customer_import::mailer {
 
-// Shows what would hide or deceive as an escape: control characters, line breaks, invisible and bidirectional
-// formatting ("\u202e"), and bytes that are not UTF-8 ("\xe9"). The result is one line of valid UTF-8.
-std::string visible(std::string_view text);
-
-// visible(), cut after at most `limit` bytes.
-std::string visible(std::string_view text, std::size_t limit);
+// What would hide or deceive is shown by its code point: see core/visible_text.h.
+using customer_import::visible;
 
 // Joins the lines of an answer or error of some program by single blanks, then visible() with a limit.
 std::string one_line(std::string_view text, std::size_t limit);

@@ -123,8 +123,8 @@ COMMENT ON COLUMN customer_import.import_issues.outcome IS
     'rejected, or skipped; of an undo or a retry also for a part of a record.';
 COMMENT ON COLUMN customer_import.import_issues.code IS 'What is wrong: one of the issue codes.';
 COMMENT ON COLUMN customer_import.import_issues.column_name IS 'The column of the file, by its standard name.';
-COMMENT ON COLUMN customer_import.import_issues.value IS 'What is wrong in it; at most 1,000 bytes.';
-COMMENT ON COLUMN customer_import.import_issues.message IS 'What is wrong, in one line.';
+COMMENT ON COLUMN customer_import.import_issues.value IS 'What is wrong in it, as it is in the file; at most 1,000 bytes.';
+COMMENT ON COLUMN customer_import.import_issues.message IS 'What is wrong, in one line; characters that cannot be seen appear as <U+200B>.';
 COMMENT ON COLUMN customer_import.import_issues.detail IS 'More facts, for errors of the server.';
 COMMENT ON COLUMN customer_import.import_issues.hint IS 'What to do.';
 COMMENT ON COLUMN customer_import.import_issues.sqlstate IS 'The SQLSTATE, for errors of the server.';

@@ -94,7 +94,7 @@ TEST(MailerWording, SubjectIsTheFirstSentence) {
     EXPECT_EQ(subject(report_of(kReport)), "Import 7 completed: 9,812 updated, 3 rejected");
     EXPECT_EQ(subject(ended("failed", "Import 8 failed: unclosed quote at line 17. Nothing was applied.", 0, 0)),
               "Import 8 failed: unclosed quote at line 17");
-    EXPECT_EQ(subject(ended("failed", "Import 8 failed: \"a\nb\"", 0, 0)), "Import 8 failed: \"a\\nb\"");
+    EXPECT_EQ(subject(ended("failed", "Import 8 failed: \"a\nb\"", 0, 0)), "Import 8 failed: \"a<U+000A>b\"");
     EXPECT_LE(subject(ended("failed", std::string(5000, 'x').c_str(), 0, 0)).size(), 170U);
 }
 
@@ -344,7 +344,7 @@ TEST(MailerSmtpReply, IsBoundedAndSafe) {
     hostile.add_line(
         "554 a\x1b]0;x\x07"
         "b\xe2\x80\xae\xff");
-    EXPECT_EQ(hostile.text({}), "554 a\\u001b]0;x\\u0007b\\u202e\\xff");
+    EXPECT_EQ(hostile.text({}), "554 a<U+001B>]0;x<U+0007>b<U+202E>\\xff");
     SmtpReplies none;
     for (const char* line : {"", "5", "55", "5x0 a", "550x", "220 ok", "999 x"}) {
         none.add_line(line);

@@ -11,12 +11,12 @@ namespace {
 
 TEST(MailerSafeText, ShowsWhatHides) {
     EXPECT_EQ(visible("plain \xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80"), "plain \xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80");
-    EXPECT_EQ(visible("a\r\n\tb"), "a\\r\\n\\tb");
-    EXPECT_EQ(visible(std::string("a\0b\x1b", 4)), "a\\u0000b\\u001b");
-    EXPECT_EQ(visible("\x7f\xc2\x85\xc2\x9b"), "\\u007f\\u0085\\u009b");
+    EXPECT_EQ(visible("a\r\n\tb"), "a<U+000D><U+000A><U+0009>b");
+    EXPECT_EQ(visible(std::string("a\0b\x1b", 4)), "a<U+0000>b<U+001B>");
+    EXPECT_EQ(visible("\x7f\xc2\x85\xc2\x9b"), "<U+007F><U+0085><U+009B>");
     EXPECT_EQ(visible("\xff\xc0\x8a"), "\\xff\\xc0\\x8a");
     EXPECT_EQ(visible("\xed\xa0\x80"), "\\xed\\xa0\\x80");
-    EXPECT_EQ(visible("\xf3\xa0\x80\x81"), "\\U000e0001");
+    EXPECT_EQ(visible("\xf3\xa0\x80\x81"), "<U+E0001>");
 }
 
 TEST(MailerSafeText, ShowsEveryBidirectionalControl) {
@@ -26,7 +26,7 @@ TEST(MailerSafeText, ShowsEveryBidirectionalControl) {
           "\xe2\x80\x8c", "\xe2\x80\x8d", "\xe2\x80\xa8", "\xe2\x80\xa9", "\xef\xbb\xbf", "\xc2\xad"}) {
         const std::string text = visible(std::string("a") + control + "b");
         EXPECT_EQ(text.find(control), std::string::npos) << text;
-        EXPECT_EQ(text.substr(0, 3), "a\\u");
+        EXPECT_EQ(text.substr(0, 4), "a<U+");
         EXPECT_EQ(text.back(), 'b');
     }
 }
@@ -35,7 +35,7 @@ TEST(MailerSafeText, CutsAtCharacters) {
     EXPECT_EQ(visible("abcdef", 6), "abcdef");
     EXPECT_EQ(visible("abcdefg", 6), "abcdef…");
     EXPECT_EQ(visible("abcde\xc3\xa4", 6), "abcde…");
-    EXPECT_EQ(visible(std::string(1000, '\n'), 10), "\\n\\n\\n\\n\\n…");
+    EXPECT_EQ(visible(std::string(1000, '\n'), 20), "<U+000A><U+000A>…");
     for (std::size_t limit = 1; limit < 12; ++limit) {
         const std::string text = visible("\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80", limit);
         EXPECT_EQ(find_invalid_utf8(text), std::string::npos);
@@ -44,14 +44,14 @@ TEST(MailerSafeText, CutsAtCharacters) {
 }
 
 TEST(MailerSafeText, JoinsLines) {
-    EXPECT_EQ(one_line(" could not\n\tconnect: \r\n no\x1b \n", 100), "could not connect: no\\u001b");
+    EXPECT_EQ(one_line(" could not\n\tconnect: \r\n no\x1b \n", 100), "could not connect: no<U+001B>");
     EXPECT_EQ(one_line("\n\n", 100), "");
     EXPECT_EQ(one_line(std::string(1000, 'x'), 10), "xxxxxxxxxx…");
 }
 
 TEST(MailerSafeText, EscapesHtml) {
     EXPECT_EQ(html_escaped("<a href=\"x\" b='y'>&amp;"), "&lt;a href=&quot;x&quot; b=&#39;y&#39;&gt;&amp;amp;");
-    EXPECT_EQ(html_escaped("\xe2\x80\xae<"), "\\u202e&lt;");
+    EXPECT_EQ(html_escaped("\xe2\x80\xae<"), "&lt;U+202E&gt;&lt;");
     EXPECT_EQ(html_escaped(""), "");
 }
 

@@ -240,9 +240,9 @@ void BatchApplier::reject(std::uint32_t record, const PgError& error) {
                            : refused != nullptr         ? IssueCode::invalid_value
                                                         : IssueCode::database_error;
     Issue issue = make_issue(code, cell.column, cell.value, std::string(or_empty(data->message)),
-                             std::string(or_empty(data->hint)));
+                             one_line(std::string(or_empty(data->hint))));
     issue.has_value = !cell.value.empty();
-    issue.detail = or_empty(data->detail);
+    issue.detail = one_line(std::string(or_empty(data->detail)));
     issue.sqlstate = unpack_sql_state(data->sqlerrcode);
     for (const TargetColumn& column : target_.values) {
         if (data->column_name != nullptr && column.name == data->column_name) {
