@@ -1,5 +1,7 @@
 #include "core/report.h"
 
+#include <algorithm>
+
 #include "core/format.h"
 #include "core/issue.h"
 #include "core/text.h"
@@ -19,6 +21,17 @@ std::string select_from(std::string_view table, std::int64_t import_id) {
 std::string after_failure(std::int64_t import_id, bool has_issues) {
     return has_issues ? format("See why: {}", select_from("import_issues", import_id))
                       : "Put that right and try again.";
+}
+
+constexpr std::size_t kCodesInWarning = 100, kCodesInMessage = 10;
+
+std::string list_codes(std::span<const std::string> codes, std::size_t limit) {
+    std::string list;
+    for (const std::string& code : codes.first(std::min(codes.size(), limit))) {
+        list += (list.empty() ? "" : ", ") + code;
+    }
+    const std::size_t more = codes.size() - std::min(codes.size(), limit);
+    return more == 0 ? list : format("{} and {} more", list, format_count(static_cast<std::int64_t>(more)));
 }
 
 }  // namespace
@@ -148,6 +161,27 @@ std::string ignored_remark(std::span<const std::string> columns) {
     }
     return columns.size() == 1 ? format("1 column ignored: {}.", names)
                                : format("{} columns ignored: {}.", format_count(std::ssize(columns)), names);
+}
+
+std::string added_codes_warning(std::span<const std::string> codes) {
+    return codes.size() == 1
+               ? format("role code \"{}\" was added to the catalog", codes.front())
+               : format("{} role codes were added to the catalog: {}",
+                        format_count(static_cast<std::int64_t>(codes.size())), list_codes(codes, kCodesInWarning));
+}
+
+std::string added_codes_remark(std::span<const std::string> codes) {
+    return codes.size() == 1
+               ? format("Role code \"{}\" was added to the catalog.", codes.front())
+               : format("{} role codes were added to the catalog: {}.",
+                        format_count(static_cast<std::int64_t>(codes.size())), list_codes(codes, kCodesInMessage));
+}
+
+std::string addable_codes_remark(std::span<const std::string> codes) {
+    return codes.size() == 1
+               ? format("Role code \"{}\" would be added to the catalog.", codes.front())
+               : format("{} role codes would be added to the catalog: {}.",
+                        format_count(static_cast<std::int64_t>(codes.size())), list_codes(codes, kCodesInMessage));
 }
 
 std::string with_remark(std::string_view message, std::string_view remark) {

@@ -57,6 +57,13 @@ std::string as_sentence(std::string_view warning);
 // The sentence about columns of a file that were ignored: "2 columns ignored: Phone Num, Location."; nothing for none.
 std::string ignored_remark(std::span<const std::string> columns);
 
+// What an import has added to the catalog, as a warning and as a sentence of its message. Of many codes the first ones
+// are named. `codes` is not empty.
+std::string added_codes_warning(std::span<const std::string> codes);
+std::string added_codes_remark(std::span<const std::string> codes);
+// The sentence of a dry run.
+std::string addable_codes_remark(std::span<const std::string> codes);
+
 // Puts one more sentence into a message, before the one that says what to do next.
 std::string with_remark(std::string_view message, std::string_view remark);
 

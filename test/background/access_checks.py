@@ -50,6 +50,8 @@ def test_made_codes(report):
         run_in_background(admin, adm, "userName,addRoles\na,madeCode\n", unknown_roles="create")
         report.equal(admin.value("SELECT privileged FROM customer_import.role_codes WHERE code = 'madeCode'"), "f",
                      "a code that a file makes is not privileged")
+        report.matches(admin.value("SELECT message || warnings::text FROM customer_import.imports"),
+                       'Role code "madeCode" was added to the catalog\\. .*role code .*madeCode.* was added', "it is told")
 
 
 def test_nothing_to_apply(report):

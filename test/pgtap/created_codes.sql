@@ -2,7 +2,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = warning;
-SELECT plan(34);
+SELECT plan(42);
 
 DO $$
 BEGIN
@@ -51,6 +51,23 @@ SELECT is((SELECT string_agg(user_name || roles::text, ' ' ORDER BY user_name) F
 SELECT is((SELECT created_by_import FROM customer_import.role_codes WHERE code = 'u1'), (:import)::bigint, '… as codes of the import that had added them');
 SELECT is((SELECT state FROM customer_import.undo_import(:import)), 'completed', 'the import undone once more');
 SELECT is(pg_temp.codes(), 'given rj2 u2', '… takes them away once more');
+
+-- "What an import has added is told": a typo becomes no role in silence
+CREATE TEMPORARY TABLE told AS
+    SELECT * FROM customer_import.import_customers(E'userName,addRoles\nnobody,byer\nann,\n', 'Update Only', unknown_roles => 'create');
+SELECT is((SELECT message FROM told), 'Import ' || pg_temp.last() || ' completed: 1 unchanged, 1 skipped.'
+          || ' See why: SELECT * FROM customer_import.import_issues WHERE import_id = ' || pg_temp.last(), 'an import that adds none says nothing of it');
+DROP TABLE told;
+CREATE TEMPORARY TABLE told AS
+    SELECT * FROM customer_import.import_customers(E'userName,addRoles\nann,byer\nann,"u2,t1"\nnobody,t2\n', 'Update Only', unknown_roles => 'create');
+SELECT matches((SELECT message FROM told), 'completed: 2 updated, 1 skipped\. 2 role codes were added to the catalog: byer, t1\. See why: ', 'the message names what it has added');
+SELECT is((SELECT warnings FROM told), '{"2 role codes were added to the catalog: byer, t1"}', '… and so does a warning');
+SELECT is((SELECT i.message || i.warnings::text FROM customer_import.imports AS i WHERE i.id = pg_temp.last()), (SELECT message || warnings::text FROM told), '… both are kept');
+SELECT is((SELECT customer_import.import_report(pg_temp.last()) -> 'warnings' ->> 0), '2 role codes were added to the catalog: byer, t1', '… for the report');
+SELECT is((SELECT warnings::text FROM customer_import.undo_import(pg_temp.last())), '{}', 'the undo adds none');
+SELECT is(pg_temp.codes(), 'given rj2 u2', '… and takes them away');
+SELECT matches((SELECT message FROM customer_import.import_customers(E'userName,addRoles\nann,t1\nnobody,t2\n', 'Update Only', unknown_roles => 'create', dry_run => true)),
+               'Nothing was changed\. Role code "t1" would be added to the catalog\. ', 'a dry run says what would be');
 
 -- "A code that was added or altered by hand meanwhile stays"
 SELECT is(pg_temp.creates(E'userName,addRoles\neve,"h1,h2,h3"\n'), 'completed', 'three codes');

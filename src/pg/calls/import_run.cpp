@@ -2,6 +2,7 @@
 
 #include <exception>
 #include <memory>
+#include <set>
 
 #include "core/batch.h"
 #include "core/grant_ceiling.h"
@@ -75,6 +76,7 @@ private:
     bool record_import();
     void try_first_records();
     void apply_records();
+    void collect_given_codes(const std::vector<Change>& changes);
     void count(const Record& record, const RecordResult& result);
     bool failed() const { return result_.state != "completed"; }
     void give_up(const std::string& state, const std::string& reason);
@@ -94,6 +96,7 @@ private:
 
     std::int64_t records_ = 0;  // of the whole file, known after the check
     Counts counts_;
+    std::set<std::string, std::less<>> given_codes_;  // in a dry run: those that would be added
     ImportResult result_{.state = "completed"};
 };
 
@@ -176,7 +179,9 @@ void ImportRun::apply_records() {
             for (std::size_t index = 0; index < batch.size(); ++index) {
                 count(batch.records()[index], applier->results()[index]);
             }
-            if (!request_.is_dry_run) {
+            if (request_.is_dry_run) {
+                collect_given_codes(applier->changes());
+            } else {
                 if (request_.create_unknown_roles) {
                     note_given_codes(result_.import_id, request_, applier->changes());
                 }
@@ -192,6 +197,22 @@ void ImportRun::apply_records() {
             require_still();
         }
         throw PgError(*error);
+    }
+}
+
+// Of a dry run, which leaves nothing where they could be read.
+void ImportRun::collect_given_codes(const std::vector<Change>& changes) {
+    const std::vector<std::string>& added = reader_->new_codes();
+    if (added.empty()) {
+        return;
+    }
+    const std::set<std::string_view> is_new(added.begin(), added.end());
+    for (const Change& change : changes) {
+        for (const std::string_view code : change.added) {
+            if (is_new.count(code) != 0) {
+                given_codes_.emplace(code);
+            }
+        }
     }
 }
 
@@ -252,7 +273,12 @@ ImportResult ImportRun::finish() {
     result_.counts = counts_;
     if (request_.is_dry_run) {
         if (!failed()) {
-            result_.message = with_remark(dry_run_message(counts_, {}), reader_->encoding_hint());
+            result_.message = dry_run_message(counts_, {});
+            if (!given_codes_.empty()) {
+                const std::vector<std::string> codes(given_codes_.begin(), given_codes_.end());
+                result_.message = with_remark(result_.message, addable_codes_remark(codes));
+            }
+            result_.message = with_remark(result_.message, reader_->encoding_hint());
         }
         result_.message = with_remark(result_.message, ignored_remark(reader_->header().ignored()));
         return result_;
@@ -265,6 +291,11 @@ ImportResult ImportRun::finish() {
         mark_all_retried(request_.source_import_id, result_.import_id);
     }
     result_.message = finish_import(result_.import_id, result_.state, result_.message, counts_);
+    if (request_.create_unknown_roles) {
+        if (const std::vector<std::string> codes = codes_added_by(result_.import_id); !codes.empty()) {
+            result_.warnings.push_back(added_codes_warning(codes));
+        }
+    }
     return result_;
 }
 

@@ -128,6 +128,22 @@ std::string encoding_remark(std::int64_t import_id) {
     return rows.empty() ? std::string() : as_sentence(*rows.front()[0]);
 }
 
+// Says of an import that has ended which role codes it has added. Returns its message.
+std::string tell_added_codes(std::int64_t import_id, const std::string& message) {
+    const std::vector<std::string> codes = codes_added_by(import_id);
+    if (codes.empty()) {
+        return message;
+    }
+    const std::string told = with_remark(message, added_codes_remark(codes));
+    OwnerScope owner;
+    execute(
+        "UPDATE customer_import.imports SET message = $2, warnings = pg_catalog.array_append(warnings, $3)"
+        " WHERE id OPERATOR(pg_catalog.=) $1",
+        {parameter(import_id), parameter(std::string_view(told)),
+         parameter(std::string_view(added_codes_warning(codes)))});
+    return told;
+}
+
 }  // namespace
 
 std::string finish_import(std::int64_t import_id, const std::string& state, const std::string& text,
@@ -150,8 +166,9 @@ std::string finish_import(std::int64_t import_id, const std::string& state, cons
     }
     settle_undo(import_id);
     remove_unused_codes(import_id);
+    const std::string told = tell_added_codes(import_id, message);
     announce_import(import_id, state);
-    return message;
+    return told;
 }
 
 }  // namespace customer_import::pg

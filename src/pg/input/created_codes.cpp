@@ -193,6 +193,18 @@ void note_given_codes(std::int64_t import_id, const ImportRequest& request, cons
     set_provisional(given, false);
 }
 
+std::vector<std::string> codes_added_by(std::int64_t import_id) {
+    OwnerScope owner;
+    std::vector<std::string> codes;
+    for (const Row& row :
+         query_latest("SELECT code FROM customer_import.role_codes WHERE created_by_import = $1 AND NOT is_provisional"
+                      " ORDER BY code COLLATE \"C\"",
+                      {parameter(import_id)})) {
+        codes.push_back(*row[0]);
+    }
+    return codes;
+}
+
 std::vector<std::string> codes_to_bring_back(std::int64_t source_import_id) {
     std::vector<std::string> codes;
     const UndoRoot root = find_undo_root(source_import_id);

@@ -21,6 +21,9 @@ void add_codes_of_import(std::int64_t import_id, const ImportRequest& request, c
 // connection.
 void note_given_codes(std::int64_t import_id, const ImportRequest& request, const std::vector<Change>& changes);
 
+// The codes that an import has added to the catalog and given to customers. Needs an SPI connection.
+std::vector<std::string> codes_added_by(std::int64_t import_id);
+
 // The codes that the undo of an undo needs back: those that were removed when the import that it brings back was
 // undone. Nothing for every other undo. Needs an SPI connection.
 std::vector<std::string> codes_to_bring_back(std::int64_t source_import_id);
