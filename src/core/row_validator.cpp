@@ -286,8 +286,7 @@ void RowValidator::read_value(const Field& field, std::string_view cell, std::ve
     value.text = parse_boolean(value.text);
     if (value.text.empty()) {
         issues.push_back(make_issue(IssueCode::invalid_value, field.name, cell,
-                                    format("\"{}\" must be true or false", field.name),
-                                    "Use true, false, yes, no, 1, 0, t, f, y or n."));
+                                    format("\"{}\" must be true or false", field.name), std::string(kBooleanHint)));
     }
 }
 
@@ -407,21 +406,6 @@ void RowValidator::add_to(Batch& batch, const CsvRecord& record) {
     }
     checked.cells = cells;
     batch.add(checked);
-}
-
-std::string_view parse_boolean(std::string_view cell) {
-    const std::string word = ascii_lower(trim(cell));
-    for (const std::string_view yes : {"true", "yes", "1", "t", "y"}) {
-        if (word == yes) {
-            return "true";
-        }
-    }
-    for (const std::string_view no : {"false", "no", "0", "f", "n"}) {
-        if (word == no) {
-            return "false";
-        }
-    }
-    return {};
 }
 
 }  // namespace customer_import

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/batch.h"
+#include "core/boolean_cell.h"
 #include "core/csv_reader.h"
 #include "core/header_map.h"
 #include "core/issue.h"
@@ -108,8 +109,5 @@ private:
     UnitedRoles united_;
     std::vector<std::string_view> lost_roles_;
 };
-
-// Reads a boolean cell: true/false, yes/no, 1/0, t/f, y/n, any case, trimmed. Returns "true", "false" or an empty view.
-std::string_view parse_boolean(std::string_view cell);
 
 }  // namespace customer_import

@@ -159,11 +159,11 @@ TEST_F(RowValidatorTest, UserNamesOfOtherTablesAreOnlyTrimmed) {
 
 TEST_F(RowValidatorTest, BooleansMustBeTrueOrFalse) {
     use_header({"userName", "active"});
-    for (const std::string_view cell : {"maybe", "2", "tru", "on", "\\_EMPTY_VALUE_"}) {
+    for (const std::string_view cell : {"maybe", "2", "trux", "o", "enabled", "\\_EMPTY_VALUE_"}) {
         EXPECT_FALSE(check({"ann", cell}));
         ASSERT_EQ(issues_.size(), 1u);
         expect_issue(0, IssueCode::invalid_value, "active", std::string(cell), "\"active\" must be true or false",
-                     "Use true, false, yes, no, 1, 0, t, f, y or n.");
+                     "Use true, false, yes, no, on, off, 1 or 0.");
     }
 }
 
@@ -251,9 +251,21 @@ TEST_F(RowValidatorTest, IssuesOfTheLastRecordAreForgotten) {
 }
 
 TEST(ParseBoolean, RefusesOtherWords) {
-    for (const std::string_view cell : {"", " ", "on", "off", "2", "00", "yess", "true false", "wahr"}) {
+    for (const std::string_view cell :
+         {"", " ", "o", "2", "00", "yess", "true false", "enabled", "active", "checked", "x", "s", "v", "verdader"}) {
         EXPECT_EQ(parse_boolean(cell), "") << cell;
     }
+}
+
+TEST(ParseBoolean, ReadsWordsOfExcelAndOfPostgresql) {
+    for (const char* cell :
+         {"WAHR", "Ja", "Oui", "VRAI", "VERDADERO", "Sí", "SÍ", "si", "sì", "VERO", "WAAR", "on", "tr", "ye"}) {
+        EXPECT_EQ(parse_boolean(cell), "true") << cell;
+    }
+    for (const char* cell : {"FALSCH", "Nein", "Non", "FAUX", "FALSO", "ONWAAR", "nee", "off", "of", "fals", "n"}) {
+        EXPECT_EQ(parse_boolean(cell), "false") << cell;
+    }
+    EXPECT_EQ(parse_boolean("\u200Byes\u00A0"), "true");
 }
 
 TEST(ParseBoolean, TakesAnyCase) {
