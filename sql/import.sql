@@ -88,7 +88,7 @@ SELECT :counts FROM customer_import.import_customers($$User Name,EMAIL,first-nam
 zoe,zoe@example.com,Zoë," Doe ",+1 2,"A, B
 C",no,buyer|approver;buyer,
 zoe,,,,,,,,
-zoe,_EMPTY_VALUE_,\_EMPTY_VALUE_,\\_EMPTY_VALUE_,_EMPTY_VALUE_ ,_EMPTY_VALUE_, YES ,companyAdmin,"approver
+zoe,_EMPTY_VALUE_,\_EMPTY_VALUE_,\\_EMPTY_VALUE_,_EMPTY_VALUE_s,_EMPTY_VALUE_, YES ,companyAdmin,"approver
 buyer"
 $$, 'Create & Update');
 TABLE regress.changes;

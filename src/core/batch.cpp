@@ -21,6 +21,12 @@ std::string_view Batch::keep(std::string_view text) {
     return {copy, text.size()};
 }
 
+Cell Batch::keep(const Cell& cell) {
+    Cell copy = cell;
+    copy.text = keep(cell.whole()).substr(cell.lost_before, cell.text.size());
+    return copy;
+}
+
 std::span<const std::string_view> Batch::keep_codes(std::span<const std::string_view> codes) {
     const std::span<std::string_view> copy = make_codes(codes.size());
     std::copy(codes.begin(), codes.end(), copy.begin());

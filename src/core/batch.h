@@ -15,6 +15,12 @@ struct Cell {
     enum class Action : std::uint8_t { keep, set, clear };
     Action action = Action::keep;
     std::string_view text;  // for set: valid UTF-8 without NUL; a boolean field holds "true" or "false"
+    // How many bytes the cell has lost at both ends of `text`, where they still are.
+    std::uint8_t lost_before = 0;
+    std::uint8_t lost_after = 0;
+
+    bool is_whole() const { return (lost_before | lost_after) == 0; }
+    std::string_view whole() const { return {text.data() - lost_before, text.size() + lost_before + lost_after}; }
 };
 
 // A record that passed validation. Views point into its batch or, for role codes, into the catalog.
@@ -29,9 +35,12 @@ struct Record {
     std::span<const std::string_view> replace_roles;
     bool replaces_roles = false;  // `roles` was filled or cleared
     std::span<const std::string_view>
-        settled_roles;            // with replaces_roles: codes that stay as the customer has them, in
-                                  // any case (of a retry alone, and never spooled)
-    std::span<const Cell> cells;  // one per HeaderMap::value_fields()
+        settled_roles;                // with replaces_roles: codes that stay as the customer has them, in
+                                      // any case (of a retry alone, and never spooled)
+    std::span<const Cell> cells;      // one per HeaderMap::value_fields()
+    std::string_view doubtful_name;   // the user name as written, where it is taken only if a customer has it: see
+                                      // is_doubtful_name()
+    bool has_doubtful_cells = false;  // a cell has text that is written nowhere: see is_doubtful_text()
 };
 
 // Owns records. clear() gives the memory up for the next batch. Not copyable: records point into it.
@@ -42,6 +51,7 @@ public:
     Batch& operator=(const Batch&) = delete;
 
     std::string_view keep(std::string_view text);
+    Cell keep(const Cell& cell);
     std::span<const std::string_view> keep_codes(std::span<const std::string_view> codes);  // the list, not the texts
     std::span<std::string_view> make_codes(std::size_t count);
     std::span<Cell> make_cells(std::size_t count);

@@ -69,6 +69,13 @@ std::vector<std::string> FileWarnings::texts() const {
                         : format("\"{}\": {} cells hold {}, first at line {}", entry.column, count, quoted(entry.value),
                                  line));
                 break;
+            case Kind::shortened_number:
+                texts.push_back(
+                    one ? format("\"{}\": one cell looks like a number shortened by a spreadsheet, at line {}",
+                                 entry.column, line)
+                        : format("\"{}\": {} cells look like numbers shortened by a spreadsheet, first at line {}",
+                                 entry.column, count, line));
+                break;
         }
     }
     return texts;

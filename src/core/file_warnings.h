@@ -12,12 +12,13 @@ namespace customer_import {
 class FileWarnings {
 public:
     enum class Kind : std::uint8_t {
-        blank_record,     // nothing but delimiters and blanks
-        short_record,     // cells are missing at its end
-        surplus_cells,    // empty cells beyond the header
-        repeated_header,  // the header once more
-        repeated_name,    // a user name that appeared before
-        damaged_cell,     // a value that a spreadsheet leaves in place of another: `column` and `value` say which
+        blank_record,      // nothing but delimiters and blanks
+        short_record,      // cells are missing at its end
+        surplus_cells,     // empty cells beyond the header
+        repeated_header,   // the header once more
+        repeated_name,     // a user name that appeared before
+        damaged_cell,      // a value that a program leaves in place of another: `column` and `value` say which
+        shortened_number,  // a number as a spreadsheet shortens it, whichever: `column` says where
     };
 
     // Counts one more on that line, apart for each column and value. Of many different columns and values those that come

@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "core/damaged_text.h"
 #include "core/format.h"
+#include "core/role_set.h"
 #include "core/text.h"
 #include "core/visible_text.h"
 
@@ -86,7 +88,23 @@ Issue make_issue(IssueCode code, std::string_view column, std::string_view value
 Issue unknown_role_issue(std::string_view column, std::string_view code, std::string_view nearest) {
     return make_issue(IssueCode::unknown_role, column, code,
                       format("role code \"{}\" is not in the catalog", shown_value(code)),
-                      nearest.empty() ? std::string() : format("Did you mean \"{}\"?", nearest));
+                      stands_for_no_role(code) ? empty_value_hint(column)
+                      : nearest.empty()        ? std::string()
+                                               : format("Did you mean \"{}\"?", nearest));
+}
+
+Issue uncreatable_role_issue(std::string_view column, std::string_view code, std::string_view nearest) {
+    Issue issue = unknown_role_issue(column, code, nearest);
+    const std::string shown = shown_value(code);
+    issue.message =
+        stands_for_no_role(code) ? format("role code \"{}\" cannot be created: it looks like a word for no role", shown)
+        : code.size() > kMaxRoleCodeBytes
+            ? format("role code \"{}\" cannot be created: it is longer than {} bytes", shown, kMaxRoleCodeBytes)
+            : format(
+                  "role code \"{}\" cannot be created: it has characters other than letters from A to Z, digits "
+                  "and \"_.:-\"",
+                  shown);
+    return issue;
 }
 
 Issue already_exists_issue(std::string_view user_name) {

@@ -63,6 +63,8 @@ Issue make_issue(IssueCode code, std::string_view column, std::string_view value
 
 // The issues that only the apply step can find; the texts of all others are in the validator.
 Issue unknown_role_issue(std::string_view column, std::string_view code, std::string_view nearest);
+// Of a code that the catalog lacks and that an import cannot add.
+Issue uncreatable_role_issue(std::string_view column, std::string_view code, std::string_view nearest);
 Issue already_exists_issue(std::string_view user_name);
 Issue not_found_issue(std::string_view user_name);
 Issue not_permitted_issue(std::string_view user_name);

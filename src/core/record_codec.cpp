@@ -11,13 +11,15 @@ namespace customer_import {
 //   by_user_name  user name, NUL, line (8 bytes, highest first), rest
 //   by_line       line (8 bytes, highest first), user name, NUL, rest
 //                 backwards: the line's complement
-//   rest          raw record (text), 1 if it replaces the roles else 0 (1 byte), codes to add, to remove, lost, to
-//                 replace (number, texts), number of cells, cells
-//   cell          action (1 byte), text
+//   rest          raw record (text), flags (1 byte), the doubtful name if there is one (text), codes to add, to remove,
+//                 lost, to replace (number, texts), number of cells, cells
+//   cell          action (1 byte), text; kSetWithout: the bytes that were lost before and after it (2 bytes), the whole text
 
 namespace {
 
 constexpr std::size_t kLineBytes = 8;
+constexpr unsigned char kSetWithout = static_cast<unsigned char>(Cell::Action::clear) + 1;  // set, and not whole
+constexpr unsigned char kReplacesRoles = 1, kHasDoubtfulName = 2, kHasDoubtfulCells = 4;
 
 bool begins_with_line(RecordOrder order) {
     return order == RecordOrder::by_line || order == RecordOrder::by_line_backwards;
@@ -44,9 +46,9 @@ std::size_t most_bytes(std::span<const std::string_view> codes) {
 std::size_t most_bytes(const Record& record) {
     std::size_t bytes = record.user_name.size() + 1 + kLineBytes + most_bytes(record.raw) + 1 +
                         most_bytes(record.add_roles) + most_bytes(record.remove_roles) + most_bytes(record.lost_roles) +
-                        most_bytes(record.replace_roles) + kNumberBytes;
+                        most_bytes(record.replace_roles) + most_bytes(record.doubtful_name) + kNumberBytes;
     for (const Cell& cell : record.cells) {
-        bytes += 1 + most_bytes(cell.text);
+        bytes += 3 + most_bytes(cell.whole());
     }
     return bytes;
 }
@@ -144,13 +146,18 @@ bool get_cells(std::string_view& rest, Batch& batch, std::span<const Cell>& cell
     const std::span<Cell> list = batch.make_cells(count);
     for (Cell& cell : list) {
         unsigned char action = 0;
-        if (!get_byte(rest, action) || action > static_cast<unsigned char>(Cell::Action::clear)) {
+        if (!get_byte(rest, action) || action > kSetWithout) {
             return false;
         }
-        cell.action = static_cast<Cell::Action>(action);
-        if (!get_text(rest, cell.text)) {
+        cell.action = action == kSetWithout ? Cell::Action::set : static_cast<Cell::Action>(action);
+        if (action == kSetWithout && (!get_byte(rest, cell.lost_before) || !get_byte(rest, cell.lost_after))) {
             return false;
         }
+        const std::size_t lost = std::size_t{cell.lost_before} + cell.lost_after;
+        if (!get_text(rest, cell.text) || cell.text.size() < lost || cell.is_whole() != (action != kSetWithout)) {
+            return false;
+        }
+        cell.text = cell.text.substr(cell.lost_before, cell.text.size() - lost);
     }
     cells = list;
     return true;
@@ -170,15 +177,24 @@ void encode_record(const Record& record, RecordOrder order, std::string& out, st
         writer.line(order, record.line);
     }
     writer.text(record.raw);
-    writer.byte(record.replaces_roles ? 1 : 0);
+    writer.byte(static_cast<unsigned char>((record.replaces_roles ? kReplacesRoles : 0) |
+                                           (record.doubtful_name.empty() ? 0 : kHasDoubtfulName) |
+                                           (record.has_doubtful_cells ? kHasDoubtfulCells : 0)));
+    if (!record.doubtful_name.empty()) {
+        writer.text(record.doubtful_name);
+    }
     writer.codes(record.add_roles);
     writer.codes(record.remove_roles);
     writer.codes(record.lost_roles);
     writer.codes(record.replace_roles);
     writer.number(record.cells.size());
     for (const Cell& cell : record.cells) {
-        writer.byte(static_cast<unsigned char>(cell.action));
-        writer.text(cell.text);
+        writer.byte(cell.is_whole() ? static_cast<unsigned char>(cell.action) : kSetWithout);
+        if (!cell.is_whole()) {
+            writer.byte(cell.lost_before);
+            writer.byte(cell.lost_after);
+        }
+        writer.text(cell.whole());
     }
     out.resize(static_cast<std::size_t>(writer.end() - out.data()));
 }
@@ -195,14 +211,17 @@ bool decode_record(std::string_view bytes, RecordOrder order, Batch& batch) {
     if (!begins_with_line(order) && !get_line(rest, order, record.line)) {
         return false;
     }
-    unsigned char replaces_roles = 0;
-    if (!get_text(rest, record.raw) || !get_byte(rest, replaces_roles) || replaces_roles > 1 ||
+    unsigned char flags = 0;
+    if (!get_text(rest, record.raw) || !get_byte(rest, flags) ||
+        flags > (kReplacesRoles | kHasDoubtfulName | kHasDoubtfulCells) ||
+        ((flags & kHasDoubtfulName) != 0 && (!get_text(rest, record.doubtful_name) || record.doubtful_name.empty())) ||
         !get_codes(rest, batch, record.add_roles) || !get_codes(rest, batch, record.remove_roles) ||
         !get_codes(rest, batch, record.lost_roles) || !get_codes(rest, batch, record.replace_roles) ||
         !get_cells(rest, batch, record.cells) || !rest.empty()) {
         return false;
     }
-    record.replaces_roles = replaces_roles == 1;
+    record.replaces_roles = (flags & kReplacesRoles) != 0;
+    record.has_doubtful_cells = (flags & kHasDoubtfulCells) != 0;
     batch.add(record);
     return true;
 }

@@ -8,9 +8,11 @@
 #include <utility>
 
 #include "core/code_finder.h"
+#include "core/damaged_text.h"
 #include "core/record_faults.h"
 #include "core/role_set.h"
 #include "core/user_name.h"
+#include "core/visible_text.h"
 
 namespace customer_import {
 
@@ -22,6 +24,20 @@ constexpr std::size_t kMaxCachedBytes = 1024 * 1024;
 Issue cannot_be_cleared(const Field& field) {
     return make_issue(IssueCode::invalid_value, field.name, kEmptyValue,
                       format("\"{}\" cannot be cleared", field.name));
+}
+
+// Addresses have no blanks around them.
+bool is_email(const Field& field) { return field.name == "email" || field.name == "mail"; }
+
+// An address that a customer holds with blanks around it is not changed by a file that has them, too.
+void note_lost_blanks(std::string_view whole, Cell& value) {
+    constexpr std::size_t kMostKept = 255;
+    const auto before = static_cast<std::size_t>(value.text.data() - whole.data());
+    const std::size_t after = whole.size() - before - value.text.size();
+    if (before <= kMostKept && after <= kMostKept) {
+        value.lost_before = static_cast<std::uint8_t>(before);
+        value.lost_after = static_cast<std::uint8_t>(after);
+    }
 }
 
 Issue conflicting_code(std::string_view code) {
@@ -41,7 +57,7 @@ Status RowValidator::validate(const CsvRecord& record, Batch& batch, std::vector
     if (!issues.empty()) {
         return {};
     }
-    start_record();
+    start_record(record);
     const std::string_view escaped = header_.escaped_column() == HeaderMap::kIgnored
                                          ? std::string_view()
                                          : record.fields[static_cast<std::size_t>(header_.escaped_column())];
@@ -64,8 +80,9 @@ Status RowValidator::validate(const CsvRecord& record, Batch& batch, std::vector
         return refusal;
     }
     check_conflicts(issues);
-    // What an export gives must come back: only the customer's row can tell whether these codes are held.
-    if (issues.size() == lost_issues_) {
+    // What an export gives must come back: only the customer's row can tell whether these codes are held, and whether
+    // there is a customer of this name.
+    if (issues.size() == open_issues_) {
         issues.clear();
     }
     suggest_codes(issues);
@@ -98,7 +115,7 @@ void RowValidator::check_shape(const CsvRecord& record, std::vector<Issue>& issu
     }
 }
 
-void RowValidator::start_record() {
+void RowValidator::start_record(const CsvRecord& record) {
     if (role_cell_bytes_ > kMaxCachedBytes || catalog_size_ != catalog_.size()) {
         role_cells_.clear();
         role_cell_bytes_ = 0;
@@ -106,7 +123,10 @@ void RowValidator::start_record() {
     }
     add_roles_ = remove_roles_ = replace_roles_ = nullptr;
     clears_roles_ = false;
-    lost_issues_ = 0;
+    open_issues_ = 0;
+    doubtful_name_ = {};
+    has_doubtful_cells_ = false;
+    may_be_damaged_ = record.raw.find(kReplacementCharacter.front()) != std::string_view::npos;
     unknown_issues_.clear();
     cells_.clear();
     united_.clear();
@@ -121,14 +141,14 @@ Status RowValidator::read_field(const Field& field, std::string_view cell, std::
         case FieldKind::roles: return read_roles(field, cell, line, issues);
         case FieldKind::text:
         case FieldKind::boolean:
-        case FieldKind::other: read_value(field, cell, issues); return {};
+        case FieldKind::other: read_value(field, cell, line, issues); return {};
     }
     return {};
 }
 
 void RowValidator::read_user_name(const Field& field, std::string_view cell, std::vector<Issue>& issues) {
     std::string_view name;
-    if (read_cell(trim(cell), name) == CellMeaning::clear) {
+    if (read_cell(trim_cell(cell), name) == CellMeaning::clear) {
         issues.push_back(cannot_be_cleared(field));
         return;
     }
@@ -138,7 +158,7 @@ void RowValidator::read_user_name(const Field& field, std::string_view cell, std
         user_name_ = name;
     }
     switch (check_user_name(user_name_)) {
-        case UserNameFault::none: break;
+        case UserNameFault::none: doubt_user_name(name, issues); break;
         case UserNameFault::missing:
             issues.push_back(make_issue(IssueCode::missing_user_name, field.name, {}, "the user name is empty",
                                         format("Fill \"{}\", or remove the record.", field.name)));
@@ -154,10 +174,18 @@ void RowValidator::read_user_name(const Field& field, std::string_view cell, std
     }
 }
 
+void RowValidator::doubt_user_name(std::string_view name, std::vector<Issue>& issues) {
+    if (is_doubtful_name(name, options_.keep_damaged)) {
+        doubtful_name_ = name;
+        issues.push_back(doubtful_name_issue(name));
+        ++open_issues_;
+    }
+}
+
 Status RowValidator::read_roles(const Field& field, std::string_view cell, std::int64_t line,
                                 std::vector<Issue>& issues) {
     std::string_view text;
-    const CellMeaning meaning = read_cell(trim(cell), text);
+    const CellMeaning meaning = read_cell(trim_cell(cell), text);
     if (meaning == CellMeaning::keep) {
         return {};
     }
@@ -227,7 +255,7 @@ Status RowValidator::read_codes(const Field& field, std::string_view text, std::
     if (field.kind == FieldKind::remove_roles) {
         remove_roles_ = &roles;
         list_unknown_codes(field, roles, issues, false);
-        lost_issues_ += roles.unknown.size();
+        open_issues_ += roles.unknown.size();
         return {};
     }
     list_unknown_codes(field, roles, issues, options_.collect_unknown_codes);
@@ -235,7 +263,7 @@ Status RowValidator::read_codes(const Field& field, std::string_view text, std::
         replace_roles_ = &roles;
         // No customer holds a code that the catalog could never have had.
         if (!options_.collect_unknown_codes) {
-            lost_issues_ += static_cast<std::size_t>(
+            open_issues_ += static_cast<std::size_t>(
                 std::count_if(roles.unknown.begin(), roles.unknown.end(), is_role_code));
         }
     } else {
@@ -248,10 +276,10 @@ void RowValidator::list_unknown_codes(const Field& field, const RoleCell& roles,
                                       bool may_be_created) {
     for (const std::string_view unknown : roles.unknown) {
         options_.check_interrupts();
-        if (may_be_created && is_role_code(unknown)) {
+        if (may_be_created && is_role_code(unknown) && !stands_for_no_role(unknown)) {
             continue;
         }
-        unknown_issues_.push_back({issues.size(), unknown});
+        unknown_issues_.push_back({issues.size(), unknown, may_be_created});
         issues.push_back(unknown_role_issue(field.name, unknown, {}));
     }
 }
@@ -259,16 +287,21 @@ void RowValidator::list_unknown_codes(const Field& field, const RoleCell& roles,
 void RowValidator::suggest_codes(std::vector<Issue>& issues) const {
     for (std::size_t i = 0; i < unknown_issues_.size() && !issues.empty(); ++i) {
         options_.check_interrupts();
-        const auto& [index, code] = unknown_issues_[i];
-        issues[index] = unknown_role_issue(issues[index].column, code,
-                                           catalog_.suggest(code, i, options_.check_interrupts));
+        const auto& [index, code, may_be_created] = unknown_issues_[i];
+        const std::string nearest(catalog_.suggest(code, i, options_.check_interrupts));
+        issues[index] = may_be_created ? uncreatable_role_issue(issues[index].column, code, nearest)
+                                       : unknown_role_issue(issues[index].column, code, nearest);
     }
 }
 
-void RowValidator::read_value(const Field& field, std::string_view cell, std::vector<Issue>& issues) {
+void RowValidator::read_value(const Field& field, std::string_view cell, std::int64_t line,
+                              std::vector<Issue>& issues) {
     Cell& value = cells_.emplace_back();
-    if (field.kind == FieldKind::boolean) {
-        cell = trim(cell);
+    const std::string_view trimmed = trim_cell(cell);
+    const std::string_view whole = cell;
+    // A customer may hold the word for an empty value, escaped or not, with blanks around it: that is text.
+    if (trimmed.empty() || field.kind == FieldKind::boolean || (is_email(field) && !needs_escape(trimmed))) {
+        cell = trimmed;
     }
     switch (read_cell(cell, value.text)) {
         case CellMeaning::keep: return;
@@ -281,12 +314,37 @@ void RowValidator::read_value(const Field& field, std::string_view cell, std::ve
         case CellMeaning::text: value.action = Cell::Action::set; break;
     }
     if (field.kind != FieldKind::boolean) {
+        if (whole.size() != cell.size()) {
+            note_lost_blanks(whole, value);
+        }
+        if (!options_.keep_damaged) {
+            doubt_value(field, cell, line);
+        }
         return;
     }
     value.text = parse_boolean(value.text);
     if (value.text.empty()) {
-        issues.push_back(make_issue(IssueCode::invalid_value, field.name, cell,
-                                    format("\"{}\" must be true or false", field.name), std::string(kBooleanHint)));
+        const bool is_near = is_near_empty_value(cell);
+        issues.push_back(is_near ? doubtful_text_issue(field.name, cell)
+                                 : make_issue(IssueCode::invalid_value, field.name, cell,
+                                              format("\"{}\" must be true or false", field.name),
+                                              std::string(kBooleanHint)));
+    }
+}
+
+// Whether the cell may be written is known once its customer is. A column of another type than text may hold any word.
+void RowValidator::doubt_value(const Field& field, std::string_view cell, std::int64_t line) {
+    has_doubtful_cells_ = has_doubtful_cells_ || is_near_empty_value(cell) ||
+                          (may_be_damaged_ && has_replacement_character(cell));
+    const Damage damage = find_damage(trim_cell(cell));
+    if (damage == Damage::none || options_.warnings == nullptr ||
+        (field.kind == FieldKind::other && damage != Damage::error_value)) {
+        return;
+    }
+    if (damage == Damage::shortened_number) {
+        options_.warnings->add(FileWarnings::Kind::shortened_number, line, field.name);
+    } else {
+        options_.warnings->add(FileWarnings::Kind::damaged_cell, line, field.name, trim_cell(cell));
     }
 }
 
@@ -383,6 +441,8 @@ void RowValidator::add_to(Batch& batch, const CsvRecord& record) {
     checked.line = record.line;
     checked.raw = batch.keep(record.raw);
     checked.user_name = batch.keep(user_name_);
+    checked.doubtful_name = batch.keep(doubtful_name_);
+    checked.has_doubtful_cells = has_doubtful_cells_;
     if (add_roles_ != nullptr) {
         collect_unknown_codes(*add_roles_);
         checked.add_roles = batch.keep_codes(add_roles_->known);
@@ -399,10 +459,7 @@ void RowValidator::add_to(Batch& batch, const CsvRecord& record) {
     checked.replaces_roles = replace_roles_ != nullptr || clears_roles_;
     const std::span<Cell> cells = batch.make_cells(cells_.size());
     for (std::size_t i = 0; i < cells.size(); ++i) {
-        cells[i].action = cells_[i].action;
-        if (cells_[i].action == Cell::Action::set) {
-            cells[i].text = batch.keep(cells_[i].text);
-        }
+        cells[i] = cells_[i].action == Cell::Action::set ? batch.keep(cells_[i]) : Cell{cells_[i].action};
     }
     checked.cells = cells;
     batch.add(checked);

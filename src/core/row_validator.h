@@ -6,13 +6,13 @@
 #include <functional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
 #include "core/batch.h"
 #include "core/boolean_cell.h"
 #include "core/csv_reader.h"
+#include "core/file_warnings.h"
 #include "core/header_map.h"
 #include "core/issue.h"
 #include "core/pace.h"
@@ -28,6 +28,8 @@ inline constexpr std::size_t kMaxCodesPerCell = 1000;
 struct ValidatorOptions {
     bool fold_user_names = true;         // false: the user name is trimmed only
     bool collect_unknown_codes = false;  // unknown well-formed codes are no issue but kept for unknown_codes()
+    bool keep_damaged = false;           // text that was damaged before it came here is taken as it is
+    FileWarnings* warnings = nullptr;    // told of damaged cells; must outlive the validator
     std::string encoding = "UTF-8";      // of the file, as invalid_encoding names it
     // Describes the bytes of the file that an invalid sequence comes from, of a record that was converted from another
     // encoding.
@@ -62,16 +64,18 @@ private:
         bool empty() const { return known.empty() && unknown.empty(); }
     };
 
-    void start_record();
+    void start_record(const CsvRecord& record);
     void check_shape(const CsvRecord& record, std::vector<Issue>& issues) const;
     Status read_field(const Field& field, std::string_view cell, std::int64_t line, std::vector<Issue>& issues);
     void read_user_name(const Field& field, std::string_view cell, std::vector<Issue>& issues);
+    void doubt_user_name(std::string_view name, std::vector<Issue>& issues);
     Status read_roles(const Field& field, std::string_view cell, std::int64_t line, std::vector<Issue>& issues);
     Status read_codes(const Field& field, std::string_view text, std::int64_t line, std::vector<Issue>& issues);
     void unite_roles(const HeaderMap::Feed& feed, const Field& field, std::string_view cell,
                      std::vector<Issue>& issues);
     Status read_united_roles(std::int64_t line, std::vector<Issue>& issues);
-    void read_value(const Field& field, std::string_view cell, std::vector<Issue>& issues);
+    void read_value(const Field& field, std::string_view cell, std::int64_t line, std::vector<Issue>& issues);
+    void doubt_value(const Field& field, std::string_view cell, std::int64_t line);
     void list_unknown_codes(const Field& field, const RoleCell& roles, std::vector<Issue>& issues, bool may_be_created);
     void suggest_codes(std::vector<Issue>& issues) const;
     void check_conflicts(std::vector<Issue>& issues) const;
@@ -103,8 +107,16 @@ private:
     const RoleCell* remove_roles_ = nullptr;
     const RoleCell* replace_roles_ = nullptr;
     bool clears_roles_ = false;
-    std::size_t lost_issues_ = 0;  // issues of codes that are not faulty if the customer holds them
-    std::vector<std::pair<std::size_t, std::string_view>> unknown_issues_;  // which issues are of which unknown codes
+    std::size_t open_issues_ = 0;      // those that only the customer's row can tell to be faults
+    std::string_view doubtful_name_;   // see Record
+    bool has_doubtful_cells_ = false;  // see Record
+    bool may_be_damaged_ = false;      // it has the first byte of U+FFFD
+    struct UnknownCode {
+        std::size_t issue;  // its place among the issues
+        std::string_view code;
+        bool may_be_created;  // were it a code that can be
+    };
+    std::vector<UnknownCode> unknown_issues_;
     std::vector<Cell> cells_;
     UnitedRoles united_;
     std::vector<std::string_view> lost_roles_;

@@ -62,6 +62,9 @@ def file_of_all_outcomes(records=3000):
             f"{known},,,,refused,,", f"NEW{index - 14},companyAdmin,,,,,", f"{known},,,c{index % 90}@example.com,,{index % 40},",
             f"{known},,,,theirs,,", f'{known},"a"b,,{mail},,,', f"{known},,ADMINISTRATOR,,,,", f"new{index % 300},,,,,,no",
         )[index % 20] + ("," if index % 997 == 0 else ""))
+    for name in ("NULL", "1.5E+12", "m\ufffdller", "c\u200b9"):  # taken only if there were such a customer
+        lines.append(f"{name},buyer,,,,,")
+    lines += ["c11\u200b,approver,,,,,", "c12,,,\ufffd,,,", "c13,,,,EMPTY_VALUE,,", "c14,,,,,#N/A,"]
     return ("\n".join(lines) + "\n").encode() + b"bad\xff,buyer,,,,,\n" + b"c1,,,,last,,\n"
 
 

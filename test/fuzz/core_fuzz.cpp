@@ -21,6 +21,7 @@
 #include "core/blank_text.h"
 #include "core/change_page.h"
 #include "core/csv_reader.h"
+#include "core/damaged_text.h"
 #include "core/file_warnings.h"
 #include "core/header_map.h"
 #include "core/issue.h"
@@ -31,6 +32,7 @@
 #include "core/row_validator.h"
 #include "core/text.h"
 #include "core/user_name.h"
+#include "core/visible_text.h"
 #include "records.h"
 #include "require.h"
 
@@ -59,6 +61,7 @@ Settings read_settings(const std::uint8_t* bytes) {
     settings.validator.collect_unknown_codes = (bytes[0] & 16) != 0;
     settings.adds_header = (bytes[0] & 32) != 0;
     settings.strict = (bytes[0] & 64) != 0;
+    settings.validator.keep_damaged = (bytes[0] & 128) != 0;
     settings.batch_rows = 1 + bytes[1] % 64;
     settings.chunks = bytes[2];
     return settings;
@@ -241,6 +244,8 @@ void check_cells(const Record& record, const HeaderMap& header) {
         const Cell& cell = record.cells[i];
         const Field& field = header.fields()[static_cast<std::size_t>(header.value_fields()[i])];
         require(is_clean_text(cell.text), "cells are clean text");
+        require(is_clean_text(cell.whole()), "they were before they lost blanks");
+        require(cell.is_whole() || trim_cell(cell.whole()).size() <= cell.text.size(), "cells lose nothing else");
         require((cell.action == Cell::Action::set) == !cell.text.empty(), "a cell that is set, and no other, has text");
         require(cell.action != Cell::Action::clear || field.clearable, "only clearable fields are cleared");
         if (field.kind == FieldKind::boolean && cell.action == Cell::Action::set) {
@@ -253,6 +258,9 @@ void check_record(const Record& record, const HeaderMap& header, const RoleCatal
                   const ValidatorOptions& options) {
     require(check_user_name(record.user_name) == UserNameFault::none, "user names are valid");
     require(!options.fold_user_names || is_user_name(record.user_name), "user names are folded");
+    require(trim_cell(record.user_name) == record.user_name, "user names have nothing around them");
+    require(is_doubtful_name(trim_cell(record.user_name), true) ? !record.doubtful_name.empty() : true,
+            "names with invisible characters are doubted");
     check_role_set(record.add_roles, catalog);
     check_role_set(record.remove_roles, catalog);
     check_role_set(record.replace_roles, catalog);
@@ -272,6 +280,7 @@ void check_record(const Record& record, const HeaderMap& header, const RoleCatal
 void check_issues(const std::vector<Issue>& issues) {
     for (const Issue& issue : issues) {
         require(!issue.message.empty() && is_clean_text(issue.message), "an issue has a clean message");
+        require(!has_invisible(issue.message), "all of its message can be seen");
         require(is_clean_text(issue.value), "its value is clean");
         require(issue.value.size() <= kMaxIssueValueBytes, "its value is short");
         require(is_clean_text(issue.hint), "its hint is clean");

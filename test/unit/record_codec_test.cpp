@@ -21,8 +21,10 @@ Record full_record() {
     static const std::string_view remove[] = {"viewer"};
     static const std::string_view lost[] = {"gone", "a b"};
     static const std::string_view replace[] = {"x", "y", "z"};
-    static const Cell cells[] = {
-        {Cell::Action::set, "ann@example.com"}, {Cell::Action::keep, {}}, {Cell::Action::clear, {}}};
+    static const Cell cells[] = {{Cell::Action::set, std::string_view(" ann@example.com ").substr(1, 15), 1, 1},
+                                 {Cell::Action::set, "x"},
+                                 {Cell::Action::keep, {}},
+                                 {Cell::Action::clear, {}}};
     Record record;
     record.line = 12345;
     record.raw = "Ann,\"approver,\nbuyer\"";
@@ -32,6 +34,8 @@ Record full_record() {
     record.lost_roles = lost;
     record.replace_roles = replace;
     record.replaces_roles = true;
+    record.doubtful_name = "Ann\u200B";
+    record.has_doubtful_cells = true;
     record.cells = cells;
     return record;
 }
@@ -62,10 +66,13 @@ void expect_same(const Record& a, const Record& b) {
     EXPECT_EQ(codes(a.lost_roles), codes(b.lost_roles));
     EXPECT_EQ(codes(a.replace_roles), codes(b.replace_roles));
     EXPECT_EQ(a.replaces_roles, b.replaces_roles);
+    EXPECT_EQ(a.doubtful_name, b.doubtful_name);
+    EXPECT_EQ(a.has_doubtful_cells, b.has_doubtful_cells);
     ASSERT_EQ(a.cells.size(), b.cells.size());
     for (std::size_t i = 0; i < a.cells.size(); ++i) {
         EXPECT_EQ(a.cells[i].action, b.cells[i].action);
         EXPECT_EQ(a.cells[i].text, b.cells[i].text);
+        EXPECT_EQ(a.cells[i].whole(), b.cells[i].whole());
     }
 }
 

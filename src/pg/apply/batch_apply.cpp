@@ -5,6 +5,7 @@
 #include <iterator>
 #include <numeric>
 
+#include "core/damaged_text.h"
 #include "core/role_set.h"
 #include "pg/server/text_array.h"
 
@@ -242,6 +243,9 @@ void BatchApplier::reject(std::uint32_t record, const PgError& error) {
     Issue issue = make_issue(code, cell.column, cell.value, std::string(or_empty(data->message)),
                              one_line(std::string(or_empty(data->hint))));
     issue.has_value = !cell.value.empty();
+    if (issue.hint.empty() && is_near_empty_value(cell.value)) {
+        issue.hint = empty_value_hint(cell.column);
+    }
     issue.detail = one_line(std::string(or_empty(data->detail)));
     issue.sqlstate = unpack_sql_state(data->sqlerrcode);
     for (const TargetColumn& column : target_.values) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "core/damaged_text.h"
 #include "core/role_set.h"
 #include "core/text.h"
 #include "pg/apply/import_apply.h"
@@ -54,11 +55,14 @@ bool ImportApplier::decide_record(std::uint32_t index, const CustomerRow& custom
     if (roles_changed && ceiling_ != nullptr) {
         add_violations(ceiling_->check_change(record.user_name, held_, merged_, record.line), record, faults);
     }
+    const bool values_changed = decide_values(index, customer, decision.change);
+    if (values_changed && record.has_doubtful_cells) {
+        add_doubtful_changes(decision.change, faults);
+    }
     if (!faults.empty()) {
         set_result(attempt, Outcome::rejected, std::move(faults));
         return false;
     }
-    const bool values_changed = decide_values(index, customer, decision.change);
     if (!roles_changed && !values_changed) {
         set_result(attempt, Outcome::unchanged);
         return false;
@@ -106,11 +110,29 @@ void ImportApplier::take_respelled(std::span<const std::string_view> codes) {
     }
 }
 
-// A customer that does not exist holds no code that the catalog has lost.
-bool ImportApplier::refuse_lost_roles(const Attempt& attempt) {
+// The faults of a record whose customer does not exist: it holds no code that the catalog has lost, and a doubtful name
+// is no name.
+std::vector<Issue> ImportApplier::faults_of_missing(const Record& record) {
     held_.clear();
     lost_.clear();
-    std::vector<Issue> faults = take_lost_roles(record(attempt));
+    std::vector<Issue> faults = take_lost_roles(record);
+    if (!record.doubtful_name.empty()) {
+        faults.insert(faults.begin(), doubtful_name_issue(record.doubtful_name));
+    }
+    return faults;
+}
+
+// Text that is damaged may stay where it is, and is written nowhere.
+void ImportApplier::add_doubtful_changes(const Change& change, std::vector<Issue>& faults) {
+    for (const FieldChange& field : change.fields) {
+        if (field.after && is_doubtful_text(*field.after)) {
+            faults.push_back(doubtful_text_issue(field.field, *field.after));
+        }
+    }
+}
+
+bool ImportApplier::refuse_missing(const Attempt& attempt) {
+    std::vector<Issue> faults = faults_of_missing(record(attempt));
     if (faults.empty()) {
         return false;
     }
@@ -176,7 +198,8 @@ bool ImportApplier::decide_values(std::uint32_t index, const CustomerRow& custom
         const ColumnIo& io = columns_[column];
         const Value held = io.flat(customer.values[column]);
         if (source.action == Cell::Action::clear ? held.is_null
-                                                 : io.holds(held, source.text, statements_.converted(index, cell))) {
+                                                 : io.holds(held, source.text, statements_.converted(index, cell)) ||
+                                                       (!source.is_whole() && io.holds(held, source.whole(), {}))) {
             continue;
         }
         FieldChange field;
@@ -205,9 +228,13 @@ void ImportApplier::merge_new_roles(const Record& record) {
 // A customer that may not be created, at all or by the acting operator.
 bool ImportApplier::refuse_new_customer(const Attempt& attempt) {
     const Record& record = this->record(attempt);
-    held_.clear();
-    lost_.clear();
-    std::vector<Issue> faults = take_lost_roles(record);
+    std::vector<Issue> faults = faults_of_missing(record);
+    for (std::size_t cell = 0; record.has_doubtful_cells && cell < record.cells.size(); ++cell) {
+        const Cell& source = record.cells[cell];
+        if (source.action == Cell::Action::set && is_doubtful_text(source.text)) {
+            faults.push_back(doubtful_text_issue(target_.values[statements_.cell_columns()[cell]].field, source.text));
+        }
+    }
     if (ceiling_ != nullptr) {
         merge_new_roles(record);
         add_violations(ceiling_->check_arrival(record.user_name, merged_, record.line), record, faults);

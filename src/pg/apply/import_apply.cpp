@@ -268,7 +268,7 @@ void ImportApplier::settle_missing(std::vector<Attempt>& again) {
         missing = look_again(std::move(missing), again);
     }
     for (const Attempt& attempt : missing) {
-        if (!refuse_lost_roles(attempt)) {
+        if (!refuse_missing(attempt)) {
             set_result(attempt, Outcome::skipped, {not_found_issue(record(attempt).user_name)});
         }
     }

@@ -94,7 +94,9 @@ private:
 
     std::vector<Issue> take_lost_roles(const Record& record);
     void take_respelled(std::span<const std::string_view> codes);
-    bool refuse_lost_roles(const Attempt& attempt);
+    std::vector<Issue> faults_of_missing(const Record& record);
+    static void add_doubtful_changes(const Change& change, std::vector<Issue>& faults);
+    bool refuse_missing(const Attempt& attempt);
     bool refuse_new_customer(const Attempt& attempt);
     static void add_violations(const GrantCeiling::Violations& violations, const Record& record,
                                std::vector<Issue>& faults);

@@ -30,6 +30,8 @@ public:
         options.fold_user_names = check_.target_.fold_user_names;
         options.check_interrupts = check_interrupts;
         options.collect_unknown_codes = check_.request_.create_unknown_roles;
+        options.keep_damaged = check_.request_.keep_damaged;
+        options.warnings = &check_.warnings_;
         if (!check_.request_.encoding.is_utf8()) {
             const FileEncoding& encoding = check_.request_.encoding;
             options.encoding = encoding.name();

@@ -8,6 +8,7 @@
 #include "core/pace.h"
 #include "core/role_set.h"
 #include "core/text.h"
+#include "core/visible_text.h"
 #include "pg/access/access.h"
 #include "pg/server/statement.h"
 #include "pg/server/text_array.h"
@@ -48,9 +49,9 @@ public:
             }
             texts_[column] = column == kRoles ? join_roles(held_[column]) : value_text(column);
         }
-        // A file cannot name this customer: an import would take the name without the blanks, which may be another
-        // customer's.
-        is_null_[kUserName] = is_null_[kUserName] || trim(texts_[kUserName]) != texts_[kUserName];
+        // A file cannot name this customer: an import would take the name without the blanks and invisible characters
+        // at its ends, which may be another customer's.
+        is_null_[kUserName] = is_null_[kUserName] || trim_cell(texts_[kUserName]) != texts_[kUserName];
         call([&] {
             for (std::size_t column = 0; column < columns_.size(); ++column) {
                 cells_[column] = make_cell(texts_[column]);

@@ -217,6 +217,7 @@ def run_oracle(file):
 SELECT 'outcome ' || to_jsonb(o)::text FROM oracle.outcome o ORDER BY line;
 SELECT 'issue ' || to_jsonb(s)::text FROM (
     SELECT line, issue_number, outcome, (fault).* FROM oracle.issues ORDER BY line, issue_number) s;
+SELECT 'warning ' || to_jsonb(w.warning)::text FROM oracle.warnings() AS w;
 SELECT 'change ' || to_jsonb(c)::text FROM oracle.changes c ORDER BY line;
 SELECT 'code ' || to_jsonb(code)::text FROM oracle.catalog ORDER BY code COLLATE "C";
 """)

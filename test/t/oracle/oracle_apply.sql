@@ -48,8 +48,8 @@ DECLARE
     c record;
 BEGIN
     FOR c IN SELECT * FROM (VALUES
-            ('email', r.email), ('first_name', r.first_name), ('last_name', r.last_name), ('phone', r.phone),
-            ('company', r.company)) v (column_name, cell) WHERE cell <> '' LOOP
+            ('email', oracle.email_cell(r.email)), ('first_name', r.first_name), ('last_name', r.last_name), ('phone', r.phone),
+            ('company', r.company)) v (column_name, cell) WHERE oracle.trim_cell(cell) <> '' LOOP
         names := names || ', ' || c.column_name;
         vals := vals || ', ' || quote_nullable(oracle.text_after(c.cell, NULL));
     END LOOP;
@@ -65,7 +65,7 @@ END $$;
 -- Applies one record without faults; returns its outcome. A server error comes out as it is.
 CREATE FUNCTION oracle.apply_record(r oracle.record, mode text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-    name text := oracle.user_name(oracle.unescape(oracle.trim(r.user_name)));
+    name text := oracle.user_name(oracle.unescape(oracle.trim_cell(r.user_name)));
     added text[] := oracle.known(oracle.codes(r.add_roles));
     removed text[] := oracle.known(oracle.codes(r.remove_roles));
     lost text[] := oracle.unknown(oracle.codes(r.remove_roles));
@@ -75,12 +75,15 @@ DECLARE
     new public.customers;
     count bigint;
     field text;
+    cell text;
+    value text;
+    faults oracle.issue[] := '{}';
     e oracle.issue;
 BEGIN
     -- Texts that their column's type does not take fail here, whether or not the customer exists.
     BEGIN
         field := 'email';
-        new.email := oracle.text_after(r.email, NULL);
+        new.email := oracle.email_after(r.email, NULL);
         field := 'firstName';
         new.first_name := oracle.text_after(r.first_name, NULL);
         field := 'lastName';
@@ -90,7 +93,10 @@ BEGIN
         field := 'company';
         new.company := oracle.text_after(r.company, NULL);
     EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
-        e := oracle.new_issue('invalid_value', field, oracle.text_after(oracle.text_cell(r, field), NULL), SQLERRM);
+        e := oracle.new_issue('invalid_value', field, oracle.text_after(CASE WHEN field = 'email' THEN oracle.email_cell(r.email) ELSE oracle.text_cell(r, field) END, NULL), SQLERRM);
+        IF oracle.is_nearly_empty(e.value) THEN
+            e.hint := oracle.empty_value_hint(field);
+        END IF;
         e.sqlstate := SQLSTATE;
         PERFORM oracle.add_issues(r.line, 'rejected', ARRAY[e]);
         RETURN 'rejected';
@@ -99,16 +105,29 @@ BEGIN
     SELECT * INTO old FROM public.customers c WHERE c.user_name = name;
     held := coalesce(old.roles, '{}');
 
-    IF oracle.minus_ignoring_case(kept, held) <> '{}' THEN
-        PERFORM oracle.add_issues(r.line, 'rejected',
-            (SELECT array_agg(oracle.unknown_role('roles', u) ORDER BY n)
-             FROM unnest(oracle.minus_ignoring_case(kept, held)) WITH ORDINALITY x (u, n)));
-        RETURN 'rejected';
+    -- A doubtful name is none where there is no such customer, and codes that the catalog has lost have to be held.
+    IF old.user_name IS NULL AND (oracle.doubtful_name(oracle.unescape(oracle.trim_cell(r.user_name)))).code IS NOT NULL THEN
+        faults := ARRAY[oracle.doubtful_name(oracle.unescape(oracle.trim_cell(r.user_name)))];
     END IF;
-    IF oracle.minus_ignoring_case(lost, held) <> '{}' THEN
-        PERFORM oracle.add_issues(r.line, 'rejected',
-            (SELECT array_agg(oracle.unknown_role('removeRoles', u) ORDER BY n)
-             FROM unnest(oracle.minus_ignoring_case(lost, held)) WITH ORDINALITY x (u, n)));
+    faults := faults || ARRAY(SELECT oracle.unknown_role('roles', u)
+                                FROM unnest(oracle.minus_ignoring_case(kept, held)) WITH ORDINALITY x (u, n) ORDER BY n)
+                     || ARRAY(SELECT oracle.unknown_role('removeRoles', u)
+                                FROM unnest(oracle.minus_ignoring_case(lost, held)) WITH ORDINALITY x (u, n) ORDER BY n);
+    -- Nor is text written that is damaged or looks like _EMPTY_VALUE_.
+    IF mode <> (CASE WHEN old.user_name IS NULL THEN 'Update Only' ELSE 'Create Only' END) THEN
+        FOR field, cell, value IN
+            SELECT h.name, c.cell, to_jsonb(old) ->> f.column_name
+              FROM oracle.header AS h JOIN oracle.fields AS f ON f.name = h.name
+              CROSS JOIN LATERAL (SELECT CASE WHEN h.name = 'email' THEN oracle.email_cell(r.email) ELSE oracle.text_cell(r, h.name) END) AS c (cell)
+             WHERE h.name <> 'active' AND oracle.trim_cell(c.cell) <> '' AND c.cell <> '_EMPTY_VALUE_' ORDER BY h.position LOOP
+            IF oracle.is_doubtful(oracle.unescape(cell)) AND oracle.unescape(cell) IS DISTINCT FROM value
+                AND NOT (field = 'email' AND r.email IS NOT DISTINCT FROM value) THEN
+                faults := faults || oracle.doubtful_text(field, oracle.unescape(cell));
+            END IF;
+        END LOOP;
+    END IF;
+    IF faults <> '{}' THEN
+        PERFORM oracle.add_issues(r.line, 'rejected', faults);
         RETURN 'rejected';
     END IF;
     IF old.user_name IS NOT NULL AND mode = 'Create Only' THEN
@@ -133,7 +152,7 @@ BEGIN
         count := oracle.insert_customer(r, name, held);
     ELSE
         new := old;
-        new.email := oracle.text_after(r.email, old.email);
+        new.email := oracle.email_after(r.email, old.email);
         new.first_name := oracle.text_after(r.first_name, old.first_name);
         new.last_name := oracle.text_after(r.last_name, old.last_name);
         new.phone := oracle.text_after(r.phone, old.phone);
@@ -171,7 +190,7 @@ DECLARE
     e oracle.issue;
     faults oracle.issue[];
 BEGIN
-    TRUNCATE oracle.outcome, oracle.issues, oracle.changes;
+    TRUNCATE oracle.outcome, oracle.issues, oracle.changes, oracle.added;
     SET CONSTRAINTS ALL IMMEDIATE;
     IF create_codes THEN
         FOR r IN SELECT * FROM oracle.record ORDER BY line LOOP
@@ -197,7 +216,9 @@ BEGIN
             GET STACKED DIAGNOSTICS e.message = MESSAGE_TEXT, e.detail = PG_EXCEPTION_DETAIL,
                                     e.hint = PG_EXCEPTION_HINT, e.sqlstate = RETURNED_SQLSTATE,
                                     e.column_name = COLUMN_NAME;
-            e.message := translate(e.message, E'\n', ' ');  -- a message is one line
+            e.message := oracle.one_line(e.message);
+            e.detail := oracle.one_line(e.detail);
+            e.hint := oracle.one_line(e.hint);
             IF left(e.sqlstate, 2) NOT IN ('22', '23', '44', 'P0') THEN
                 RAISE;
             END IF;
@@ -212,6 +233,7 @@ BEGIN
     DELETE FROM oracle.catalog AS c
      WHERE code <> ALL (known) AND NOT EXISTS (SELECT FROM oracle.changes WHERE c.code = ANY (added))
        AND NOT EXISTS (SELECT FROM public.customers WHERE c.code = ANY (roles));
+    INSERT INTO oracle.added SELECT code FROM oracle.catalog WHERE code <> ALL (known);
 END $$;
 
 -- Replaces the extension's guard trigger; like that one it fires last.

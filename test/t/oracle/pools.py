@@ -2,7 +2,7 @@
 
 # Each entry is one user, in spellings that must all be found to be the same.
 PEOPLE = [
-    ["anna", "ANNA", "  Anna ", "anna\u00a0", "\u3000aNNa", "\tanna"],
+    ["anna", "ANNA", "  Anna ", "anna\u00a0", "\u3000aNNa", "\tanna", "anna\u200b", "\ufeffanna"],
     ["straße", "STRASSE", "Straße", "strasse"],
     ["josé", "JOSÉ", "jose\u0301", "JOSE\u0301 "],
     ["σίσυφος", "ΣΊΣΥΦΟΣ", "Σίσυφοσ"],
@@ -19,7 +19,11 @@ PEOPLE = [
     ["_empty_value_", "\\_EMPTY_VALUE_", "_Empty_Value_"],
     ["\\_empty_value_", "\\\\_EMPTY_VALUE_"],
     ["back\\slash", "BACK\\SLASH"],
-    ["null", "NULL"],
+    ["null", "NULL", "Null "],
+    ["1.5e+12", "1.5E+12"],
+    ["m\ufffdller", "M\ufffdLLER"],
+    ["an\u200bna", "AN\u200bNA", "An\u200bna\u200b"],
+    ["an\u00a0na", "AN\u00a0NA"],
     ["'); drop table customers; --"],
     ["%s {} $1"],
     ["-1"], ["007"], ["="],
@@ -35,8 +39,8 @@ KNOWN_CODES = ["buyer", "approver", "companyAdmin", "Viewer", "viewer2", "sales.
 LOST_CODES = ["oldRole", "Legacy.x", "viewer3"]
 NEAR_CODES = ["byer", "BUYERR", "approvre", "comapnyAdmin", "view", "sales.lead", "opsteam", "b2bUser", "zet", "viewer9",
               "a", "customerEdti"]
-FAR_CODES = ["xylophone-quest", "q", "Nothing_Like.it:at-all", "customers"]
-ILL_CODES = ["bad code", "büyer", "buyer!", "x" * 64, "code\twith tab", '"quoted"', "日本", "w" * 1001,
+FAR_CODES = ["xylophone-quest", "q", "Nothing_Like.it:at-all", "customers", "none", "-"]
+ILL_CODES = ["bad code", "büyer", "buyer!", "x" * 64, "code\twith tab", '"quoted"', "日本", "N/A", "buy\u200ber", "w" * 1001,
              "é" * 600]
 
 # More than a page holds, and not to be compressed: the table points to where it is stored.
@@ -50,11 +54,12 @@ TEXTS = {
     "company": [],  # the variant's
 }
 ODD_TEXTS = ["\\_EMPTY_VALUE_", "\\\\_EMPTY_VALUE_", " _EMPTY_VALUE_", "_EMPTY_VALUE_ ", "_empty_value_", "NULL", "\\N",
-             " ", "\u00a0", "{a,b}", "''", '"', "a\\", "😀\u200d", "=1+1", "\\.", "true"]
+             " ", "\u00a0", "{a,b}", "''", '"', "a\\", "😀\u200d", "=1+1", "\\.", "true", "#N/A",
+             "1.5E+12", "M\ufffdller", "EMPTY_VALUE", "\u200b", "x\u200by"]
 
-TRUE_CELLS = ["true", "TRUE", "yes", "Y", "t", "1", " true ", "Yes\u00a0"]
-FALSE_CELLS = ["false", "False", "no", "N", "f", "0", " no"]
-BAD_BOOLEANS = ["maybe", "2", "tru", "on", "wahr", "true false", "\\_EMPTY_VALUE_", "_EMPTY_VALUE_"]
+TRUE_CELLS = ["true", "TRUE", "yes", "Y", "t", "1", " true ", "Yes\u00a0", "on", "tru", "WAHR", "Oui", "Sí"]
+FALSE_CELLS = ["false", "False", "no", "N", "f", "0", " no", "off", "FALSCH", "Nee"]
+BAD_BOOLEANS = ["maybe", "2", "trux", "o", "enabled", "EMPTY_VALUE", "true false", "\\_EMPTY_VALUE_", "_EMPTY_VALUE_"]
 
 HEADERS = {
     "userName": ["userName", "user_name", "User Name", "USERNAME", "login", "Log In", "user-name", " userName "],
