@@ -185,8 +185,8 @@ void RowValidator::doubt_user_name(std::string_view name, std::vector<Issue>& is
 Status RowValidator::read_roles(const Field& field, std::string_view cell, std::int64_t line,
                                 std::vector<Issue>& issues) {
     std::string_view text;
-    const CellMeaning meaning = read_cell(trim_cell(cell), text);
-    if (meaning == CellMeaning::keep) {
+    const CellMeaning meaning = read_cell(trim(cell), text);
+    if (meaning == CellMeaning::keep || trim_cell(text).empty()) {
         return {};
     }
     if (meaning == CellMeaning::clear) {

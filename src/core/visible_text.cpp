@@ -43,8 +43,14 @@ bool is_letter_or_mark(utf8proc_int32_t code_point) {
 
 bool is_ignorable(utf8proc_int32_t code_point) { return utf8proc_get_property(code_point)->ignorable != 0; }
 
-// A letter that a joiner beside it may give another shape.
+// Pictures, of which joiners make others.
+bool is_emoji(utf8proc_int32_t code_point) { return code_point >= 0x1F000 && code_point <= 0x1FAFF; }
+
+// A letter or picture that a joiner beside it may give another shape.
 bool takes_joiners(utf8proc_int32_t code_point) {
+    if (is_emoji(code_point)) {
+        return true;
+    }
     return code_point >= 0 && is_of_joining_script(code_point) && is_letter_or_mark(code_point) &&
            !is_ignorable(code_point);
 }

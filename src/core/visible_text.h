@@ -14,7 +14,7 @@ std::int32_t take_character(std::string_view& text, std::string_view& character)
 
 // Shows controls, line breaks, invisible characters (default ignorable ones, the byte order mark, bidirectional
 // formatting) and blanks other than U+0020 and U+3000 as "<U+200B>", and bytes that are not UTF-8 as "\xe9". U+200C and
-// U+200D stay where the letters beside them need them. The result is one line of valid UTF-8, and is shown as itself.
+// U+200D stay where the letters or emoji beside them need them. The result is one line of valid UTF-8, and is shown as itself.
 std::string visible(std::string_view text);
 
 // The same, cut between two characters so that at most `limit` bytes are kept; "…" is appended when anything was cut.

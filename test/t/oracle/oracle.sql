@@ -107,7 +107,7 @@ CREATE FUNCTION oracle.boolean_after(cell text, held boolean) RETURNS boolean LA
 $$;
 
 CREATE FUNCTION oracle.is_clear(cell text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
-    SELECT coalesce(oracle.trim_cell(cell) = '_EMPTY_VALUE_', false)
+    SELECT coalesce(oracle.trim(cell) = '_EMPTY_VALUE_', false)
 $$;
 
 -- Role codes ----------------------------------------------------------------------------------------------------------
@@ -124,11 +124,11 @@ DECLARE
     seen text[] := '{}';
     code text;
 BEGIN
-    IF cell IS NULL OR oracle.is_clear(cell) THEN
+    IF cell IS NULL OR oracle.is_clear(cell) OR oracle.trim_cell(cell) = '' THEN
         RETURN result;
     END IF;
     FOR code IN SELECT oracle.trim(part)
-                FROM regexp_split_to_table(oracle.unescape(oracle.trim_cell(cell)), '[,;|\r\n]') WITH ORDINALITY p (part, n)
+                FROM regexp_split_to_table(oracle.unescape(oracle.trim(cell)), '[,;|\r\n]') WITH ORDINALITY p (part, n)
                 ORDER BY n LOOP
         IF code <> '' AND oracle.lower(code) <> ALL (seen) THEN
             result := result || code;
