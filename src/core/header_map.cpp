@@ -77,6 +77,8 @@ std::variant<HeaderMap, Refusal> HeaderReader::read() {
 
 void HeaderReader::read_column(std::size_t column) {
     const std::string name = visible_header(header_[column]);
+    const int field = finder_.find(name);
+    map_.escape_names_.push_back(field == kNoField ? name : fields_[static_cast<std::size_t>(field)].name);
     if (const ColumnMeaning* meaning = find_meaning(name)) {
         take_meaning(column, *meaning);
         return;
@@ -91,7 +93,6 @@ void HeaderReader::read_column(std::size_t column) {
         }
         return;
     }
-    const int field = finder_.find(name);
     if (field != kNoField) {
         feed(column, field, false);
         return;

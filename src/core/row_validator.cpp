@@ -64,11 +64,8 @@ Status RowValidator::validate(const CsvRecord& record, Batch& batch, std::vector
     for (const HeaderMap::Feed& feed : header_.feeds()) {
         const Field& field = header_.fields()[static_cast<std::size_t>(feed.field)];
         std::string_view cell = record.fields[feed.column];
-        if (!escaped.empty()) {
-            const auto first = static_cast<std::size_t>(header_.columns()[feed.column]);
-            if (names_escaped_field(escaped, header_.fields()[first].name)) {
-                cell = unescape_formula(cell);
-            }
+        if (!escaped.empty() && names_escaped_field(escaped, header_.escape_names()[feed.column])) {
+            cell = unescape_formula(cell);
         }
         if (feed.is_united) {
             unite_roles(feed, field, cell, issues);

@@ -99,8 +99,7 @@ Columns find_columns(const std::vector<std::string>& header, const std::vector<F
     Columns columns;
     columns.count = header.size();
     columns.fields.resize(header.size());
-    const std::vector<std::string_view> names(header.begin(), header.end());
-    const auto map = HeaderMap::create(names, fields);
+    const FieldFinder finder(fields);
     for (std::size_t column = 0; column < header.size(); ++column) {
         if (equal_ignoring_ascii_case(trim(header[column]), kEscapedColumn)) {
             columns.escaped = column;
@@ -108,12 +107,10 @@ Columns find_columns(const std::vector<std::string>& header, const std::vector<F
         if (!is_own_column(header[column])) {
             columns.kept.push_back(column);
         }
-        if (const auto* mapped = std::get_if<HeaderMap>(&map)) {
-            const int index = mapped->columns()[column];
-            if (index != HeaderMap::kIgnored) {
-                columns.fields[column] = fields[static_cast<std::size_t>(index)].name;
-            }
-        }
+        // As HeaderMap::escape_names() has it: whatever the caller said of the header.
+        const std::string name = visible_header(header[column]);
+        const int field = finder.find(name);
+        columns.fields[column] = field == kNoField ? name : fields[static_cast<std::size_t>(field)].name;
     }
     return columns;
 }

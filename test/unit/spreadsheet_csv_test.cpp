@@ -49,7 +49,12 @@ TEST(SpreadsheetCsv, AddsLineAndError) {
 
 TEST(SpreadsheetCsv, EscapesFormulas) {
     EXPECT_EQ(make("userName,firstName,note", {{2, "bob,=1+1,@x", "-e"}}),
-              kBom + "userName,firstName,note,_line,_error,_escaped\nbob,'=1+1,'@x,2,'-e,firstName\n");
+              kBom + "userName,firstName,note,_line,_error,_escaped\nbob,'=1+1,'@x,2,'-e,\"firstName;note\"\n");
+}
+
+TEST(SpreadsheetCsv, NamesColumnsWhateverTheCallerSaidOfThem) {
+    EXPECT_EQ(make("Firm;E-Mail", {{2, "=1;=2", "e"}}, ';'),
+              kBom + "Firm;E-Mail;_line;_error;_escaped\n'=1;'=2;2;e;\"Firm;email\"\n");
 }
 
 TEST(SpreadsheetCsv, KeepsTheDelimiterAndQuotes) {

@@ -91,11 +91,15 @@ TEST_F(UnitedRolesTest, FeedTwoFieldsFromOneCell) {
 }
 
 TEST_F(UnitedRolesTest, UnescapeTheCellOfAColumnForAllThatItFeeds) {
-    header_options_.columns = {{"Email", {"userName", "email"}}};
-    use_header({"Email", "_escaped"});
-    ASSERT_TRUE(check({"'=ann", "userName"}));
+    header_options_.columns = {{"Email", {"userName", "email"}}, {"Firm", {"company"}}};
+    use_header({"Email", "Firm", "_escaped"});
+    ASSERT_TRUE(check({"'=ann", "'=x", "email;Firm"}));
     EXPECT_EQ(last().user_name, "=ann");
     EXPECT_EQ(last().cells[0].text, "=ann");
+    EXPECT_EQ(last().cells[1].text, "=x");
+    ASSERT_TRUE(check({"'=ann", "'=x", "userName;company"}));
+    EXPECT_EQ(last().user_name, "'=ann");
+    EXPECT_EQ(last().cells[1].text, "'=x");
 }
 
 }  // namespace
