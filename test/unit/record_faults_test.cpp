@@ -68,7 +68,7 @@ TEST(RecordFaults, NamesSurplusText) {
     EXPECT_EQ(count_hint({"a", "b", "", " c", "", "d", ""}, 2),
               "Beyond the last column it has \" c,,d\". Put a cell that contains \",\" in quotes.");
     EXPECT_EQ(count_hint({"a", "b", "c\nd"}, 2),
-              "Beyond the last column it has \"c d\". Put a cell that contains \",\" in quotes.");
+              "Beyond the last column it has \"c<U+000A>d\". Put a cell that contains \",\" in quotes.");
     const std::string cut = "Beyond the last column it has \"" + std::string(100, 'x') + "…\".";
     EXPECT_EQ(count_hint({"a", "b", std::string(500, 'x')}, 2).substr(0, cut.size()), cut);
     EXPECT_EQ(count_hint({"a", "b", "", " "}, 2), "Remove the empty fields at its end.");

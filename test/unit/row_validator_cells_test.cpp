@@ -13,7 +13,8 @@ TEST_F(RowValidatorTest, UserNamesLoseInvisibleCharactersAtTheirEnds) {
         EXPECT_EQ(last().doubtful_name, "");
     }
     EXPECT_FALSE(check({"\u200B\u00A0", "buyer"}));
-    expect_issue(0, IssueCode::missing_user_name, "userName", std::nullopt, "the user name is empty");
+    expect_issue(0, IssueCode::missing_user_name, "userName", std::nullopt, "the user name is empty",
+                 "Fill \"userName\", or remove the record.");
 }
 
 TEST_F(RowValidatorTest, OnlyTheTableTellsWhetherADoubtfulNameIsOne) {
