@@ -92,13 +92,11 @@ bool RecordShaper::is_header(const CsvRecord& record) const {
     if (record.malformed) {  // a quote behind a byte order mark
         return equal_ignoring_ascii_case(without_mark(record.raw), raw_header_);
     }
-    if (!same_name(without_mark(record.fields[0]), names_[0])) {
-        return false;
-    }
-    for (std::size_t column = 1; column < std::max(record.fields.size(), names_.size()); ++column) {
+    // From the last column on, which differs at the first letter as a rule: user names and "userName" may begin alike.
+    for (std::size_t column = std::max(record.fields.size(), names_.size()); column-- > 0;) {
         const std::string_view cell = column < record.fields.size() ? record.fields[column] : std::string_view();
-        const std::string_view name = column < names_.size() ? names_[column] : std::string_view();
-        if (!same_name(cell, name)) {
+        const std::string_view name = column < names_.size() ? std::string_view(names_[column]) : std::string_view();
+        if (!same_name(column == 0 ? without_mark(cell) : cell, name)) {
             return false;
         }
     }
