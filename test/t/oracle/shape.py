@@ -49,7 +49,7 @@ def decide(file):
                 else:
                     dropped.append(record)
             else:
-                text = file.delimiter.join(surplus).strip(file.delimiter)
+                text = file.delimiter.join(surplus).strip(file.delimiter).replace("\t", "<U+0009>")
                 field_count(record, width, 'Beyond the last column it has "%s". Put a cell that contains %s in quotes.' % (
                     text, name_of(file.delimiter)))
             continue
