@@ -40,6 +40,9 @@ void note_lost_blanks(std::string_view whole, Cell& value) {
     }
 }
 
+// Whether an import may add the code to the catalog.
+bool is_creatable(std::string_view code) { return is_role_code(code) && !stands_for_no_role(code); }
+
 Issue conflicting_code(std::string_view code) {
     return make_issue(IssueCode::conflicting_roles, "removeRoles", code,
                       format("role code \"{}\" is both added and removed", shown_value(code)));
@@ -258,11 +261,11 @@ Status RowValidator::read_codes(const Field& field, std::string_view text, std::
     list_unknown_codes(field, roles, issues, options_.collect_unknown_codes);
     if (field.kind == FieldKind::roles) {
         replace_roles_ = &roles;
-        // No customer holds a code that the catalog could never have had.
-        if (!options_.collect_unknown_codes) {
-            open_issues_ += static_cast<std::size_t>(
-                std::count_if(roles.unknown.begin(), roles.unknown.end(), is_role_code));
-        }
+        // No customer holds a code that the catalog could never have had; what is to be created is no issue.
+        open_issues_ += static_cast<std::size_t>(
+            std::count_if(roles.unknown.begin(), roles.unknown.end(), [&](std::string_view code) {
+                return is_role_code(code) && !(options_.collect_unknown_codes && is_creatable(code));
+            }));
     } else {
         add_roles_ = &roles;
     }
@@ -273,7 +276,7 @@ void RowValidator::list_unknown_codes(const Field& field, const RoleCell& roles,
                                       bool may_be_created) {
     for (const std::string_view unknown : roles.unknown) {
         options_.check_interrupts();
-        if (may_be_created && is_role_code(unknown) && !stands_for_no_role(unknown)) {
+        if (may_be_created && is_creatable(unknown)) {
             continue;
         }
         unknown_issues_.push_back({issues.size(), unknown, may_be_created});
@@ -418,6 +421,9 @@ void RowValidator::collect_unknown_codes(const RoleCell& roles) {
         return;
     }
     for (const std::string_view unknown : roles.unknown) {
+        if (!is_creatable(unknown)) {  // one that the customer may hold
+            continue;
+        }
         const bool is_new = collected_.try_emplace(ascii_lower(unknown), true).second;
         if (is_new) {
             unknown_codes_.emplace_back(unknown);

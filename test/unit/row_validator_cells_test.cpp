@@ -144,6 +144,17 @@ TEST_F(RowValidatorTest, CodesThatCannotBeCreatedAreToldWhy) {
     EXPECT_EQ(validator_->unknown_codes(), std::vector<std::string>{"Einkauf"});
 }
 
+TEST_F(RowValidatorTest, WordsForNoRoleMayBeCodesThatTheCustomerHolds) {
+    for (const bool collects : {false, true}) {
+        ValidatorOptions options;
+        options.collect_unknown_codes = collects;
+        use_header({"userName", "roles"}, options);
+        ASSERT_TRUE(check({"ann", "none"}));
+        EXPECT_EQ(codes(last().lost_roles), (Cells{"none"}));
+        EXPECT_TRUE(validator_->unknown_codes().empty());
+    }
+}
+
 TEST_F(RowValidatorTest, BooleansThatLookLikeTheEmptyValueAreToldSo) {
     use_header({"userName", "active"});
     EXPECT_FALSE(check({"ann", "EMPTY_VALUE"}));

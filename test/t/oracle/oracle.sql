@@ -346,6 +346,7 @@ BEGIN
                 IF create_codes AND field <> 'removeRoles' THEN
                     IF NOT well_formed OR oracle.is_no_role(code) THEN
                         result := result || oracle.uncreatable_role(field, code);
+                        lost := lost + CASE WHEN field = 'roles' AND well_formed THEN 1 ELSE 0 END;
                     END IF;
                 ELSE
                     result := result || oracle.unknown_role(field, code);

@@ -198,7 +198,7 @@ BEGIN
                 INSERT INTO oracle.catalog
                 SELECT unnest(oracle.unknown(oracle.codes(r.add_roles)));
                 INSERT INTO oracle.catalog
-                SELECT unnest(oracle.unknown(oracle.codes(r.roles)));
+                SELECT u FROM unnest(oracle.unknown(oracle.codes(r.roles))) AS u WHERE NOT oracle.is_no_role(u);
             END IF;
         END LOOP;
     END IF;
