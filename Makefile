@@ -84,11 +84,13 @@ $(OBJS): Makefile
 $(NOT_JOINED:.cpp=.o): override CXXFLAGS := $(filter-out -fsanitize-coverage=%,$(CXXFLAGS))
 endif
 
-# The list of a room's files is written anew only when it is another one.
+# The list of a room's files is written anew only when it is another one. What compiles {fmt} comes first: the library
+# specializes templates that the others use.
 sources_of = $(filter-out $(NOT_JOINED),$(call source,$(if $(filter core,$(1)),src/core/*.cpp,src/pg/$(1)/*.cpp)))
+format_first = $(filter %/format.cpp,$(1)) $(filter-out %/format.cpp,$(1))
 $(ROOMS:%=$(to)build/rooms/%.cpp): $(to)build/rooms/%.cpp: FORCE
 	@mkdir -p $(@D)
-	@printf '#include "%s"\n' $(patsubst src/%,%,$(call sources_of,$*)) > $@.new
+	@printf '#include "%s"\n' $(patsubst src/%,%,$(call format_first,$(call sources_of,$*))) > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 .PHONY: FORCE
 FORCE:

@@ -188,7 +188,8 @@ private:
         CLI::App* const rejected = add_command("rejected", Command::rejected, "the rejected records, as a CSV file");
         add_id(rejected);
         add_output_file(rejected);
-        CLI::App* const skipped = add_command("skipped", Command::skipped, "the skipped records, and why");
+        CLI::App* const skipped = add_command("skipped", Command::skipped,
+                                              "which records were skipped, and why, as CSV");
         add_id(skipped);
         add_output_file(skipped);
         for (const auto& [name, command, description] :

@@ -44,6 +44,19 @@ int write_file(const CommandLine& line, Session& session, const char* function) 
     return kDone;
 }
 
+// Who was skipped, and why.
+int list_skipped(const CommandLine& line, Session& session) {
+    OutputFile output(line.output);
+    session.copy_out(format("COPY (SELECT i.line, i.value AS \"userName\", i.code, i.message"
+                            "  FROM customer_import.import_issues AS i"
+                            " WHERE i.import_id = {} AND i.outcome = 'skipped' ORDER BY i.line, i.issue_number)"
+                            " TO STDOUT (FORMAT csv, HEADER)",
+                            *line.import_id),
+                     [&](std::string_view bytes) { output.write(bytes); });
+    output.close();
+    return kDone;
+}
+
 int reverse(const CommandLine& line, Session& session, const char* function) {
     const std::string row = *session.query(
         format("SELECT pg_catalog.to_json(r) FROM customer_import.{}({}, background => {}) AS r", function,
@@ -87,7 +100,7 @@ int run_command(const CommandLine& line, Session& session) {
         case Command::import_file: break;  // not here: import_file()
         case Command::status: return show_status(line, session);
         case Command::rejected: return write_file(line, session, "rejected_csv");
-        case Command::skipped: return write_file(line, session, "skipped_csv");
+        case Command::skipped: return list_skipped(line, session);
         case Command::undo: return reverse(line, session, "undo_import");
         case Command::retry: return reverse(line, session, "retry_rejects");
         case Command::cancel: return cancel(line, session);

@@ -128,7 +128,7 @@ def test_lost_privilege(report):
 def test_ceiling(report):
     """The grant ceiling holds in the background, also for what becomes privileged in the middle."""
     with fresh(batch_rows=1) as admin, Session("regress_ann") as ann, gate(admin) as holder:
-        number = submit(ann, "userName,addRoles\na,buyer\nwait1,buyer\nx,buyer\n,\ny,administrator\nregress_ann,buyer\n")
+        number = submit(ann, "userName,addRoles\na,buyer\nwait1,buyer\nx,buyer\n,buyer\ny,administrator\nregress_ann,buyer\n")
         holder.wait()
         admin.rows("SELECT customer_import.alter_role_code('buyer', privileged => true)")
         holder.open()

@@ -37,7 +37,7 @@ TEST(VisibleText, LeavesJoinersWhereLettersNeedThem) {
     for (const char* text : {"a\u200Cb", "a\u200Dب", "ب\u200Da", "ب\u200C", "\u200Cب", "\u200C", "ب\u200C\u200Cب",
                              "ẽ\u200Cẽ", "山\u200D田", "ب\u200Bب", "❤\uFE0F", "1\u200D2"}) {
         EXPECT_TRUE(has_invisible(text)) << text;
-        EXPECT_NE(visible(text).find("<U+200"), std::string::npos) << text;
+        EXPECT_NE(visible(text).find("<U+"), std::string::npos) << text;
     }
 }
 

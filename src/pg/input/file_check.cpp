@@ -122,17 +122,20 @@ void FileCheck::run(Sink& sink) {
             throw ImportError(*status);
         }
     };
+    const auto is_done = [&] { return sink.is_header_only() && sink.has_header(); };
     for (std::string_view chunk = source_.next(); !chunk.empty(); chunk = source_.next()) {
         check_interrupts();
         refuse(reader.feed(decoder.next(chunk)));
-        if (sink.is_header_only() && sink.has_header()) {
+        if (is_done()) {
             break;
         }
     }
-    if (!sink.is_header_only() || !sink.has_header()) {
+    if (!is_done()) {
         refuse(reader.feed(decoder.finish()));
-        refuse(reader.finish());
         encoding_advice_ = decoder.advice();
+    }
+    if (!is_done()) {  // what is wrong behind the header is not asked for
+        refuse(reader.finish());
     }
     delimiter_ = reader.delimiter();
 }

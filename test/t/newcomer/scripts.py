@@ -36,7 +36,7 @@ def test_check_script():
         shutil.copytree(ROOT / "scripts", Path(folder, "scripts"))
         Path(folder, "Makefile").write_text("all:\ninstall:\n")
         Path(folder, "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.25)\nproject(none NONE)\n"
-                                                  "add_custom_target(customer-import-mailer)\nadd_custom_target(unit_tests)\n")
+                                                  "add_custom_target(customer-import-mailer)\nadd_custom_target(customer-import)\nadd_custom_target(unit_tests)\n")
         Path(folder, "test").mkdir()
         shutil.copy(ROOT / "test/cluster", Path(folder, "test"))
         for name, (_, command, _) in suites.items():
