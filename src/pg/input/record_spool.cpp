@@ -6,7 +6,7 @@ namespace customer_import::pg {
 
 namespace {
 
-constexpr int kSortKilobytes = 16 * 1024;
+constexpr int kSortKilobytes = 12 * 1024;
 constexpr int kKeptKilobytes = 4 * 1024;
 
 // The row that is sorted and kept: one column, the record as it was encoded.
