@@ -1,9 +1,7 @@
 #include "client/import_file.h"
 
-#include <sys/random.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstdio>
 
 #include <nlohmann/json.hpp>
@@ -14,6 +12,7 @@
 #include "client/upload.h"
 #include "core/format.h"
 #include "core/report.h"
+#include "mailer/service.h"
 
 namespace customer_import::client {
 
@@ -24,18 +23,13 @@ using Json = nlohmann::ordered_json;
 constexpr std::chrono::milliseconds kLook{300};
 constexpr int kShownIssues = 10;
 
-// 32 hexadecimal digits, so that the outcome can be asked for after the connection was lost.
+// So that the outcome can be asked for after the connection was lost.
 std::string random_request_id() {
-    std::array<unsigned char, 16> bytes{};
-    if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
+    const std::string token = mailer::random_token();
+    if (token.empty()) {
         throw std::runtime_error("the system gives no random numbers");
     }
-    std::string id = "customer-import-";
-    for (const unsigned char byte : bytes) {
-        id += "0123456789abcdef"[byte >> 4];
-        id += "0123456789abcdef"[byte & 15];
-    }
-    return id;
+    return "customer-import-" + token;
 }
 
 // Arguments of a function that imports: the upload, the mode, and the options that were given, as literals, because COPY

@@ -7,7 +7,7 @@
 #include "client/terminal.h"
 #include "core/format.h"
 #include "core/report.h"
-#include "mailer/safe_text.h"
+#include "core/visible_text.h"
 
 namespace customer_import::client {
 
@@ -48,7 +48,7 @@ std::vector<std::string> texts_of(const Row& row) {
     return texts;
 }
 
-std::string shown(std::string_view text) { return mailer::visible(text); }
+std::string shown(std::string_view text) { return visible(text); }
 
 std::int64_t print_rows(const CommandLine& line, Session& session, const std::string& query,
                         const std::function<void(const Row&)>& see) {

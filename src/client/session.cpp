@@ -231,6 +231,17 @@ void Session::end(bool good) {
     }
 }
 
+// After the last result of a statement.
+void Session::conclude(const ServerError* error) {
+    if (PQstatus(connection_.get()) != CONNECTION_OK) {
+        lost();
+    }
+    end(error == nullptr);
+    if (error != nullptr) {
+        throw ServerError(*error);
+    }
+}
+
 std::vector<Row> Session::query(const std::string& statement, const std::vector<Value>& parameters) {
     std::vector<Row> rows;
     stream(statement, parameters, [&](const Row& row) { rows.push_back(row); });
@@ -256,13 +267,7 @@ void Session::stream(const std::string& statement, const std::vector<Value>& par
             default: error = std::make_unique<ServerError>(result.get());
         }
     }
-    if (PQstatus(connection_.get()) != CONNECTION_OK) {
-        lost();
-    }
-    end(error == nullptr);
-    if (error) {
-        throw ServerError(*error);
-    }
+    conclude(error.get());
 }
 
 void Session::copy_out(const std::string& statement, const std::function<void(std::string_view)>& take) {
@@ -290,13 +295,7 @@ void Session::copy_out(const std::string& statement, const std::function<void(st
             }
         }
     }
-    if (PQstatus(connection_.get()) != CONNECTION_OK) {
-        lost();
-    }
-    end(error == nullptr);
-    if (error) {
-        throw ServerError(*error);
-    }
+    conclude(error.get());
 }
 
 }  // namespace customer_import::client

@@ -114,6 +114,7 @@ private:
     void run_simple(const char* statement);
     void begin();
     void end(bool good);
+    void conclude(const ServerError* error);
     void finish_results();
     void note_columns(const PGresult* result);
     [[noreturn]] void lost() const;

@@ -13,7 +13,7 @@
 
 #include "core/format.h"
 #include "core/report.h"
-#include "mailer/safe_text.h"
+#include "core/visible_text.h"
 
 namespace customer_import::client {
 
@@ -24,20 +24,13 @@ constexpr std::chrono::seconds kPlainLine{10};
 constexpr std::size_t kFirstRows = 200;
 constexpr int kBarCells = 24;
 
-using mailer::visible;
-
 // Columns of a terminal that a text takes.
 std::size_t width_of(std::string_view text) {
     std::size_t width = 0;
+    std::string_view character;
     while (!text.empty()) {
-        utf8proc_int32_t code = 0;
-        const auto bytes = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-                                            static_cast<utf8proc_ssize_t>(text.size()), &code);
-        if (bytes <= 0) {
-            break;
-        }
-        width += static_cast<std::size_t>(std::max(0, utf8proc_charwidth(code)));
-        text.remove_prefix(static_cast<std::size_t>(bytes));
+        const std::int32_t code_point = take_character(text, character);
+        width += static_cast<std::size_t>(code_point < 0 ? 0 : std::max(0, utf8proc_charwidth(code_point)));
     }
     return width;
 }

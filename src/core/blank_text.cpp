@@ -1,10 +1,10 @@
 #include "core/blank_text.h"
 
-#include <utf8proc.h>
-
 #include <cstddef>
+#include <cstdint>
 
 #include "core/text.h"
+#include "core/visible_text.h"
 
 namespace customer_import {
 
@@ -18,14 +18,9 @@ std::size_t leading_blank(std::string_view text) {
     if (is_ascii(text.substr(0, 1))) {
         return first == ' ' || (first >= '\t' && first <= '\r') || first == kEndOfFileMark ? 1 : 0;
     }
-    utf8proc_int32_t character = 0;
-    const utf8proc_ssize_t length = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-                                                     static_cast<utf8proc_ssize_t>(text.size()), &character);
-    if (length <= 0) {
-        return 0;  // no UTF-8
-    }
-    const std::string_view bytes = text.substr(0, static_cast<std::size_t>(length));
-    return utf8proc_get_property(character)->ignorable || trim(bytes).empty() ? bytes.size() : 0;
+    std::string_view character;
+    const std::int32_t code_point = take_character(text, character);
+    return is_ignorable(code_point) || (code_point >= 0 && trim(character).empty()) ? character.size() : 0;
 }
 
 }  // namespace

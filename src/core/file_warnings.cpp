@@ -59,10 +59,6 @@ std::vector<std::string> FileWarnings::texts() const {
                                     : format("the header is repeated {} times, first at line {}, and was passed over",
                                              count, line));
                 break;
-            case Kind::repeated_name:
-                texts.push_back(one ? format("a user name is repeated at line {}", line)
-                                    : format("user names are repeated {} times, first at line {}", count, line));
-                break;
             case Kind::damaged_cell:
                 texts.push_back(
                     one ? format("\"{}\": one cell holds {}, at line {}", entry.column, quoted(entry.value), line)

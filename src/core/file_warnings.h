@@ -16,7 +16,6 @@ public:
         short_record,      // cells are missing at its end
         surplus_cells,     // empty cells beyond the header
         repeated_header,   // the header once more
-        repeated_name,     // a user name that appeared before
         damaged_cell,      // a value that a program leaves in place of another: `column` and `value` say which
         shortened_number,  // a number as a spreadsheet shortens it, whichever: `column` says where
     };

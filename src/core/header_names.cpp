@@ -1,12 +1,11 @@
 #include "core/header_names.h"
 
-#include <utf8proc.h>
-
 #include <algorithm>
 #include <cstddef>
 
 #include "core/text.h"
 #include "core/user_name.h"
+#include "core/visible_text.h"
 
 namespace customer_import {
 
@@ -18,15 +17,9 @@ constexpr std::size_t kLongName = 8;   // from this length on two edits are stil
 // The text without what cannot be seen, and each blank that is not ASCII as a space.
 std::string without_invisible(std::string_view text) {
     std::string result;
-    const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
-    for (std::size_t at = 0; at < text.size();) {
-        utf8proc_int32_t code_point = 0;
-        const utf8proc_ssize_t length = utf8proc_iterate(bytes + at, static_cast<utf8proc_ssize_t>(text.size() - at),
-                                                         &code_point);
-        const std::size_t size = length > 0 ? static_cast<std::size_t>(length) : 1;
-        const std::string_view character = text.substr(at, size);
-        at += size;
-        if (length > 0 && utf8proc_get_property(code_point)->ignorable) {
+    std::string_view character;
+    while (!text.empty()) {
+        if (is_ignorable(take_character(text, character))) {
             continue;
         }
         if (character.size() > 1 && trim(character).empty()) {

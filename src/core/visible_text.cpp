@@ -41,8 +41,6 @@ bool is_letter_or_mark(utf8proc_int32_t code_point) {
     }
 }
 
-bool is_ignorable(utf8proc_int32_t code_point) { return utf8proc_get_property(code_point)->ignorable != 0; }
-
 // Pictures, of which joiners make others.
 bool is_emoji(utf8proc_int32_t code_point) { return code_point >= 0x1F000 && code_point <= 0x1FAFF; }
 
@@ -127,7 +125,7 @@ std::size_t leading_ignorable(std::string_view text) {
     }
     std::string_view character;
     const utf8proc_int32_t code_point = take_character(text, character);
-    return code_point >= 0 && is_ignorable(code_point) ? character.size() : 0;
+    return is_ignorable(code_point) ? character.size() : 0;
 }
 
 std::size_t trailing_ignorable(std::string_view text) {
@@ -153,6 +151,10 @@ std::int32_t take_character(std::string_view& text, std::string_view& character)
     character = text.substr(0, length > 0 ? static_cast<std::size_t>(length) : 1);
     text.remove_prefix(character.size());
     return length > 0 ? code_point : -1;
+}
+
+bool is_ignorable(std::int32_t code_point) {
+    return code_point >= 0 && utf8proc_get_property(code_point)->ignorable != 0;
 }
 
 std::string visible(std::string_view text) { return visible(text, std::string::npos); }

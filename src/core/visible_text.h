@@ -12,6 +12,10 @@ namespace customer_import {
 // Takes the next character off `text`: returns its code point, or -1 and one byte where it is not UTF-8.
 std::int32_t take_character(std::string_view& text, std::string_view& character);
 
+// Whether a character is invisible by itself: default ignorable, the byte order mark among them. False for -1. Source:
+// Unicode Standard 5.21.
+bool is_ignorable(std::int32_t code_point);
+
 // Shows controls, line breaks, invisible characters (default ignorable ones, the byte order mark, bidirectional
 // formatting) and blanks other than U+0020 and U+3000 as "<U+200B>", and bytes that are not UTF-8 as "\xe9". U+200C and
 // U+200D stay where the letters or emoji beside them need them. The result is one line of valid UTF-8, and is shown as itself.

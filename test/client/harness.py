@@ -15,24 +15,13 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test" / "lib"))
 
 from client import Session as AnySession  # noqa: E402
+from programs import BUILD  # noqa: E402
 from databases import create_database, create_roles, drop_database, drop_roles, psql  # noqa: E402
 from waits import LIMIT, wait_until  # noqa: E402, F401
 
 DATABASE = "regress_client"
 ROLES = ("regress_client_ann", "regress_client_portal")
-BUILD = ROOT / "build" / "cmake"
 PROGRAM = BUILD / "customer-import"
-
-
-def build(report):
-    """Builds what has changed; the suite cannot run without it."""
-    for command in (["cmake", "-S", ROOT, "-B", BUILD], ["cmake", "--build", BUILD, "--target", "customer-import",
-                                                         "--parallel", str(os.cpu_count())]):
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              check=False)
-        if done.returncode != 0:
-            break
-    return report.line(done.returncode == 0 and PROGRAM.exists(), "the program is built", done.stdout[-3000:])
 
 
 def Session(database=DATABASE):  # pylint: disable=invalid-name

@@ -9,24 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness import DATABASE, MAILER, ROOT, wait_until
+from programs import BUILD
 from waits import LIMIT
 
-BUILD = ROOT / "build" / "cmake"
 PROGRAM = BUILD / "customer-import-mailer"
 SENDER = "reports@example.com"
 CONNINFO = f"dbname={DATABASE} user={MAILER}"
 PASSWORD_VARIABLE = "CUSTOMER_IMPORT_SMTP_PASSWORD"
-
-
-def build(report):
-    """Builds what has changed; the suite cannot run without it."""
-    for command in (["cmake", "-S", ROOT, "-B", BUILD], ["cmake", "--build", BUILD, "--target", "customer-import-mailer",
-                                                         "--parallel", str(os.cpu_count())]):
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              check=False)
-        if done.returncode != 0:
-            break
-    return report.line(done.returncode == 0 and PROGRAM.exists(), "the mailer is built", done.stdout[-3000:])
 
 
 def build_fast_clock(report, folder):

@@ -91,11 +91,12 @@ void remove_background_import(std::int64_t import_id) {
     }
     const bool came_too_late = stop && stop->state == "canceled" && counts.records > 0 && counts.unprocessed == 0;
     const bool is_explained = has_issues(import_id);
+    const Remarks remarks = stored_remarks(import_id);
     if (!stop || came_too_late) {
-        finish_import(import_id, "completed", completed_message(import_id, counts, is_explained), counts);
+        finish_import(import_id, "completed", completed_message(import_id, counts, is_explained), counts, remarks);
     } else {
         finish_import(import_id, stop->state,
-                      stopped_message(import_id, stop->state, stop->reason, counts, is_explained), counts);
+                      stopped_message(import_id, stop->state, stop->reason, counts, is_explained), counts, remarks);
     }
 }
 

@@ -290,7 +290,11 @@ ImportResult ImportRun::finish() {
     if (request_.kind == ImportKind::retry && !failed()) {
         mark_all_retried(request_.source_import_id, result_.import_id);
     }
-    result_.message = finish_import(result_.import_id, result_.state, result_.message, counts_);
+    Remarks remarks{.encoding = reader_->encoding_hint(), .may_have_added_codes = request_.create_unknown_roles};
+    if (request_.kind == ImportKind::file) {
+        remarks.ignored = ignored_remark(reader_->header().ignored());
+    }
+    result_.message = finish_import(result_.import_id, result_.state, result_.message, counts_, remarks);
     if (request_.create_unknown_roles) {
         if (const std::vector<std::string> codes = codes_added_by(result_.import_id); !codes.empty()) {
             result_.warnings.push_back(added_codes_warning(codes));

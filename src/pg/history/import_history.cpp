@@ -116,17 +116,23 @@ ImportResult require_earlier_import(const std::string& operator_name, const Impo
                       "Import the file once more.");
 }
 
-namespace {
-
-// What the check of the whole file found out about its encoding, as a sentence; empty if nothing.
-std::string encoding_remark(std::int64_t import_id) {
+Remarks stored_remarks(std::int64_t import_id) {
+    Remarks remarks{.ignored = ignored_remark_of(import_id)};
     OwnerScope owner;
     const std::vector<Row> rows = query(
-        "SELECT w.text FROM customer_import.imports AS i, pg_catalog.unnest(i.warnings) AS w (text)"
-        " WHERE i.id OPERATOR(pg_catalog.=) $1 AND pg_catalog.starts_with(w.text, $2)",
+        "SELECT i.options OPERATOR(pg_catalog.->>) 'unknown_roles' OPERATOR(pg_catalog.=) 'create', w.text"
+        "  FROM customer_import.imports AS i"
+        "  LEFT JOIN pg_catalog.unnest(i.warnings) AS w (text) ON pg_catalog.starts_with(w.text, $2)"
+        " WHERE i.id OPERATOR(pg_catalog.=) $1",
         {parameter(import_id), parameter(kLikelyEncoding)});
-    return rows.empty() ? std::string() : as_sentence(*rows.front()[0]);
+    if (!rows.empty()) {
+        remarks.may_have_added_codes = rows.front()[0] == "t";
+        remarks.encoding = as_sentence(rows.front()[1].value_or(""));
+    }
+    return remarks;
 }
+
+namespace {
 
 // Says of an import that has ended which role codes it has added. Returns its message.
 std::string tell_added_codes(std::int64_t import_id, const std::string& message) {
@@ -147,10 +153,10 @@ std::string tell_added_codes(std::int64_t import_id, const std::string& message)
 }  // namespace
 
 std::string finish_import(std::int64_t import_id, const std::string& state, const std::string& text,
-                          const Counts& counts) {
+                          const Counts& counts, const Remarks& remarks) {
     // Bytes that are in no UTF-8 make their records rejected.
-    const std::string encoding = counts.rejected > 0 ? encoding_remark(import_id) : std::string();
-    const std::string message = with_remark(with_remark(with_remark(text, ignored_remark_of(import_id)), encoding),
+    const std::string encoding = counts.rejected > 0 ? remarks.encoding : std::string();
+    const std::string message = with_remark(with_remark(with_remark(text, remarks.ignored), encoding),
                                             queue_report(import_id));
     {
         OwnerScope owner;
@@ -166,7 +172,7 @@ std::string finish_import(std::int64_t import_id, const std::string& state, cons
     }
     settle_undo(import_id);
     remove_unused_codes(import_id);
-    const std::string told = tell_added_codes(import_id, message);
+    const std::string told = remarks.may_have_added_codes ? tell_added_codes(import_id, message) : message;
     announce_import(import_id, state);
     return told;
 }

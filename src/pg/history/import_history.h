@@ -34,10 +34,20 @@ ImportResult require_earlier_import(const std::string& operator_name, const Impo
 // The sentence about the columns of its file that were ignored; nothing for none.
 std::string ignored_remark_of(std::int64_t import_id);
 
+// What the message of an import says beside its counts, as sentences; empty for nothing.
+struct Remarks {
+    std::string ignored;                // columns of the file
+    std::string encoding;               // what the file looks like
+    bool may_have_added_codes = false;  // which of them is known when it has ended
+};
+
+// Those of an import as its row has them, for a process that has not read its file.
+Remarks stored_remarks(std::int64_t import_id);
+
 // Writes the state, the message and the counts of an import that has ended, with what follows for the imports that it
 // undoes and for the role codes that imports have added, and queues its report. Returns the message, which says if no
 // report can be sent.
 std::string finish_import(std::int64_t import_id, const std::string& state, const std::string& message,
-                          const Counts& counts);
+                          const Counts& counts, const Remarks& remarks);
 
 }  // namespace customer_import::pg
