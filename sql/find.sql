@@ -28,6 +28,7 @@ SELECT * FROM customer_import.customer_roles(NULL);
 SELECT * FROM customer_import.customer_roles('nobody');
 SELECT * FROM customer_import._export_customers() AS c (a text, b integer);
 SELECT * FROM customer_import._export_customers();
+SELECT * FROM customer_import._export_spreadsheet() AS c (a text, b integer);
 SELECT customer_import.create_search_indexes();
 -- Export
 SELECT attname, format_type(atttypid, atttypmod), reloptions, obj_description(oid) IS NOT NULL AS described
@@ -41,6 +42,18 @@ SELECT state, unchanged, message FROM customer_import.import_customers(
 -- A lost code, for a customer that holds it and one that does not
 SELECT state, unchanged, rejected FROM customer_import.import_customers(E'userName,roles\nann,"buyer,OLD"\nbob,old\n', 'Update Only');
 SELECT line, code, column_name, value, message FROM customer_import.import_issues WHERE import_id = 4;
+-- Export for a spreadsheet
+SELECT attname, format_type(atttypid, atttypmod), reloptions, obj_description(oid) IS NOT NULL AS described
+  FROM pg_class JOIN pg_attribute ON attrelid = oid WHERE oid = 'customer_import.customer_export_spreadsheet'::regclass ORDER BY attnum;
+BEGIN;
+INSERT INTO customers (user_name, phone, company, email, first_name, active)
+    VALUES ('0049', '+49 171', '1/2', E'a\n\\b', '_EMPTY_VALUE_', false), ('=1', '123456789012', ' x', repeat('x', 32768), 'x ', true);
+COPY (TABLE customer_import.customer_export_spreadsheet) TO STDOUT CSV HEADER;
+SELECT state, unchanged, message FROM customer_import.import_customers(
+    E'_escaped,userName,roles,email,firstName,phone,company,active\n'
+    'userName;email\\;phone;company,''0049,,''a\\n\\\\b,\\_EMPTY_VALUE_,''+49 171,''1/2,no\n'
+    'userName;firstName\\;phone;company,''=1,,,''x\\u0020,''123456789012,'' x,yes\n', 'Update Only');
+ROLLBACK;
 -- Search
 SELECT * FROM customer_import.search_customers('ann');
 SELECT * FROM customer_import.search_customers('B MANN');

@@ -60,11 +60,23 @@ SELECT regress.report();
 SELECT customer_import.rejected_csv(regress.last());
 \pset format aligned
 \t off
-SELECT customer_import.rejected_csv_bytes(regress.last()) = convert_to(customer_import.rejected_csv(regress.last()), 'UTF8') AS same_bytes;
-
--- The file of the rejected records comes back as it is: rejected for the same reasons, and no warning about its new columns
+-- What cannot be imported before it is corrected is marked, also after another round
 SELECT customer_import.rejected_csv(regress.last()) AS rejected
 \gset
+BEGIN;
+SELECT state, records, rejected, unnest(warnings) AS warning FROM customer_import.import_customers(:'rejected', 'Create & Update');
+SELECT line, code, column_name, message, hint FROM customer_import.import_issues WHERE import_id = regress.last() ORDER BY line, issue_number;
+\t on
+\pset format unaligned
+SELECT customer_import.rejected_csv(regress.last());
+\pset format aligned
+\t off
+ROLLBACK;
+
+-- The file of the rejected records comes back as it is: rejected for the same reasons, and no warning about its new columns
+SELECT convert_from(customer_import.rejected_csv_bytes(regress.last()), 'UTF8') AS rejected
+\gset
+\echo :rejected
 SELECT line, issue_number, code, column_name, value, message, regress.last() AS import_id INTO TEMPORARY faults
   FROM customer_import.import_issues WHERE import_id = regress.last() AND outcome = 'rejected';
 SELECT state, records, rejected, unnest(warnings) AS warning FROM customer_import.import_customers(:'rejected', 'Update Only');
@@ -105,7 +117,7 @@ SELECT customer_import.rejected_csv(regress.last());
 --
 SELECT state FROM customer_import.import_customers(E'userName;addRoles\nbob;byer,gardener\n', 'Update Only');
 SELECT customer_import.rejected_csv(regress.last());
-SELECT state FROM customer_import.import_customers(E'userName;addRoles;_a,_b,_c,_d\nbob;byer,gardener;\n', 'Update Only', delimiter => ';');
+SELECT state FROM customer_import.import_customers(E'userName;addRoles;_a,_b,_c,_d,_e,_f\nbob;byer,gardener;\n', 'Update Only', delimiter => ';');
 SELECT customer_import.rejected_csv(regress.last());
 SELECT rejected, warnings FROM customer_import.import_customers(customer_import.rejected_csv(regress.last()), 'Update Only');
 SELECT rejected FROM customer_import.import_customers(E'sep=|\r\nuserName|addRoles\r\nbob|byer\r\n', 'Update Only');
@@ -126,6 +138,49 @@ SELECT encode(customer_import.rejected_csv_bytes(regress.last()), 'escape');
 \pset format aligned
 \t off
 SELECT rejected FROM customer_import.import_customers(customer_import.rejected_csv_bytes(regress.last()), 'Update Only');
+
+--
+-- What a spreadsheet would change is guarded, and comes back
+--
+SELECT rejected FROM customer_import.import_customers($$userName,addRoles,phone,company,firstName
+0049171123,byer,+49 171,1/2,"two
+lines"
+ann,byer,171,"= SUM(A1)", x
+bob,byer,12,Acme,
+$$, 'Update Only');
+SELECT customer_import.rejected_csv(regress.last()) AS rejected
+\gset
+\echo :rejected
+SELECT convert_from(customer_import.rejected_csv_bytes(regress.last()), 'UTF8') LIKE '%ann,byer,171,"= SUM(A1)", x,%' AS bytes_are_as_they_came;
+BEGIN;
+SELECT customer_import.add_role_codes('{byer}');
+SELECT state, created, rejected, warnings FROM customer_import.import_customers(:'rejected', 'Create Only');
+SELECT user_name, phone, company, first_name FROM customers WHERE roles = '{byer}' ORDER BY user_name;
+ROLLBACK;
+-- The list was lost
+SELECT rejected FROM customer_import.import_customers(E'userName,addRoles\n''0049171123,buyer\n', 'Create Only');
+SELECT code, column_name, value, message, hint FROM customer_import.import_issues WHERE import_id = regress.last();
+
+--
+-- What a mode passed over, to be imported in another one, and tried again as such
+--
+SELECT import_id AS skipping, state, skipped, rejected FROM customer_import.import_customers(
+    E'userName,addRoles,phone\nann,,\nnew1,buyer,0049\nnew2,byer,1\nnew3,approver,2\n', 'Update Only') \gset
+SELECT customer_import.skipped_csv(:skipping) AS skipped_file
+\gset
+\echo :skipped_file
+BEGIN;
+SELECT state, created, rejected, warnings FROM customer_import.import_customers(:'skipped_file', 'Create Only');
+SELECT user_name, phone FROM customers WHERE user_name LIKE 'new%' ORDER BY user_name;
+ROLLBACK;
+SELECT state, created, skipped, rejected FROM customer_import.retry_skipped(:skipping, 'Create Only');
+SELECT mode, source_import_id = :skipping AS of_it, options FROM customer_import.imports WHERE id = regress.last();
+SELECT user_name, phone FROM customers WHERE user_name LIKE 'new%' ORDER BY user_name;
+SELECT line, outcome, code, retried_by = regress.last() AS retried FROM customer_import.import_issues WHERE import_id = :skipping ORDER BY line;
+SELECT state FROM customer_import.retry_skipped(:skipping, 'Create Only');
+SELECT state FROM customer_import.retry_skipped(:skipping, 'Delete');
+SELECT customer_import.skipped_csv(0);
+SELECT customer_import.skipped_csv(NULL);
 
 --
 -- Imports that are not there

@@ -104,7 +104,8 @@ Status check_header(const CsvRecord& header) {
     if (header.malformed) {
         return broken_file(format("the header at line {} is malformed", header.line), std::string(kMalformedMessage));
     }
-    if (header.too_many_fields) {
+    const auto own = static_cast<std::size_t>(std::count_if(header.fields.begin(), header.fields.end(), is_own_column));
+    if (header.too_many_fields || header.fields.size() - own > kMaxColumns) {
         return broken_file(format("the header has more than {} columns", kMaxColumns));
     }
     return {};
@@ -170,6 +171,7 @@ private:
     std::int64_t chunk_offset_ = 0;  // of the current chunk in all bytes
     std::int64_t line_end_ = 0;      // of the line that is taken
     std::int64_t record_offset_ = 0;
+    std::size_t max_bytes_ = kMaxRecordBytes;  // of a record
     std::string carry_;
     std::size_t line_begin_ = 0;  // offset in the record of the physical line that is not complete yet
     bool record_open_ = false;    // a quoted field reaches over the last line break
@@ -254,9 +256,9 @@ Status CsvReader::State::read(std::string_view chunk) {
     }
     // Complete lines of a record may have as many bytes as are allowed, and a line break after them: one byte more is
     // enough to refuse it, so the rest of a longer one is not kept.
-    carry_.append(chunk.substr(record_begin, kMaxRecordBytes + 3));
+    carry_.append(chunk.substr(record_begin, max_bytes_ + 3));
     const bool has_partial_line = carry_.size() > line_begin_;
-    return has_partial_line && carry_.size() > kMaxRecordBytes + 1 ? take_unbroken_line() : Status();
+    return has_partial_line && carry_.size() > max_bytes_ + 1 ? take_unbroken_line() : Status();
 }
 
 // Takes one more physical line. `record` holds all bytes of the record so far; the last `break_bytes` of them are the
@@ -280,7 +282,7 @@ Status CsvReader::State::take_line(std::string_view record, std::size_t break_by
         record_line_ = lines_;
         record_offset_ = line_end_ - static_cast<std::int64_t>(record.size());
     }
-    if (raw.size() > kMaxRecordBytes) {
+    if (raw.size() > max_bytes_) {
         return refuse_long_record(record);
     }
     if (!record_open_ && passes_over(raw, break_bytes == 0)) {
@@ -354,6 +356,9 @@ Status CsvReader::State::hand_out(std::string_view raw, bool malformed, bool unt
     if (Status refusal = check_header(record)) {
         return refusal;
     }
+    if (std::any_of(record.fields.begin(), record.fields.end(), is_own_column)) {
+        max_bytes_ += kMaxOwnBytes;
+    }
     return sink_.header(record);
 }
 
@@ -387,19 +392,18 @@ Status CsvReader::State::finish() {
 Status CsvReader::State::refuse_long_record(std::string_view record) {
     // A quote that is open where the record is cut off explains its length only if it was opened long before: a short
     // field at its end, such as rejected_csv() puts there, does not.
-    const std::string_view allowed = record.substr(0, kMaxRecordBytes);
+    const std::string_view allowed = record.substr(0, max_bytes_);
     const std::int64_t open_before = open_quote_line_;
     std::size_t opened = std::string_view::npos;
     if (line_begin_ < allowed.size()) {
         opened = track_quotes(allowed.substr(line_begin_));
     }
-    const bool is_long = opened == std::string_view::npos ? open_before != 0
-                                                          : line_begin_ + opened < kMaxRecordBytes / 2;
+    const bool is_long = opened == std::string_view::npos ? open_before != 0 : line_begin_ + opened < max_bytes_ / 2;
     std::string detail;
     if (open_quote_line_ != 0 && is_long) {
         detail = format("A quote opened on line {} is still open.", open_quote_line_);
     }
-    return broken_file(format("the record at line {} is longer than {} bytes", record_line_, kMaxRecordBytes),
+    return broken_file(format("the record at line {} is longer than {} bytes", record_line_, max_bytes_),
                        std::move(detail));
 }
 

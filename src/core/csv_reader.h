@@ -10,12 +10,15 @@
 #include <span>
 #include <string_view>
 
+#include "core/own_columns.h"
 #include "core/result.h"
 
 namespace customer_import {
 
-inline constexpr std::size_t kMaxRecordBytes = 1024 * 1024;
+// Of a file; one with own columns (core/own_columns) may have kMaxOwnBytes and kMaxOwnColumns more.
+inline constexpr std::size_t kMaxRecordBytes = std::size_t{1024} * 1024;
 inline constexpr std::size_t kMaxColumns = 1600;
+inline constexpr std::size_t kMaxFields = kMaxColumns + kMaxOwnColumns;
 
 // What a stray quote is called, in a record as in the header.
 inline constexpr std::string_view kMalformedMessage =
@@ -36,7 +39,7 @@ struct CsvRecord {
     std::int64_t line = 0;                     // physical line of its first byte, from 1
     std::string_view raw;                      // its bytes without the final line break
     bool malformed = false;                    // a stray quote: `fields` is empty
-    bool too_many_fields = false;              // more than kMaxColumns; `fields` holds the first kMaxColumns
+    bool too_many_fields = false;              // more than kMaxFields; `fields` holds the first kMaxFields
     std::span<const std::string_view> fields;  // unquoted
     std::int64_t offset = 0;                   // where `raw` begins in all bytes that were fed
     char delimiter = ',';                      // between them

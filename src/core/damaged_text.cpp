@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/format.h"
+#include "core/spreadsheet_guard.h"
 #include "core/text.h"
 #include "core/visible_text.h"
 
@@ -146,6 +147,9 @@ bool stands_for_no_role(std::string_view code) {
 }
 
 bool is_doubtful_name(std::string_view name, bool keeps_damaged) {
+    if (!keeps_damaged && seems_guarded(name)) {
+        return true;
+    }
     if (!keeps_damaged && (find_damage(name) != Damage::none || is_near_empty_value(name))) {
         return true;
     }
@@ -171,6 +175,14 @@ Issue doubtful_name_issue(std::string_view name) {
             return invalid(format("the user name looks shortened by a spreadsheet: \"{}\"", shown_value(name)),
                            "Give the column the format of text before the numbers are entered, and write them again.");
         case Damage::none: break;
+    }
+    if (seems_guarded(name)) {
+        return invalid(
+            format(
+                "the user name begins with an apostrophe that guarded it in a spreadsheet, and the column \"{}\" does "
+                "not name it: \"{}\"",
+                kEscapedColumn, shown_value(name)),
+            "Remove the apostrophe.");
     }
     if (is_near_empty_value(name)) {
         return invalid(format("the user name looks like {}: \"{}\"", kEmptyValue, shown_value(name)),

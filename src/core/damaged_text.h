@@ -31,7 +31,8 @@ bool is_near_empty_value(std::string_view cell);
 bool stands_for_no_role(std::string_view code);
 
 // Whether a user name is to be taken only where a customer has it already: it has characters that cannot be seen inside,
-// so that it looks like another one, or it is damaged (unless `keeps_damaged`).
+// so that it looks like another one, or it is damaged or the guard of a spreadsheet is left in it (unless
+// `keeps_damaged`).
 bool is_doubtful_name(std::string_view name, bool keeps_damaged);
 
 // Whether a text is to be written nowhere: it is damaged inside, or seems to mean _EMPTY_VALUE_.

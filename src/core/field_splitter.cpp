@@ -33,7 +33,7 @@ void FieldSplitter::set_delimiter(char delimiter) {
 
 void FieldSplitter::on_field(void* text, std::size_t size, void* self) noexcept {
     auto& splitter = *static_cast<FieldSplitter*>(self);
-    if (splitter.field_ends_.size() > kMaxColumns) {
+    if (splitter.field_ends_.size() > kMaxFields) {
         return;
     }
     try {
@@ -79,7 +79,7 @@ FieldSplitter::State FieldSplitter::state_after_parsing() {
         return State::open;
     }
     std::size_t begin = 0;
-    for (std::size_t i = 0; i < std::min(field_ends_.size(), kMaxColumns); ++i) {
+    for (std::size_t i = 0; i < std::min(field_ends_.size(), kMaxFields); ++i) {
         fields_.emplace_back(text_.data() + begin, field_ends_[i] - begin);
         begin = field_ends_[i];
     }

@@ -33,7 +33,7 @@ public:
     // Ends the file after a last line without line break. Stays open when a quoted field is not closed.
     State end();
 
-    // The unquoted fields of a complete record, at most kMaxColumns. They live until the next add_line().
+    // The unquoted fields of a complete record, at most kMaxFields. They live until the next add_line().
     std::span<const std::string_view> fields() const { return fields_; }
     bool too_many_fields() const { return field_ends_.size() > fields_.size(); }
 
@@ -49,7 +49,7 @@ private:
     bool record_ended_ = false;
     bool out_of_memory_ = false;
     std::string text_;                     // the fields one after the other
-    std::vector<std::size_t> field_ends_;  // one more than kMaxColumns when there are too many
+    std::vector<std::size_t> field_ends_;  // one more than kMaxFields when there are too many
     std::vector<std::string_view> fields_;
 };
 

@@ -5,8 +5,9 @@
 
 #include "core/format.h"
 #include "core/header_faults.h"
+#include "core/own_columns.h"
 #include "core/role_set.h"
-#include "core/spreadsheet_csv.h"
+#include "core/spreadsheet_guard.h"
 #include "core/text.h"
 
 namespace customer_import {
@@ -63,6 +64,11 @@ private:
 
 std::variant<HeaderMap, Refusal> HeaderReader::read() {
     for (std::size_t column = 0; column < header_.size(); ++column) {
+        if (equal_ignoring_ascii_case(trim(header_[column]), kEscapedColumn)) {
+            map_.escaped_column_ = static_cast<int>(column);
+        }
+    }
+    for (std::size_t column = 0; column < header_.size(); ++column) {
         options_.check_interrupts();
         map_.columns_.push_back(HeaderMap::kIgnored);
         read_column(column);
@@ -76,7 +82,11 @@ std::variant<HeaderMap, Refusal> HeaderReader::read() {
 }
 
 void HeaderReader::read_column(std::size_t column) {
-    const std::string name = visible_header(header_[column]);
+    std::string name = visible_header(header_[column]);
+    std::string storage;
+    if (map_.escaped_column_ != HeaderMap::kIgnored && name.starts_with('\'')) {
+        name = visible_header(unguarded_header(trim(header_[column]), storage));
+    }
     const int field = finder_.find(name);
     map_.escape_names_.push_back(field == kNoField ? name : fields_[static_cast<std::size_t>(field)].name);
     if (const ColumnMeaning* meaning = find_meaning(name)) {
@@ -88,8 +98,8 @@ void HeaderReader::read_column(std::size_t column) {
         return;
     }
     if (name.starts_with('_')) {
-        if (equal_ignoring_ascii_case(name, kEscapedColumn)) {
-            map_.escaped_column_ = static_cast<int>(column);
+        if (equal_ignoring_ascii_case(name, kBrokenColumn)) {
+            map_.broken_column_ = static_cast<int>(column);
         }
         return;
     }

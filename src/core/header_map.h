@@ -67,11 +67,14 @@ public:
     // True when the header names a field of that kind.
     bool has(FieldKind kind) const;
 
-    // The column `_escaped`, or kIgnored: it says which cells of a record are escaped (core/spreadsheet_csv).
+    // The column `_escaped`, or kIgnored: it says which cells of a record are guarded (core/spreadsheet_guard).
     int escaped_column() const { return escaped_column_; }
     // How `_escaped` names each CSV column: by the field that its header means by itself, or by the header, since the file
     // of rejected records is made without what the caller said of it.
     const std::vector<std::string>& escape_names() const { return escape_names_; }
+
+    // The column `_broken`, or kIgnored: a record is rejected until its cell there is empty (core/own_columns).
+    int broken_column() const { return broken_column_; }
 
     const std::vector<std::string>& warnings() const { return warnings_; }
     // The columns with a name that are not known, and that nobody said to ignore.
@@ -87,6 +90,7 @@ private:
     std::vector<int> columns_;
     std::vector<int> value_fields_;
     int escaped_column_ = kIgnored;
+    int broken_column_ = kIgnored;
     std::vector<std::string> escape_names_;
     std::vector<std::string> warnings_;
     std::vector<std::string> ignored_;

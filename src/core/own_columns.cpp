@@ -1,12 +1,17 @@
 #include "core/own_columns.h"
 
+#include <algorithm>
+#include <iterator>
 #include <vector>
 
+#include "core/spreadsheet_guard.h"
 #include "core/text.h"
 
 namespace customer_import {
 
 namespace {
+
+constexpr std::size_t kMaxErrorBytes = 16000;  // every byte may be a quote, which is doubled
 
 // Where the fields of a record end; nothing when a quote is open at its end.
 std::vector<std::size_t> field_ends(std::string_view record, char delimiter) {
@@ -38,10 +43,20 @@ bool is_named(std::string_view record, const std::vector<std::size_t>& ends, std
 
 }  // namespace
 
+bool is_own_column(std::string_view header) {
+    static constexpr std::string_view kOwn[] = {kLineColumn, kErrorColumn, kEscapedColumn, kBrokenColumn};
+    const std::string_view name = trim(header);
+    return std::any_of(std::begin(kOwn), std::end(kOwn),
+                       [&](std::string_view own) { return equal_ignoring_ascii_case(name, own); });
+}
+
+std::string error_cell(std::string_view error) { return shorten(error, kMaxErrorBytes); }
+
 OwnColumns::OwnColumns(std::string_view header, char delimiter) : delimiter_(delimiter), header_(header) {
     const std::vector<std::size_t> ends = field_ends(header, delimiter);
     columns_ = kept_ = ends.size();
-    while (kept_ > 2 && is_named(header, ends, kept_ - 2, "_line") && is_named(header, ends, kept_ - 1, "_error")) {
+    while (kept_ > 2 && is_named(header, ends, kept_ - 2, kLineColumn) &&
+           is_named(header, ends, kept_ - 1, kErrorColumn)) {
         kept_ -= 2;
     }
     if (kept_ < columns_) {

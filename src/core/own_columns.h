@@ -1,5 +1,5 @@
-// The columns that rejected_csv() appends to a file: _line and _error. A file that has them already, because its
-// records were rejected once before, loses them first, so that it never has them twice.
+// The columns that are appended to rejected records: _line and _error, where it is needed _escaped and _broken. A file
+// that has them already, because its records were rejected once before, loses them first, so that it never has them twice.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +7,23 @@
 #include <string_view>
 
 namespace customer_import {
+
+inline constexpr std::string_view kLineColumn = "_line";
+inline constexpr std::string_view kErrorColumn = "_error";
+
+// The column that marks a record which cannot be imported before somebody has corrected it.
+inline constexpr std::string_view kBrokenColumn = "_broken";
+
+// The most own columns that a file has besides the columns that are counted, and the most bytes that their cells add to
+// a record: a file that may be imported may also be imported with them.
+inline constexpr std::size_t kMaxOwnColumns = 16;
+inline constexpr std::size_t kMaxOwnBytes = std::size_t{64} * 1024;
+
+// Whether a header names an own column.
+bool is_own_column(std::string_view header);
+
+// What is wrong with a record as the cell _error: one that is too long is cut.
+std::string error_cell(std::string_view error);
 
 class OwnColumns {
 public:

@@ -158,7 +158,7 @@ Issue wrong_field_count_issue(const CsvRecord& record, std::size_t wanted) {
     const std::size_t found = record.fields.size();
     return make_issue(IssueCode::wrong_field_count, {}, {},
                       record.too_many_fields
-                          ? format("the record has more than {} fields, the header has {}", kMaxColumns, wanted)
+                          ? format("the record has more than {} fields, the header has {}", kMaxFields, wanted)
                       : found == 1 ? format("the record has {} field, the header has {}", found, wanted)
                                    : format("the record has {} fields, the header has {}", found, wanted),
                       one_line(field_count_hint(record, wanted)));

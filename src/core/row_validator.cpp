@@ -1,7 +1,8 @@
 #include "core/row_validator.h"
 
 #include "core/format.h"
-#include "core/spreadsheet_csv.h"
+#include "core/own_columns.h"
+#include "core/spreadsheet_guard.h"
 
 #include <algorithm>
 #include <iterator>
@@ -48,6 +49,13 @@ Issue conflicting_code(std::string_view code) {
                       format("role code \"{}\" is both added and removed", shown_value(code)));
 }
 
+// Where it came from, a broken record is in that cell as a whole.
+Issue not_corrected() {
+    return make_issue(IssueCode::malformed_record, kBrokenColumn, {},
+                      format("the record is marked as broken in the column \"{}\"", kBrokenColumn),
+                      format("Correct its cells, then empty the cell \"{}\".", kBrokenColumn));
+}
+
 }  // namespace
 
 RowValidator::RowValidator(const HeaderMap& header, const RoleCatalog& catalog, const ValidatorOptions& options)
@@ -57,18 +65,19 @@ Status RowValidator::validate(const CsvRecord& record, Batch& batch, std::vector
     issues.clear();
     user_name_.clear();
     check_shape(record, issues);
+    if (issues.empty() && !trim(own_cell(record, header_.broken_column())).empty()) {
+        issues.push_back(not_corrected());
+    }
     if (!issues.empty()) {
         return {};
     }
     start_record(record);
-    const std::string_view escaped = header_.escaped_column() == HeaderMap::kIgnored
-                                         ? std::string_view()
-                                         : record.fields[static_cast<std::size_t>(header_.escaped_column())];
+    const std::string_view escaped = own_cell(record, header_.escaped_column());
     for (const HeaderMap::Feed& feed : header_.feeds()) {
         const Field& field = header_.fields()[static_cast<std::size_t>(feed.field)];
         std::string_view cell = record.fields[feed.column];
-        if (!escaped.empty() && names_escaped_field(escaped, header_.escape_names()[feed.column])) {
-            cell = unescape_formula(cell);
+        if (!escaped.empty()) {
+            cell = unguarded_cell(escaped, feed.column, cell);
         }
         if (feed.is_united) {
             unite_roles(feed, field, cell, issues);
@@ -90,6 +99,17 @@ Status RowValidator::validate(const CsvRecord& record, Batch& batch, std::vector
         add_to(batch, record);
     }
     return {};
+}
+
+// A cell of a column that is none of the fields; empty where there is no such column.
+std::string_view RowValidator::own_cell(const CsvRecord& record, int column) const {
+    const auto place = static_cast<std::size_t>(column);
+    return column == HeaderMap::kIgnored || place >= record.fields.size() ? std::string_view() : record.fields[place];
+}
+
+std::string_view RowValidator::unguarded_cell(std::string_view escaped, std::size_t column, std::string_view cell) {
+    const Guard guard = listed_guard(escaped, header_.escape_names()[column]);
+    return unguarded(cell, guard, guard == Guard::coded ? decoded_.emplace_back() : user_name_);
 }
 
 void RowValidator::check_shape(const CsvRecord& record, std::vector<Issue>& issues) const {
@@ -130,6 +150,7 @@ void RowValidator::start_record(const CsvRecord& record) {
     unknown_issues_.clear();
     cells_.clear();
     united_.clear();
+    decoded_.clear();
 }
 
 Status RowValidator::read_field(const Field& field, std::string_view cell, std::int64_t line,

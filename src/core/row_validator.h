@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -65,6 +66,8 @@ private:
     };
 
     void start_record(const CsvRecord& record);
+    std::string_view own_cell(const CsvRecord& record, int column) const;
+    std::string_view unguarded_cell(std::string_view escaped, std::size_t column, std::string_view cell);
     void check_shape(const CsvRecord& record, std::vector<Issue>& issues) const;
     Status read_field(const Field& field, std::string_view cell, std::int64_t line, std::vector<Issue>& issues);
     void read_user_name(const Field& field, std::string_view cell, std::vector<Issue>& issues);
@@ -119,6 +122,7 @@ private:
     std::vector<UnknownCode> unknown_issues_;
     std::vector<Cell> cells_;
     UnitedRoles united_;
+    std::deque<std::string> decoded_;  // cells that were coded; they never move
     std::vector<std::string_view> lost_roles_;
 };
 

@@ -115,7 +115,7 @@ COMMENT ON TABLE customer_import.import_issues IS 'Why records were rejected or 
 COMMENT ON COLUMN customer_import.import_issues.line IS 'Physical line of the file on which the record begins.';
 COMMENT ON COLUMN customer_import.import_issues.issue_number IS 'Counts the issues of one record from 1.';
 COMMENT ON COLUMN customer_import.import_issues.record IS
-    'The rejected record as it came, on its first issue only.';
+    'The record as it came, on its first issue only: a rejected one, or one that the mode skipped.';
 COMMENT ON COLUMN customer_import.import_issues.retried_by IS 'The import that has tried the record again.';
 COMMENT ON COLUMN customer_import.import_issues.amended_record IS 'What amend_record() made of it, in the encoding of the file.';
 COMMENT ON COLUMN customer_import.import_issues.import_id IS 'The import.';

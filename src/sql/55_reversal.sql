@@ -40,6 +40,27 @@ CREATE FUNCTION customer_import.retry_rejects(
 COMMENT ON FUNCTION customer_import.retry_rejects(bigint, boolean) IS
     'Imports the rejected records of an import again, once each; what later imports changed stays.';
 
+CREATE FUNCTION customer_import.retry_skipped(
+    id bigint,
+    mode text,
+    background boolean DEFAULT false,
+    OUT import_id bigint,
+    OUT state text,
+    OUT message text,
+    OUT records bigint,
+    OUT created bigint,
+    OUT updated bigint,
+    OUT unchanged bigint,
+    OUT skipped bigint,
+    OUT rejected bigint,
+    OUT deleted bigint,
+    OUT unprocessed bigint,
+    OUT warnings text[]
+) RETURNS record
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_retry_skipped';
+COMMENT ON FUNCTION customer_import.retry_skipped(bigint, text, boolean) IS
+    'Imports the records that the mode of an import skipped in another mode, once each; what later imports changed stays.';
+
 CREATE FUNCTION customer_import.amend_record(import_id bigint, line bigint, record text) RETURNS void
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_amend_record';
 COMMENT ON FUNCTION customer_import.amend_record(bigint, bigint, text) IS

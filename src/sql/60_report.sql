@@ -79,12 +79,17 @@ COMMENT ON FUNCTION customer_import.import_report(bigint) IS
 CREATE FUNCTION customer_import.rejected_csv(import_id bigint) RETURNS text
     LANGUAGE C STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_rejected_csv';
 COMMENT ON FUNCTION customer_import.rejected_csv(bigint) IS
-    'The rejected records as a CSV to mend and import again, with _line and _error; invalid bytes are U+FFFD.';
+    'The rejected records as a CSV to correct, also in a spreadsheet, and import again, with _line and _error; invalid bytes are U+FFFD.';
 
 CREATE FUNCTION customer_import.rejected_csv_bytes(import_id bigint) RETURNS bytea
     LANGUAGE C STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_rejected_csv_bytes';
 COMMENT ON FUNCTION customer_import.rejected_csv_bytes(bigint) IS
     'The rejected records as a CSV, byte for byte as they came, with _line and _error.';
+
+CREATE FUNCTION customer_import.skipped_csv(import_id bigint) RETURNS text
+    LANGUAGE C STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_skipped_csv';
+COMMENT ON FUNCTION customer_import.skipped_csv(bigint) IS
+    'The records that the mode passed over as a CSV to import in another mode, with _line and _error.';
 
 CREATE FUNCTION customer_import.import_template() RETURNS text
     LANGUAGE C STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_import_template';

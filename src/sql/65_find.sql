@@ -6,6 +6,12 @@ CREATE FUNCTION customer_import._export_customers() RETURNS SETOF record
 COMMENT ON FUNCTION customer_import._export_customers() IS
     'User name, roles and values of all customers, as cells of a CSV file.';
 
+-- The same behind customer_export_spreadsheet.
+CREATE FUNCTION customer_import._export_spreadsheet() RETURNS SETOF record
+    LANGUAGE C STABLE PARALLEL UNSAFE ROWS 100000 AS 'MODULE_PATHNAME', 'ci_export_spreadsheet';
+COMMENT ON FUNCTION customer_import._export_spreadsheet() IS
+    'User name, roles and values of all customers, as cells that come through a spreadsheet, and which of them are guarded.';
+
 CREATE FUNCTION customer_import.customer_roles(
     user_name text,
     OUT code text, OUT name text, OUT description text,

@@ -6,6 +6,7 @@ from same_result import MODES, STATE, VARIANTS, differences, file_of_all_outcome
 
 UNDO = "SELECT import_id FROM customer_import.undo_import($1, $2)"
 RETRY = "SELECT import_id FROM customer_import.retry_rejects($1, $2)"
+RETRY_SKIPPED = "SELECT import_id FROM customer_import.retry_skipped($1, 'Create & Update', $2)"
 CALL = "CALL customer_import.run_imports()"
 ALL_COUNTS = (*COUNTS[:5], "deleted", "unprocessed")
 CUSTOMERS = "SELECT to_jsonb(c) - '{created_at,updated_at}'::text[] FROM customers AS c ORDER BY user_name"
@@ -13,7 +14,7 @@ CUSTOMERS = "SELECT to_jsonb(c) - '{created_at,updated_at}'::text[] FROM custome
 SOURCE = """
 SELECT jsonb_build_object('state', i.state, 'undone', i.undo_import_id = $2, 'tried',
     (SELECT jsonb_agg(jsonb_build_array(s.line, s.retried_by = $2) ORDER BY s.line, s.issue_number)
-       FROM customer_import.import_issues AS s WHERE s.import_id = i.id AND s.outcome = 'rejected'))
+       FROM customer_import.import_issues AS s WHERE s.import_id = i.id))
   FROM customer_import.imports AS i WHERE i.id = $1
 """
 
@@ -52,7 +53,8 @@ def test_same_result(report):
     content = file_of_all_outcomes(2000)
     with fresh(batch_rows=300) as admin:
         for variant in VARIANTS:
-            for sql, what, mode in ((UNDO, "undo", MODES[0]), (UNDO, "undo", MODES[2]), (RETRY, "retry", MODES[0])):
+            for sql, what, mode in ((UNDO, "undo", MODES[0]), (UNDO, "undo", MODES[2]), (RETRY, "retry", MODES[0]),
+                                    (RETRY_SKIPPED, "retry of what was skipped", MODES[2])):
                 if variant == "restrictive policies" and mode == MODES[2]:
                     continue
                 expected = result_of(admin, sql, content, variant, mode, False)

@@ -34,9 +34,11 @@ ENTRY_POINTS = (
     "customer_import.import_report((SELECT max(id) FROM customer_import.imports))",
     "customer_import.rejected_csv((SELECT max(id) FROM customer_import.imports))",
     "customer_import.rejected_csv_bytes((SELECT max(id) FROM customer_import.imports))",
+    "customer_import.skipped_csv((SELECT max(id) FROM customer_import.imports))",
     "(SELECT array_agg(c) FROM customer_import.import_changes AS c WHERE import_id ="
     " (SELECT max(id) FROM customer_import.imports))",
     "(SELECT array_agg(c) FROM customer_import.customer_export AS c)",
+    "(SELECT array_agg(c) FROM customer_import.customer_export_spreadsheet AS c)",
     "(SELECT array_agg(c) FROM customer_import.search_customers((SELECT 'e'), 20) AS c)",
     "(SELECT array_agg(c) FROM customer_import.search_customers((SELECT '\u00fcller'), 20) AS c)",
     "(SELECT array_agg(c) FROM customer_import.customers_with_roles((SELECT '{BUYER}'::text[])) AS c)",

@@ -94,11 +94,13 @@ CALLS = (
     f"SELECT octet_length(customer_import._search_text(a, a, a, a, a)) FROM repeat('x', {LARGE}) AS a",
     "SELECT octet_length(customer_import.rejected_csv(1))",
     "SELECT octet_length(customer_import.rejected_csv_bytes(1))",
+    "SELECT octet_length(customer_import.skipped_csv(1))",
     "SELECT octet_length(customer_import.import_report(1)::text)",
     f"SELECT customer_import.amend_record(1, 1, repeat('x', {LARGE}))",
     f"SELECT customer_import.amend_record(1, 1, repeat('x', {MEBIBYTE}))",
     "SELECT count(*) FROM customer_import.import_changes",
     "SELECT count(*) FROM customer_import.customer_export",
+    "SELECT count(*) FROM customer_import.customer_export_spreadsheet",
     "UPDATE customers SET roles = codes FROM large WHERE user_name = 'user2'",
     "UPDATE customers SET roles = codes FROM allowed WHERE user_name = 'user2'",
     "UPDATE customers SET roles = (SELECT array_agg(upper(code)) FROM unnest(roles) AS code) WHERE user_name = 'user1'",
@@ -143,6 +145,7 @@ CALLS = (
     f" n % 100, n % 5000 + 1, n), E'\\n') FROM generate_series(1, 5000) AS n), {MODE})",
     "SELECT customer_import.undo_import(max(id)) FROM customer_import.imports",
     "SELECT customer_import.retry_rejects(1)",
+    f"SELECT customer_import.retry_skipped(1, {MODE})",
 )
 
 # A table of an application, whose own role writes what it likes: nothing that the guard limits.
@@ -161,5 +164,6 @@ CREATE TABLE large AS SELECT array_agg('Code' || n) AS codes FROM generate_serie
     "SELECT count(*) FROM customer_import.customer_roles('u1')",
     "SELECT count(*) FROM customer_import.customer_roles('u2')",
     "SELECT count(*) FROM customer_import.customer_export",
+    "SELECT count(*) FROM customer_import.customer_export_spreadsheet",
     "DELETE FROM app",
 )

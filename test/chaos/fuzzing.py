@@ -28,8 +28,11 @@ CALLERS = {
 }
 
 # What is committed, most of the time: the rest would soon leave nothing to try the others on.
-COMMITTED = ("import_customers", "undo_import", "retry_rejects", "amend_record", "add_role_codes", "claim_message", "store_message",
+COMMITTED = ("import_customers", "undo_import", "retry_rejects", "retry_skipped", "amend_record", "add_role_codes", "claim_message", "store_message",
              "message_sent", "message_failed", "cancel_import", "add_operator", "alter_role_code")
+
+# They need a list of columns.
+EXPORTS = ("_export_customers", "_export_spreadsheet")
 
 # Where a session keeps what it has allocated, without the caches that the server fills with what it has looked up.
 MEMORY = """
@@ -80,7 +83,7 @@ class Fuzzer:
         self.random = randoms.Random(seed)
         self.values = Values(self.random)
         self.functions = admin.rows(FUNCTIONS)
-        plain = [function for function in self.functions if function[1] == "f" and function[0] != "_export_customers"]
+        plain = [function for function in self.functions if function[1] == "f" and function[0] not in EXPORTS]
         self.values.other_call = lambda: self.listed(self.random.choice(plain))
         self.relations = [name for (name,) in admin.rows(RELATIONS)]
         self.states = Counter()
@@ -109,7 +112,7 @@ class Fuzzer:
         if kind == "a":
             return name, f"SELECT {listed} FROM generate_series(1, {self.random.choice((0, 1, 100))})"
         way = self.random.random()
-        if name == "_export_customers":
+        if name in EXPORTS:
             return name, f"SELECT * FROM {listed} AS c (a text, b text)"
         if way < 0.7:
             return name, f"SELECT * FROM {listed}"

@@ -110,7 +110,8 @@ public:
 
 private:
     Status keep(const CsvRecord& record) {
-        require(!record.raw.empty() && record.raw.size() <= kMaxRecordBytes, "a record is neither empty nor too long");
+        require(!record.raw.empty() && record.raw.size() <= kMaxRecordBytes + kMaxOwnBytes,
+                "a record is neither empty nor too long");
         require(record.malformed == record.fields.empty(), "a malformed record, and no other, has no fields");
         require(file_.records.empty() || record.line > file_.records.back().line, "lines grow");
         file_.records.push_back({record.line,

@@ -28,7 +28,7 @@ SELECT col_default_is('public', 'customers', 'active'::name, 'true', 'customers 
 SELECT col_default_is('public', 'customers', 'roles'::name, '{}', 'customers have no roles');
 SELECT is((SELECT attcollation FROM pg_attribute WHERE attrelid = 'public.customers'::regclass AND attname = 'user_name'), 'pg_catalog."C"'::regcollation::oid, 'user names are sorted by byte');
 SELECT isnt(obj_description('public.customers'::regclass, 'pg_class'), NULL, 'it has a comment');
-SELECT is_empty($$SELECT attname FROM pg_attribute WHERE attrelid = 'customer_import.customer_export'::regclass AND attnum > 0
+SELECT is_empty($$SELECT attname FROM pg_attribute WHERE attrelid IN ('customer_import.customer_export'::regclass, 'customer_import.customer_export_spreadsheet'::regclass) AND attnum > 0
                      AND col_description(attrelid, attnum) IS NULL$$, 'every column of customer_export has a comment');
 
 -- The guard

@@ -188,7 +188,7 @@ SET LOCAL ROLE regress_find_boss;
 SELECT is(pg_temp.found('ann'), 'ann ann-marie anna bea cid dan', 'not the others');
 SELECT lives_ok('SELECT customer_import.detach_customers_table()', 'detaching');
 RESET ROLE;
-SELECT is_empty($$SELECT FROM pg_class WHERE relname LIKE 'customer_import_search%' OR relname = 'customer_export'$$, 'takes the indexes and the view away');
+SELECT is_empty($$SELECT FROM pg_class WHERE relname LIKE 'customer_import_search%' OR relname LIKE 'customer_export%'$$, 'takes the indexes and the views away');
 SELECT is((SELECT count(*) FROM public.customers), 9::bigint, 'and no customer');
 
 SELECT * FROM finish();

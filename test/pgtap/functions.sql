@@ -1,6 +1,6 @@
 -- Every function: volatility, strictness, parallel safety, language, and which roles may call it.
 BEGIN;
-SELECT plan(261);
+SELECT plan(270);
 
 CREATE ROLE regress_anybody;
 
@@ -45,12 +45,15 @@ INSERT INTO expected VALUES
     ('preview_import(oid,text,bigint,text,text,text,boolean,text,jsonb,text,numeric)', 'v', false, 'u', false),
     ('undo_import(bigint,boolean)', 'v', false, 'u', false),
     ('retry_rejects(bigint,boolean)', 'v', false, 'u', false),
+    ('retry_skipped(bigint,text,boolean)', 'v', false, 'u', false),
     ('amend_record(bigint,bigint,text)', 'v', false, 'u', false),
     ('import_report(bigint)', 's', false, 'r', false),
     ('rejected_csv(bigint)', 's', false, 'u', false),
     ('rejected_csv_bytes(bigint)', 's', false, 'u', false),
+    ('skipped_csv(bigint)', 's', false, 'u', false),
     ('import_template()', 's', false, 'u', false),
     ('_export_customers()', 's', false, 'u', false),
+    ('_export_spreadsheet()', 's', false, 'u', false),
     ('_user_name_range(text,text)', 'i', false, 's', false),
     ('_user_name_range(text,text,text)', 'i', false, 's', false),
     ('_user_name_multirange()', 'i', true, 's', false),

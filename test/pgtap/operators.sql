@@ -38,7 +38,7 @@ INSERT INTO needed VALUES
     ('operator', 'operators', 'SELECT'), ('operator', 'role_codes', 'SELECT'), ('operator', 'customers_table_columns', 'SELECT'),
     ('operator', 'import_template()', 'EXECUTE'),
     ('view', 'customers', 'SELECT'),
-    ('view', 'customer_export', 'SELECT'), ('view', '_export_customers()', 'EXECUTE'), ('view', 'customer_roles(text)', 'EXECUTE'),
+    ('view', 'customer_export', 'SELECT'), ('view', '_export_customers()', 'EXECUTE'), ('view', 'customer_export_spreadsheet', 'SELECT'), ('view', '_export_spreadsheet()', 'EXECUTE'), ('view', 'customer_roles(text)', 'EXECUTE'),
     ('view', 'search_customers(text,integer)', 'EXECUTE'), ('view', 'customers_with_roles(text[])', 'EXECUTE'),
     ('admin', 'create_search_indexes()', 'EXECUTE'),
     ('edit', 'customers', 'INSERT'), ('edit', 'customers', 'UPDATE'), ('edit', 'customers', 'DELETE'),
@@ -49,7 +49,7 @@ INSERT INTO needed VALUES
     ('import', 'import_upload(bigint,text,text,boolean,boolean,bigint,text,text,text,boolean,text,boolean,text,jsonb,text,numeric)', 'EXECUTE'), ('import', 'preview_upload(bigint,text,bigint,text,text,text,boolean,text,jsonb,text,numeric)', 'EXECUTE'), ('import', 'uploads', 'SELECT'),
     ('import', 'preview_import(text,text,bigint,text,text,text,boolean,text,jsonb,text,numeric)', 'EXECUTE'), ('import', 'preview_import(bytea,text,bigint,text,text,text,boolean,text,jsonb,text,numeric)', 'EXECUTE'),
     ('import', 'preview_import(oid,text,bigint,text,text,text,boolean,text,jsonb,text,numeric)', 'EXECUTE'), ('import', 'undo_import(bigint,boolean)', 'EXECUTE'),
-    ('import', 'retry_rejects(bigint,boolean)', 'EXECUTE'), ('import', 'amend_record(bigint,bigint,text)', 'EXECUTE'),
+    ('import', 'retry_rejects(bigint,boolean)', 'EXECUTE'), ('import', 'retry_skipped(bigint,text,boolean)', 'EXECUTE'), ('import', 'amend_record(bigint,bigint,text)', 'EXECUTE'),
     ('import', '_decide(bigint,integer,boolean,tid,xid,text[],"any")', 'EXECUTE'), ('import', '_merged_roles(bigint,integer)', 'EXECUTE'),
     ('history', 'imports', 'SELECT'), ('history', 'import_issues', 'SELECT'), ('history', 'import_change_pages', 'SELECT'),
     ('history', 'import_changes', 'SELECT'), ('history', '_read_change_page(bigint,bigint)', 'EXECUTE'), ('history', 'import_report(bigint)', 'EXECUTE'),
@@ -59,7 +59,7 @@ INSERT INTO needed VALUES
     ('history', 'import_slices', 'SELECT'), ('history', 'import_status', 'SELECT'),
     ('history', '_running_imports()', 'EXECUTE'), ('history', '_progress_bar(double precision)', 'EXECUTE'),
     ('history', '_is_restored(bigint)', 'EXECUTE'), ('history', '_blockers(integer)', 'EXECUTE'),
-    ('history', 'rejected_csv(bigint)', 'EXECUTE'), ('history', 'rejected_csv_bytes(bigint)', 'EXECUTE'),
+    ('history', 'rejected_csv(bigint)', 'EXECUTE'), ('history', 'rejected_csv_bytes(bigint)', 'EXECUTE'), ('history', 'skipped_csv(bigint)', 'EXECUTE'),
     ('admin', 'add_role_codes(text[],boolean)', 'EXECUTE'), ('admin', 'alter_role_code(text,text,text,boolean)', 'EXECUTE'),
     ('admin', 'remove_role_codes(text[])', 'EXECUTE'), ('admin', 'add_operator(text,text,text[],boolean,text)', 'EXECUTE'),
     ('admin', 'alter_operator(text,text,text[],boolean,text,boolean)', 'EXECUTE'), ('admin', 'remove_operator(text)', 'EXECUTE'),
@@ -142,7 +142,7 @@ SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.remove_operator('
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.add_operator('regress_gw', roles => '{customerView}'); PERFORM customer_import.remove_operator('regress_gw'); END $do$ $$,
                           $$SELECT count(*) FROM grants WHERE role = 'regress_gw'$$), 'ok 0 => ' || count(*), 'a gateway that was an operator too stays a gateway') FROM needed;
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.add_operator('regress_gw', roles => '{customerView}'); PERFORM customer_import.revoke_gateway('regress_gw'); END $do$ $$,
-                          $$SELECT count(*) FROM grants WHERE role = 'regress_gw'$$), 'ok 0 => 10', 'and without the gateway an operator');
+                          $$SELECT count(*) FROM grants WHERE role = 'regress_gw'$$), 'ok 0 => 12', 'and without the gateway an operator');
 SELECT matches(pg_temp.attempt(NULL, NULL, 'DROP ROLE regress_op_9'), '^2BP01 ', 'the role of an operator cannot be dropped');
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.remove_operator('regress_op_9'); DROP ROLE regress_op_9; END $do$ $$), 'ok 0', 'but after it was removed');
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN DROP OWNED BY regress_op_9; DROP ROLE regress_op_9; PERFORM customer_import.alter_operator('regress_op_9', roles => '{administrator}');
@@ -173,7 +173,7 @@ SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.det
 SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.detach_customers_table()$$, $$SELECT count(*) FROM grants WHERE object = 'customers' AND (role LIKE 'regress_op__' OR role = 'regress_op_10')$$),
           'ok  => 0', 'detach revokes what was granted on the table');
 SELECT is(pg_temp.attempt(NULL, NULL, $$SELECT customer_import.detach_customers_table()$$, $$SELECT string_agg(object || ' ' || privilege, ', ' ORDER BY object, privilege) FROM grants WHERE role = 'regress_op_2'$$),
-          'ok  => _export_customers() EXECUTE, customer_roles(text) EXECUTE, customers_table_columns SELECT, customers_with_roles(text[]) EXECUTE, import_template() EXECUTE, operators SELECT, role_codes SELECT, search_customers(text,integer) EXECUTE', 'and leaves all else');
+          'ok  => _export_customers() EXECUTE, _export_spreadsheet() EXECUTE, customer_roles(text) EXECUTE, customers_table_columns SELECT, customers_with_roles(text[]) EXECUTE, import_template() EXECUTE, operators SELECT, role_codes SELECT, search_customers(text,integer) EXECUTE', 'and leaves all else');
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN PERFORM customer_import.detach_customers_table(); DROP TABLE public.customers; PERFORM customer_import.create_customers_table(); END $do$ $$,
                           $$SELECT pg_temp.granted('regress_op_10')$$), 'ok 0 => ' || pg_temp.granted('regress_op_10'), 'create grants to the operators who are there');
 SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN DROP TABLE public.customers; PERFORM customer_import.create_customers_table(); END $do$ $$,

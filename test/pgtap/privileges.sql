@@ -1,6 +1,6 @@
 -- What a role without any grant may do: compute with role sets and user names, and nothing else.
 BEGIN;
-SELECT plan(110);
+SELECT plan(118);
 
 DO $$
 BEGIN
@@ -67,6 +67,8 @@ SELECT throws_ok($$SELECT customer_import.rejected_csv_bytes(1)$$, '42501', 'per
 SELECT throws_ok($$SELECT * FROM customer_import.preview_import('userName,addRoles', 'Create Only')$$, '42501', 'permission denied for function preview_import');
 SELECT throws_ok($$SELECT customer_import.undo_import(1)$$, '42501', 'permission denied for function undo_import');
 SELECT throws_ok($$SELECT customer_import.retry_rejects(1)$$, '42501', 'permission denied for function retry_rejects');
+SELECT throws_ok($$SELECT customer_import.retry_skipped(1, 'Create Only')$$, '42501', 'permission denied for function retry_skipped');
+SELECT throws_ok($$SELECT customer_import.skipped_csv(1)$$, '42501', 'permission denied for function skipped_csv');
 SELECT throws_ok($$SELECT customer_import.amend_record(1, 2, '')$$, '42501', 'permission denied for function amend_record');
 SELECT throws_ok($$SELECT customer_import.import_template()$$, '42501', 'permission denied for function import_template');
 SELECT throws_ok($$SELECT customer_import._read_change_page(1, 1)$$, '42501', 'permission denied for function _read_change_page');
@@ -90,6 +92,8 @@ SELECT throws_ok('CREATE TABLE customer_import.mine (i int)', '42501', 'permissi
 SELECT throws_ok('TABLE public.customers', '42501', 'permission denied for table customers');
 SELECT throws_ok('TABLE customer_import.customer_export', '42501', 'permission denied for view customer_export');
 SELECT throws_ok('SELECT FROM customer_import._export_customers() AS c (a text)', '42501', 'permission denied for function _export_customers');
+SELECT throws_ok('TABLE customer_import.customer_export_spreadsheet', '42501', 'permission denied for view customer_export_spreadsheet');
+SELECT throws_ok('SELECT FROM customer_import._export_spreadsheet() AS c (a text)', '42501', 'permission denied for function _export_spreadsheet');
 SELECT throws_ok($$SELECT customer_import.customer_roles('ann')$$, '42501', 'permission denied for function customer_roles');
 SELECT throws_ok($$SELECT customer_import.search_customers('ann')$$, '42501', 'permission denied for function search_customers');
 SELECT throws_ok($$SELECT customer_import.customers_with_roles('{buyer}')$$, '42501', 'permission denied for function customers_with_roles');
@@ -114,6 +118,9 @@ SELECT throws_ok($$SELECT customer_import.attach_customers_table('pg_class', 'a'
 SELECT throws_ok($$SELECT customer_import.detach_customers_table()$$, '42501', 'permission denied to detach the customers table');
 SELECT throws_ok($$SELECT customer_import.rejected_csv(1)$$, '42501', 'permission denied to view imports');
 SELECT throws_ok('TABLE customer_import.customer_export', '42501', 'permission denied to export customers');
+SELECT throws_ok('TABLE customer_import.customer_export_spreadsheet', '42501', 'permission denied to export customers');
+SELECT throws_ok($$SELECT customer_import.skipped_csv(1)$$, '42501', 'permission denied to view imports');
+SELECT throws_ok($$SELECT customer_import.retry_skipped(1, 'Create Only')$$, '42501', 'permission denied to retry skipped records');
 SELECT throws_ok($$SELECT customer_import.customer_roles('ann')$$, '42501', 'permission denied to see the roles of customers');
 SELECT throws_ok($$SELECT customer_import.search_customers('ann')$$, '42501', 'permission denied to search customers');
 SELECT throws_ok($$SELECT customer_import.customers_with_roles('{buyer}')$$, '42501', 'permission denied to search customers');

@@ -2,7 +2,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = warning;
-SELECT plan(35);
+SELECT plan(36);
 
 CREATE FUNCTION pg_temp.next_import() RETURNS bigint LANGUAGE sql AS $$SELECT max(id) FROM customer_import.imports$$;
 DO $$
@@ -66,8 +66,10 @@ SELECT is(current_setting('customer_import.retention'), '90s', 'a minute and a h
 
 -- "_line and _error may stay in the file": what is rejected again has them once
 SELECT is((SELECT rejected FROM customer_import.import_customers(E'userName,addRoles,_line,_error\nzoe,byer,7,"role code ""byer"", unknown"\nyan,byer\n', 'Create Only')), 2::bigint, 'a file of rejected records');
-SELECT is(customer_import.rejected_csv(pg_temp.next_import()), E'userName,addRoles,_line,_error\nzoe,byer,2,"role code ""byer"" is not in the catalog"\n'
-          'yan,byer,3,"the record has 2 fields, the header has 4"'::text || E'\n', 'has these columns once');
+SELECT is(customer_import.rejected_csv(pg_temp.next_import()), E'userName,addRoles,_broken,_line,_error\nzoe,byer,,2,"role code ""byer"" is not in the catalog"\n'
+          ',,"yan,byer",3,"the record has 2 fields, the header has 4"'::text || E'\n', 'has these columns once');
+SELECT is(convert_from(customer_import.rejected_csv_bytes(pg_temp.next_import()), 'UTF8'), E'userName,addRoles,_line,_error\nzoe,byer,2,"role code ""byer"" is not in the catalog"\n'
+          'yan,byer,3,"the record has 2 fields, the header has 4"'::text || E'\n', '… and byte for byte');
 
 -- "already_exists: Create Only met an existing customer", whatever the table thinks of the record, and however many new ones come before it
 DROP TRIGGER says ON public.customers;

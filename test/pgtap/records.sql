@@ -2,7 +2,7 @@
 -- records. Each test quotes the documentation. (What each single file gives is in test/data.)
 BEGIN;
 SET LOCAL client_min_messages = warning;
-SELECT plan(32);
+SELECT plan(33);
 
 DO $$
 BEGIN
@@ -56,6 +56,7 @@ SELECT is(created || ' ' || updated, '2 0', 'and applied when it can be') FROM c
 -- "rejected_csv gives each record as many fields as the header"
 SELECT is(customer_import.rejected_csv(:short), E'userName,addRoles,email,phone,_line,_error\ncleo,byer,,,3,"role code ""byer"" is not in the catalog"\n'
           'emil,byer,,,5,"role code ""byer"" is not in the catalog"' || E'\n', 'those that may be imported as they are');
+SELECT is(convert_from(customer_import.rejected_csv_bytes(:short), 'UTF8'), customer_import.rejected_csv(:short), '… in bytes, too');
 SELECT is(state || ' ' || updated, 'completed 2', 'so that it can be corrected and imported')
   FROM customer_import.import_customers(replace(customer_import.rejected_csv(:short), 'byer,', 'buyer,'), 'Create & Update');
 SELECT is(email || coalesce(phone, ''), NULL, 'without the line as a cell') FROM public.customers WHERE user_name = 'cleo';
@@ -64,12 +65,12 @@ SELECT pg_temp.import('userName,company,email', 'fred,Main Street', 'Springfield
 SELECT is(pg_temp.issues(:halves), '{"2 wrong_field_count","3 wrong_field_count"}', 'halves of a record are rejected');
 SELECT is(hint, 'Is there a line break inside a cell? Put such a cell in quotes; or give each record 3 fields.', 'with what may be wrong')
   FROM customer_import.import_issues WHERE import_id = :halves AND line = 3;
-SELECT is(customer_import.rejected_csv(:halves), E'userName,company,email,_line,_error\nfred,Main Street,2,"the record has 2 fields, the header has 3"\n'
+SELECT is(convert_from(customer_import.rejected_csv_bytes(:halves), 'UTF8'), E'userName,company,email,_line,_error\nfred,Main Street,2,"the record has 2 fields, the header has 3"\n'
           'Springfield,f@x,3,"the record has 2 fields, the header has 3"' || E'\n', 'they stay as they are');
 SELECT is(state || ' ' || rejected, 'completed 2', 'and are rejected again: the file has the columns _line and _error')
   FROM customer_import.import_customers(customer_import.rejected_csv(:halves), 'Create & Update');
 SELECT is(created || ' ' || rejected, '0 1', 'also one of them alone')
-  FROM customer_import.import_customers(regexp_replace(customer_import.rejected_csv(:halves), 'fred.*?\n', ''), 'Create & Update');
+  FROM customer_import.import_customers(regexp_replace(convert_from(customer_import.rejected_csv_bytes(:halves), 'UTF8'), 'fred.*?\n', ''), 'Create & Update');
 
 SELECT customer_import.amend_record(:halves, 2, 'fred,Main Street Springfield,f@x');
 SELECT import_id AS retry FROM customer_import.retry_rejects(:halves) \gset

@@ -2,7 +2,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = error;
-SELECT plan(213);
+SELECT plan(214);
 
 CREATE ROLE regress_rls_ann;
 CREATE ROLE regress_rls_bob;
@@ -220,6 +220,7 @@ SELECT is(pg_temp.attempt('regress_rls_ann', NULL, replace(statement, '{bobs}', 
                ('SELECT customer_import.import_report({bobs})', 'ok NULL'),
                ('SELECT customer_import.rejected_csv({bobs})', '42704 import {bobs} does not exist'),
                ('SELECT customer_import.rejected_csv_bytes({bobs})', '42704 import {bobs} does not exist'),
+               ('SELECT customer_import.skipped_csv({bobs})', '42704 import {bobs} does not exist'),
                ('SELECT customer_import.rejected_csv(-1)', '42704 import -1 does not exist'),
                ('SELECT customer_import.import_report(-1)', 'ok NULL'),
                ('SELECT count(*) FROM customer_import.operators WHERE regress_mine.leak(name)', 'ok 1')) AS t (statement, expected);

@@ -102,6 +102,9 @@ TEST(CsvReader, NamesTheLineOfAMalformedHeader) {
 TEST(CsvReader, RefusesTooManyColumns) {
     EXPECT_EQ(read_file("a" + std::string(kMaxColumns, ',') + "\n").message, "the header has more than 1600 columns");
     EXPECT_FALSE(read_file("a" + std::string(kMaxColumns - 1, ',') + "\n").refused);
+    EXPECT_FALSE(read_file("a" + std::string(kMaxColumns - 1, ',') + ",_line,_error,_Escaped,\" _broken\"\n").refused);
+    EXPECT_EQ(read_file("a" + std::string(kMaxColumns - 1, ',') + ",_line,x\n").message,
+              "the header has more than 1600 columns");
 }
 
 TEST(CsvReader, RefusesAnUnclosedQuote) {
@@ -157,6 +160,16 @@ TEST(CsvReader, CallsNoShortFieldAtTheEndAnOpenQuote) {
     }
 }
 
+// What rejected_csv() gives of a record that may be imported may be imported as well.
+TEST(CsvReader, AllowsForOwnColumns) {
+    const std::string record = "1," + std::string(kMaxRecordBytes - 2, 'x');
+    const std::string own(kMaxOwnBytes - 1, 'e');
+    EXPECT_FALSE(read_file("a,b,_error\n" + record + "," + own + "\n").refused);
+    EXPECT_EQ(read_file("a,b,_error\n" + record + "," + own + "e\n").message,
+              "the record at line 2 is longer than 1114112 bytes");
+    EXPECT_TRUE(read_file("a,b,c\n" + record + ",e\n").refused);
+}
+
 TEST(CsvReader, RefusesALongHeader) {
     const std::string cell(kMaxRecordBytes + 1, 'x');
     EXPECT_EQ(read_file(cell).message, "the record at line 1 is longer than 1048576 bytes");
@@ -195,12 +208,12 @@ TEST(CsvReader, GivesOutAMalformedLastRecord) {
 }
 
 TEST(CsvReader, GivesOutRaggedRecordsAsTheyAre) {
-    const ReadFile file = read_file("a,b\n1\n1,2,3\n1" + std::string(kMaxColumns, ',') + "\n");
+    const ReadFile file = read_file("a,b\n1\n1,2,3\n1" + std::string(kMaxFields, ',') + "\n");
     ASSERT_EQ(file.records.size(), 3u);
     EXPECT_EQ(file.records[0].fields.size(), 1u);
     EXPECT_EQ(file.records[1].fields.size(), 3u);
     EXPECT_FALSE(file.records[1].too_many_fields);
-    EXPECT_EQ(file.records[2].fields.size(), kMaxColumns);
+    EXPECT_EQ(file.records[2].fields.size(), kMaxFields);
     EXPECT_TRUE(file.records[2].too_many_fields);
 }
 

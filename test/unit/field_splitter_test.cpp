@@ -46,11 +46,11 @@ TEST(FieldSplitter, StaysOpenAtTheEndInsideQuotes) {
 
 TEST(FieldSplitter, SaysWhenThereAreTooManyFields) {
     FieldSplitter splitter;
-    EXPECT_EQ(splitter.add_line(std::string(kMaxColumns - 1, ',') + "\n"), State::complete);
-    EXPECT_EQ(splitter.fields().size(), kMaxColumns);
+    EXPECT_EQ(splitter.add_line(std::string(kMaxFields - 1, ',') + "\n"), State::complete);
+    EXPECT_EQ(splitter.fields().size(), kMaxFields);
     EXPECT_FALSE(splitter.too_many_fields());
     EXPECT_EQ(splitter.add_line(std::string(100000, ',') + "\n"), State::complete);
-    EXPECT_EQ(splitter.fields().size(), kMaxColumns);
+    EXPECT_EQ(splitter.fields().size(), kMaxFields);
     EXPECT_TRUE(splitter.too_many_fields());
     EXPECT_EQ(splitter.add_line("a\n"), State::complete);
     EXPECT_FALSE(splitter.too_many_fields());

@@ -52,6 +52,19 @@ TEST(HeaderMap, RefusesAHeaderWithoutUserName) {
     EXPECT_EQ(refusal.hint, "Name the column with the user names \"userName\".");
 }
 
+TEST(HeaderMap, TakesTheGuardOfHeadersAway) {
+    const std::vector<Field> fields = {{"userName", {}, FieldKind::user_name, false},
+                                       {"1/2", {}, FieldKind::text, true},
+                                       {"a\nb", {}, FieldKind::text, true}};
+    const HeaderMap map = map_of({"userName", "'1/2", "'a\\nb", "_Broken", "_ESCAPED"}, fields);
+    EXPECT_EQ(names_of(map), (Names{"userName", "1/2", "a\nb", "-", "-"}));
+    EXPECT_EQ(map.escaped_column(), 4);
+    EXPECT_EQ(map.broken_column(), 3);
+    EXPECT_EQ(map.names().at(2), "a\nb");
+    EXPECT_EQ(names_of(map_of({"userName", "1/2", "'a\\nb"}, fields)), (Names{"userName", "1/2", "-"}))
+        << "only with a list";
+}
+
 TEST(HeaderMap, SuggestsTheDelimiterForASingleColumn) {
     const Refusal refusal = refusal_of({"user:roles:mail:more"});
     EXPECT_EQ(refusal.message, "the header has no column \"userName\"");

@@ -80,7 +80,50 @@ TEST_F(RowValidatorTest, TooManyFieldsAreTheOnlyIssue) {
     EXPECT_FALSE(check_record({7, "ann,buyer", false, true, cells}));
     ASSERT_EQ(issues_.size(), 1u);
     expect_issue(0, IssueCode::wrong_field_count, "", std::nullopt,
-                 "the record has more than 1600 fields, the header has 2", "Remove the empty fields at its end.");
+                 "the record has more than 1616 fields, the header has 2", "Remove the empty fields at its end.");
+}
+
+// What went through a spreadsheet.
+
+TEST_F(RowValidatorTest, ReadsGuardedCells) {
+    use_header({"Login", "email", "company", "note", "_escaped"});
+    EXPECT_TRUE(check({"'0049", "'a\\nb\\\\", "'=1", "'x", "userName;email\\;Note"}));
+    EXPECT_EQ(last().user_name, "0049");
+    EXPECT_EQ(last().cells[0].text, "a\nb\\");
+    EXPECT_EQ(last().cells[1].text, "'=1") << "it is not named";
+    EXPECT_TRUE(check({"bob", "'1/2", "'x\\ty", "", "LOGIN;email;company\\"})) << "by the name in the file, too";
+    EXPECT_EQ(last().cells[0].text, "1/2");
+    EXPECT_EQ(last().cells[1].text, "x\ty");
+}
+
+TEST_F(RowValidatorTest, BrokenRecordsAreRejectedUntilTheyAreCorrected) {
+    use_header({"userName", "addRoles", "_broken"});
+    for (const std::string_view mark : {"ann,\"x\"y", "x"}) {
+        EXPECT_FALSE(check({"ann", "byer", mark}));
+        ASSERT_EQ(issues_.size(), 1u);
+        expect_issue(0, IssueCode::malformed_record, "_broken", std::nullopt,
+                     "the record is marked as broken in the column \"_broken\"",
+                     "Correct its cells, then empty the cell \"_broken\".");
+    }
+    EXPECT_TRUE(check({"ann", "buyer", " \u00A0"}));
+}
+
+TEST_F(RowValidatorTest, AGuardWithoutItsListIsOfACustomerOfThatName) {
+    use_header({"userName", "addRoles", "_escaped"});
+    EXPECT_TRUE(check({" '0049 ", "buyer", "addRoles"}));
+    EXPECT_EQ(last().doubtful_name, "'0049");
+    EXPECT_FALSE(check({"'0049", "byer", ""}));
+    ASSERT_EQ(issues_.size(), 2u);
+    expect_issue(
+        0, IssueCode::invalid_user_name, "userName", "'0049",
+        "the user name begins with an apostrophe that guarded it in a spreadsheet, and the column \"_escaped\" "
+        "does not name it: \"'0049\"",
+        "Remove the apostrophe.");
+    EXPECT_TRUE(check({"'0049", "buyer", "userName"}));
+    EXPECT_EQ(last().user_name, "0049");
+    EXPECT_EQ(last().doubtful_name, "");
+    EXPECT_TRUE(check({"'oneil", "buyer", ""}));
+    EXPECT_EQ(last().doubtful_name, "");
 }
 
 // User names.

@@ -30,19 +30,24 @@ bool runs_backwards(std::int64_t import_id) {
 
 std::unique_ptr<InputSource> make_source(const ImportRequest& request, std::int64_t import_id) {
     return request.kind == ImportKind::retry
-               ? rejected_records_source(request.source_import_id, import_id, request.encoding.encode("\n"))
+               ? retried_records_source(request.source_import_id, request.retried_outcome(), import_id,
+                                        request.encoding.encode("\n"))
                : nullptr;
 }
 
 std::int64_t stored_bytes(const ImportRequest& request) {
     OwnerScope owner;
-    return std::stoll(*query(request.kind == ImportKind::undo
-                                 ? "SELECT COALESCE(sum(length(payload)), 0)::bigint"
-                                   "  FROM customer_import.import_change_pages WHERE import_id = $1"
-                                 : "SELECT COALESCE(sum(length(record)), 0)::bigint"
-                                   "  FROM customer_import.import_issues WHERE import_id = $1 AND retried_by IS NULL",
-                             {parameter(request.source_import_id)})
-                           .front()[0]);
+    if (request.kind == ImportKind::undo) {
+        return std::stoll(*query("SELECT COALESCE(sum(length(payload)), 0)::bigint"
+                                 "  FROM customer_import.import_change_pages WHERE import_id = $1",
+                                 {parameter(request.source_import_id)})
+                               .front()[0]);
+    }
+    return std::stoll(
+        *query("SELECT COALESCE(sum(length(record)), 0)::bigint"
+               "  FROM customer_import.import_issues WHERE import_id = $1 AND retried_by IS NULL AND outcome = $2",
+               {parameter(request.source_import_id), parameter(request.retried_outcome())})
+             .front()[0]);
 }
 
 std::unique_ptr<RecordReader> make_reader(ImportRequest& request, InputSource* source, const Target& target,

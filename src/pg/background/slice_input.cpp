@@ -43,7 +43,7 @@ Target load_same_target(const BackgroundImport& import, const std::optional<Targ
 
 void mark_retried(const BackgroundImport& import, const std::vector<std::int64_t>& lines) {
     if (import.request.kind == ImportKind::retry) {
-        customer_import::pg::mark_retried(import.request.source_import_id, import.id, lines);
+        customer_import::pg::mark_retried(import.request, import.id, lines);
     }
 }
 

@@ -288,7 +288,7 @@ ImportResult ImportRun::finish() {
         result_.message = completed_message(result_.import_id, counts_, has_issues(result_.import_id));
     }
     if (request_.kind == ImportKind::retry && !failed()) {
-        mark_all_retried(request_.source_import_id, result_.import_id);
+        mark_all_retried(request_, result_.import_id);
     }
     Remarks remarks{.encoding = reader_->encoding_hint(), .may_have_added_codes = request_.create_unknown_roles};
     if (request_.kind == ImportKind::file) {

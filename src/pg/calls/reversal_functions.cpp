@@ -13,6 +13,7 @@
 #include "pg/history/reversal.h"
 #include "pg/history/undo_states.h"
 #include "pg/input/created_codes.h"
+#include "pg/input/import_arguments.h"
 #include "pg/input/import_options.h"
 #include "pg/input/input_source.h"
 #include "pg/server/arguments.h"
@@ -108,7 +109,25 @@ ImportRequest undo_request(std::int64_t import_id) {
     return request;
 }
 
-ImportRequest retry_request(std::int64_t import_id) {
+// Errors: 55000 when nothing is left to retry.
+void require_retriable(std::int64_t import_id, std::optional<ImportMode> mode) {
+    OwnerScope owner;
+    if (!query("SELECT FROM customer_import.import_issues WHERE import_id = $1 AND outcome = $2"
+               "   AND issue_number = 1 AND record IS NOT NULL AND retried_by IS NULL LIMIT 1",
+               {parameter(import_id), parameter(std::string_view(mode ? "skipped" : "rejected"))})
+             .empty()) {
+        return;
+    }
+    if (mode) {
+        refuse_state(format("import {} has no skipped records that could be retried", import_id),
+                     "Each is retried once. What a retry skips is retried by its own import id.");
+    }
+    refuse_state(format("import {} has no rejected records that could be retried", import_id),
+                 "Each is retried once. What a retry rejects is retried by its own import id.");
+}
+
+// With a mode: of the records that the mode of the import skipped.
+ImportRequest retry_request(std::int64_t import_id, std::optional<ImportMode> mode) {
     const Source source = lock_source(import_id);
     require_not_emptied(import_id);
     if (source.mode == "undo") {
@@ -118,20 +137,12 @@ ImportRequest retry_request(std::int64_t import_id) {
     if (source.state == "undone") {
         refuse_undone(source);
     }
-    {
-        OwnerScope owner;
-        if (query("SELECT FROM customer_import.import_issues WHERE import_id = $1 AND outcome = 'rejected'"
-                  "   AND issue_number = 1 AND record IS NOT NULL AND retried_by IS NULL LIMIT 1",
-                  {parameter(import_id)})
-                .empty()) {
-            refuse_state(format("import {} has no rejected records that could be retried", import_id),
-                         "Each is retried once. What a retry rejects is retried by its own import id.");
-        }
-    }
+    require_retriable(import_id, mode);
     ImportRequest request;
     request.kind = ImportKind::retry;
     request.source_import_id = import_id;
-    request.mode = original_mode(import_id);
+    request.mode = mode ? *mode : original_mode(import_id);
+    request.retries_skipped = mode.has_value();
     request.create_unknown_roles = may_create_codes() && original_creates_codes(import_id);
     request.file_name = source.file_name;
     request.delimiter = source.delimiter;
@@ -140,14 +151,13 @@ ImportRequest retry_request(std::int64_t import_id) {
     return request;
 }
 
-ImportResult reverse(FunctionCallInfo fcinfo, ImportRequest (*make_request)(std::int64_t)) {
-    const std::int64_t import_id = PG_GETARG_INT64(0);
-    const bool background = PG_GETARG_BOOL(1);
+template <class MakeRequest>
+ImportResult reverse(bool background, const MakeRequest& make_request) {
     ImportRequest request;
     (void)lock_extension();
     {
         SpiConnection spi;
-        request = make_request(import_id);
+        request = make_request();
     }
     return background ? submit_import(request, nullptr) : run_import(request, nullptr);
 }
@@ -248,7 +258,8 @@ namespace pg = customer_import::pg;
 CI_PUBLIC_FUNCTION(ci_undo_import) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::import_customers, "undo imports");
-        return pg::make_import_row(fcinfo, pg::reverse(fcinfo, pg::undo_request));
+        return pg::make_import_row(
+            fcinfo, pg::reverse(PG_GETARG_BOOL(1), [&] { return pg::undo_request(PG_GETARG_INT64(0)); }));
     });
 }
 
@@ -256,7 +267,19 @@ CI_PUBLIC_FUNCTION(ci_undo_import) {
 CI_PUBLIC_FUNCTION(ci_retry_rejects) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::import_customers, "retry rejected records");
-        return pg::make_import_row(fcinfo, pg::reverse(fcinfo, pg::retry_request));
+        return pg::make_import_row(fcinfo, pg::reverse(PG_GETARG_BOOL(1), [&] {
+                                       return pg::retry_request(PG_GETARG_INT64(0), std::nullopt);
+                                   }));
+    });
+}
+
+// retry_skipped(import_id bigint, mode text, background boolean) returns one row. Errors: 22023, and as retry_rejects().
+CI_PUBLIC_FUNCTION(ci_retry_skipped) {
+    return pg::entry([&] {
+        pg::require_right(customer_import::Right::import_customers, "retry skipped records");
+        const customer_import::ImportMode mode = pg::read_mode(fcinfo);
+        return pg::make_import_row(
+            fcinfo, pg::reverse(PG_GETARG_BOOL(2), [&] { return pg::retry_request(PG_GETARG_INT64(0), mode); }));
     });
 }
 

@@ -1,4 +1,4 @@
-// What users read of an import's history: the rejected records as a file.
+// What users read of an import's history: the rejected and the skipped records as a file.
 #include "pg/history/report_functions.h"
 
 #include <algorithm>
@@ -20,6 +20,7 @@
 #include "pg/server/guard.h"
 #include "pg/server/statement.h"
 #include "pg/server/text_array.h"
+#include "pg/table/target.h"
 
 namespace customer_import::pg {
 
@@ -28,15 +29,26 @@ namespace {
 constexpr long kRowsAtOnce = 16;  // a record may have a megabyte
 
 // The rejected records of an import as they came or were amended, each with all that is wrong with it, and whether its
-// fields are not those of the header.
+// cells cannot be read (1) or told apart (kNoCells).
+constexpr std::int64_t kNoCells = 2;
 constexpr const char* kRejectedRecords =
     "SELECT line, pg_catalog.string_agg(COALESCE(amended_record, record), ''),"
     "       pg_catalog.string_agg(message, '; ' ORDER BY issue_number),"
-    "       (pg_catalog.bool_or(code OPERATOR(pg_catalog.=) ANY ('{malformed_record,wrong_field_count}'))"
-    "        AND pg_catalog.bool_and(amended_record IS NULL))::integer"
+    "       CASE WHEN pg_catalog.bool_or(amended_record IS NOT NULL) THEN 0"
+    "            WHEN pg_catalog.bool_or(code OPERATOR(pg_catalog.=) ANY ('{malformed_record,wrong_field_count}')) THEN 2"
+    "            WHEN pg_catalog.bool_or(code OPERATOR(pg_catalog.=) 'invalid_encoding') THEN 1 ELSE 0 END"
     "  FROM customer_import.import_issues"
     " WHERE import_id OPERATOR(pg_catalog.=) $1 AND outcome OPERATOR(pg_catalog.=) 'rejected'"
     " GROUP BY line ORDER BY line";
+
+// Those that the mode passed over, as a whole.
+constexpr const char* kSkippedRecords =
+    "SELECT line, record, message, 0"
+    "  FROM customer_import.import_issues"
+    " WHERE import_id OPERATOR(pg_catalog.=) $1 AND outcome OPERATOR(pg_catalog.=) 'skipped' AND record IS NOT NULL"
+    " ORDER BY line";
+
+enum class Listed { rejected, skipped };
 
 // A file as it grows, in the memory of the value that is returned: it is never copied as a whole. Pieces are whole
 // characters, and verified one by one where they are to be text.
@@ -69,7 +81,7 @@ public:
 private:
     void require_room(std::size_t bytes) const {
         if (bytes > MaxAllocSize - size_) {
-            throw ImportError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "the rejected records are too large for one value", {},
+            throw ImportError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "the records are too large for one value", {},
                               "Read them from customer_import.import_issues.");
         }
     }
@@ -113,55 +125,99 @@ std::string readable(std::string_view text) {
     return result;
 }
 
-std::string decode(FileEncoding& encoding, std::string_view bytes) {
-    encoding.reset();
-    return readable(encoding.decode(bytes, true));
-}
+// What the records of an import came in.
+struct FileFacts {
+    std::string header;  // bytes
+    char delimiter = ',';
+    FileEncoding encoding;
+    std::int64_t bytes = 0;  // of the records that are listed, about
+};
 
-// The file of the rejected records: the header and the records as they came, followed by _line and _error. As text,
-// with U+FFFD for what is not text, or else byte for byte.
-Datum rejected_file(std::int64_t import_id, bool as_text) {
-    SpiConnection spi;
-    CatalogPath path;  // as the caller, which sees what its rights allow
+// As the caller, which sees what its rights allow. Errors: 42704, 55000.
+FileFacts find_file(std::int64_t import_id, Listed listed) {
     const std::vector<Row> imports = query(
         "SELECT pg_catalog.encode(header, 'hex'), delimiter, encoding,"
         "       (SELECT pg_catalog.sum(COALESCE(pg_catalog.octet_length(COALESCE(s.amended_record, s.record)), 0)"
         "               OPERATOR(pg_catalog.+) pg_catalog.octet_length(s.message) OPERATOR(pg_catalog.+) $2)"
         "          FROM customer_import.import_issues AS s"
-        "         WHERE s.import_id OPERATOR(pg_catalog.=) $1 AND s.outcome OPERATOR(pg_catalog.=) 'rejected')"
+        "         WHERE s.import_id OPERATOR(pg_catalog.=) $1 AND s.outcome OPERATOR(pg_catalog.=) $3)"
         "  FROM customer_import.imports WHERE id OPERATOR(pg_catalog.=) $1",
-        {parameter(import_id), parameter(kBytesOfLine)});
+        {parameter(import_id), parameter(kBytesOfLine),
+         parameter(std::string_view(listed == Listed::rejected ? "rejected" : "skipped"))});
     if (imports.empty()) {
         throw ImportError(ERRCODE_UNDEFINED_OBJECT, format("import {} does not exist", import_id));
     }
     require_not_emptied(import_id);
-    FileEncoding encoding(*imports.front()[2]);
-    GrowingFile file(std::stoll(imports.front()[3].value_or("0")), as_text);
-    const auto decode_all = [&](std::string_view bytes) {
-        return as_text ? decode(encoding, bytes) : encoding.decode_exact(bytes);
-    };
-    const auto append = [&](std::string_view text) { file.append(as_text ? text : encoding.encode(text)); };
-    if (!as_text && encoding.is_utf16()) {
-        append("\xEF\xBB\xBF");  // tells programs what it is
-    }
-    const std::string header(decode_all(from_hex(imports.front()[0])));
-    const std::string delimiter = imports.front()[1].value_or(",");
-    const OwnColumns own(header, delimiter.front());
-    if (detect_delimiter(own.header()) != delimiter.front()) {
-        append(format("sep={}\n", delimiter));
-    }
-    append(own.header());
-    append(format("{0}_line{0}_error\n", delimiter));
-    Cursor rows(kRejectedRecords, {parameter(import_id)}, Cursor::Snapshot::calling);
+    const Row& row = imports.front();
+    return {from_hex(row[0]), row[1].value_or(",").front(), FileEncoding(*row[2]), std::stoll(row[3].value_or("0"))};
+}
+
+std::string decode(FileEncoding& encoding, std::string_view bytes) {
+    encoding.reset();
+    return readable(encoding.decode(bytes, true));
+}
+
+template <class Take>
+void each_record(std::int64_t import_id, Listed listed, const Take& take) {
+    Cursor rows(listed == Listed::rejected ? kRejectedRecords : kSkippedRecords, {parameter(import_id)},
+                Cursor::Snapshot::calling);
     for (rows.fetch(kRowsAtOnce); rows.count() > 0; rows.fetch(kRowsAtOnce)) {
         for (std::uint64_t index = 0; index < rows.count(); ++index) {
-            // What was left out at its end must not be taken for _line and _error.
-            const std::string record = decode_all(rows.bytes(index, 2));
-            append(own.strip(rows.number(index, 4) != 0 ? record : own.complete(record)));
-            append(format("{0}{1}{0}{2}\n", delimiter, rows.number(index, 1),
-                          quoted_cell(one_line(std::string(rows.bytes(index, 3))))));
+            check_interrupts();
+            take(rows, index);
         }
     }
+}
+
+std::string separator_line(std::string_view header, char delimiter) {
+    return detect_delimiter(header) == delimiter ? std::string() : format("sep={}\n", std::string_view(&delimiter, 1));
+}
+
+// The records as a file for people: text, with U+FFFD for what is not text, which comes through a spreadsheet. Read twice,
+// as only then it is known which columns it needs.
+Datum text_file(std::int64_t import_id, Listed listed) {
+    SpiConnection spi;
+    CatalogPath path;  // as the caller, which sees what its rights allow
+    FileFacts facts = find_file(import_id, listed);
+    GrowingFile file(facts.bytes, true);
+    SpreadsheetWriter writer(decode(facts.encoding, facts.header), facts.delimiter, registered_fields(),
+                             SpreadsheetWriter::Form::file, check_interrupts);
+    const auto read = [&](const Cursor& rows, std::uint64_t index) {
+        return RejectedRecord{rows.number(index, 1), decode(facts.encoding, rows.bytes(index, 2)),
+                              one_line(std::string(rows.bytes(index, 3))), rows.number(index, 4) != 0};
+    };
+    each_record(import_id, listed, [&](const Cursor& rows, std::uint64_t index) { writer.look_at(read(rows, index)); });
+    const std::string header = writer.header();
+    file.append(separator_line(header, facts.delimiter));
+    file.append(header);
+    each_record(import_id, listed,
+                [&](const Cursor& rows, std::uint64_t index) { file.append(writer.row(read(rows, index))); });
+    return file.finish();
+}
+
+// The rejected records as a file for programs: byte for byte as they came, followed by _line and _error.
+Datum bytes_file(std::int64_t import_id) {
+    SpiConnection spi;
+    CatalogPath path;
+    FileFacts facts = find_file(import_id, Listed::rejected);
+    GrowingFile file(facts.bytes, false);
+    const auto append = [&](std::string_view text) { file.append(facts.encoding.encode(text)); };
+    if (facts.encoding.is_utf16()) {
+        append("\xEF\xBB\xBF");  // tells programs what it is
+    }
+    const std::string header = facts.encoding.decode_exact(facts.header);
+    const std::string_view delimiter(&facts.delimiter, 1);
+    const OwnColumns own(header, facts.delimiter);
+    append(separator_line(own.header(), facts.delimiter));
+    append(own.header());
+    append(format("{0}{1}{0}{2}\n", delimiter, kLineColumn, kErrorColumn));
+    each_record(import_id, Listed::rejected, [&](const Cursor& rows, std::uint64_t index) {
+        // What was left out at its end must not be taken for _line and _error.
+        const std::string record = facts.encoding.decode_exact(rows.bytes(index, 2));
+        append(own.strip(rows.number(index, 4) == kNoCells ? record : own.complete(record)));
+        append(format("{0}{1}{0}{2}\n", delimiter, rows.number(index, 1),
+                      quoted_cell(error_cell(one_line(std::string(rows.bytes(index, 3)))))));
+    });
     return file.finish();
 }
 
@@ -182,15 +238,12 @@ RejectedRecords read_rejected(std::int64_t import_id, std::size_t max_bytes) {
     FileEncoding encoding(*imports.front()[2]);
     rejected.header = decode(encoding, from_hex(imports.front()[0]));
     rejected.delimiter = imports.front()[1].value_or(",").front();
-    const OwnColumns own(rejected.header, rejected.delimiter);
     rejected.total = std::stoll(*imports.front()[3]);
     Cursor rows(kRejectedRecords, {parameter(import_id)}, Cursor::Snapshot::latest);
     std::size_t bytes = 0;
     for (rows.fetch(1); rows.count() > 0; rows.fetch(1)) {
-        RejectedRecord record{rows.number(0, 1), decode(encoding, rows.bytes(0, 2)), std::string(rows.bytes(0, 3))};
-        if (rows.number(0, 4) == 0) {
-            record.raw = own.complete(record.raw);
-        }
+        RejectedRecord record{rows.number(0, 1), decode(encoding, rows.bytes(0, 2)), std::string(rows.bytes(0, 3)),
+                              rows.number(0, 4) != 0};
         bytes += record.raw.size() + record.error.size();
         if (bytes > max_bytes) {
             rows.close();
@@ -210,7 +263,7 @@ namespace pg = customer_import::pg;
 CI_PUBLIC_FUNCTION(ci_rejected_csv_bytes) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::view_imports, "view imports");
-        return pg::rejected_file(PG_GETARG_INT64(0), false);
+        return pg::bytes_file(PG_GETARG_INT64(0));
     });
 }
 
@@ -269,6 +322,14 @@ CI_FUNCTION(ci_may_reverse) {
 CI_PUBLIC_FUNCTION(ci_rejected_csv) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::view_imports, "view imports");
-        return pg::rejected_file(PG_GETARG_INT64(0), true);
+        return pg::text_file(PG_GETARG_INT64(0), pg::Listed::rejected);
+    });
+}
+
+// skipped_csv(import_id bigint) returns text. Errors: as rejected_csv().
+CI_PUBLIC_FUNCTION(ci_skipped_csv) {
+    return pg::entry([&] {
+        pg::require_right(customer_import::Right::view_imports, "view imports");
+        return pg::text_file(PG_GETARG_INT64(0), pg::Listed::skipped);
     });
 }

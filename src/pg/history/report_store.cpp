@@ -33,6 +33,9 @@ Datum varlena_datum(std::string_view bytes) {
     return PointerGetDatum(cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size())));
 }
 
+// Whether the record would be applied in another mode.
+constexpr bool is_of_mode(IssueCode code) { return code == IssueCode::not_found || code == IssueCode::already_exists; }
+
 }  // namespace
 
 IssueStore::IssueStore(MemoryContext context, const FileEncoding& encoding)
@@ -56,7 +59,8 @@ IssueStore::IssueStore(MemoryContext context, const FileEncoding& encoding)
 void IssueStore::add(std::int64_t line, Outcome outcome, const std::vector<Issue>& issues, std::string_view raw) {
     // What an undo or a retry leaves out of a record that it applies otherwise is skipped.
     const bool is_rejected = outcome == Outcome::rejected;
-    const std::string record = is_rejected ? encoding_.encode(raw) : std::string();
+    const bool is_passed_over = outcome == Outcome::skipped && !issues.empty() && is_of_mode(issues.front().code);
+    const std::string record = is_rejected || is_passed_over ? encoding_.encode(raw) : std::string();
     int number = 0;
     for (const Issue& issue : issues) {
         ++number;

@@ -25,12 +25,13 @@ void require_same_table(std::int64_t import_id, Oid table) {
 ImportMode original_mode(std::int64_t import_id) {
     OwnerScope owner;
     for (std::int64_t next = import_id;;) {
-        const std::vector<Row> rows = query("SELECT mode, source_import_id FROM customer_import.imports WHERE id = $1",
-                                            {parameter(next)});
+        const std::vector<Row> rows = query(
+            "SELECT mode, source_import_id, options ->> 'mode' FROM customer_import.imports WHERE id = $1",
+            {parameter(next)});
         if (rows.empty()) {
             throw ImportError(ERRCODE_UNDEFINED_OBJECT, format("import {} does not exist", next));
         }
-        if (const std::optional<ImportMode> mode = parse_import_mode(*rows.front()[0])) {
+        if (const std::optional<ImportMode> mode = parse_import_mode(rows.front()[2].value_or(*rows.front()[0]))) {
             return *mode;
         }
         if (!rows.front()[1] || *rows.front()[0] != "retry") {
@@ -40,7 +41,7 @@ ImportMode original_mode(std::int64_t import_id) {
     }
 }
 
-void mark_retried(std::int64_t source_import_id, std::int64_t retry_import_id, const std::vector<std::int64_t>& lines) {
+void mark_retried(const ImportRequest& request, std::int64_t retry_import_id, const std::vector<std::int64_t>& lines) {
     if (lines.empty()) {
         return;
     }
@@ -51,16 +52,17 @@ void mark_retried(std::int64_t source_import_id, std::int64_t retry_import_id, c
     OwnerScope owner;
     execute(
         "UPDATE customer_import.import_issues SET retried_by = $2"
-        " WHERE import_id = $1 AND line = ANY ($3::bigint[]) AND outcome = 'rejected'",
-        {parameter(source_import_id), parameter(retry_import_id), text_array_parameter(list)});
+        " WHERE import_id = $1 AND line = ANY ($3::bigint[]) AND outcome = $4",
+        {parameter(request.source_import_id), parameter(retry_import_id), text_array_parameter(list),
+         parameter(request.retried_outcome())});
 }
 
-void mark_all_retried(std::int64_t source_import_id, std::int64_t retry_import_id) {
+void mark_all_retried(const ImportRequest& request, std::int64_t retry_import_id) {
     OwnerScope owner;
     execute(
         "UPDATE customer_import.import_issues SET retried_by = $2"
-        " WHERE import_id = $1 AND outcome = 'rejected' AND retried_by IS NULL",
-        {parameter(source_import_id), parameter(retry_import_id)});
+        " WHERE import_id = $1 AND outcome = $3 AND retried_by IS NULL",
+        {parameter(request.source_import_id), parameter(retry_import_id), parameter(request.retried_outcome())});
 }
 
 }  // namespace customer_import::pg

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/import_mode.h"
+#include "pg/input/import_request.h"
 #include "pg/server/guard.h"
 
 namespace customer_import::pg {
@@ -17,11 +18,11 @@ namespace customer_import::pg {
 // place. Errors: 55000. Needs an SPI connection.
 void require_same_table(std::int64_t import_id, Oid table);
 
-// The mode of an import; of a retry that of the import whose records it tries again. Needs an SPI connection.
+// The mode of an import; of a retry that of the import whose records it tries again, or its own. Needs an SPI connection.
 ImportMode original_mode(std::int64_t import_id);
 
 // Records that a retry has tried records of its source.
-void mark_retried(std::int64_t source_import_id, std::int64_t retry_import_id, const std::vector<std::int64_t>& lines);
-void mark_all_retried(std::int64_t source_import_id, std::int64_t retry_import_id);
+void mark_retried(const ImportRequest& request, std::int64_t retry_import_id, const std::vector<std::int64_t>& lines);
+void mark_all_retried(const ImportRequest& request, std::int64_t retry_import_id);
 
 }  // namespace customer_import::pg

@@ -27,6 +27,8 @@ std::optional<std::string> json_at(FunctionCallInfo fcinfo, int place) {
     throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, std::move(message), {}, std::move(hint));
 }
 
+}  // namespace
+
 ImportMode read_mode(FunctionCallInfo fcinfo) {
     const std::string text = given_text(fcinfo, 1);
     std::optional<ImportMode> mode = parse_import_mode(text);
@@ -36,8 +38,6 @@ ImportMode read_mode(FunctionCallInfo fcinfo) {
     }
     return *mode;
 }
-
-}  // namespace
 
 ImportRequest read_request(FunctionCallInfo fcinfo, const ArgumentPlaces& places, bool is_text) {
     ImportRequest request;

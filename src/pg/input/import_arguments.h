@@ -25,6 +25,9 @@ struct ArgumentPlaces {
     int reject_percent = 0;
 };
 
+// Reads the mode, the second argument. Errors: 22004, 22023.
+ImportMode read_mode(FunctionCallInfo fcinfo);
+
 // Reads the mode and the options; `is_text` says that csv is text already. Errors: 22004, 22023.
 ImportRequest read_request(FunctionCallInfo fcinfo, const ArgumentPlaces& places, bool is_text);
 

@@ -80,18 +80,22 @@ Percent read_percent(const std::string& text) {
 
 std::string options_json(const ImportRequest& request) {
     const Parameter limit = request.reject_limit ? parameter(*request.reject_limit) : Parameter{INT8OID, 0, true};
+    const std::optional<std::string> mode = request.retries_skipped
+                                                ? std::optional(std::string(import_mode_name(request.mode)))
+                                                : std::nullopt;
     CatalogPath path;
     // What is not given is left out; a NULL within columns has a meaning.
     return *query(
                 "SELECT jsonb_strip_nulls(jsonb_build_object('reject_limit', $1, 'unknown_roles', $2, 'send_report', $3,"
                 "       'strict', NULLIF($4, false), 'damaged', CASE WHEN $5 THEN 'keep' END, 'role_columns', $6,"
-                "       'reject_percent', $8::numeric))"
+                "       'reject_percent', $8::numeric, 'mode', $9))"
                 "       || CASE WHEN $7 IS NULL THEN '{}' ELSE jsonb_build_object('columns', $7::jsonb) END",
                 {limit, parameter(std::string_view(request.create_unknown_roles ? "create" : "reject")),
                  parameter(request.send_report), parameter(request.strict), parameter(request.keep_damaged),
                  optional_parameter(request.role_columns), optional_parameter(request.columns),
                  optional_parameter(request.reject_percent ? std::optional(request.reject_percent->text)
-                                                           : std::nullopt)})
+                                                           : std::nullopt),
+                 optional_parameter(mode)})
                 .front()[0];
 }
 
@@ -99,7 +103,7 @@ void read_options(const std::string& json, ImportRequest& request) {
     read_reading_options(json, request);
     CatalogPath path;
     const Row row = query(
-                        "SELECT o ->> 'reject_limit', o ->> 'unknown_roles', o ->> 'reject_percent'"
+                        "SELECT o ->> 'reject_limit', o ->> 'unknown_roles', o ->> 'reject_percent', o ->> 'mode'"
                         "  FROM (SELECT $1::jsonb) AS s (o)",
                         {parameter(std::string_view(json))})
                         .front();
@@ -109,6 +113,10 @@ void read_options(const std::string& json, ImportRequest& request) {
     request.create_unknown_roles = row[1] == "create";
     if (row[2]) {
         request.reject_percent = read_percent(*row[2]);
+    }
+    if (row[3]) {  // a retry in another mode than that of its source
+        request.retries_skipped = true;
+        request.mode = parse_import_mode(*row[3]).value();
     }
 }
 

@@ -29,6 +29,7 @@ struct Percent {
 struct ImportRequest {
     ImportKind kind = ImportKind::file;
     std::int64_t source_import_id = 0;  // of an undo and a retry
+    bool retries_skipped = false;       // a retry, in another mode, of what the source skipped, not of what it rejected
     ImportMode mode = ImportMode::create_and_update;
     bool is_dry_run = false;  // all is rolled back; only the counts stay
     std::optional<std::string> file_name;
@@ -49,6 +50,9 @@ struct ImportRequest {
     std::string_view mode_name() const {
         return kind == ImportKind::undo ? "undo" : kind == ImportKind::retry ? "retry" : import_mode_name(mode);
     }
+
+    // The outcome of the records that a retry tries again.
+    std::string_view retried_outcome() const { return retries_skipped ? "skipped" : "rejected"; }
 
     bool has_reject_limit() const { return reject_limit || reject_percent; }
     // Whether too many were rejected of all the records of the file, which are known after its check: why, for people.

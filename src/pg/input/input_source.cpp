@@ -61,11 +61,12 @@ private:
     std::int64_t import_id_;
 };
 
-// The rejected records of an import, line by line.
-class RejectedRecordsSource final : public InputSource {
+// The rejected records of an import, or those that it skipped, line by line.
+class RetriedRecordsSource final : public InputSource {
 public:
-    RejectedRecordsSource(std::int64_t import_id, std::int64_t retry_id, std::string line_break)
-        : import_id_(import_id), retry_id_(retry_id), line_break_(std::move(line_break)) {}
+    RetriedRecordsSource(std::int64_t import_id, std::string_view outcome, std::int64_t retry_id,
+                         std::string line_break)
+        : import_id_(import_id), outcome_(outcome), retry_id_(retry_id), line_break_(std::move(line_break)) {}
 
     std::string_view next() override {
         OwnerScope owner;
@@ -105,7 +106,7 @@ private:
 
     const RejectedRecord& next_record() const {
         if (records_.empty()) {
-            throw ImportError(ERRCODE_INTERNAL_ERROR, "a rejected record is read as more than one");
+            throw ImportError(ERRCODE_INTERNAL_ERROR, "a record of a retry is read as more than one");
         }
         return records_.front();
     }
@@ -116,12 +117,12 @@ private:
             "SELECT line, encode(record, 'hex'), code = 'wrong_field_count' FROM ("
             "    SELECT line, record, code, sum(octet_length(record)) OVER (ORDER BY line) AS bytes FROM ("
             "        SELECT line, COALESCE(amended_record, record) AS record, code FROM customer_import.import_issues"
-            "         WHERE import_id = $1 AND line > $2 AND issue_number = 1 AND outcome = 'rejected' AND record IS NOT NULL"
+            "         WHERE import_id = $1 AND line > $2 AND issue_number = 1 AND outcome = $5 AND record IS NOT NULL"
             "           AND (retried_by IS NULL OR retried_by = $3)"
             "         ORDER BY line LIMIT 1000) AS r) AS s"
             " WHERE bytes - octet_length(record) < $4 ORDER BY line",
             {parameter(import_id_), parameter(last_line_), parameter(retry_id_),
-             parameter(std::int64_t{kBigChunkBytes})});
+             parameter(std::int64_t{kBigChunkBytes}), parameter(outcome_)});
         chunk_.clear();
         for (const Row& row : rows) {
             check_interrupts();
@@ -132,7 +133,9 @@ private:
         }
     }
 
-    const std::int64_t import_id_, retry_id_;
+    const std::int64_t import_id_;
+    const std::string_view outcome_;
+    const std::int64_t retry_id_;
     const std::string line_break_;
     bool has_header_ = false;
     std::int64_t last_line_ = 0;
@@ -169,9 +172,9 @@ std::unique_ptr<InputSource> stored_file_source(std::int64_t import_id) {
     return std::make_unique<StoredFileSource>(import_id);
 }
 
-std::unique_ptr<InputSource> rejected_records_source(std::int64_t import_id, std::int64_t retry_id,
-                                                     std::string line_break) {
-    return std::make_unique<RejectedRecordsSource>(import_id, retry_id, std::move(line_break));
+std::unique_ptr<InputSource> retried_records_source(std::int64_t import_id, std::string_view outcome,
+                                                    std::int64_t retry_id, std::string line_break) {
+    return std::make_unique<RetriedRecordsSource>(import_id, outcome, retry_id, std::move(line_break));
 }
 
 void store_file(std::int64_t import_id, InputSource& source) {

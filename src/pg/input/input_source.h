@@ -65,11 +65,11 @@ inline constexpr std::int32_t kBigChunkBytes = 1024 * 1024;
 // Reads the stored file of an import in the background, as the extension's owner. Needs an SPI connection.
 std::unique_ptr<InputSource> stored_file_source(std::int64_t import_id);
 
-// Reads the rejected records of an import as a file, under their own lines: those that no retry has taken, or that of
-// `retry_id` (0: none). Amended ones as they were amended. `line_break` is one in the encoding of the file. As the
-// extension's owner; needs an SPI connection.
-std::unique_ptr<InputSource> rejected_records_source(std::int64_t import_id, std::int64_t retry_id,
-                                                     std::string line_break);
+// Reads the records of an import with that outcome, rejected or skipped, as a file, under their own lines: those that no
+// retry has taken, or that of `retry_id` (0: none). Amended ones as they were amended. `outcome` is a literal,
+// `line_break` one in the encoding of the file. As the extension's owner; needs an SPI connection.
+std::unique_ptr<InputSource> retried_records_source(std::int64_t import_id, std::string_view outcome,
+                                                    std::int64_t retry_id, std::string line_break);
 
 // Stores what a source gives as the file of an import, as the extension's owner.
 void store_file(std::int64_t import_id, InputSource& source);

@@ -293,7 +293,7 @@ void Attachment::change() {
                                   quote_literal_cstr(request_.user_name.c_str()));
               }));
     enter();
-    create_export_view(request_.relation);
+    create_export_views(request_.relation);
     refresh_all_privileges();
     warn_of_missing_defaults();
 }

@@ -7,6 +7,7 @@
 #include "core/format.h"
 #include "core/pace.h"
 #include "core/role_set.h"
+#include "core/spreadsheet_guard.h"
 #include "core/text.h"
 #include "core/visible_text.h"
 #include "pg/access/access.h"
@@ -21,20 +22,40 @@ namespace {
 
 constexpr long kRowsAtOnce = 64;  // a row may have megabytes
 
+// Excel keeps no more characters of a cell; bytes are counted, which are not fewer.
+constexpr std::size_t kMaxSpreadsheetBytes = 32767;
+
+// What a file of the export is for.
+enum class ExportForm { plain, spreadsheet };
+
+constexpr const char* view_name(ExportForm form) {
+    return form == ExportForm::plain ? "customer_export" : "customer_export_spreadsheet";
+}
+
+constexpr const char* function_name(ExportForm form) {
+    return form == ExportForm::plain ? "_export_customers" : "_export_spreadsheet";
+}
+
 // Writes customers as cells that an import reads as what they are: NULL stays NULL, which is an empty cell, "no
-// change".
+// change". For a spreadsheet the cells are guarded, and a last one lists which.
 class CellWriter {
 public:
-    CellWriter(const Target& target, ReturnSetInfo* result) : result_(result) {
+    CellWriter(const Target& target, ExportForm form, ReturnSetInfo* result)
+        : is_for_spreadsheet_(form == ExportForm::spreadsheet), result_(result) {
         columns_.emplace_back(target.user_name);
         columns_.emplace_back(target.roles);
         for (const TargetColumn& column : target.values) {
             columns_.emplace_back(column);
         }
+        for (const Field& field : target.fields()) {
+            if (field.kind != FieldKind::add_roles && field.kind != FieldKind::remove_roles) {
+                fields_.push_back(field);
+            }
+        }
         held_.resize(columns_.size());
-        is_null_.reset(new bool[columns_.size()]);
+        is_null_.reset(new bool[columns_.size() + 1]);
         texts_.resize(columns_.size());
-        cells_.resize(columns_.size());
+        cells_.resize(columns_.size() + 1);
     }
 
     // Adds a row that a statement returned: user name, roles, values. What it takes belongs to the current memory
@@ -52,10 +73,15 @@ public:
         // A file cannot name this customer: an import would take the name without the blanks and invisible characters
         // at its ends, which may be another customer's.
         is_null_[kUserName] = is_null_[kUserName] || trim_cell(texts_[kUserName]) != texts_[kUserName];
+        if (is_for_spreadsheet_) {
+            guard_cells();
+        }
         call([&] {
             for (std::size_t column = 0; column < columns_.size(); ++column) {
-                cells_[column] = make_cell(texts_[column]);
+                cells_[column] = is_for_spreadsheet_ ? make_datum({}, guarded_[column])
+                                                     : make_datum(escape_of(texts_[column]), texts_[column]);
             }
+            cells_[columns_.size()] = make_datum({}, list_);
             tuplestore_putvalues(result_->setResult, result_->setDesc, cells_.data(), is_null_.get());
         });
     }
@@ -101,50 +127,79 @@ private:
     }
 
     // A text that would say "clear" to an import gets a backslash; see read_cell().
-    static Datum make_cell(std::string_view text) {
-        const std::size_t escape = needs_escape(text) ? 1 : 0;
-        auto cell = static_cast<varlena*>(palloc(VARHDRSZ + escape + text.size()));
-        SET_VARSIZE(cell, VARHDRSZ + escape + text.size());
-        if (escape != 0) {
-            *VARDATA(cell) = '\\';
+    static std::string_view escape_of(std::string_view text) { return needs_escape(text) ? "\\" : ""; }
+
+    void guard_cells() {
+        guarded_.resize(columns_.size());
+        list_.clear();
+        for (std::size_t column = 0; column < columns_.size(); ++column) {
+            if (is_null_[column]) {
+                continue;
+            }
+            if (column != kUserName && texts_[column].size() > kMaxSpreadsheetBytes) {
+                is_null_[column] = true;  // it would be cut there
+                continue;
+            }
+            if (fields_[column].kind == FieldKind::boolean) {  // each program has its own words for true and false
+                guarded_[column] = texts_[column].starts_with('t') ? "yes" : "no";
+                continue;
+            }
+            guarded_[column] = escape_of(texts_[column]);
+            guarded_[column] += texts_[column];
+            const Guard guard = guard_needed(guarded_[column]);
+            note_guard(list_, fields_[column].name, guard);
+            guarded_[column] = guarded(guarded_[column], guard);
         }
-        memcpy(VARDATA(cell) + escape, text.data(), text.size());
+        // Never empty: Excel leaves out empty cells at the end of records.
+        list_ = list_.empty() ? ";" : guard_list_cell(list_);
+        is_null_[columns_.size()] = false;
+    }
+
+    static Datum make_datum(std::string_view begin, std::string_view text) {
+        auto cell = static_cast<varlena*>(palloc(VARHDRSZ + begin.size() + text.size()));
+        SET_VARSIZE(cell, VARHDRSZ + begin.size() + text.size());
+        memcpy(VARDATA(cell), begin.data(), begin.size());
+        memcpy(VARDATA(cell) + begin.size(), text.data(), text.size());
         return PointerGetDatum(cell);
     }
 
+    const bool is_for_spreadsheet_;
     ReturnSetInfo* result_;
     std::vector<ColumnIo> columns_;
     std::vector<Datum> held_;
     std::unique_ptr<bool[]> is_null_;
     std::vector<std::string_view> texts_;
     std::vector<Datum> cells_;
+    std::vector<Field> fields_;  // of the columns
+    std::vector<std::string> guarded_;
+    std::string list_;
     std::vector<std::string_view> codes_;
     std::string joined_;
 };
 
 // The view names the columns; a call by hand may name others.
-void require_text_columns(const TupleDesc columns, std::size_t count) {
+void require_text_columns(const TupleDesc columns, std::size_t count, ExportForm form) {
     bool fits = columns->natts == static_cast<int>(count);
     for (int column = 0; fits && column < columns->natts; ++column) {
         fits = TupleDescAttr(columns, column)->atttypid == TEXTOID;
     }
     if (!fits) {
         throw ImportError(ERRCODE_DATATYPE_MISMATCH,
-                          format("_export_customers() returns {} columns of type text", count), {},
-                          "Read the view customer_import.customer_export.");
+                          format("{}() returns {} columns of type text", function_name(form), count), {},
+                          format("Read the view customer_import.{}.", view_name(form)));
     }
 }
 
-void export_customers(ReturnSetInfo* result) {
+void export_customers(ReturnSetInfo* result, ExportForm form) {
     require_right(Right::view_customers, "export customers");
     SpiConnection spi;
     const Target target = load_target(AccessShareLock);
-    require_text_columns(result->setDesc, target.values.size() + 2);
+    require_text_columns(result->setDesc, target.values.size() + (form == ExportForm::plain ? 2 : 3), form);
     std::string names = format("{}, {}", target.user_name.name, target.roles.name);
     for (const TargetColumn& column : target.values) {
         names += format(", {}", column.name);
     }
-    CellWriter writer(target, result);
+    CellWriter writer(target, form, result);
     MemoryContext rows = call(
         [] { return AllocSetContextCreate(CurrentMemoryContext, "exported customers", ALLOCSET_DEFAULT_SIZES); });
     // As the caller, so that the table's policies hold.
@@ -170,69 +225,94 @@ std::string column_name(const std::string& field) {
     return quote_name(field);
 }
 
-void comment_on_column(const std::string& column, const std::string& comment) {
-    execute_ddl(format("COMMENT ON COLUMN customer_import.customer_export.{} IS '{}'", column, comment));
+void comment_on_column(ExportForm form, const std::string& column, const std::string& comment) {
+    execute_ddl(format("COMMENT ON COLUMN customer_import.{}.{} IS '{}'", view_name(form), column, comment));
 }
 
 // Has the view dropped with the table, as a sequence is with its column: otherwise it would block DROP EXTENSION.
-void go_with(Oid table) {
+void go_with(Oid table, ExportForm form) {
     call([&] {
         const Oid schema = get_namespace_oid("customer_import", false);
         ObjectAddress view;
-        ObjectAddressSet(view, RelationRelationId, get_relname_relid("customer_export", schema));
+        ObjectAddressSet(view, RelationRelationId, get_relname_relid(view_name(form), schema));
         ObjectAddress owner;
         ObjectAddressSet(owner, RelationRelationId, table);
         recordDependencyOn(&view, &owner, DEPENDENCY_AUTO);
     });
 }
 
-}  // namespace
-
-void create_export_view(Oid table) {
-    drop_export_view();
-    OwnerScope owner;
+void create_view(Oid table, ExportForm form, const std::vector<std::string>& fields, const std::string& comment) {
     std::string columns = "\"userName\" text COLLATE \"C\", roles text";
     std::vector<std::string> values;
-    for (const Row& row : query_latest("SELECT field FROM customer_import.customers_table_columns ORDER BY position")) {
-        values.push_back(column_name(*row[0]));
+    for (const std::string& field : fields) {
+        // The header is guarded, too, as long as there is room for it.
+        const std::string header = form == ExportForm::plain ? field : guarded_header(field);
+        values.push_back(column_name(header.size() < NAMEDATALEN ? header : field));
         columns += format(", {} text", values.back());
     }
+    if (form == ExportForm::spreadsheet) {
+        columns += format(", {} text", kEscapedColumn);
+    }
     execute_ddl(
-        format("CREATE VIEW customer_import.customer_export WITH (security_invoker = true) AS"
-               " SELECT * FROM customer_import._export_customers() AS c ({})",
-               columns));
-    execute_ddl(
-        "COMMENT ON VIEW customer_import.customer_export IS"
-        " 'All customers as a CSV file that import_customers() reads back without changing anything.'");
-    comment_on_column("\"userName\"", "The user name, as a cell of a CSV file.");
-    comment_on_column("roles", "The role codes, separated by commas.");
+        format("CREATE VIEW customer_import.{} WITH (security_invoker = true) AS"
+               " SELECT * FROM customer_import.{}() AS c ({})",
+               view_name(form), function_name(form), columns));
+    execute_ddl(format("COMMENT ON VIEW customer_import.{} IS '{}'", view_name(form), comment));
+    comment_on_column(form, "\"userName\"", "The user name, as a cell of a CSV file.");
+    comment_on_column(form, "roles", "The role codes, separated by commas.");
     for (const std::string& value : values) {
-        comment_on_column(value,
+        comment_on_column(form, value,
                           "The value of the column that customers_table_columns names, as a cell of a CSV file.");
     }
-    go_with(table);
+    if (form == ExportForm::spreadsheet) {
+        comment_on_column(form, std::string(kEscapedColumn),
+                          "Which cells are guarded: by it an import reads them back.");
+    }
+    go_with(table, form);
+}
+
+}  // namespace
+
+void create_export_views(Oid table) {
+    drop_export_views();
+    OwnerScope owner;
+    std::vector<std::string> fields;
+    for (const Row& row : query_latest("SELECT field FROM customer_import.customers_table_columns ORDER BY position")) {
+        fields.push_back(*row[0]);
+    }
+    create_view(table, ExportForm::plain, fields,
+                "All customers as a CSV file that import_customers() reads back without changing anything.");
+    create_view(
+        table, ExportForm::spreadsheet, fields,
+        "All customers as a CSV file that comes through a spreadsheet and that import_customers() reads back without changing anything.");
 }
 
 namespace {
 
 // As the extension's owner.
-bool has_export_view() {
-    return !query_latest("SELECT WHERE to_regclass('customer_import.customer_export') IS NOT NULL").empty();
+bool has_view(ExportForm form) {
+    return !query_latest("SELECT WHERE to_regclass($1) IS NOT NULL",
+                         {parameter(std::string_view(format("customer_import.{}", view_name(form))))})
+                .empty();
 }
 
 }  // namespace
 
-void lock_export_view() {
+void lock_export_views() {
     OwnerScope owner;
-    if (has_export_view()) {
-        execute("LOCK TABLE customer_import.customer_export IN ACCESS EXCLUSIVE MODE");
+    for (const ExportForm form : {ExportForm::plain, ExportForm::spreadsheet}) {
+        if (has_view(form)) {
+            execute(format("LOCK TABLE customer_import.{} IN ACCESS EXCLUSIVE MODE", view_name(form)));
+        }
     }
 }
 
-void drop_export_view() {
+void drop_export_views() {
     OwnerScope owner;
-    if (has_export_view()) {
-        execute_ddl("DROP VIEW IF EXISTS customer_import.customer_export");
+    for (const ExportForm form : {ExportForm::plain, ExportForm::spreadsheet}) {
+        if (has_view(form)) {
+            execute_ddl(format("DROP VIEW IF EXISTS customer_import.{}", view_name(form)));
+        }
     }
 }
 
@@ -245,7 +325,16 @@ namespace pg = customer_import::pg;
 CI_FUNCTION(ci_export_customers) {
     return pg::entry([&] {
         pg::call([&] { InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC); });
-        pg::export_customers((ReturnSetInfo*)fcinfo->resultinfo);
+        pg::export_customers((ReturnSetInfo*)fcinfo->resultinfo, pg::ExportForm::plain);
+        return Datum{0};
+    });
+}
+
+// _export_spreadsheet() returns setof record: the same, guarded, and which cells are. Errors: the same.
+CI_FUNCTION(ci_export_spreadsheet) {
+    return pg::entry([&] {
+        pg::call([&] { InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC); });
+        pg::export_customers((ReturnSetInfo*)fcinfo->resultinfo, pg::ExportForm::spreadsheet);
         return Datum{0};
     });
 }

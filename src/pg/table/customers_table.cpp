@@ -118,7 +118,7 @@ Oid create_customers_table(std::string_view requested) {
     if (!faults.empty()) {
         refuse_for(faults, format("cannot create table {}", name));
     }
-    create_export_view(relation);
+    create_export_views(relation);
     refresh_all_privileges();
     return relation;
 }
@@ -156,7 +156,7 @@ void detach_customers_table() {
     if (table) {
         require_owner(table->relation);
     }
-    lock_export_view();
+    lock_export_views();
     if (table) {
         lock_owned_tree(table->relation, AccessExclusiveLock);
         table = find_registered_table();  // it may have been renamed while this waited
@@ -165,7 +165,7 @@ void detach_customers_table() {
         clean_table(*table);
     }
     forget_registered();
-    drop_export_view();
+    drop_export_views();
 }
 
 }  // namespace
@@ -177,9 +177,9 @@ void require_no_customers_table() {
                           format("there is a customers table already: {}", existing->name), {},
                           "Let go of it with SELECT customer_import.detach_customers_table().");
     }
-    lock_export_view();
+    lock_export_views();
     forget_registered();  // of a table that has been dropped
-    drop_export_view();
+    drop_export_views();
 }
 
 void add_policies(const std::string& table) {

@@ -20,8 +20,8 @@ constexpr std::string_view kCustomersTable = "customers table";
 // With the name of the column whose default takes numbers from it: a role that creates customers needs it.
 constexpr std::string_view kColumnSequence = "sequence of column ";
 
-// Comes and goes with the customers table.
-constexpr std::string_view kExportView = "customer_import.customer_export";
+// Views that come and go with the customers table begin so.
+constexpr std::string_view kExportViews = "customer_import.customer_export";
 
 // Acts as the owner of a table or sequence, to GRANT and REVOKE on it by name. An owner that may not use the schema
 // could not name it: then the extension's owner acts, if it is a superuser, whose statement the server treats as one of
@@ -230,7 +230,7 @@ std::vector<Privilege> find_missing(Oid role, const std::optional<RegisteredTabl
         const Row& row : query_latest(
             "SELECT p.object, p.privilege FROM customer_import.operator_privileges AS p"
             " WHERE p.needs && $1 AND (p.object <> $2 OR EXISTS (SELECT FROM pg_class WHERE oid = $3 AND relowner <> $4))"
-            "   AND (p.object <> $5 OR to_regclass(p.object) IS NOT NULL)"
+            "   AND (NOT starts_with(p.object, $5) OR to_regclass(p.object) IS NOT NULL)"
             "   AND NOT EXISTS ("
             "       SELECT FROM aclexplode(CASE"
             "                  WHEN p.privilege = 'EXECUTE'"
@@ -241,7 +241,7 @@ std::vector<Privilege> find_missing(Oid role, const std::optional<RegisteredTabl
             "        WHERE a.grantee = $4 AND a.privilege_type = p.privilege)"
             " ORDER BY p.object, p.privilege",
             {text_array_parameter(needs), parameter(kCustomersTable), relation, parameter_oid(role),
-             parameter(kExportView)})) {
+             parameter(kExportViews)})) {
         missing.push_back({*row[0], *row[1]});
     }
     return missing;
@@ -305,9 +305,11 @@ void open_sequences(Oid role, const RegisteredTable& table) {
 
 // Whether the object of a privilege that was granted is still there.
 bool is_there(const Privilege& privilege, const std::optional<RegisteredTable>& table) {
-    if (privilege.object == kExportView) {
+    if (std::string_view(privilege.object).starts_with(kExportViews)) {
         OwnerScope owner;
-        return !query_latest("SELECT WHERE to_regclass($1) IS NOT NULL", {parameter(kExportView)}).empty();
+        return !query_latest("SELECT WHERE to_regclass($1) IS NOT NULL",
+                             {parameter(std::string_view(privilege.object))})
+                    .empty();
     }
     const bool of_table = privilege.object == kCustomersTable || is_column_sequence(privilege);
     return !of_table || table.has_value();
@@ -442,8 +444,9 @@ void forget_table_privileges() {
     lock_privileges();
     close_schemas(std::nullopt);
     OwnerScope owner;
-    execute("DELETE FROM customer_import.granted_privileges WHERE object IN ($1, $2) OR starts_with(object, $3)",
-            {parameter(kCustomersTable), parameter(kExportView), parameter(kColumnSequence)});
+    execute(
+        "DELETE FROM customer_import.granted_privileges WHERE object = $1 OR starts_with(object, $2) OR starts_with(object, $3)",
+        {parameter(kCustomersTable), parameter(kExportViews), parameter(kColumnSequence)});
 }
 
 }  // namespace customer_import::pg
