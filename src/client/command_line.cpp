@@ -82,6 +82,10 @@ private:
         if (json_ && csv_) {
             return wrong("give only one of --json and --csv");
         }
+        if (!line_.mode.empty() && !parse_import_mode(line_.mode)) {
+            return wrong(
+                format("unknown mode \"{}\"; there are create-and-update, create-only and update-only", line_.mode));
+        }
         if (line_.command != Command::import_file) {
             return line_;
         }
@@ -90,10 +94,6 @@ private:
         }
         if (line_.mode.empty()) {
             return wrong("give --mode create-and-update, create-only or update-only");
-        }
-        if (!parse_import_mode(line_.mode)) {
-            return wrong(
-                format("unknown mode \"{}\"; there are create-and-update, create-only and update-only", line_.mode));
         }
         if (line_.follow && !line_.background) {
             return wrong("--follow needs --background");
@@ -189,7 +189,7 @@ private:
         add_id(rejected);
         add_output_file(rejected);
         CLI::App* const skipped = add_command("skipped", Command::skipped,
-                                              "which records were skipped, and why, as CSV");
+                                              "the records that the mode skipped, as a CSV file");
         add_id(skipped);
         add_output_file(skipped);
         for (const auto& [name, command, description] :
@@ -199,9 +199,15 @@ private:
             add_id(reversal);
             reversal->add_flag("--background", line_.background, "let workers of the server do it");
             reversal->add_flag("--follow", line_.follow, "with --background: show how far it is, until it ends");
+            if (command == Command::retry) {
+                reversal->add_option("-m,--mode", line_.mode, "try what the mode skipped instead, in this mode")
+                    ->type_name("MODE");
+            }
         }
         add_id(add_command("cancel", Command::cancel, "end an import in the background"));
-        add_output_file(add_command("export", Command::export_customers, "all customers, as a CSV file"));
+        CLI::App* const exported = add_command("export", Command::export_customers, "all customers, as a CSV file");
+        add_output_file(exported);
+        exported->add_flag("--spreadsheet", line_.for_spreadsheet, "with cells that a spreadsheet program does not change");
         add_command("roles", Command::roles, "the roles of a customer, and which import gave each")
             ->add_option("user", line_.user_name, "user name of the customer")
             ->type_name("USER")

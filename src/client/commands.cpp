@@ -44,28 +44,21 @@ int write_file(const CommandLine& line, Session& session, const char* function) 
     return kDone;
 }
 
-// Who was skipped, and why.
-int list_skipped(const CommandLine& line, Session& session) {
-    OutputFile output(line.output);
-    session.copy_out(format("COPY (SELECT i.line, i.value AS \"userName\", i.code, i.message"
-                            "  FROM customer_import.import_issues AS i"
-                            " WHERE i.import_id = {} AND i.outcome = 'skipped' ORDER BY i.line, i.issue_number)"
-                            " TO STDOUT (FORMAT csv, HEADER)",
-                            *line.import_id),
-                     [&](std::string_view bytes) { output.write(bytes); });
-    output.close();
-    return kDone;
-}
-
-int reverse(const CommandLine& line, Session& session, const char* function) {
+// `call`: undo_import(), retry_rejects() or retry_skipped(), up to its last argument.
+int reverse(const CommandLine& line, Session& session, std::string_view call) {
     const std::string row = *session.query(
-        format("SELECT pg_catalog.to_json(r) FROM customer_import.{}({}, background => {}) AS r", function,
-               *line.import_id, line.background))[0][0];
+        format("SELECT pg_catalog.to_json(r) FROM customer_import.{}, background => {}) AS r", call, line.background))[0][0];
     if (line.background && line.follow) {
         const std::vector<Row> ids = session.query("SELECT $1::json ->> 'import_id'", {row});
         return follow_import(line, session, std::stoll(ids[0][0].value_or("0")), true);
     }
     return show_result(line, session, row);
+}
+
+// Of what the mode skipped if another mode is given, else of what was rejected.
+std::string retry_call(const CommandLine& line) {
+    return line.mode.empty() ? format("retry_rejects({}", *line.import_id)
+                             : format("retry_skipped({}, '{}'", *line.import_id, line.mode);
 }
 
 int cancel(const CommandLine& line, Session& session) {
@@ -77,7 +70,8 @@ int cancel(const CommandLine& line, Session& session) {
 
 int export_customers(const CommandLine& line, Session& session) {
     OutputFile output(line.output);
-    session.copy_out("COPY (SELECT * FROM customer_import.customer_export ORDER BY 1) TO STDOUT (FORMAT csv, HEADER)",
+    session.copy_out(format("COPY (SELECT * FROM customer_import.{} ORDER BY 1) TO STDOUT (FORMAT csv, HEADER)",
+                            line.for_spreadsheet ? "customer_export_spreadsheet" : "customer_export"),
                      [&](std::string_view bytes) { output.write(bytes); });
     output.close();
     return kDone;
@@ -100,9 +94,9 @@ int run_command(const CommandLine& line, Session& session) {
         case Command::import_file: break;  // not here: import_file()
         case Command::status: return show_status(line, session);
         case Command::rejected: return write_file(line, session, "rejected_csv");
-        case Command::skipped: return list_skipped(line, session);
-        case Command::undo: return reverse(line, session, "undo_import");
-        case Command::retry: return reverse(line, session, "retry_rejects");
+        case Command::skipped: return write_file(line, session, "skipped_csv");
+        case Command::undo: return reverse(line, session, format("undo_import({}", *line.import_id));
+        case Command::retry: return reverse(line, session, retry_call(line));
         case Command::cancel: return cancel(line, session);
         case Command::export_customers: return export_customers(line, session);
         case Command::roles: return show_roles(line, session);

@@ -4,7 +4,7 @@ _customer_import() {
     local commands='status rejected skipped undo retry cancel export roles'
     local options='--mode --preview --background --follow --delimiter --encoding --columns --role-columns --unknown-roles
         --strict --keep-damaged --reject-limit --reject-percent --rejected --file-name --no-report --request-id --output
-        --dbname --host --port --username --no-password --password --act-as --patience --json --csv --limit --quiet
+        --dbname --host --port --username --no-password --password --act-as --patience --json --csv --limit --quiet --spreadsheet
         --help --version'
     case $before in
         -m | --mode) mapfile -t COMPREPLY < <(compgen -W 'create-and-update create-only update-only' -- "$word") ;;

@@ -123,6 +123,11 @@ bool get_user_name(std::string_view& rest, std::string_view& user_name) {
     return true;
 }
 
+bool take_key(std::string_view& rest, RecordOrder order, RecordKey& key) {
+    return begins_with_line(order) ? get_line(rest, order, key.line) && get_user_name(rest, key.user_name)
+                                   : get_user_name(rest, key.user_name) && get_line(rest, order, key.line);
+}
+
 bool get_codes(std::string_view& rest, Batch& batch, std::span<const std::string_view>& codes) {
     std::uint64_t count = 0;
     if (!get_count(rest, 1, count)) {
@@ -199,18 +204,20 @@ void encode_record(const Record& record, RecordOrder order, std::string& out, st
     out.resize(static_cast<std::size_t>(writer.end() - out.data()));
 }
 
+RecordKey record_key(std::string_view bytes, RecordOrder order) {
+    RecordKey key;
+    return take_key(bytes, order, key) ? key : RecordKey();
+}
+
 bool decode_record(std::string_view bytes, RecordOrder order, Batch& batch) {
     std::string_view rest = batch.keep(bytes);
     Record record;
-    if (begins_with_line(order) && !get_line(rest, order, record.line)) {
+    RecordKey key;
+    if (!take_key(rest, order, key)) {
         return false;
     }
-    if (!get_user_name(rest, record.user_name)) {
-        return false;
-    }
-    if (!begins_with_line(order) && !get_line(rest, order, record.line)) {
-        return false;
-    }
+    record.line = key.line;
+    record.user_name = key.user_name;
     unsigned char flags = 0;
     if (!get_text(rest, record.raw) || !get_byte(rest, flags) ||
         flags > (kReplacesRoles | kHasDoubtfulName | kHasDoubtfulCells) ||

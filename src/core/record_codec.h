@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -23,5 +24,12 @@ void encode_record(const Record& record, RecordOrder order, std::string& out, st
 // Reads what encode_record wrote and adds it to `batch`, whose memory it then uses. Returns false when `bytes` are
 // anything else.
 bool decode_record(std::string_view bytes, RecordOrder order, Batch& batch);
+
+// What encode_record wrote of a record in front of the rest. The view is one of `bytes`.
+struct RecordKey {
+    std::string_view user_name;
+    std::int64_t line = 0;
+};
+RecordKey record_key(std::string_view bytes, RecordOrder order);
 
 }  // namespace customer_import

@@ -163,6 +163,13 @@ std::string ignored_remark(std::span<const std::string> columns) {
                                : format("{} columns ignored: {}.", format_count(std::ssize(columns)), names);
 }
 
+std::string repeats_warning(const Repeats& repeats) {
+    return repeats.records == 1
+               ? format("the record at line {} repeats a user name of an earlier line", repeats.first_line)
+               : format("{} records repeat a user name of an earlier line, first at line {}",
+                        format_count(repeats.records), repeats.first_line);
+}
+
 std::string added_codes_warning(std::span<const std::string> codes) {
     return codes.size() == 1
                ? format("role code \"{}\" was added to the catalog", codes.front())

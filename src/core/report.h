@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/issue.h"
+#include "core/repeated_names.h"
 
 namespace customer_import {
 
@@ -56,6 +57,9 @@ std::string as_sentence(std::string_view warning);
 
 // The sentence about columns of a file that were ignored: "2 columns ignored: Phone Num, Location."; nothing for none.
 std::string ignored_remark(std::span<const std::string> columns);
+
+// How many records repeat a user name, as a warning. There is at least one.
+std::string repeats_warning(const Repeats& repeats);
 
 // What an import has added to the catalog, as a warning and as a sentence of its message. Of many codes the first ones
 // are named. `codes` is not empty.

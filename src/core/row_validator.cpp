@@ -80,7 +80,7 @@ Status RowValidator::validate(const CsvRecord& record, Batch& batch, std::vector
             cell = unguarded_cell(escaped, feed.column, cell);
         }
         if (feed.is_united) {
-            unite_roles(feed, field, cell, issues);
+            unite_roles(feed, field, cell, record.line, issues);
         } else if (Status refusal = read_field(field, cell, record.line, issues)) {
             return refusal;
         }
@@ -218,12 +218,28 @@ Status RowValidator::read_roles(const Field& field, std::string_view cell, std::
         }
         return {};
     }
-    return read_codes(field, text, line, issues);
+    return names_no_role(field, trim_cell(text), line) ? Status() : read_codes(field, text, line, issues);
+}
+
+// A program's word for a missing or wrong value, in a column that adds or removes roles: neither happens. To replace all
+// roles by such a word would be another matter.
+bool RowValidator::names_no_role(const Field& field, std::string_view text, std::int64_t line) {
+    if (options_.keep_damaged || (field.kind != FieldKind::add_roles && field.kind != FieldKind::remove_roles)) {
+        return false;
+    }
+    const Damage damage = find_damage(text);
+    if ((damage != Damage::missing_value && damage != Damage::error_value) || !catalog_.find(text).empty()) {
+        return false;
+    }
+    if (options_.warnings != nullptr) {
+        options_.warnings->add(FileWarnings::Kind::damaged_cell, line, field.name, text);
+    }
+    return true;
 }
 
 // The cell of one of several columns whose codes are added up.
 void RowValidator::unite_roles(const HeaderMap::Feed& feed, const Field& field, std::string_view cell,
-                               std::vector<Issue>& issues) {
+                               std::int64_t line, std::vector<Issue>& issues) {
     std::string_view text;
     const CellMeaning meaning = read_cell(trim(cell), text);
     if (meaning == CellMeaning::keep) {
@@ -232,7 +248,7 @@ void RowValidator::unite_roles(const HeaderMap::Feed& feed, const Field& field, 
     if (feed.role == HeaderMap::kNoRole) {
         if (meaning == CellMeaning::clear) {
             issues.push_back(cannot_be_cleared(field));
-        } else {
+        } else if (!names_no_role(field, trim_cell(text), line)) {
             united_.add(field.kind, text);
         }
         return;

@@ -74,7 +74,8 @@ private:
     void doubt_user_name(std::string_view name, std::vector<Issue>& issues);
     Status read_roles(const Field& field, std::string_view cell, std::int64_t line, std::vector<Issue>& issues);
     Status read_codes(const Field& field, std::string_view text, std::int64_t line, std::vector<Issue>& issues);
-    void unite_roles(const HeaderMap::Feed& feed, const Field& field, std::string_view cell,
+    bool names_no_role(const Field& field, std::string_view text, std::int64_t line);
+    void unite_roles(const HeaderMap::Feed& feed, const Field& field, std::string_view cell, std::int64_t line,
                      std::vector<Issue>& issues);
     Status read_united_roles(std::int64_t line, std::vector<Issue>& issues);
     void read_value(const Field& field, std::string_view cell, std::int64_t line, std::vector<Issue>& issues);

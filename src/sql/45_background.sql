@@ -61,6 +61,8 @@ CREATE TABLE customer_import.import_slices (
     wait_reason text,
     next_attempt_at timestamptz,
     blocked_by text,
+    repeats bigint NOT NULL DEFAULT 0,
+    first_repeat bigint,
     PRIMARY KEY (import_id, slice)
 );
 COMMENT ON TABLE customer_import.import_slices IS 'How far each slice of an import in the background is.';
@@ -74,6 +76,8 @@ COMMENT ON COLUMN customer_import.import_slices.waits IS 'How often it was set a
 COMMENT ON COLUMN customer_import.import_slices.wait_reason IS 'Why it was set aside; NULL while a worker is on it.';
 COMMENT ON COLUMN customer_import.import_slices.next_attempt_at IS 'When it is tried again; NULL: at once.';
 COMMENT ON COLUMN customer_import.import_slices.blocked_by IS 'Who held the lock for which its worker was last seen to wait.';
+COMMENT ON COLUMN customer_import.import_slices.repeats IS 'How many of its records repeat a user name of an earlier line.';
+COMMENT ON COLUMN customer_import.import_slices.first_repeat IS 'Line of the first of them.';
 COMMENT ON COLUMN customer_import.import_slices.import_id IS 'The import.';
 COMMENT ON COLUMN customer_import.import_slices.slice IS 'Counts the slices of an import.';
 COMMENT ON COLUMN customer_import.import_slices.created IS 'Customers that it created so far.';

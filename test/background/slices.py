@@ -46,6 +46,18 @@ def test_shares(report):
         report.equal(admin.value("SELECT count(DISTINCT line) FROM customer_import.import_changes"), str(total), "all changes are listed")
 
 
+def test_repeats(report):
+    """User names that repeat are counted in each slice, and told once."""
+    for rows, warning in ((list(range(20_000)) + [7, 8, 7], "3 records repeat a user name of an earlier line, first at line 20002"),
+                          (list(range(20_000)) + [7], "the record at line 20002 repeats a user name of an earlier line"), (range(20_000), None)):
+        with fresh() as admin, Session("regress_ann") as ann:
+            number = submit(ann, csv((f"user{index:07d},buyer" for index in rows), "userName,addRoles"))
+            wait_ended(admin, number)
+            report.equal(admin.rows("SELECT state, to_json(warnings)::jsonb FROM customer_import.imports WHERE id = $1", [number]),
+                         [("completed", f'["{warning}"]' if warning else "[]")], warning or "no warning without repeats")
+            report.equal(admin.value("SELECT count(*) FROM customer_import.import_slices WHERE import_id = $1", [number]), "2", "of two slices")
+
+
 def test_at_the_same_time(report):
     """While one slice waits for a row, the other one runs to its end."""
     with fresh(batch_rows=1000) as admin, Session("regress_ann") as ann, Session() as holder:

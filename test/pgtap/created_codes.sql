@@ -61,9 +61,9 @@ DROP TABLE told;
 CREATE TEMPORARY TABLE told AS
     SELECT * FROM customer_import.import_customers(E'userName,addRoles\nann,byer\nann,"u2,t1"\nnobody,t2\n', 'Update Only', unknown_roles => 'create');
 SELECT matches((SELECT message FROM told), 'completed: 2 updated, 1 skipped\. 2 role codes were added to the catalog: byer, t1\. See why: ', 'the message names what it has added');
-SELECT is((SELECT warnings FROM told), '{"2 role codes were added to the catalog: byer, t1"}', '… and so does a warning');
+SELECT is((SELECT warnings FROM told), '{"the record at line 3 repeats a user name of an earlier line","2 role codes were added to the catalog: byer, t1"}', '… and so does a warning');
 SELECT is((SELECT i.message || i.warnings::text FROM customer_import.imports AS i WHERE i.id = pg_temp.last()), (SELECT message || warnings::text FROM told), '… both are kept');
-SELECT is((SELECT customer_import.import_report(pg_temp.last()) -> 'warnings' ->> 0), '2 role codes were added to the catalog: byer, t1', '… for the report');
+SELECT is((SELECT customer_import.import_report(pg_temp.last()) -> 'warnings' ->> 1), '2 role codes were added to the catalog: byer, t1', '… for the report');
 SELECT is((SELECT warnings::text FROM customer_import.undo_import(pg_temp.last())), '{}', 'the undo adds none');
 SELECT is(pg_temp.codes(), 'given rj2 u2', '… and takes them away');
 SELECT matches((SELECT message FROM customer_import.import_customers(E'userName,addRoles\nann,t1\nnobody,t2\n', 'Update Only', unknown_roles => 'create', dry_run => true)),

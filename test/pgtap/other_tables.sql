@@ -31,7 +31,7 @@ DROP TABLE public.heir;
 -- Another table later
 --
 INSERT INTO public.moved VALUES ('ann', '{}');
-SELECT id AS import FROM pg_temp.imported(E'userName,addRoles\nann,buyer\nbea,buyer\nzoe,none\n') \gset
+SELECT id AS import FROM pg_temp.imported(E'userName,addRoles\nann,buyer\nbea,buyer\nzoe,absent\n') \gset
 SELECT is((SELECT customers_table FROM customer_import.imports WHERE id = :import), 'public.moved'::regclass, 'an import knows its table');
 SELECT id AS queued FROM (SELECT import_id AS id FROM customer_import.import_customers(E'userName,addRoles\nann,approver\n', 'Update Only', background => true)) AS i \gset
 SELECT customer_import.detach_customers_table();

@@ -83,6 +83,28 @@ TEST_F(RowValidatorTest, TooManyFieldsAreTheOnlyIssue) {
                  "the record has more than 1616 fields, the header has 2", "Remove the empty fields at its end.");
 }
 
+// A word for a missing or wrong value in a column that adds or removes roles.
+
+TEST_F(RowValidatorTest, WordsForNothingNameNoRole) {
+    FileWarnings warnings;
+    ValidatorOptions options;
+    options.warnings = &warnings;
+    use_header({"userName", "addRoles", "removeRoles"}, options);
+    EXPECT_TRUE(check({"ann", "NULL", " \\N"}));
+    EXPECT_TRUE(last().add_roles.empty() && last().remove_roles.empty());
+    EXPECT_TRUE(check({"ann", "NULL", "#N/A"}));
+    EXPECT_FALSE(check({"ann", "buyer,NULL", ""})) << "beside another code";
+    EXPECT_FALSE(check({"ann", "1E+11", ""})) << "a number is no word for nothing";
+    EXPECT_EQ(warnings.texts(), (std::vector<std::string>{"\"addRoles\": 2 cells hold \"NULL\", first at line 7",
+                                                          "\"removeRoles\": one cell holds \"\\N\", at line 7",
+                                                          "\"removeRoles\": one cell holds \"#N/A\", at line 7"}));
+    use_header({"userName", "roles"}, options);
+    EXPECT_FALSE(check({"ann", "NULL"})) << "all roles would be replaced";
+    options.keep_damaged = true;
+    use_header({"userName", "addRoles"}, options);
+    EXPECT_FALSE(check({"ann", "NULL"}));
+}
+
 // What went through a spreadsheet.
 
 TEST_F(RowValidatorTest, ReadsGuardedCells) {

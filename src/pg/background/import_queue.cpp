@@ -71,12 +71,13 @@ Counts read_counts(const Row& row, std::size_t first) {
 // Adds up what the slices did and writes how the import has ended.
 void remove_background_import(std::int64_t import_id) {
     Counts counts;
+    Repeats repeats;
     const std::optional<Stop> stop = requested_stop(import_id);
     {
         OwnerScope owner;
         const std::vector<Row> rows = query(
             "SELECT i.records, sum(s.created), sum(s.updated), sum(s.unchanged), sum(s.skipped),"
-            "       sum(s.rejected), sum(s.deleted)"
+            "       sum(s.rejected), sum(s.deleted), sum(s.repeats), min(s.first_repeat)"
             "  FROM customer_import.imports AS i"
             "  LEFT JOIN customer_import.import_slices AS s ON s.import_id = i.id"
             " WHERE i.id = $1 GROUP BY i.id",
@@ -87,11 +88,13 @@ void remove_background_import(std::int64_t import_id) {
         const Row& row = rows.front();
         counts = read_counts(row, 1);
         counts.records = number(row[0]);
+        repeats = {number(row[7]), number(row[8])};
         counts.unprocessed = counts.records - counts.sum();
     }
     const bool came_too_late = stop && stop->state == "canceled" && counts.records > 0 && counts.unprocessed == 0;
     const bool is_explained = has_issues(import_id);
-    const Remarks remarks = stored_remarks(import_id);
+    Remarks remarks = stored_remarks(import_id);
+    remarks.repeats = repeats;
     if (!stop || came_too_late) {
         finish_import(import_id, "completed", completed_message(import_id, counts, is_explained), counts, remarks);
     } else {
@@ -292,6 +295,16 @@ void record_check(const BackgroundImport& import, const Counts& counts, const st
             {parameter(import.id), parameter(static_cast<std::int64_t>(slice)), parameter(valid[slice]),
              parameter(slice == 0 ? counts.rejected : std::int64_t{0})});
     }
+}
+
+void record_repeats(std::int64_t import_id, const Slice& slice, const Repeats& repeats) {
+    if (repeats.records == 0) {
+        return;
+    }
+    OwnerScope owner;
+    execute("UPDATE customer_import.import_slices SET repeats = $3, first_repeat = $4 WHERE import_id = $1 AND slice = $2",
+            {parameter(import_id), parameter(std::int64_t{slice.number}), parameter(repeats.records),
+             parameter(repeats.first_line)});
 }
 
 bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t records, std::int64_t pages,

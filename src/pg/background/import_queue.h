@@ -120,6 +120,9 @@ void start_background_import(BackgroundImport& import);
 void record_check(const BackgroundImport& import, const Counts& counts, const std::vector<std::int64_t>& valid,
                   const std::vector<std::string>& role_codes, const std::vector<std::string>& warnings);
 
+// Records how many records of a slice, which has been read as a whole, repeat a user name.
+void record_repeats(std::int64_t import_id, const Slice& slice, const Repeats& repeats);
+
 // Records what one batch did. Returns false when another worker has taken over the slice: then nothing of the batch
 // must stay.
 bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t records, std::int64_t pages,

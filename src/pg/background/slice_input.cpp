@@ -148,6 +148,7 @@ void SliceInput::read(const Identity& identity) {
         } else if (!take_shared()) {
             read_again();
         }
+        record_repeats(import_.id, slice_, spool_->repeats());
     } catch (...) {
         spool_.reset();  // before the transaction takes its files away
         throw;
@@ -174,7 +175,7 @@ void SliceInput::open() {
 
 void SliceInput::make_spool() {
     ContextScope scope(context_);
-    spool_ = std::make_unique<RecordSpool>(order_);
+    spool_ = std::make_unique<RecordSpool>(order_, import_.request.kind == ImportKind::file);
 }
 
 void SliceInput::keep_spool() {

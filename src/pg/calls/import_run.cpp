@@ -56,7 +56,7 @@ public:
           reader_(make_reader(request, own_source_ ? own_source_.get() : source, target_, *catalog_)),
           issues_(context, request.encoding),
           trial_(request),
-          spool_(record_order(request, target_.one_by_one)) {}
+          spool_(record_order(request, target_.one_by_one), request.kind == ImportKind::file) {}
 
     // Returns the import that the same operator has made with the same request id, if any.
     std::optional<ImportResult> find_earlier() const { return find_earlier_import(operator_, request_); }
@@ -271,6 +271,9 @@ ImportResult ImportRun::finish() {
         return result_;
     }
     result_.counts = counts_;
+    if (spool_.repeats().records > 0) {
+        result_.warnings.push_back(repeats_warning(spool_.repeats()));
+    }
     if (request_.is_dry_run) {
         if (!failed()) {
             result_.message = dry_run_message(counts_, {});
@@ -293,6 +296,7 @@ ImportResult ImportRun::finish() {
     Remarks remarks{.encoding = reader_->encoding_hint(), .may_have_added_codes = request_.create_unknown_roles};
     if (request_.kind == ImportKind::file) {
         remarks.ignored = ignored_remark(reader_->header().ignored());
+        remarks.repeats = spool_.repeats();
     }
     result_.message = finish_import(result_.import_id, result_.state, result_.message, counts_, remarks);
     if (request_.create_unknown_roles) {

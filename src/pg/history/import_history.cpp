@@ -158,17 +158,21 @@ std::string finish_import(std::int64_t import_id, const std::string& state, cons
     const std::string encoding = counts.rejected > 0 ? remarks.encoding : std::string();
     const std::string message = with_remark(with_remark(with_remark(text, remarks.ignored), encoding),
                                             queue_report(import_id));
+    const std::optional<std::string> repeats = remarks.repeats.records > 0
+                                                   ? std::optional(repeats_warning(remarks.repeats))
+                                                   : std::nullopt;
     {
         OwnerScope owner;
         execute(
             "UPDATE customer_import.imports SET state = $2, message = $3, records = $4, created = $5, updated = $6,"
             "       unchanged = $7, skipped = $8, rejected = $9, unprocessed = $10, deleted = $11,"
-            "       finished_at = pg_catalog.clock_timestamp()"
+            "       finished_at = pg_catalog.clock_timestamp(), warnings = CASE WHEN $12::text IS NULL THEN warnings"
+            "       ELSE pg_catalog.array_append(warnings, $12) END"
             " WHERE id OPERATOR(pg_catalog.=) $1",
             {parameter(import_id), parameter(std::string_view(state)), parameter(std::string_view(message)),
              parameter(counts.records), parameter(counts.created), parameter(counts.updated),
              parameter(counts.unchanged), parameter(counts.skipped), parameter(counts.rejected),
-             parameter(counts.unprocessed), parameter(counts.deleted)});
+             parameter(counts.unprocessed), parameter(counts.deleted), optional_parameter(repeats)});
     }
     settle_undo(import_id);
     remove_unused_codes(import_id);

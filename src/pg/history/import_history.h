@@ -34,11 +34,12 @@ ImportResult require_earlier_import(const std::string& operator_name, const Impo
 // The sentence about the columns of its file that were ignored; nothing for none.
 std::string ignored_remark_of(std::int64_t import_id);
 
-// What the message of an import says beside its counts, as sentences; empty for nothing.
+// What is to be said of an import beside its counts, as sentences; empty for nothing.
 struct Remarks {
     std::string ignored;                // columns of the file
     std::string encoding;               // what the file looks like
     bool may_have_added_codes = false;  // which of them is known when it has ended
+    Repeats repeats;                    // of user names: not in the message, but a warning
 };
 
 // Those of an import as its row has them, for a process that has not read its file.

@@ -7,6 +7,7 @@ namespace customer_import::pg {
 namespace {
 
 constexpr int kSortKilobytes = 12 * 1024;
+constexpr int kNamesKilobytes = 2 * 1024;
 constexpr int kKeptKilobytes = 4 * 1024;
 
 // The row that is sorted and kept: one column, the record as it was encoded.
@@ -16,9 +17,23 @@ TupleDesc record_columns() {
     return columns;
 }
 
+// To be called in a `call`.
+std::string_view record_of(TupleTableSlot* row) {
+    bool is_null;
+    return varlena_view(DatumGetPointer(slot_getattr(row, 1, &is_null)));
+}
+
 }  // namespace
 
-RecordSpool::RecordSpool(RecordOrder order) : order_(order) {
+RecordSpool::RecordSpool(RecordOrder order, bool counts_repeats)
+    : RecordSpool(order, counts_repeats, kSortKilobytes) {
+    if (counts_repeats && order != RecordOrder::by_user_name) {
+        sorted_names_.reset(new RecordSpool(RecordOrder::by_user_name, true, kNamesKilobytes));
+    }
+}
+
+RecordSpool::RecordSpool(RecordOrder order, bool counts_repeats, int kilobytes)
+    : order_(order), counts_repeats_(counts_repeats) {
     // Rows of one column, not single values: PostgreSQL 18 does not count the memory of single values.
     call([&] {
         TypeCacheEntry* bytea = lookup_type_cache(BYTEAOID, TYPECACHE_LT_OPR);
@@ -28,7 +43,7 @@ RecordSpool::RecordSpool(RecordOrder order) : order_(order) {
         bool nulls_first = false;
         added_ = MakeSingleTupleTableSlot(columns, &TTSOpsVirtual);
         slot_ = MakeSingleTupleTableSlot(columns, &TTSOpsMinimalTuple);
-        sort_ = tuplesort_begin_heap(columns, 1, &number, &bytea->lt_opr, &collation, &nulls_first, kSortKilobytes,
+        sort_ = tuplesort_begin_heap(columns, 1, &number, &bytea->lt_opr, &collation, &nulls_first, kilobytes,
                                      nullptr, TUPLESORT_NONE);
     });
 }
@@ -62,6 +77,10 @@ const std::string& RecordSpool::make_row(const Record& record) {
 
 void RecordSpool::add_row(std::string_view row) {
     check_interrupts();
+    if (sorted_names_ != nullptr) {
+        const RecordKey key = record_key(varlena_view(row.data()), order_);
+        sorted_names_->add({.line = key.line, .user_name = key.user_name});
+    }
     call([&] {
         CHECK_FOR_INTERRUPTS();
         ExecClearTuple(added_);
@@ -73,36 +92,69 @@ void RecordSpool::add_row(std::string_view row) {
 
 void RecordSpool::sort() {
     call([&] { tuplesort_performsort(sort_); });
+    if (sorted_names_ != nullptr) {
+        count_sorted_names();
+    }
+}
+
+void RecordSpool::count_sorted_names() {
+    sorted_names_->sort();
+    while (!sorted_names_->next_record().empty()) {
+        check_interrupts();
+    }
+    names_ = sorted_names_->names_;
+    sorted_names_.reset();
 }
 
 void RecordSpool::keep(MemoryContext context) {
+    Tuplestorestate* kept = nullptr;
+    TupleTableSlot* kept_slot = nullptr;
     call([&] {
         MemoryContext before = MemoryContextSwitchTo(context);
-        Tuplestorestate* kept = tuplestore_begin_heap(false, true, kKeptKilobytes);
+        kept = tuplestore_begin_heap(false, true, kKeptKilobytes);
         tuplestore_set_eflags(kept, 0);
-        TupleTableSlot* kept_slot = MakeSingleTupleTableSlot(record_columns(), &TTSOpsMinimalTuple);
+        kept_slot = MakeSingleTupleTableSlot(record_columns(), &TTSOpsMinimalTuple);
         MemoryContextSwitchTo(before);
-        while (tuplesort_gettupleslot(sort_, true, false, slot_, nullptr)) {
-            CHECK_FOR_INTERRUPTS();
-            tuplestore_puttupleslot(kept, slot_);
-        }
-        end_sort();
-        kept_ = kept;
-        slot_ = kept_slot;
     });
+    const auto move_record = [&] {
+        return call([&]() -> std::string_view {
+            CHECK_FOR_INTERRUPTS();
+            if (!tuplesort_gettupleslot(sort_, true, false, slot_, nullptr)) {
+                return {};
+            }
+            tuplestore_puttupleslot(kept, slot_);
+            return record_of(slot_);
+        });
+    };
+    for (std::string_view record = move_record(); !record.empty(); record = move_record()) {
+        see(record);
+    }
+    call([&] { end_sort(); });
+    kept_ = kept;
+    slot_ = kept_slot;
+}
+
+void RecordSpool::see(std::string_view record) {
+    if (counts_repeats_ && order_ == RecordOrder::by_user_name) {
+        const RecordKey key = record_key(record, order_);
+        names_.see(key.user_name, key.line);
+    }
 }
 
 // Returns the next record as it was encoded, valid until the next call; an empty view at the end.
 std::string_view RecordSpool::next_record() {
-    return call([&]() -> std::string_view {
-        const bool found = kept_ == nullptr ? tuplesort_gettupleslot(sort_, true, false, slot_, nullptr)
-                                            : tuplestore_gettupleslot(kept_, true, false, slot_);
-        if (!found) {
-            return {};
-        }
-        bool is_null;
-        return varlena_view(DatumGetPointer(slot_getattr(slot_, 1, &is_null)));
+    if (kept_ != nullptr) {
+        return call([&]() -> std::string_view {
+            return tuplestore_gettupleslot(kept_, true, false, slot_) ? record_of(slot_) : std::string_view();
+        });
+    }
+    const std::string_view record = call([&]() -> std::string_view {
+        return tuplesort_gettupleslot(sort_, true, false, slot_, nullptr) ? record_of(slot_) : std::string_view();
     });
+    if (!record.empty()) {
+        see(record);
+    }
+    return record;
 }
 
 void RecordSpool::skip(std::int64_t records) {

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "core/batch.h"
 #include "core/record_codec.h"
+#include "core/repeated_names.h"
 #include "pg/server/guard.h"
 #include "pg/server/server.h"
 
@@ -17,8 +19,9 @@ class RecordSpool {
 public:
     static constexpr std::size_t kMaxBatchBytes = 4 * 1024 * 1024;
 
-    // Belongs to the current (sub)transaction, also when it spills to disk later.
-    explicit RecordSpool(RecordOrder order);
+    // Belongs to the current (sub)transaction, also when it spills to disk later. It `counts_repeats` if it is to know how
+    // many records repeat a user name.
+    explicit RecordSpool(RecordOrder order, bool counts_repeats = false);
     ~RecordSpool();
     RecordSpool(const RecordSpool&) = delete;
     RecordSpool& operator=(const RecordSpool&) = delete;
@@ -43,9 +46,16 @@ public:
     // false at the end.
     bool next(Batch& batch, std::size_t rows);
 
+    // Of all records once they are kept, or read to the end.
+    const Repeats& repeats() const { return names_.repeats(); }
+
 private:
     std::string_view next_record();
+    void see(std::string_view record);
     void end_sort();
+
+    RecordSpool(RecordOrder order, bool counts_repeats, int kilobytes);
+    void count_sorted_names();
 
     RecordOrder order_;
     Tuplesortstate* sort_ = nullptr;  // nullptr: kept_ has taken over
@@ -53,6 +63,9 @@ private:
     TupleTableSlot* slot_ = nullptr;   // of the record that was handed out last
     TupleTableSlot* added_ = nullptr;  // of the record that is added to sort_
     std::string encoded_;
+    bool counts_repeats_;
+    RepeatedNames names_;
+    std::unique_ptr<RecordSpool> sorted_names_;  // beside records in another order: what names_ is to see
 };
 
 }  // namespace customer_import::pg

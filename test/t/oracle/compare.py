@@ -65,10 +65,10 @@ def differences(file, oracle, engine):
     check("result", expected, {name: row[name] for name in expected})
     check("warnings", file.warnings + oracle.get("warning", []), row["warnings"] or [])
 
-    # Records as they came, with the first issue of each rejected one.
+    # Records as they came, with the first issue of each.
     raw = {record.line: record.raw for record in file.records}
     check("stored records",
-          [(i["line"], "\\x" + raw[i["line"]].hex() if i["issue_number"] == 1 and i["outcome"] == "rejected" else None)
+          [(i["line"], "\\x" + raw[i["line"]].hex() if i["issue_number"] == 1 else None)
            for i in engine.get("issue", []) if i["line"] in raw],
           [(i["line"], i["record"]) for i in engine.get("issue", []) if i["line"] in raw])
 

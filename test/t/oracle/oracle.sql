@@ -15,6 +15,8 @@ CREATE TABLE oracle.record (
     email text, first_name text, last_name text, phone text, company text, active text);
 CREATE TABLE oracle.header (position int PRIMARY KEY, name text NOT NULL);
 CREATE TABLE oracle.catalog (code text PRIMARY KEY);
+CREATE TABLE oracle.sound (line bigint, user_name text);  -- records without faults
+CREATE TABLE oracle.no_roles (line bigint, name text, value text);  -- cells that hold a word for a missing or wrong value
 
 -- The output.
 CREATE TABLE oracle.added (code text PRIMARY KEY);
@@ -386,15 +388,18 @@ BEGIN
     RETURN result;
 END $$;
 
--- What is told of damaged values (of columns that are no texts, of errors alone), how often and where first; and of role
--- codes that were added.
+-- What is told of damaged values (of columns that are no texts, of errors alone), how often and where first; of user names
+-- that are repeated; and of role codes that were added.
 CREATE FUNCTION oracle.warnings() RETURNS TABLE (warning text) LANGUAGE sql STABLE AS $$
     (SELECT CASE WHEN value IS NULL AND count = 1 THEN format('"%s": one cell looks like a number shortened by a spreadsheet, at line %s', name, line)
                 WHEN value IS NULL THEN format('"%s": %s cells look like numbers shortened by a spreadsheet, first at line %s', name, count, line)
                 WHEN count = 1 THEN format('"%s": one cell holds "%s", at line %s', name, value, line)
                 ELSE format('"%s": %s cells hold "%s", first at line %s', name, count, value, line) END
       FROM (SELECT name, CASE WHEN damage <> 'shortened' THEN cell END AS value, count(*) AS count, min(line) AS line, min(ARRAY[line, position]) AS place
-              FROM (SELECT r.line, h.name, h.position, oracle.trim_cell(oracle.text_cell(r, h.name)) AS cell, oracle.damage(oracle.trim_cell(oracle.text_cell(r, h.name))) AS damage,
+              FROM (SELECT line, name, position, value AS cell, 'error' AS damage, true AS is_text
+                      FROM oracle.no_roles JOIN oracle.header USING (name)
+                    UNION ALL
+                    SELECT r.line, h.name, h.position, oracle.trim_cell(oracle.text_cell(r, h.name)) AS cell, oracle.damage(oracle.trim_cell(oracle.text_cell(r, h.name))) AS damage,
                            a.atttypid = 'text'::regtype AS is_text
                       FROM oracle.record AS r CROSS JOIN oracle.header AS h JOIN oracle.fields AS f ON f.name = h.name
                       JOIN pg_attribute AS a ON a.attrelid = 'public.customers'::regclass AND a.attname = f.column_name
@@ -402,6 +407,11 @@ CREATE FUNCTION oracle.warnings() RETURNS TABLE (warning text) LANGUAGE sql STAB
              WHERE damage = 'error' OR (damage IS NOT NULL AND is_text)
              GROUP BY name, CASE WHEN damage <> 'shortened' THEN cell END) AS w
      ORDER BY value IS NULL, place)
+    UNION ALL
+    SELECT CASE WHEN count(*) = 1 THEN format('the record at line %s repeats a user name of an earlier line', min(line))
+                ELSE format('%s records repeat a user name of an earlier line, first at line %s', count(*), min(line)) END
+      FROM (SELECT line, row_number() OVER (PARTITION BY user_name ORDER BY line) AS number FROM oracle.sound) AS n
+     WHERE number > 1 HAVING count(*) > 0
     UNION ALL
     SELECT CASE WHEN count(*) = 1 THEN format('role code "%s" was added to the catalog', min(code))
                 ELSE format('%s role codes were added to the catalog: %s', count(*), string_agg(code, ', ' ORDER BY code COLLATE "C")) END

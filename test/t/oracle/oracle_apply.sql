@@ -190,8 +190,15 @@ DECLARE
     e oracle.issue;
     faults oracle.issue[];
 BEGIN
-    TRUNCATE oracle.outcome, oracle.issues, oracle.changes, oracle.added;
+    TRUNCATE oracle.outcome, oracle.issues, oracle.changes, oracle.added, oracle.no_roles, oracle.sound;
     SET CONSTRAINTS ALL IMMEDIATE;
+    -- A word for a missing or wrong value, alone in a cell of roles to add or to remove, names none.
+    INSERT INTO oracle.no_roles
+    SELECT n.line, c.name, oracle.trim_cell(c.cell)
+      FROM oracle.record AS n CROSS JOIN LATERAL (VALUES ('addRoles', n.add_roles), ('removeRoles', n.remove_roles)) AS c (name, cell)
+     WHERE n.fault_code IS NULL AND oracle.damage(oracle.trim_cell(c.cell)) IN ('missing', 'error') AND oracle.spelling(oracle.trim_cell(c.cell)) IS NULL;
+    UPDATE oracle.record AS n SET add_roles = NULL FROM oracle.no_roles AS c WHERE c.line = n.line AND c.name = 'addRoles';
+    UPDATE oracle.record AS n SET remove_roles = NULL FROM oracle.no_roles AS c WHERE c.line = n.line AND c.name = 'removeRoles';
     IF create_codes THEN
         FOR r IN SELECT * FROM oracle.record ORDER BY line LOOP
             IF oracle.faults(r, true) = '{}' THEN
@@ -208,6 +215,7 @@ BEGIN
             PERFORM oracle.add_issues(r.line, 'rejected', faults);
             CONTINUE;
         END IF;
+        INSERT INTO oracle.sound VALUES (r.line, oracle.user_name(oracle.unescape(oracle.trim_cell(r.user_name))));
         BEGIN
             PERFORM oracle.apply_record(r, mode);
         EXCEPTION WHEN OTHERS OR assert_failure THEN

@@ -39,7 +39,7 @@ KNOWN_CODES = ["buyer", "approver", "companyAdmin", "Viewer", "viewer2", "sales.
 LOST_CODES = ["oldRole", "Legacy.x", "viewer3"]
 NEAR_CODES = ["byer", "BUYERR", "approvre", "comapnyAdmin", "view", "sales.lead", "opsteam", "b2bUser", "zet", "viewer9",
               "a", "customerEdti"]
-FAR_CODES = ["xylophone-quest", "q", "Nothing_Like.it:at-all", "customers", "none", "-"]
+FAR_CODES = ["xylophone-quest", "q", "Nothing_Like.it:at-all", "customers", "none", "-", "NULL", "#N/A"]
 ILL_CODES = ["bad code", "büyer", "buyer!", "x" * 64, "code\twith tab", '"quoted"', "日本", "N/A", "buy\u200ber", "w" * 1001,
              "é" * 600]
 
