@@ -60,7 +60,7 @@ TEST(HeaderMap, TakesTheGuardOfHeadersAway) {
     EXPECT_EQ(names_of(map), (Names{"userName", "1/2", "a\nb", "-", "-"}));
     EXPECT_EQ(map.escaped_column(), 4);
     EXPECT_EQ(map.broken_column(), 3);
-    EXPECT_EQ(map.names().at(2), "a\nb");
+    EXPECT_EQ(map.escape_names().at(2), "a\nb");
     EXPECT_EQ(names_of(map_of({"userName", "1/2", "'a\\nb"}, fields)), (Names{"userName", "1/2", "-"}))
         << "only with a list";
 }
