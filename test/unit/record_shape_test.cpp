@@ -79,9 +79,9 @@ TEST(RecordShape, LeavesWhatMayHaveADelimiterInATextWithoutQuotes) {
 }
 
 TEST(RecordShape, LeavesRecordsWithMoreFieldsThanAreRead) {
-    const ShapedFile file = shape("a,b\n1,2" + std::string(kMaxColumns, ',') + "x\n");
+    const ShapedFile file = shape("a,b\n1,2" + std::string(kMaxFields, ',') + "x\n");
     ASSERT_EQ(file.records.size(), 1u);
-    EXPECT_EQ(file.records[0].size(), kMaxColumns + 3);
+    EXPECT_EQ(file.records[0].size(), kMaxFields + 3);
 }
 
 TEST(RecordShape, LeavesASingleCell) {

@@ -99,7 +99,9 @@ TEST_F(RowValidatorTest, WordsForNothingNameNoRole) {
                                                           "\"removeRoles\": one cell holds \"\\N\", at line 7",
                                                           "\"removeRoles\": one cell holds \"#N/A\", at line 7"}));
     use_header({"userName", "roles"}, options);
-    EXPECT_FALSE(check({"ann", "NULL"})) << "all roles would be replaced";
+    EXPECT_FALSE(check({"ann", "#N/A"})) << "all roles would be replaced";
+    EXPECT_TRUE(check({"ann", "NULL"})) << "the customer may hold it";
+    EXPECT_TRUE(last().replaces_roles);
     options.keep_damaged = true;
     use_header({"userName", "addRoles"}, options);
     EXPECT_FALSE(check({"ann", "NULL"}));
