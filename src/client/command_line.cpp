@@ -207,7 +207,8 @@ private:
         add_id(add_command("cancel", Command::cancel, "end an import in the background"));
         CLI::App* const exported = add_command("export", Command::export_customers, "all customers, as a CSV file");
         add_output_file(exported);
-        exported->add_flag("--spreadsheet", line_.for_spreadsheet, "with cells that a spreadsheet program does not change");
+        exported->add_flag("--spreadsheet", line_.for_spreadsheet,
+                           "with cells that a spreadsheet program does not change");
         add_command("roles", Command::roles, "the roles of a customer, and which import gave each")
             ->add_option("user", line_.user_name, "user name of the customer")
             ->type_name("USER")

@@ -25,7 +25,7 @@ struct CommandLine {
     bool preview = false;
     bool background = false;
     bool follow = false;
-    bool for_spreadsheet = false;  // an export
+    bool for_spreadsheet = false;                              // an export
     std::vector<std::pair<std::string, std::string>> options;  // of import_upload(), by name; values as SQL reads them
     std::optional<std::string> request_id;
     std::optional<std::string> rejected_file;  // where the rejected records go; "": nowhere

@@ -46,8 +46,8 @@ int write_file(const CommandLine& line, Session& session, const char* function) 
 
 // `call`: undo_import(), retry_rejects() or retry_skipped(), up to its last argument.
 int reverse(const CommandLine& line, Session& session, std::string_view call) {
-    const std::string row = *session.query(
-        format("SELECT pg_catalog.to_json(r) FROM customer_import.{}, background => {}) AS r", call, line.background))[0][0];
+    const std::string row = *session.query(format(
+        "SELECT pg_catalog.to_json(r) FROM customer_import.{}, background => {}) AS r", call, line.background))[0][0];
     if (line.background && line.follow) {
         const std::vector<Row> ids = session.query("SELECT $1::json ->> 'import_id'", {row});
         return follow_import(line, session, std::stoll(ids[0][0].value_or("0")), true);

@@ -302,9 +302,10 @@ void record_repeats(std::int64_t import_id, const Slice& slice, const Repeats& r
         return;
     }
     OwnerScope owner;
-    execute("UPDATE customer_import.import_slices SET repeats = $3, first_repeat = $4 WHERE import_id = $1 AND slice = $2",
-            {parameter(import_id), parameter(std::int64_t{slice.number}), parameter(repeats.records),
-             parameter(repeats.first_line)});
+    execute(
+        "UPDATE customer_import.import_slices SET repeats = $3, first_repeat = $4 WHERE import_id = $1 AND slice = $2",
+        {parameter(import_id), parameter(std::int64_t{slice.number}), parameter(repeats.records),
+         parameter(repeats.first_line)});
 }
 
 bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t records, std::int64_t pages,

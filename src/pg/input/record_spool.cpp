@@ -25,8 +25,7 @@ std::string_view record_of(TupleTableSlot* row) {
 
 }  // namespace
 
-RecordSpool::RecordSpool(RecordOrder order, bool counts_repeats)
-    : RecordSpool(order, counts_repeats, kSortKilobytes) {
+RecordSpool::RecordSpool(RecordOrder order, bool counts_repeats) : RecordSpool(order, counts_repeats, kSortKilobytes) {
     if (counts_repeats && order != RecordOrder::by_user_name) {
         sorted_names_.reset(new RecordSpool(RecordOrder::by_user_name, true, kNamesKilobytes));
     }
@@ -43,8 +42,8 @@ RecordSpool::RecordSpool(RecordOrder order, bool counts_repeats, int kilobytes)
         bool nulls_first = false;
         added_ = MakeSingleTupleTableSlot(columns, &TTSOpsVirtual);
         slot_ = MakeSingleTupleTableSlot(columns, &TTSOpsMinimalTuple);
-        sort_ = tuplesort_begin_heap(columns, 1, &number, &bytea->lt_opr, &collation, &nulls_first, kilobytes,
-                                     nullptr, TUPLESORT_NONE);
+        sort_ = tuplesort_begin_heap(columns, 1, &number, &bytea->lt_opr, &collation, &nulls_first, kilobytes, nullptr,
+                                     TUPLESORT_NONE);
     });
 }
 
