@@ -174,6 +174,7 @@ void Session::while_waiting(std::chrono::milliseconds every, std::function<void(
 void Session::send(const std::string& statement, const std::vector<Value>& parameters) {
     interrupts_before_ = interrupts_.count();
     std::vector<const char*> values;
+    values.reserve(parameters.size());
     for (const Value& value : parameters) {
         values.push_back(value ? value->c_str() : nullptr);
     }

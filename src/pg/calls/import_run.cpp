@@ -271,8 +271,9 @@ ImportResult ImportRun::finish() {
         return result_;
     }
     result_.counts = counts_;
-    if (spool_.repeats().records > 0) {
-        result_.warnings.push_back(repeats_warning(spool_.repeats()));
+    const Repeats repeats = failed() ? Repeats() : spool_.repeats();  // it may not have been read to its end
+    if (repeats.records > 0) {
+        result_.warnings.push_back(repeats_warning(repeats));
     }
     if (request_.is_dry_run) {
         if (!failed()) {
@@ -296,7 +297,7 @@ ImportResult ImportRun::finish() {
     Remarks remarks{.encoding = reader_->encoding_hint(), .may_have_added_codes = request_.create_unknown_roles};
     if (request_.kind == ImportKind::file) {
         remarks.ignored = ignored_remark(reader_->header().ignored());
-        remarks.repeats = spool_.repeats();
+        remarks.repeats = repeats;
     }
     result_.message = finish_import(result_.import_id, result_.state, result_.message, counts_, remarks);
     if (request_.create_unknown_roles) {
