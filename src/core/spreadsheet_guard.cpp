@@ -318,7 +318,7 @@ void note_guard(std::string& list, std::string_view column, Guard guard) {
     list += (list.empty() ? "" : ";") + coded(column, ";") + (guard == Guard::coded ? "\\" : "");
 }
 
-std::string guard_list_cell(std::string list) {
+std::string guard_list_cell(const std::string& list) {
     return guard_needed(list) == Guard::none ? list : ";" + list;  // names of nothing are passed over
 }
 

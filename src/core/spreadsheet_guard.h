@@ -42,7 +42,7 @@ inline std::string_view unguarded_header(std::string_view header, std::string& s
 void note_guard(std::string& list, std::string_view column, Guard guard);
 
 // The list as a cell that no program changes.
-std::string guard_list_cell(std::string list);
+std::string guard_list_cell(const std::string& list);
 
 // Which guard the list names for a column.
 Guard listed_guard(std::string_view list, std::string_view column);
