@@ -133,6 +133,8 @@ SELECT regress.refusal($$SELECT customer_import._merged_roles(NULL, NULL)$$);
 SELECT regress.refusal($$SELECT customer_import.rejected_csv(0)$$);
 SELECT regress.refusal($$SELECT customer_import.rejected_csv_bytes(0)$$);
 SELECT regress.refusal($$SELECT customer_import.skipped_csv(0)$$);
+SELECT regress.refusal($$SELECT customer_import.rejected_lines(0)$$);
+SELECT regress.refusal($$SELECT customer_import.skipped_lines(0)$$);
 -- The table is not what it was
 ALTER TABLE customers RENAME COLUMN email TO mail;
 SELECT regress.refused(E'userName,addRoles\nann,buyer\n');
@@ -168,6 +170,8 @@ SELECT regress.refusal($$SELECT customer_import.detach_customers_table()$$);
 SELECT regress.refusal($$SELECT customer_import.rejected_csv(1)$$);
 SELECT regress.refusal($$SELECT customer_import.rejected_csv_bytes(1)$$);
 SELECT regress.refusal($$SELECT customer_import.skipped_csv(1)$$);
+SELECT regress.refusal($$SELECT customer_import.rejected_lines(1)$$);
+SELECT regress.refusal($$SELECT customer_import.skipped_lines(1)$$);
 SELECT regress.refusal($$SELECT customer_import.import_report(1)$$);
 SELECT regress.refusal($$SELECT customer_import.import_template()$$);
 SELECT regress.refusal($$SET customer_import.batch_rows = 1$$);

@@ -181,6 +181,13 @@ SELECT state FROM customer_import.retry_skipped(:skipping, 'Create Only');
 SELECT state FROM customer_import.retry_skipped(:skipping, 'Delete');
 SELECT customer_import.skipped_csv(0);
 SELECT customer_import.skipped_csv(NULL);
+-- The same, a record a row
+SELECT string_agg(line || E'\n', '') = :'skipped_file' AS same FROM customer_import.skipped_lines(:skipping) AS line;
+SELECT i.id, string_agg(l.line || E'\n', '' ORDER BY l.position) = customer_import.rejected_csv(i.id) AS same
+  FROM customer_import.imports AS i CROSS JOIN LATERAL customer_import.rejected_lines(i.id) WITH ORDINALITY AS l (line, position)
+ WHERE i.mode <> 'undo' AND i.header IS NOT NULL GROUP BY i.id ORDER BY i.id;
+SELECT * FROM customer_import.rejected_lines(0);
+SELECT customer_import.skipped_lines(NULL);
 
 --
 -- Imports that are not there

@@ -36,10 +36,11 @@ int show_status(const CommandLine& line, Session& session) {
     return kDone;
 }
 
+// `function` returns the lines of a file.
 int write_file(const CommandLine& line, Session& session, const char* function) {
     OutputFile output(line.output);
     session.stream(format("SELECT customer_import.{}({})", function, *line.import_id), {},
-                   [&](const Row& row) { output.write(row[0].value_or("")); });
+                   [&](const Row& row) { output.write(row[0].value_or("") + "\n"); });
     output.close();
     return kDone;
 }
@@ -93,8 +94,8 @@ int run_command(const CommandLine& line, Session& session) {
     switch (line.command) {
         case Command::import_file: break;  // not here: import_file()
         case Command::status: return show_status(line, session);
-        case Command::rejected: return write_file(line, session, "rejected_csv");
-        case Command::skipped: return write_file(line, session, "skipped_csv");
+        case Command::rejected: return write_file(line, session, "rejected_lines");
+        case Command::skipped: return write_file(line, session, "skipped_lines");
         case Command::undo: return reverse(line, session, format("undo_import({}", *line.import_id));
         case Command::retry: return reverse(line, session, retry_call(line));
         case Command::cancel: return cancel(line, session);

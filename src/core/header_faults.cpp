@@ -18,6 +18,24 @@ Refusal wrong_call(std::string message, std::string detail = {}, std::string hin
     return {Refusal::Fault::bad_argument, std::move(message), std::move(detail), std::move(hint)};
 }
 
+// A call without types gives `text` what was meant for another function, or another thing.
+std::string hint_of_argument(std::string_view csv) {
+    constexpr std::size_t kMaxOidDigits = 10;
+    const auto has_only = [&](std::string_view characters) {
+        return csv.find_first_not_of(characters) == std::string_view::npos;
+    };
+    if (csv.size() <= kMaxOidDigits && has_only("0123456789")) {
+        return "This is a number, not a file. For a large object write its type: $1::oid.";
+    }
+    if (csv.starts_with("\\x") && csv.size() % 2 == 0 && has_only("\\x0123456789abcdefABCDEF")) {
+        return "These are the bytes of a file in hexadecimal. Write their type: $1::bytea.";
+    }
+    const std::size_t dot = csv.rfind('.');
+    const std::string_view ending = dot == std::string_view::npos ? std::string_view() : csv.substr(dot + 1);
+    const bool is_file = equal_ignoring_ascii_case(ending, "csv") || equal_ignoring_ascii_case(ending, "txt");
+    return is_file ? "This is the name of a file. Pass the content of the file." : "";
+}
+
 }  // namespace
 
 void HeaderFaults::misspelled(std::string_view name, std::string_view meant) {
@@ -49,7 +67,11 @@ void HeaderFaults::named_twice(std::string_view field, std::size_t first, std::s
 void HeaderFaults::no_user_name(std::string_view field) {
     std::string hint = format("Name the column with the user names \"{}\".", field);
     if (header_.size() == 1) {
-        hint += " If another character separates the columns, name it with the option \"delimiter\".";
+        const std::string argument = hint_of_argument(header_.front());
+        hint = !argument.empty() ? argument
+                                 : hint +
+                                       " If another character separates the columns, name it with the option "
+                                       "\"delimiter\".";
     }
     of_file_.push_back(
         as_it_is(broken_file(format("the header has no column \"{}\"", field), columns_found(), std::move(hint))));

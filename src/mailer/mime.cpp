@@ -286,7 +286,7 @@ std::string multipart(std::string_view subtype, std::string_view token, const st
     std::string text = "Content-Type: multipart/" + std::string(subtype) + ";\r\n boundary=\"" + boundary +
                        "\"\r\n\r\n";
     for (const std::string& part : parts) {
-        text += "--" + boundary + "\r\n" + part + "\r\n";
+        text.append("--").append(boundary).append("\r\n").append(part).append("\r\n");
     }
     return text + "--" + boundary + "--\r\n";
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <utility>
 
@@ -396,7 +397,7 @@ std::vector<int> bar_widths(const std::vector<OutcomeCount>& counts) {
     std::vector<int> widths;
     int rest = 100;
     for (const OutcomeCount& count : counts) {
-        widths.push_back(std::max(1, static_cast<int>(static_cast<double>(count.number) / sum * 100 + 0.5)));
+        widths.push_back(std::max(1, static_cast<int>(std::lround(static_cast<double>(count.number) / sum * 100))));
         rest -= widths.back();
     }
     // The widest one makes up for the rounding.

@@ -109,6 +109,16 @@ CREATE PROCEDURE customer_import.run_imports()
 COMMENT ON PROCEDURE customer_import.run_imports() IS
     'Runs the queued imports of the current role in this session, each under its operator.';
 
+CREATE PROCEDURE customer_import.wait_for_import(
+    id bigint,
+    timeout interval DEFAULT NULL,
+    INOUT state text DEFAULT NULL,
+    INOUT message text DEFAULT NULL
+)
+    LANGUAGE C AS 'MODULE_PATHNAME', 'ci_wait_for_import';
+COMMENT ON PROCEDURE customer_import.wait_for_import(bigint, interval, text, text) IS
+    'Waits until an import has ended, or for the timeout, without a transaction. Returns its state and message.';
+
 CREATE FUNCTION customer_import.release_restored() RETURNS bigint
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_release_restored';
 COMMENT ON FUNCTION customer_import.release_restored() IS

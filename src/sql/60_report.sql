@@ -2,9 +2,9 @@
 -- workers do not know of act_as().
 
 -- Functions in SQL are called with NULL as those in C are.
-CREATE FUNCTION customer_import._given(import_id bigint) RETURNS bigint
-    LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ci_given';
-COMMENT ON FUNCTION customer_import._given(bigint) IS 'Its argument, which is not NULL.';
+CREATE FUNCTION customer_import._visible_import(import_id bigint) RETURNS bigint
+    LANGUAGE C STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'ci_visible_import';
+COMMENT ON FUNCTION customer_import._visible_import(bigint) IS 'Its argument, which is an import that the caller sees.';
 
 CREATE FUNCTION customer_import._may_reverse(import_id bigint) RETURNS boolean
     LANGUAGE C STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'ci_may_reverse';
@@ -71,7 +71,7 @@ BEGIN ATOMIC
                       AND NOT EXISTS (SELECT FROM customer_import.imports AS r
                                        WHERE r.source_import_id = i.id AND r.finished_at IS NULL) AS is_open,
                       customer_import._may_reverse(i.id) AS may_reverse) AS o
-     WHERE i.id = customer_import._given(import_report.import_id);
+     WHERE i.id = (SELECT customer_import._visible_import(import_report.import_id));
 END;
 COMMENT ON FUNCTION customer_import.import_report(bigint) IS
     'All about one import: counts, issues by code with the first 20 each, unknown role codes with suggestions, how to undo and retry it.';
@@ -90,6 +90,17 @@ CREATE FUNCTION customer_import.skipped_csv(import_id bigint) RETURNS text
     LANGUAGE C STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_skipped_csv';
 COMMENT ON FUNCTION customer_import.skipped_csv(bigint) IS
     'The records that the mode passed over as a CSV to import in another mode, with _line and _error.';
+
+-- A record that is a row keeps memory flat: the server moves rows that are not read yet to temporary files.
+CREATE FUNCTION customer_import.rejected_lines(import_id bigint) RETURNS SETOF text
+    LANGUAGE C STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_rejected_lines';
+COMMENT ON FUNCTION customer_import.rejected_lines(bigint) IS
+    'The same file as rejected_csv(), a row a record, the header first; of any size.';
+
+CREATE FUNCTION customer_import.skipped_lines(import_id bigint) RETURNS SETOF text
+    LANGUAGE C STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_skipped_lines';
+COMMENT ON FUNCTION customer_import.skipped_lines(bigint) IS
+    'The same file as skipped_csv(), a row a record, the header first; of any size.';
 
 CREATE FUNCTION customer_import.import_template() RETURNS text
     LANGUAGE C STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_import_template';

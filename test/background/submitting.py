@@ -1,5 +1,6 @@
 """What the call does: it stores the file, says "queued" and comes back; nothing of it survives a roll-back."""
 
+import harness
 from harness import (ServerError, Session, adds_up, counts_of, fresh, gate, import_file, new_customers, record,
                      run_in_background, state, submit, submit_error, wait_ended, wait_until, waits_for_lock)
 
@@ -13,7 +14,7 @@ def test_states(report):
     with fresh() as admin, Session("regress_ann") as ann, gate(admin) as holder:
         result = import_file(ann, "userName,addRoles\nwait1,buyer\nnew,buyer\n", background=True, file_name="a.csv")
         number = int(result["import_id"])
-        report.equal((result["state"], result["records"], result["warnings"]), ("queued", "0", "{}"), "the call says queued")
+        report.equal((result["state"], result["records"], result["warnings"]), ("queued", None, "{}"), "the call says queued")
         report.matches(result["message"], rf"^Import {number} queued\. .*import_status WHERE id = {number}$",
                        "its message says what to do next")
         holder.wait()
@@ -176,3 +177,24 @@ def test_warnings(report):
         wait_ended(admin, int(result["import_id"]))
         row = record(admin, int(result["import_id"]))
         report.line("favouriteColour" in str(row["warnings"]), "and in the history", row["warnings"])
+
+
+def test_waiting_for_the_end(report):
+    """wait_for_import() returns when the import has ended, or at the timeout, and holds no transaction meanwhile."""
+    with fresh() as admin, Session("regress_ann") as ann, Session("regress_out") as out, gate(admin) as holder:
+        number = submit(ann, "userName,addRoles\nwait1,buyer\n")
+        row = ann.rows("CALL customer_import.wait_for_import($1, '10 milliseconds')", [number])[0]
+        report.line(row[0] in harness.OPEN_STATES and str(number) in row[1], "it returns at the timeout", row)
+        with Session("regress_ann") as waiting:
+            waiting.start("CALL customer_import.wait_for_import($1)", [number])
+            wait_until(lambda: admin.value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CALL customer_import.wait%' AND state = 'active'"
+                                           " AND backend_xmin IS NULL AND wait_event_type = 'Extension'") == "1", "it waits without a snapshot")
+            holder.open()
+            report.equal(waiting.finish()[0][0], "completed", "it returns at the end")
+        report.refused(out.error("CALL customer_import.wait_for_import($1)", [number]), "42501", "others may not call it")
+        report.refused(ann.error("CALL customer_import.wait_for_import(0)"), "42704", "nor is there an import 0")
+        report.refused(ann.error("CALL customer_import.wait_for_import(NULL)"), "22004", "an id is needed")
+        report.refused(ann.error("CALL customer_import.wait_for_import($1, '-1 s')", [number]), "22023", "a negative timeout is refused")
+        ann.rows("BEGIN")
+        report.refused(ann.error("CALL customer_import.wait_for_import($1)", [number]), "25001", "it needs to be called outside of a transaction block")
+        ann.rows("ROLLBACK")

@@ -35,6 +35,7 @@ ENTRY_POINTS = (
     "customer_import.rejected_csv((SELECT max(id) FROM customer_import.imports))",
     "customer_import.rejected_csv_bytes((SELECT max(id) FROM customer_import.imports))",
     "customer_import.skipped_csv((SELECT max(id) FROM customer_import.imports))",
+    "customer_import.rejected_lines((SELECT max(id) FROM customer_import.imports))",
     "(SELECT array_agg(c) FROM customer_import.import_changes AS c WHERE import_id ="
     " (SELECT max(id) FROM customer_import.imports))",
     "(SELECT array_agg(c) FROM customer_import.customer_export AS c)",

@@ -95,6 +95,8 @@ CALLS = (
     "SELECT octet_length(customer_import.rejected_csv(1))",
     "SELECT octet_length(customer_import.rejected_csv_bytes(1))",
     "SELECT octet_length(customer_import.skipped_csv(1))",
+    "SELECT sum(octet_length(line)) FROM customer_import.rejected_lines(1) AS line",
+    "SELECT sum(octet_length(line)) FROM customer_import.skipped_lines(1) AS line",
     "SELECT octet_length(customer_import.import_report(1)::text)",
     f"SELECT customer_import.amend_record(1, 1, repeat('x', {LARGE}))",
     f"SELECT customer_import.amend_record(1, 1, repeat('x', {MEBIBYTE}))",

@@ -58,7 +58,7 @@ def test_mailer_may_do_nothing_else(report):
                              ("customer_import.operators", "*"), ("customer_import.mailers", "*"),
                              ("customer_import.import_files", "*")):
             report.equal(mailer.error(f"SELECT {column} FROM {name}"), "42501", f"the mailer cannot read {name}")
-        for call in ("import_report(1)", "rejected_csv(1)", "rejected_csv_bytes(1)", "skipped_csv(1)", "retry_message(1)", "act_as('x')",
+        for call in ("import_report(1)", "rejected_csv(1)", "rejected_csv_bytes(1)", "skipped_csv(1)", "rejected_lines(1)", "skipped_lines(1)", "retry_message(1)", "act_as('x')",
                      "purge_imports('1 day')", f"grant_mailer('{OTHER}')", f"revoke_mailer('{MAILER}')",
                      "import_customers('userName\nx\n', 'Create & Update')", "release_restored()",
                      f"add_operator('{OTHER}')", "cancel_import(1)"):

@@ -1,6 +1,6 @@
 -- Every function: volatility, strictness, parallel safety, language, and which roles may call it.
 BEGIN;
-SELECT plan(270);
+SELECT plan(282);
 
 CREATE ROLE regress_anybody;
 
@@ -20,7 +20,7 @@ INSERT INTO expected VALUES
     ('_announce_change()', 'v', false, 'u', false),
     ('_role_of(text,text)', 's', true, 's', false),
     ('_bind_role()', 'v', false, 'u', false),
-    ('_given(bigint)', 's', false, 's', false),
+    ('_visible_import(bigint)', 's', false, 'r', false),
     ('_may_reverse(bigint)', 's', true, 'r', false),
     ('add_role_codes(text[],boolean)', 'v', false, 'u', false),
     ('alter_role_code(text,text,text,boolean)', 'v', false, 'u', false),
@@ -51,6 +51,8 @@ INSERT INTO expected VALUES
     ('rejected_csv(bigint)', 's', false, 'u', false),
     ('rejected_csv_bytes(bigint)', 's', false, 'u', false),
     ('skipped_csv(bigint)', 's', false, 'u', false),
+    ('rejected_lines(bigint)', 's', false, 'u', false), ('skipped_lines(bigint)', 's', false, 'u', false),
+    ('wait_for_import(bigint,interval,text,text)', 'v', false, 'u', false),
     ('import_template()', 's', false, 'u', false),
     ('_export_customers()', 's', false, 'u', false),
     ('_export_spreadsheet()', 's', false, 'u', false),

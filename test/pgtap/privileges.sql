@@ -1,6 +1,6 @@
 -- What a role without any grant may do: compute with role sets and user names, and nothing else.
 BEGIN;
-SELECT plan(118);
+SELECT plan(122);
 
 DO $$
 BEGIN
@@ -69,6 +69,8 @@ SELECT throws_ok($$SELECT customer_import.undo_import(1)$$, '42501', 'permission
 SELECT throws_ok($$SELECT customer_import.retry_rejects(1)$$, '42501', 'permission denied for function retry_rejects');
 SELECT throws_ok($$SELECT customer_import.retry_skipped(1, 'Create Only')$$, '42501', 'permission denied for function retry_skipped');
 SELECT throws_ok($$SELECT customer_import.skipped_csv(1)$$, '42501', 'permission denied for function skipped_csv');
+SELECT throws_ok($$SELECT customer_import.skipped_lines(1)$$, '42501', 'permission denied for function skipped_lines');
+SELECT throws_ok($$SELECT customer_import.rejected_lines(1)$$, '42501', 'permission denied for function rejected_lines');
 SELECT throws_ok($$SELECT customer_import.amend_record(1, 2, '')$$, '42501', 'permission denied for function amend_record');
 SELECT throws_ok($$SELECT customer_import.import_template()$$, '42501', 'permission denied for function import_template');
 SELECT throws_ok($$SELECT customer_import._read_change_page(1, 1)$$, '42501', 'permission denied for function _read_change_page');
@@ -120,6 +122,8 @@ SELECT throws_ok($$SELECT customer_import.rejected_csv(1)$$, '42501', 'permissio
 SELECT throws_ok('TABLE customer_import.customer_export', '42501', 'permission denied to export customers');
 SELECT throws_ok('TABLE customer_import.customer_export_spreadsheet', '42501', 'permission denied to export customers');
 SELECT throws_ok($$SELECT customer_import.skipped_csv(1)$$, '42501', 'permission denied to view imports');
+SELECT throws_ok($$SELECT customer_import.skipped_lines(1)$$, '42501', 'permission denied to view imports');
+SELECT throws_ok($$SELECT customer_import.rejected_lines(1)$$, '42501', 'permission denied to view imports');
 SELECT throws_ok($$SELECT customer_import.retry_skipped(1, 'Create Only')$$, '42501', 'permission denied to retry skipped records');
 SELECT throws_ok($$SELECT customer_import.customer_roles('ann')$$, '42501', 'permission denied to see the roles of customers');
 SELECT throws_ok($$SELECT customer_import.search_customers('ann')$$, '42501', 'permission denied to search customers');

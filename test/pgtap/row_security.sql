@@ -2,7 +2,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = error;
-SELECT plan(214);
+SELECT plan(216);
 
 CREATE ROLE regress_rls_ann;
 CREATE ROLE regress_rls_bob;
@@ -217,12 +217,14 @@ SELECT is(pg_temp.attempt('regress_rls_ann', NULL, replace(statement, '{bobs}', 
                ('SELECT count(*) FROM customer_import.import_change_pages WHERE regress_mine.leak(first_user_name)', 'ok 1'),
                ('SELECT count(*) FROM customer_import.import_change_pages AS p, customer_import._read_change_page(p.import_id, p.page) AS c WHERE regress_mine.leak(c.user_name)', 'ok 1'),
                ('SELECT count(*) FROM customer_import._read_change_page({bobs}, 1) AS c WHERE regress_mine.leak(c.user_name)', 'ok 0'),
-               ('SELECT customer_import.import_report({bobs})', 'ok NULL'),
+               ('SELECT customer_import.import_report({bobs})', '42704 import {bobs} does not exist'),
                ('SELECT customer_import.rejected_csv({bobs})', '42704 import {bobs} does not exist'),
                ('SELECT customer_import.rejected_csv_bytes({bobs})', '42704 import {bobs} does not exist'),
                ('SELECT customer_import.skipped_csv({bobs})', '42704 import {bobs} does not exist'),
+               ('SELECT count(*) FROM customer_import.rejected_lines({bobs})', '42704 import {bobs} does not exist'),
+               ('SELECT count(*) FROM customer_import.skipped_lines({bobs})', '42704 import {bobs} does not exist'),
                ('SELECT customer_import.rejected_csv(-1)', '42704 import -1 does not exist'),
-               ('SELECT customer_import.import_report(-1)', 'ok NULL'),
+               ('SELECT customer_import.import_report(-1)', '42704 import -1 does not exist'),
                ('SELECT count(*) FROM customer_import.operators WHERE regress_mine.leak(name)', 'ok 1')) AS t (statement, expected);
 SELECT is(pg_temp.attempt('regress_rls_admin', NULL, 'SELECT string_agg(DISTINCT operator, '','' ORDER BY operator) FROM customer_import.imports WHERE operator ~ ''regress_rls_(ann|bob)'''), 'ok regress_rls_ann,regress_rls_bob', 'an administrator sees all');
 -- The same request id of another operator is not this one's import

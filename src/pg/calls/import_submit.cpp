@@ -100,6 +100,7 @@ ImportResult submit_import(ImportRequest& request, InputSource* source) {
     ImportResult result;
     result.import_id = *id;
     result.state = "queued";
+    result.has_counts = false;
     result.message = queued_message(*id);
     if (request.kind == ImportKind::file) {
         result.message = with_remark(result.message, ignored_remark(reader->header().ignored()));
@@ -134,7 +135,7 @@ OpenImport lock_import(std::int64_t import_id) {
         {parameter(import_id), parameter(std::string_view(identity.name)),
          parameter(identity.rights.has(Right::administer))});
     if (rows.empty()) {
-        throw ImportError(ERRCODE_UNDEFINED_OBJECT, format("import {} does not exist", import_id));
+        refuse_missing_import(import_id);
     }
     const Row& row = rows.front();
     return {*row[0], row[1] == "t", row[2] == "t"};
@@ -201,12 +202,7 @@ std::vector<std::int64_t> own_imports() {
 }
 
 void run_imports(FunctionCallInfo fcinfo) {
-    auto context = (CallContext*)fcinfo->context;
-    if (context == nullptr || !IsA(context, CallContext) || context->atomic) {
-        throw ImportError(ERRCODE_ACTIVE_SQL_TRANSACTION,
-                          "customer_import.run_imports() cannot run inside a transaction block", {},
-                          "CALL it outside of BEGIN … COMMIT; it commits after each batch.");
-    }
+    require_no_transaction_block(fcinfo, "customer_import.run_imports()");
     call([] { PreventCommandDuringRecovery("customer_import.run_imports()"); });
     ProcedureTransactions transactions;
     std::vector<std::int64_t> ids;

@@ -8,6 +8,7 @@
 #include "pg/access/identity.h"
 #include "pg/calls/import_run.h"
 #include "pg/calls/import_submit.h"
+#include "pg/history/import_history.h"
 #include "pg/history/import_row.h"
 #include "pg/history/retention.h"
 #include "pg/history/reversal.h"
@@ -53,7 +54,7 @@ Source lock_source(std::int64_t import_id) {
         {parameter(import_id), parameter(std::string_view(identity.name)),
          parameter(identity.rights.has(Right::administer))});
     if (rows.empty()) {
-        throw ImportError(ERRCODE_UNDEFINED_OBJECT, format("import {} does not exist", import_id));
+        refuse_missing_import(import_id);
     }
     const Row& row = rows.front();
     if (*row[7] == "t") {

@@ -87,6 +87,7 @@ private:
 // that were purged meanwhile, are not among them.
 std::map<std::int64_t, std::optional<std::int64_t>> read_sources(const std::vector<Extract>& extracts) {
     std::vector<std::string> ids;
+    ids.reserve(extracts.size());
     for (const Extract& extract : extracts) {
         ids.push_back(std::to_string(extract.import_id));
     }

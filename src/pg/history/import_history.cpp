@@ -23,6 +23,15 @@ std::string ignored_remark_of(std::int64_t import_id) {
     return ignored_remark(columns);
 }
 
+void refuse_missing_import(std::int64_t import_id) {
+    throw ImportError(ERRCODE_UNDEFINED_OBJECT, format("import {} does not exist", import_id));
+}
+
+bool sees_import(std::int64_t import_id) {
+    return !query("SELECT FROM customer_import.imports WHERE id OPERATOR(pg_catalog.=) $1", {parameter(import_id)})
+                .empty();
+}
+
 std::optional<std::int64_t> insert_import(const NewImport& import, const ImportRequest& request,
                                           const RecordReader& reader) {
     const std::string header = request.encoding.encode(reader.raw_header());
@@ -81,7 +90,7 @@ std::optional<ImportResult> find_earlier_import(const std::string& operator_name
     OwnerScope owner;
     const std::vector<Row> rows = query(
         "SELECT id, state, message, records, created, updated, unchanged, skipped, rejected, deleted,"
-        "       unprocessed, encode(request_digest, 'hex') FROM customer_import.imports"
+        "       unprocessed, finished_at IS NOT NULL, encode(request_digest, 'hex') FROM customer_import.imports"
         " WHERE operator OPERATOR(pg_catalog.=) $1 AND request_id OPERATOR(pg_catalog.=) $2",
         {parameter(std::string_view(operator_name)), optional_parameter(request.request_id)});
     if (rows.empty()) {
@@ -100,6 +109,7 @@ std::optional<ImportResult> find_earlier_import(const std::string& operator_name
           &earlier.counts.skipped, &earlier.counts.rejected, &earlier.counts.deleted, &earlier.counts.unprocessed}) {
         *count = number(column++);
     }
+    earlier.has_counts = row[column] == "t";
     for (const Row& warning :
          query("SELECT unnest(warnings) FROM customer_import.imports WHERE id = $1", {parameter(earlier.import_id)})) {
         earlier.warnings.push_back(*warning[0]);
@@ -140,7 +150,7 @@ std::string tell_added_codes(std::int64_t import_id, const std::string& message)
     if (codes.empty()) {
         return message;
     }
-    const std::string told = with_remark(message, added_codes_remark(codes));
+    std::string told = with_remark(message, added_codes_remark(codes));
     OwnerScope owner;
     execute(
         "UPDATE customer_import.imports SET message = $2, warnings = pg_catalog.array_append(warnings, $3)"
@@ -176,7 +186,7 @@ std::string finish_import(std::int64_t import_id, const std::string& state, cons
     }
     settle_undo(import_id);
     remove_unused_codes(import_id);
-    const std::string told = remarks.may_have_added_codes ? tell_added_codes(import_id, message) : message;
+    std::string told = remarks.may_have_added_codes ? tell_added_codes(import_id, message) : message;
     announce_import(import_id, state);
     return told;
 }

@@ -12,6 +12,12 @@
 
 namespace customer_import::pg {
 
+// There is no such import, or the caller may not see it: nobody can tell which. Errors: 42704.
+[[noreturn]] void refuse_missing_import(std::int64_t import_id);
+
+// Whether the current role sees such an import. Needs an SPI connection and a safe search_path.
+bool sees_import(std::int64_t import_id);
+
 // What is known of an import when its row is made.
 struct NewImport {
     std::string operator_name;

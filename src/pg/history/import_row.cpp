@@ -1,5 +1,7 @@
 #include "pg/history/import_row.h"
 
+#include <algorithm>
+
 #include "pg/server/statement.h"
 #include "pg/server/text_array.h"
 
@@ -17,6 +19,13 @@ TupleDesc result_columns(FunctionCallInfo fcinfo) {
 
 }  // namespace
 
+Datum make_row(FunctionCallInfo fcinfo, const Datum* values, const bool* nulls) {
+    return call([&] {
+        return HeapTupleGetDatum(
+            heap_form_tuple(result_columns(fcinfo), const_cast<Datum*>(values), const_cast<bool*>(nulls)));
+    });
+}
+
 Datum make_import_row(FunctionCallInfo fcinfo, const ImportResult& result) {
     constexpr int kColumns = 12;
     const Counts& counts = result.counts;
@@ -27,7 +36,8 @@ Datum make_import_row(FunctionCallInfo fcinfo, const ImportResult& result) {
         Int64GetDatum(counts.unchanged), Int64GetDatum(counts.skipped),     Int64GetDatum(counts.rejected),
         Int64GetDatum(counts.deleted),   Int64GetDatum(counts.unprocessed), make_text_array(warnings)};
     bool nulls[kColumns] = {result.import_id == 0};
-    return call([&] { return HeapTupleGetDatum(heap_form_tuple(result_columns(fcinfo), values, nulls)); });
+    std::fill(nulls + 3, nulls + 11, !result.has_counts);
+    return make_row(fcinfo, values, nulls);
 }
 
 }  // namespace customer_import::pg

@@ -14,6 +14,7 @@
 #include "core/text.h"
 #include "pg/access/access.h"
 #include "pg/access/identity.h"
+#include "pg/history/import_history.h"
 #include "pg/history/retention.h"
 #include "pg/input/file_encoding.h"
 #include "pg/server/arguments.h"
@@ -50,12 +51,16 @@ constexpr const char* kSkippedRecords =
 
 enum class Listed { rejected, skipped };
 
+void verify_text(std::string_view piece) {
+    call([&] { pg_verify_mbstr(PG_UTF8, piece.data(), static_cast<int>(piece.size()), false); });
+}
+
 // A file as it grows, in the memory of the value that is returned: it is never copied as a whole. Pieces are whole
 // characters, and verified one by one where they are to be text.
 class GrowingFile {
 public:
-    // Allocates memory for so many bytes; more when they are not enough.
-    GrowingFile(std::int64_t expected, bool is_text) : is_text_(is_text) {
+    // Allocates memory for so many bytes; more when they are not enough. `instead`: what gives a file without that limit.
+    GrowingFile(std::int64_t expected, bool is_text, std::string_view instead) : is_text_(is_text), instead_(instead) {
         require_room(static_cast<std::size_t>(expected));
         room_ = VARHDRSZ + static_cast<std::size_t>(expected);
         value_ = call([&] { return static_cast<char*>(palloc(room_)); });
@@ -68,7 +73,7 @@ public:
             value_ = call([&] { return static_cast<char*>(repalloc(value_, room_)); });
         }
         if (is_text_) {
-            call([&] { pg_verify_mbstr(PG_UTF8, piece.data(), static_cast<int>(piece.size()), false); });
+            verify_text(piece);
         }
         std::memcpy(value_ + size_, piece.data(), piece.size());
         size_ += piece.size();
@@ -82,11 +87,12 @@ private:
     void require_room(std::size_t bytes) const {
         if (bytes > MaxAllocSize - size_) {
             throw ImportError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "the records are too large for one value", {},
-                              "Read them from customer_import.import_issues.");
+                              format("Read them from customer_import.{}.", instead_));
         }
     }
 
     const bool is_text_;
+    const std::string_view instead_;
     std::size_t room_ = 0;
     std::size_t size_ = VARHDRSZ;
     char* value_ = nullptr;
@@ -145,7 +151,7 @@ FileFacts find_file(std::int64_t import_id, Listed listed) {
         {parameter(import_id), parameter(kBytesOfLine),
          parameter(std::string_view(listed == Listed::rejected ? "rejected" : "skipped"))});
     if (imports.empty()) {
-        throw ImportError(ERRCODE_UNDEFINED_OBJECT, format("import {} does not exist", import_id));
+        refuse_missing_import(import_id);
     }
     require_not_emptied(import_id);
     const Row& row = imports.front();
@@ -174,12 +180,9 @@ std::string separator_line(std::string_view header, char delimiter) {
 }
 
 // The records as a file for people: text, with U+FFFD for what is not text, which comes through a spreadsheet. Read twice,
-// as only then it is known which columns it needs.
-Datum text_file(std::int64_t import_id, Listed listed) {
-    SpiConnection spi;
-    CatalogPath path;  // as the caller, which sees what its rights allow
-    FileFacts facts = find_file(import_id, listed);
-    GrowingFile file(facts.bytes, true);
+// as only then it is known which columns it needs. `put` takes the header, then record by record, each with its line break.
+template <class Put>
+void write_file(std::int64_t import_id, Listed listed, FileFacts& facts, const Put& put) {
     SpreadsheetWriter writer(decode(facts.encoding, facts.header), facts.delimiter, registered_fields(),
                              SpreadsheetWriter::Form::file, check_interrupts);
     const auto read = [&](const Cursor& rows, std::uint64_t index) {
@@ -188,11 +191,37 @@ Datum text_file(std::int64_t import_id, Listed listed) {
     };
     each_record(import_id, listed, [&](const Cursor& rows, std::uint64_t index) { writer.look_at(read(rows, index)); });
     const std::string header = writer.header();
-    file.append(separator_line(header, facts.delimiter));
-    file.append(header);
+    put(separator_line(header, facts.delimiter) + header);
     each_record(import_id, listed,
-                [&](const Cursor& rows, std::uint64_t index) { file.append(writer.row(read(rows, index))); });
+                [&](const Cursor& rows, std::uint64_t index) { put(writer.row(read(rows, index))); });
+}
+
+Datum text_file(std::int64_t import_id, Listed listed) {
+    SpiConnection spi;
+    CatalogPath path;  // as the caller, which sees what its rights allow
+    FileFacts facts = find_file(import_id, listed);
+    GrowingFile file(facts.bytes, true, listed == Listed::rejected ? "rejected_lines()" : "skipped_lines()");
+    write_file(import_id, listed, facts, [&](std::string_view piece) { file.append(piece); });
     return file.finish();
+}
+
+// The same as one row a record, without its line break, in memory that does not grow.
+void return_lines(FunctionCallInfo fcinfo, std::int64_t import_id, Listed listed) {
+    auto result = (ReturnSetInfo*)fcinfo->resultinfo;
+    call([&] { InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC); });
+    SpiConnection spi;
+    CatalogPath path;
+    FileFacts facts = find_file(import_id, listed);
+    write_file(import_id, listed, facts, [&](std::string_view piece) {
+        piece.remove_suffix(1);
+        verify_text(piece);
+        call([&] {
+            Datum value = PointerGetDatum(cstring_to_text_with_len(piece.data(), static_cast<int>(piece.size())));
+            bool is_null = false;
+            tuplestore_putvalues(result->setResult, result->setDesc, &value, &is_null);
+            pfree(DatumGetPointer(value));
+        });
+    });
 }
 
 // The rejected records as a file for programs: byte for byte as they came, followed by _line and _error.
@@ -200,7 +229,7 @@ Datum bytes_file(std::int64_t import_id) {
     SpiConnection spi;
     CatalogPath path;
     FileFacts facts = find_file(import_id, Listed::rejected);
-    GrowingFile file(facts.bytes, false);
+    GrowingFile file(facts.bytes, false, "import_issues");
     const auto append = [&](std::string_view text) { file.append(facts.encoding.encode(text)); };
     if (facts.encoding.is_utf16()) {
         append("\xEF\xBB\xBF");  // tells programs what it is
@@ -287,12 +316,22 @@ CI_FUNCTION(ci_import_template) {
     });
 }
 
-// _given(import_id bigint) returns bigint: the argument of import_report(). Errors: 22004.
-CI_FUNCTION(ci_given) {
+// _visible_import(import_id bigint) returns bigint: the argument of import_report(). Errors: 22004, 42501, 42704.
+CI_FUNCTION(ci_visible_import) {
     return pg::entry([&] {
         if (PG_ARGISNULL(0)) {
             throw pg::ImportError(ERRCODE_NULL_VALUE_NOT_ALLOWED,
                                   "argument \"import_id\" of function import_report() is NULL");
+        }
+        bool is_visible = false;
+        {
+            pg::SpiConnection spi;
+            pg::CatalogPath path;
+            is_visible = pg::sees_import(PG_GETARG_INT64(0));
+        }
+        if (!is_visible) {  // the mailer's report is made by the extension's owner, who needs no right
+            pg::require_right(customer_import::Right::view_imports, "view imports");
+            pg::refuse_missing_import(PG_GETARG_INT64(0));
         }
         return PG_GETARG_DATUM(0);
     });
@@ -323,6 +362,24 @@ CI_PUBLIC_FUNCTION(ci_rejected_csv) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::view_imports, "view imports");
         return pg::text_file(PG_GETARG_INT64(0), pg::Listed::rejected);
+    });
+}
+
+// rejected_lines(import_id bigint) returns setof text: the header, then a row a record. Errors: 42501, 42704, 55000.
+CI_PUBLIC_FUNCTION(ci_rejected_lines) {
+    return pg::entry([&] {
+        pg::require_right(customer_import::Right::view_imports, "view imports");
+        pg::return_lines(fcinfo, PG_GETARG_INT64(0), pg::Listed::rejected);
+        return Datum{0};
+    });
+}
+
+// skipped_lines(import_id bigint) returns setof text. Errors: as rejected_lines().
+CI_PUBLIC_FUNCTION(ci_skipped_lines) {
+    return pg::entry([&] {
+        pg::require_right(customer_import::Right::view_imports, "view imports");
+        pg::return_lines(fcinfo, PG_GETARG_INT64(0), pg::Listed::skipped);
+        return Datum{0};
     });
 }
 

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "core/format.h"
+#include "pg/history/import_history.h"
 #include "pg/server/statement.h"
 
 namespace customer_import::pg {
@@ -29,7 +30,7 @@ ImportMode original_mode(std::int64_t import_id) {
             "SELECT mode, source_import_id, options ->> 'mode' FROM customer_import.imports WHERE id = $1",
             {parameter(next)});
         if (rows.empty()) {
-            throw ImportError(ERRCODE_UNDEFINED_OBJECT, format("import {} does not exist", next));
+            refuse_missing_import(next);
         }
         if (const std::optional<ImportMode> mode = parse_import_mode(rows.front()[2].value_or(*rows.front()[0]))) {
             return *mode;
@@ -46,6 +47,7 @@ void mark_retried(const ImportRequest& request, std::int64_t retry_import_id, co
         return;
     }
     std::vector<std::string> list;
+    list.reserve(lines.size());
     for (const std::int64_t line : lines) {
         list.push_back(std::to_string(line));
     }

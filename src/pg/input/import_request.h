@@ -72,6 +72,7 @@ struct ImportResult {
     std::string state;
     std::string message;
     Counts counts;
+    bool has_counts = true;  // false: it has not ended
     std::vector<std::string> warnings;
     bool is_earlier = false;  // made before with the same request id; nothing was done now
 };

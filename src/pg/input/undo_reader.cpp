@@ -52,12 +52,17 @@ void UndoReader::read(RecordTaker& taker) {
     for (fetch(); pages.count() > 0; fetch()) {
         for (std::uint64_t index = 0; index < pages.count(); ++index) {
             std::int64_t changes = 0;
-            const varlena* page = call([&] {
+            Datum stored = 0;
+            varlena* page = call([&] {
                 bool is_null;
                 changes = DatumGetInt32(SPI_getbinval(pages.row(index), pages.columns(), 2, &is_null));
-                return PG_DETOAST_DATUM_PACKED(SPI_getbinval(pages.row(index), pages.columns(), 1, &is_null));
+                stored = SPI_getbinval(pages.row(index), pages.columns(), 1, &is_null);
+                return PG_DETOAST_DATUM_PACKED(stored);
             });
             read_page(varlena_view(page), changes, written, taker);
+            if (page != (varlena*)DatumGetPointer(stored)) {
+                release([&] { pfree(page); });
+            }
         }
     }
     find_columns(written);

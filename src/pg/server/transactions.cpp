@@ -65,6 +65,14 @@ void WorkerTransactions::roll_back() {
     });
 }
 
+void require_no_transaction_block(FunctionCallInfo fcinfo, const char* name) {
+    auto context = (CallContext*)fcinfo->context;
+    if (context == nullptr || !IsA(context, CallContext) || context->atomic) {
+        throw ImportError(ERRCODE_ACTIVE_SQL_TRANSACTION, format("{} cannot run inside a transaction block", name), {},
+                          "CALL it outside of BEGIN … COMMIT; it commits in between.");
+    }
+}
+
 ProcedureTransactions::ProcedureTransactions() {
     call([] { require_spi(SPI_connect_ext(SPI_OPT_NONATOMIC), "SPI_connect_ext"); });
 }

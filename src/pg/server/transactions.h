@@ -15,6 +15,9 @@ namespace customer_import::pg {
 // How long the rest of the current transaction waits for a lock, in milliseconds; 0: as long as it takes.
 void limit_waits_of_transaction(int milliseconds);
 
+// For a procedure, `name`, that commits. Errors: 25001.
+void require_no_transaction_block(FunctionCallInfo fcinfo, const char* name);
+
 class Transactions {
 public:
     virtual ~Transactions() = default;

@@ -356,7 +356,7 @@ std::optional<RegisteredTable> find_registered_table() {
 std::optional<RegisteredTable> lock_registered_table(LOCKMODE lock) {
     for (;;) {
         const std::uint64_t changes = SharedInvalidMessageCounter;
-        const std::optional<RegisteredTable> table = find_registered_table();
+        std::optional<RegisteredTable> table = find_registered_table();
         if (!table) {
             return std::nullopt;
         }
@@ -364,7 +364,7 @@ std::optional<RegisteredTable> lock_registered_table(LOCKMODE lock) {
         if (SharedInvalidMessageCounter == changes) {
             return table;  // no catalog has changed meanwhile
         }
-        const std::optional<RegisteredTable> same = find_registered_table();
+        std::optional<RegisteredTable> same = find_registered_table();
         if (same && same->relation == table->relation) {
             return same;
         }
@@ -406,6 +406,7 @@ Target read_target(const RegisteredTable& table) {
         target.touched_column = load_column(target.relation, *facts[2], "").name;
     }
     std::vector<std::string> written;
+    written.reserve(columns.size());
     for (const Row& column : columns) {
         written.push_back(*column[1]);
     }

@@ -47,6 +47,19 @@ def test_psql_script():
         check_equal(database.query("SELECT file_name FROM customer_import.imports"), "my roles.csv", "its name is kept")
         check_equal(database.large_objects(), "0", "a good file leaves no large object")
 
+        result = import_file(b"userName,addRoles\ncleo,buyer\n", "dry_run=on")
+        check(result.returncode == 0 and "Dry run: 1 created" in result.stdout, "it can be tried", result.stdout)
+        check_equal(database.query("SELECT count(*) FROM customers WHERE user_name = 'cleo'"), "0", "nothing is changed then")
+        check_equal(database.large_objects(), "0", "nor is a large object left")
+        result = import_file(b"userName,addRoles\ncleo,buyer\n", "background=on", "file_name=sheet of Monday")
+        check(result.returncode == 0 and "queued" in result.stdout, "it can be left to the background", result.stdout)
+        number = database.query("SELECT max(id) FROM customer_import.imports")
+        database.psql(f"CALL customer_import.wait_for_import({number});")
+        check_equal(database.query(f"SELECT file_name, state, created FROM customer_import.imports WHERE id = {number}"), "sheet of Monday|completed|1",
+                    "where it completes, under the name that was given")
+        check_equal(database.large_objects(), "0", "and leaves no large object")
+        database.psql("DELETE FROM customers WHERE user_name = 'cleo';")
+
         result = import_file("userName;lastName\nann;M\u00fcnch\n".encode("latin-1"), "delimiter=;", "encoding=LATIN1")
         check(result.returncode == 0, "delimiter and encoding can be given", result.stdout)
         check_equal(database.query("SELECT last_name FROM customers"), "Münch", "and are used")
