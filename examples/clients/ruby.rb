@@ -13,7 +13,7 @@ upload = rows('SELECT customer_import.begin_upload($1, background => true) AS id
 at = 0 # the place of a chunk: with it a chunk may be sent again
 File.open(name, 'rb') do |file|
   while (chunk = file.read(1 << 20))
-    # Format 1: the bytes as they are. As text they would end at the first NUL.
+    # Format 1: the bytes as they are. A text cannot hold all of them.
     rows('SELECT customer_import.append_upload($1, $2, $3)', upload, { value: chunk, format: 1 }, at)
     at += chunk.bytesize
   end

@@ -43,7 +43,9 @@ COMMON = [
 
 # These only in scripts/campaign clients.
 OTHERS = [
-    Driver("JDBC", "Jdbc.java", ["java", "-cp", f"{JDBC_JAR}:.", "Jdbc", "jdbc:postgresql://127.0.0.1:{port}/{database}?user={user}"],
+    # Left alone, a JVM takes a quarter of the machine's memory before it looks for what it no longer needs.
+    Driver("JDBC", "Jdbc.java", ["java", "-Xmx64m", "-cp", f"{JDBC_JAR}:.", "Jdbc",
+                                 "jdbc:postgresql://127.0.0.1:{port}/{database}?user={user}"],
            [["javac", "Jdbc.java"]]),
     Driver("PHP pgsql", "php.php", ["php", "php.php"]),
     Driver("Ruby pg", "ruby.rb", ["ruby", "ruby.rb"]),
