@@ -13,11 +13,11 @@ int main(int, char** arguments) {
     const auto upload =
         db.exec_params("SELECT customer_import.begin_upload($1, background => true)", name)[0][0].as<long long>();
     std::ifstream file(name, std::ios::binary);
+    file.exceptions(std::ios::badbit);
     std::string chunk(1 << 20, '\0');
     for (long long at = 0; file.read(chunk.data(), chunk.size()), file.gcount() > 0; at += file.gcount()) {
-        // With `at` a chunk may be sent again.
         db.exec_params("SELECT customer_import.append_upload($1, $2, $3)", upload,
-                       pqxx::binarystring(chunk.data(), file.gcount()), at);
+                       pqxx::binarystring(chunk.data(), file.gcount()), at);  // with `at` it may be sent again
     }
     for (const auto& row : db.exec_params("SELECT outcome, count(*) FROM customer_import.preview_upload($1, $2) "
                                           "GROUP BY outcome", upload, mode))

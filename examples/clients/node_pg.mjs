@@ -5,8 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 
-const mode = 'Create & Update';
-const [file, rejectedFile] = process.argv.slice(2);
+const [file, rejectedFile, mode = 'Create & Update'] = process.argv.slice(2);
 const db = new pg.Client();
 await db.connect();
 const rows = async (sql, ...values) => (await db.query(sql, values)).rows;
@@ -19,9 +18,10 @@ for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
 }
 console.log('Preview:', await rows(
   'SELECT outcome, count(*) FROM customer_import.preview_upload($1, $2) GROUP BY outcome', upload, mode));
-
 await db.query('LISTEN customer_import'); // before the import is queued
-const woken = () => Promise.race([new Promise((wake) => db.once('notification', wake)), sleep(1000)]);
+let wake = () => {};
+db.on('notification', () => wake());
+const woken = () => Promise.race([new Promise((resolve) => { wake = resolve; }), sleep(1000)]);
 const [{ import_id: id }] = await rows( // a bigint, which pg gives as a string
   'SELECT import_id FROM customer_import.import_upload($1, $2, background => true, request_id => $3)',
   upload, mode, randomUUID());

@@ -4,15 +4,15 @@ use v5.36;
 use DBI;
 use DBD::Pg qw(:pg_types);
 
-my $mode = 'Create & Update';
-my ($name, $rejected_name) = @ARGV;
+my ($name, $rejected_name, $mode) = (@ARGV, 'Create & Update');
+binmode STDOUT, ':utf8';
 my $db = DBI->connect('dbi:Pg:', undef, undef, { RaiseError => 1, PrintError => 0, AutoCommit => 1 });
 sub row ($sql, @values) { $db->selectrow_array($sql, undef, @values) }
 
 my ($upload) = row('SELECT customer_import.begin_upload(?, background => true)', $name);
 my $append = $db->prepare('SELECT customer_import.append_upload(?, ?, ?)');
 open my $file, '<:raw', $name or die "$name: $!";
-for (my $at = 0; read $file, my $chunk, 1 << 20; $at += length $chunk) {
+for (my $at = 0; read($file, my $chunk, 1 << 20) // die "$name: $!"; $at += length $chunk) {
     $append->bind_param(1, $upload);
     $append->bind_param(2, $chunk, { pg_type => PG_BYTEA });    # without the type it is text, up to the first NUL
     $append->bind_param(3, $at);                                 # with it a chunk may be sent again

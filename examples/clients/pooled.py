@@ -1,6 +1,5 @@
 #!/usr/bin/python3
 """Imports a file through a pooler in transaction mode: pooled.py OPERATOR FILE REJECTED_FILE, with psycopg 3.
-
 PGHOST and its like name the pooler, PGUSER the gateway. Each call is a transaction that first says who acts.
 """
 import sys
@@ -34,7 +33,8 @@ while not ended:
     time.sleep(1)  # a pooler passes no notifications on
     [[message, ended]] = rows("SELECT message, finished_at FROM customer_import.import_status WHERE id = %s", number)
     print(message)
-print(*rows("SELECT line, message FROM customer_import.import_issues WHERE import_id = %s LIMIT 5", number), sep="\n")
+print(*rows("SELECT line, message FROM customer_import.import_issues WHERE import_id = %s"
+            " ORDER BY line, issue_number LIMIT 5", number), sep="\n")
 with open(rejected_name, "wb") as file:
     file.write(rows("SELECT customer_import.rejected_csv_bytes(%s)", number)[0][0])
 print(rows("SELECT message FROM customer_import.undo_import(%s)", number)[0][0])

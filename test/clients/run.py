@@ -3,6 +3,9 @@
 from drivers import POOLED
 from harness import COMPANY, DATABASE, FAULTY, GATEWAY, OPERATOR, PEOPLE, Run, session
 
+import driver
+from waits import wait_until
+
 MOST_LINES, LONGEST_LINE = 40, 120
 HEADER = "userName,addRoles,company,_notes,_line,_error"
 # MB that a program, and a process of the server, may take. An undo keeps some 80 bytes a record.
@@ -86,6 +89,27 @@ def run_pooled(report, place, files, bouncer):
         report.equal(admin.rows("SELECT DISTINCT database_role FROM customer_import.imports"), [(GATEWAY,)],
                      "the gateway acted for both")
     return runs
+
+
+def test_page(report, bouncer):
+    """What doc/clients.md says of calls outside of FROM, and of poolers."""
+    file = "E'userName,addRoles\\nnobody@example.com,buyer\\n', 'Update Only'"
+    with session() as admin:
+        start_anew(admin, [])
+        columns = admin.rows(f"SELECT (customer_import.import_customers({file})).*")[0]
+        report.equal((len(columns), admin.value("SELECT count(*) FROM customer_import.imports")), (12, "12"),
+                     "(import_customers()).* imports twelve times")
+        with driver.Client(DATABASE, host=bouncer.host, port=bouncer.port, user=OPERATOR) as pooled, \
+                driver.Client(DATABASE, user=OPERATOR) as direct:
+            pooled.rows("LISTEN customer_import")
+            direct.rows("LISTEN customer_import")
+            number = admin.value(f"SELECT import_id FROM customer_import.import_customers({file})")
+            heard = []
+            wait_until(lambda: heard.extend(direct.notifications()) or heard, "a notification comes")
+            report.equal(heard, [("customer_import", f'{{"import_id": {number}, "state": "completed"}}')],
+                         "a listener that is connected to the server hears of an import")
+            pooled.rows("SELECT 1")
+            report.equal(pooled.notifications(), [], "one behind a pooler in transaction mode does not")
 
 
 def check_memory(report, name, run):
