@@ -226,6 +226,11 @@ prepare_check() {
     install_packages "${check_packages[@]}" && build_and_install && build_targets customer-import-mailer customer-import unit_tests
 }
 
+# The same for all programs of examples/clients.
+prepare_clients() {
+    install_packages "${client_packages[@]}" && prepare_check
+}
+
 # The same for those suites that are run with each version of the server.
 prepare_server_check() {
     install_packages "${server_check_packages[@]}" && build_and_install
