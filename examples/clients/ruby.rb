@@ -25,7 +25,8 @@ id = rows('SELECT import_id FROM customer_import.import_upload($1, $2, backgroun
           upload, MODE, SecureRandom.uuid)[0]['import_id']
 begin
   sleep 1
-  status = rows('SELECT * FROM customer_import.import_status WHERE id = $1', id)[0]
+  status = rows('SELECT state, bar, message, finished_at, created, updated, unchanged, skipped, rejected
+                 FROM customer_import.import_status WHERE id = $1', id)[0]
   puts "#{status['state']} #{status['bar']}"
 end until status['finished_at']
 puts "#{status['message']} #{status.slice('created', 'updated', 'unchanged', 'skipped', 'rejected')}"

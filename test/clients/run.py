@@ -50,6 +50,7 @@ def check_result(report, admin, name, file, operator, output, rejected):
     report.equal(admin.value("SELECT count(*) FROM pg_largeobject_metadata"), "0", f"{name}: no large object is left")
     for words in (f"{file.rejected:,} rejected", f'{FAULTY + 1}', 'role code "byer" is not in the catalog', "deleted"):
         report.line(words in output.replace('\\"', '"'), f"{name} shows: {words}", output[-3000:])
+    report.line("warning" not in output.lower(), f"{name} is warned of nothing", output[-3000:])
     written = rejected.read_text("utf-8") if rejected.exists() else ""
     report.line(written.startswith(HEADER) and len(written.splitlines()) == file.rejected + 1,
                 f"{name} writes the rejected records into a file", written[:600])
