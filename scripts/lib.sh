@@ -38,9 +38,16 @@ demo_packages=("${build_packages[@]}" python3)
 # shellcheck disable=SC2034
 server_check_packages=("${demo_packages[@]}" "postgresql-$pg_version-pgtap" libtap-parser-sourcehandler-pgtap-perl
                        python3-psycopg2 pgbouncer openssl)
+# A Node of another origin than Debian has npm with it, and takes no package of that name beside it.
+node_packages=()
+command -v npm >/dev/null || node_packages=(nodejs npm)
 # shellcheck disable=SC2034
 check_packages=("${server_check_packages[@]}" clang clang-format libclang-rt-dev libgtest-dev postfix
-                ca-certificates)
+                ca-certificates python3-psycopg "${node_packages[@]}")
+# What the programs of examples/clients need that only scripts/campaign runs.
+# shellcheck disable=SC2034
+client_packages=(default-jdk-headless libpostgresql-jdbc-java php-cli php-pgsql ruby ruby-pg perl libdbd-pg-perl libpqxx-dev
+                 golang-go golang-github-lib-pq-dev)
 
 # The caller's standard error, also for what runs with its output in a log.
 exec 4>&2
@@ -217,6 +224,11 @@ stop_cluster() {
 # Installs and builds what suites need.
 prepare_check() {
     install_packages "${check_packages[@]}" && build_and_install && build_targets customer-import-mailer customer-import unit_tests
+}
+
+# The same for all programs of examples/clients.
+prepare_clients() {
+    install_packages "${client_packages[@]}" && prepare_check
 }
 
 # The same for those suites that are run with each version of the server.
