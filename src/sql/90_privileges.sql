@@ -56,6 +56,7 @@ SELECT o.object, o.privilege, o.needs || '{gateway}'
         ('customer_import.import_change_pages', 'SELECT', '{view_imports}'),
         ('customer_import.import_changes', 'SELECT', '{view_imports}'),
         ('customer_import._read_change_page(bigint,bigint)', 'EXECUTE', '{view_imports}'),
+        ('customer_import.customer_history(text)', 'EXECUTE', '{view_imports}'),
         ('customer_import.import_report(bigint)', 'EXECUTE', '{view_imports}'),
         ('customer_import._given(bigint)', 'EXECUTE', '{view_imports}'),
         ('customer_import._may_reverse(bigint)', 'EXECUTE', '{view_imports}'),

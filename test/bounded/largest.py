@@ -78,6 +78,8 @@ CALLS = (
     "SELECT count(*) FROM customer_import.search_customers('example')",
     f"SELECT count(*) FROM customer_import.customer_roles(repeat('x', {LARGE}))",
     "SELECT count(*) FROM customer_import.customer_roles('user1')",
+    f"SELECT count(*) FROM customer_import.customer_history(repeat('x', {LARGE}))",
+    "SELECT count(*) FROM customer_import.customer_history('user1')",
     f"SELECT customer_import.act_as(repeat('x', {LARGE}))",
     f"SELECT customer_import.add_operator(repeat('x', {LARGE}))",
     f"SELECT customer_import.add_operator('ann', repeat('x', {LARGE}), roles => codes) FROM allowed",
@@ -160,6 +162,7 @@ CREATE TABLE large AS SELECT array_agg('Code' || n) AS codes FROM generate_serie
     "UPDATE app SET roles = '{}' WHERE user_name IN ('u1', 'u3')",
     "SELECT count(*) FROM customer_import.customer_roles('u1')",
     "SELECT count(*) FROM customer_import.customer_roles('u2')",
+    "SELECT count(*) FROM customer_import.customer_history('u1')",
     "SELECT count(*) FROM customer_import.customer_export",
     "DELETE FROM app",
 )

@@ -1,6 +1,6 @@
 -- Every function: volatility, strictness, parallel safety, language, and which roles may call it.
 BEGIN;
-SELECT plan(261);
+SELECT plan(264);
 
 CREATE ROLE regress_anybody;
 
@@ -57,6 +57,7 @@ INSERT INTO expected VALUES
     ('_user_name_multirange(_user_name_range)', 'i', true, 's', false),
     ('_user_name_multirange(_user_name_range[])', 'i', true, 's', false),
     ('customer_roles(text)', 's', false, 'u', false),
+    ('customer_history(text)', 's', false, 'u', false),
     ('search_customers(text,integer)', 's', false, 'u', false),
     ('customers_with_roles(text[])', 's', false, 'u', false),
     ('create_search_indexes()', 'v', false, 'u', false),

@@ -1,6 +1,6 @@
 -- What a role without any grant may do: compute with role sets and user names, and nothing else.
 BEGIN;
-SELECT plan(110);
+SELECT plan(111);
 
 DO $$
 BEGIN
@@ -91,6 +91,7 @@ SELECT throws_ok('TABLE public.customers', '42501', 'permission denied for table
 SELECT throws_ok('TABLE customer_import.customer_export', '42501', 'permission denied for view customer_export');
 SELECT throws_ok('SELECT FROM customer_import._export_customers() AS c (a text)', '42501', 'permission denied for function _export_customers');
 SELECT throws_ok($$SELECT customer_import.customer_roles('ann')$$, '42501', 'permission denied for function customer_roles');
+SELECT throws_ok($$SELECT customer_import.customer_history('ann')$$, '42501', 'permission denied for function customer_history');
 SELECT throws_ok($$SELECT customer_import.search_customers('ann')$$, '42501', 'permission denied for function search_customers');
 SELECT throws_ok($$SELECT customer_import.customers_with_roles('{buyer}')$$, '42501', 'permission denied for function customers_with_roles');
 SELECT throws_ok('SELECT customer_import.create_search_indexes()', '42501', 'permission denied for function create_search_indexes');

@@ -98,6 +98,8 @@ INSERT INTO actions (name, needs, object, statement, allowed, refused, weaker, h
     ('see its imports', 'history', 'table imports', $$SELECT count(*) FROM customer_import.imports WHERE operator = '{who}'$$, 'ok 1', 'ok 0', NULL, NULL),
     ('see its issues', 'history', 'table import_issues', 'SELECT count(*) FROM customer_import.import_issues WHERE import_id = {own}', 'ok 1', 'ok 0', NULL, NULL),
     ('see its changes', 'history', 'view import_changes', 'SELECT user_name FROM customer_import.import_changes WHERE import_id = {own}', 'ok ann', 'ok NULL', NULL, NULL),
+    ('see what its imports did to a customer', 'history', 'function customer_history', $$SELECT count(*) FROM customer_import.customer_history('ann') WHERE import_id = {own}$$, 'ok 1', '42501 permission denied to see the history of customers', NULL, NULL),
+    ('see what imports of others did to a customer', 'admin', 'function customer_history', $$SELECT count(*) FROM customer_import.customer_history('ann') WHERE import_id = {other}$$, 'ok 1', '42501 permission denied to see the history of customers', 'history', 'ok 0'),
     ('see pages of its changes', 'history', 'table import_change_pages', 'SELECT count(*) FROM customer_import.import_change_pages WHERE import_id = {own}', 'ok 1', 'ok 0', NULL, NULL),
     ('report on its import', 'history', 'function import_report', $$SELECT customer_import.import_report({own}) ->> 'operator'$$, 'ok {who}', 'ok NULL', NULL, NULL),
     ('its rejected records', 'history', 'function rejected_csv', $$SELECT customer_import.rejected_csv({own}) LIKE '%byer%'$$, 'ok true', '42501 permission denied to view imports', NULL, NULL),
