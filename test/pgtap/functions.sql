@@ -1,6 +1,6 @@
 -- Every function: volatility, strictness, parallel safety, language, and which roles may call it.
 BEGIN;
-SELECT plan(264);
+SELECT plan(270);
 
 CREATE ROLE regress_anybody;
 
@@ -75,7 +75,9 @@ INSERT INTO expected VALUES
     ('purge_imports(interval)', 'v', false, 'u', false),
     ('_strip_change_page(bytea,integer)', 'i', true, 's', false),
     ('_running_imports()', 'v', false, 'r', false),
-    ('_is_restored(bigint)', 's', true, 'r', false),
+    ('_open_import(bigint)', 'v', true, 'r', false),
+    ('_free_worker_slots()', 'v', false, 'r', false),
+    ('_waits(integer)', 'v', true, 'r', false),
     ('_blockers(integer)', 'v', true, 'r', false),
     ('_progress_bar(double precision)', 'i', true, 's', false),
     ('grant_mailer(text)', 'v', false, 'u', false),

@@ -64,6 +64,9 @@ inline std::vector<std::string_view> codes_argument(FunctionCallInfo fcinfo, int
 // The same of an array in which NULL has no meaning. Errors: 22004 for a NULL among the codes, 54000.
 std::vector<std::string_view> given_codes(FunctionCallInfo fcinfo, int index);
 
+// Makes the row that the function which is running returns.
+Datum result_row(FunctionCallInfo fcinfo, Datum* values, bool* nulls);
+
 }  // namespace customer_import::pg
 
 // As CI_FUNCTION, for a function that people call: not STRICT, and held to the rule for NULL.
