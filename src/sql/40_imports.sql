@@ -45,6 +45,8 @@ CREATE UNIQUE INDEX imports_open_reversal_key ON customer_import.imports (source
 CREATE INDEX imports_undos ON customer_import.imports (source_import_id) WHERE mode = 'undo';
 -- What retention has to empty: each import checks whether there is anything.
 CREATE INDEX imports_not_emptied ON customer_import.imports (finished_at) WHERE emptied_at IS NULL;
+-- What has not ended, or ended lately.
+CREATE INDEX imports_finished ON customer_import.imports (finished_at);
 -- For questions by operator and by time.
 CREATE INDEX imports_operator ON customer_import.imports (operator, submitted_at);
 CREATE INDEX imports_submitted ON customer_import.imports (submitted_at);

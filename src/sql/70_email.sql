@@ -18,6 +18,8 @@ CREATE TABLE customer_import.email_outbox (
     sent_at timestamptz
 );
 CREATE INDEX email_outbox_due ON customer_import.email_outbox (next_attempt_at) WHERE state IN ('queued', 'sending');
+-- What is not over, for figures.
+CREATE INDEX email_outbox_open ON customer_import.email_outbox (created_at) WHERE state <> 'sent';
 COMMENT ON TABLE customer_import.email_outbox IS 'The reports that go out by e-mail, one for each import.';
 COMMENT ON COLUMN customer_import.email_outbox.recipient IS 'The operator''s address when the import ended.';
 COMMENT ON COLUMN customer_import.email_outbox.message IS 'The bytes of the message, from the first claim on: each attempt sends the same.';
@@ -95,6 +97,11 @@ CREATE FUNCTION customer_import.retry_message(id bigint) RETURNS void
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_retry_message';
 COMMENT ON FUNCTION customer_import.retry_message(bigint) IS
     'Has a message tried again that failed. Only for administrators.';
+
+CREATE FUNCTION customer_import._database_origin() RETURNS text
+    LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ci_database_origin';
+COMMENT ON FUNCTION customer_import._database_origin() IS
+    'The cluster and the database, as imports and messages have it: those of another one are held.';
 
 CREATE VIEW customer_import.mailer_status WITH (security_invoker = true) AS
     SELECT o.state, count(*) AS messages, min(o.created_at) AS oldest, min(o.next_attempt_at) FILTER (
