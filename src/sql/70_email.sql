@@ -103,11 +103,14 @@ CREATE FUNCTION customer_import._database_origin() RETURNS text
 COMMENT ON FUNCTION customer_import._database_origin() IS
     'The cluster and the database, as imports and messages have it: those of another one are held.';
 
+-- What was restored from another database is held from then on; a claim writes that down later.
 CREATE VIEW customer_import.mailer_status WITH (security_invoker = true) AS
     SELECT o.state, count(*) AS messages, min(o.created_at) AS oldest, min(o.next_attempt_at) FILTER (
                WHERE o.state IN ('queued', 'sending')) AS next_attempt_at, max(o.sent_at) AS last_sent_at,
            (array_agg(o.last_error ORDER BY o.id DESC) FILTER (WHERE o.last_error IS NOT NULL))[1] AS last_error
-      FROM customer_import.email_outbox AS o
+      FROM (SELECT CASE WHEN m.state IN ('queued', 'sending') AND m.origin <> customer_import._database_origin() THEN 'held'
+                        ELSE m.state END AS state, m.id, m.created_at, m.next_attempt_at, m.sent_at, m.last_error
+              FROM customer_import.email_outbox AS m) AS o
      GROUP BY o.state;
 COMMENT ON VIEW customer_import.mailer_status IS 'How many messages are queued, sent and failed, and the last error of each.';
 COMMENT ON COLUMN customer_import.mailer_status.state IS 'A state of messages: queued, sending, sent, failed or held.';

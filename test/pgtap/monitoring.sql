@@ -2,7 +2,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = warning;
-SELECT plan(33);
+SELECT plan(35);
 
 CREATE ROLE regress_monitor_mon;
 GRANT pg_monitor TO regress_monitor_mon;
@@ -81,6 +81,9 @@ RESET ROLE;
 SELECT is(file_bytes, pg_total_relation_size('customer_import.import_files') + pg_total_relation_size('customer_import.upload_chunks'), 'the size of files') FROM customer_import.import_health;
 SELECT is(history_bytes, (SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relnamespace = 'customer_import'::regnamespace AND relkind = 'r')::bigint - file_bytes,
           'the size of all else') FROM customer_import.import_health;
+SELECT results_eq('SELECT state, messages FROM customer_import.mailer_status ORDER BY state', $$VALUES ('failed', 2::bigint), ('held', 1), ('queued', 1), ('sending', 1), ('sent', 1)$$,
+                  'mailer_status says at once that a restored message is held');
+SELECT is((SELECT next_attempt_at FROM customer_import.mailer_status WHERE state = 'held'), NULL, 'and has no next attempt');
 -- Without work there is no need
 DELETE FROM customer_import.imports WHERE id < 4;
 SELECT results_eq('SELECT supervisor_needed, oldest_queued FROM customer_import.import_health', 'VALUES (false, NULL::interval)', 'what is held needs no supervisor');
