@@ -51,7 +51,7 @@ namespace pg = customer_import::pg;
 
 // _open_import(import_id bigint): whether an unfinished import that the caller sees is of another database, how it is to
 // end early, and how many bytes of its file have been checked; NULLs when there is none.
-CI_FUNCTION(ci_open_import) {
+CI_CATALOG_FUNCTION(ci_open_import) {
     return pg::entry([&] {
         const std::optional<pg::StatusFacts> open = pg::read_status_facts(PG_GETARG_INT64(0));
         Datum values[3] = {};

@@ -266,7 +266,7 @@ CI_PUBLIC_FUNCTION(ci_cancel_import) {
 }
 
 // run_imports(): a procedure. Errors: 25001 inside a transaction block.
-CI_FUNCTION(ci_run_imports) {
+CI_CATALOG_FUNCTION(ci_run_imports) {
     return pg::entry([&] {
         pg::run_imports(fcinfo);
         return Datum{0};
@@ -274,7 +274,7 @@ CI_FUNCTION(ci_run_imports) {
 }
 
 // release_restored() returns bigint. Errors: 42501.
-CI_FUNCTION(ci_release_restored) {
+CI_CATALOG_FUNCTION(ci_release_restored) {
     return pg::entry([&] { return Int64GetDatum(pg::release_restored()); });
 }
 

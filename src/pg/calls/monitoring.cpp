@@ -1,6 +1,7 @@
 // Figures for monitoring: read as the extension's owner, for callers who may see no import.
 #include "pg/access/access.h"
 #include "pg/server/guard.h"
+#include "pg/server/library_version.h"
 #include "pg/server/statement.h"
 
 namespace customer_import::pg {
@@ -32,7 +33,7 @@ namespace pg = customer_import::pg;
 
 // _import_activity(): a row for each import that has not ended, or ended in the last day. Errors: 42501 unless the
 // caller is a member of pg_monitor or an administrator.
-CI_FUNCTION(ci_import_activity) {
+CI_CATALOG_FUNCTION(ci_import_activity) {
     return pg::entry([&] {
         pg::return_collected(fcinfo, "SELECT * FROM customer_import._collect_activity()");
         return Datum{0};
@@ -40,7 +41,7 @@ CI_FUNCTION(ci_import_activity) {
 }
 
 // _import_health(): one row of figures. Errors: 42501 unless the caller is a member of pg_monitor or an administrator.
-CI_FUNCTION(ci_import_health) {
+CI_CATALOG_FUNCTION(ci_import_health) {
     return pg::entry([&] {
         pg::return_collected(fcinfo, "SELECT * FROM customer_import._collect_health()");
         return Datum{0};

@@ -7,6 +7,7 @@
 #include "pg/access/identity.h"
 #include "pg/input/stored_changes.h"
 #include "pg/server/guard.h"
+#include "pg/server/library_version.h"
 #include "pg/server/lookup.h"
 #include "pg/server/statement.h"
 #include "pg/server/text_array.h"
@@ -188,7 +189,7 @@ namespace pg = customer_import::pg;
 
 // _read_change_page(import_id bigint, page bigint): the changes of a page of import_change_pages as rows; none when
 // there is no such page, or the caller may not see the import. Errors: XX001 when the page is damaged.
-CI_FUNCTION(ci_read_change_page) {
+CI_CATALOG_FUNCTION(ci_read_change_page) {
     return pg::entry([&] {
         auto result = (ReturnSetInfo*)fcinfo->resultinfo;
         pg::call([&] { InitMaterializedSRF(fcinfo, 0); });

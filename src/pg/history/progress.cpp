@@ -1,6 +1,7 @@
 #include "pg/history/progress.h"
 
 #include "pg/access/identity.h"
+#include "pg/server/library_version.h"
 
 namespace customer_import::pg {
 
@@ -106,7 +107,7 @@ namespace pg = customer_import::pg;
 
 // _running_imports(): what sessions import at this moment, as far as the caller may see it. The name of a role that has
 // been dropped is NULL.
-CI_FUNCTION(ci_running_imports) {
+CI_CATALOG_FUNCTION(ci_running_imports) {
     return pg::entry([&] {
         const pg::Identity& identity = pg::current_identity();
         pg::call([&] {

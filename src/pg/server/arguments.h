@@ -11,6 +11,7 @@
 #include "core/format.h"
 #include "core/role_set.h"
 #include "pg/server/guard.h"
+#include "pg/server/library_version.h"
 #include "pg/server/server.h"
 #include "pg/server/text_array.h"
 
@@ -69,10 +70,10 @@ Datum result_row(FunctionCallInfo fcinfo, Datum* values, bool* nulls);
 
 }  // namespace customer_import::pg
 
-// As CI_FUNCTION, for a function that people call: not STRICT, and held to the rule for NULL.
+// As CI_CATALOG_FUNCTION, for a function that people call: not STRICT, and held to the rule for NULL.
 #define CI_PUBLIC_FUNCTION(name)                                                        \
     static Datum name##_of_values(FunctionCallInfo fcinfo);                             \
-    CI_FUNCTION(name) {                                                                 \
+    CI_CATALOG_FUNCTION(name) {                                                         \
         customer_import::pg::entry([&] { customer_import::pg::refuse_nulls(fcinfo); }); \
         return name##_of_values(fcinfo);                                                \
     }                                                                                   \

@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "core/visible_text.h"
 #include "pg/access/access.h"
+#include "pg/server/library_version.h"
 #include "pg/server/statement.h"
 #include "pg/server/text_array.h"
 #include "pg/table/column_io.h"
@@ -242,7 +243,7 @@ namespace pg = customer_import::pg;
 
 // _export_customers() returns setof record: user name, roles and values of all customers that the caller sees, as text.
 // Errors: 42501, 42804 for other columns than the view's, 55000 when there is no customers table.
-CI_FUNCTION(ci_export_customers) {
+CI_CATALOG_FUNCTION(ci_export_customers) {
     return pg::entry([&] {
         pg::call([&] { InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC); });
         pg::export_customers((ReturnSetInfo*)fcinfo->resultinfo);
