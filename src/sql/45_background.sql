@@ -155,11 +155,12 @@ END;
 COMMENT ON FUNCTION customer_import._blockers(integer) IS
     'Who holds the lock for which a process waits, for people; NULL when it waits for none. Since when they are in a transaction shows to those who may know it.';
 
--- An update waits for the transaction that has the row, with a lock on the row's place in the table.
+-- An update waits for the transaction that has the row, with a lock on the row's place in the table. Short waits, for one
+-- another too, are nothing to tell.
 CREATE FUNCTION customer_import._waits(pid integer) RETURNS text
     LANGUAGE sql VOLATILE STRICT PARALLEL RESTRICTED
 BEGIN ATOMIC
-    SELECT format('since %s for %s, held by %s', COALESCE(to_char(l.waitstart, 'HH24:MI:SS'), 'just now'),
+    SELECT format('since %s for %s, held by %s', to_char(l.waitstart, 'HH24:MI:SS'),
                   CASE WHEN l.locktype IN ('tuple', 'transactionid')
                        THEN COALESCE('a row of table ' || (
                                          SELECT min(t.relation::regclass::text) FROM pg_locks AS t
@@ -172,10 +173,11 @@ BEGIN ATOMIC
       FROM pg_locks AS l
      CROSS JOIN LATERAL (SELECT customer_import._blockers(l.pid) AS blockers) AS b
      WHERE l.pid = _waits.pid AND NOT l.granted AND b.blockers IS NOT NULL
+       AND l.waitstart < clock_timestamp() - interval '0.5 seconds'
      LIMIT 1;
 END;
 COMMENT ON FUNCTION customer_import._waits(integer) IS
-    'Since when a process waits for a lock, for which, and who holds it, for people; NULL when it waits for none.';
+    'Since when a process waits for a lock, for which, and who holds it, for people; NULL when it has not waited for half a second.';
 
 -- What is over is read from its row alone. Only what is open asks for slices and locks, so that the planner sees what a
 -- long history costs: nearly nothing.

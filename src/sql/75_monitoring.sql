@@ -10,9 +10,13 @@ CREATE FUNCTION customer_import._collect_activity(
 ) RETURNS SETOF record
     LANGUAGE sql VOLATILE PARALLEL RESTRICTED
 BEGIN ATOMIC
-    WITH holders AS MATERIALIZED (
-        SELECT l.pid, l.objid::bigint AS import_id, pg_blocking_pids(l.pid) AS blocked_by
+    WITH blocked AS MATERIALIZED (  -- short waits, for one another too, are nothing to count
+        SELECT DISTINCT l.pid, pg_blocking_pids(l.pid) AS blocked_by
           FROM pg_locks AS l
+         WHERE NOT l.granted AND l.waitstart < clock_timestamp() - interval '0.5 seconds'),
+    holders AS MATERIALIZED (
+        SELECT l.pid, l.objid::bigint AS import_id, b.blocked_by
+          FROM pg_locks AS l LEFT JOIN blocked AS b ON b.pid = l.pid
          WHERE l.locktype = 'object' AND l.granted AND l.mode = 'ExclusiveLock'
            AND l.classid = 'customer_import.import_slices'::regclass
            AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()))
@@ -44,9 +48,9 @@ BEGIN ATOMIC
                         WHERE h.import_id = i.id & 4294967295 AND i.finished_at IS NULL) AS w
              WHERE i.finished_at IS NULL OR i.finished_at > clock_timestamp() - interval '1 day'
              UNION ALL
-            SELECT r.import_id, CASE WHEN r.is_check THEN 'checking' ELSE 'running' END, NULL, r.pid, 0, pg_blocking_pids(r.pid), NULL,
+            SELECT r.import_id, CASE WHEN r.is_check THEN 'checking' ELSE 'running' END, NULL, r.pid, 0, COALESCE(b.blocked_by, '{}'), NULL,
                    NULL, r.records, r.records_done, NULL, NULL, r.started_at, NULL, false
-              FROM customer_import._running_imports() AS r
+              FROM customer_import._running_imports() AS r LEFT JOIN blocked AS b ON b.pid = r.pid
              WHERE NOT r.is_background) AS c;
 END;
 COMMENT ON FUNCTION customer_import._collect_activity() IS
@@ -149,7 +153,7 @@ COMMENT ON VIEW customer_import.import_health IS 'For monitoring: one row of fig
 COMMENT ON COLUMN customer_import.import_health.queued IS 'Imports that have not begun.';
 COMMENT ON COLUMN customer_import.import_health.waiting IS 'Imports that have begun and that no process works on: set aside, or without a worker.';
 COMMENT ON COLUMN customer_import.import_health.running IS 'Imports that a process works on, also in the foreground.';
-COMMENT ON COLUMN customer_import.import_health.blocked IS 'Imports that wait for a lock of another session at this moment.';
+COMMENT ON COLUMN customer_import.import_health.blocked IS 'Imports that have waited for a lock for half a second or longer.';
 COMMENT ON COLUMN customer_import.import_health.held IS 'Imports that were restored from another database.';
 COMMENT ON COLUMN customer_import.import_health.oldest_queued IS 'How long the oldest import that has not begun has waited; NULL: there is none.';
 COMMENT ON COLUMN customer_import.import_health.failed_last_hour IS 'Imports that ended as failed or denied in the last hour.';

@@ -82,6 +82,7 @@ def test_values_in_the_middle(report):
         number = submit(ann, csv([*(f"u{index},buyer" for index in range(60)), ",x", *(f"v{index},buyer" for index in range(8)),
                                   "wait1,buyer", *(f"z{index},buyer" for index in range(30))]), file_name="middle.csv")
         holder.wait()
+        wait_until(lambda: "has waited" in status(ann, number)["message"], "it has waited long enough to say so")
         time_left = []
         for _ in range(2):
             row = status(ann, number)
