@@ -34,7 +34,7 @@ NOT_JOINED = src/pg/server/test_work.cpp
 JOINED_SCRIPT = $(to)customer_import--$(EXTVERSION).sql
 DATA_built = $(JOINED_SCRIPT)
 DATA = $(call source,src/sql/upgrade/*.sql) scripts/customer_import.psql
-DOCS = $(call source,doc/*.md doc/*.png)
+DOCS = $(call source,doc/*.md doc/*.png monitoring/*)
 EXTRA_CLEAN = $(JOINED_SCRIPT) $(OBJS:.o=.d) build
 
 REGRESS = $(patsubst sql/%.sql,%,$(call source,sql/*.sql))

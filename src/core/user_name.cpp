@@ -140,6 +140,14 @@ void fold_user_name(std::string_view name, std::string& out) {
     }
 }
 
+std::string user_name_key(std::string_view cell, bool fold) {
+    std::string key(trim(cell));
+    if (fold) {
+        fold_user_name(cell, key);
+    }
+    return key;
+}
+
 UserNameFault check_user_name(std::string_view name) {
     if (name.empty()) {
         return UserNameFault::missing;

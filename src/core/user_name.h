@@ -16,6 +16,9 @@ enum class UserNameFault { none, missing, too_long, control_character };
 // Sources: Unicode Standard 3.13 (caseless matching), UAX #15; done by utf8proc.
 void fold_user_name(std::string_view name, std::string& out);
 
+// The user name as an import reads it from a cell: trimmed, and folded where the customers table has folded ones.
+std::string user_name_key(std::string_view cell, bool fold);
+
 // Says what is wrong with an already trimmed or folded name.
 UserNameFault check_user_name(std::string_view name);
 

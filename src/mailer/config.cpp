@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <sstream>
 
@@ -109,7 +110,7 @@ std::string default_maildir(const std::map<std::string, std::string>& environmen
     return home.empty() ? std::string() : home + "/.local/state/customer-import-mailer/Maildir";
 }
 
-ConfigFault unknown_key(std::string_view key) {
+std::string unknown_key(std::string_view key) {
     std::string_view nearest;
     std::size_t distance = 3;
     const auto consider = [&](std::string_view name) {
@@ -125,15 +126,30 @@ ConfigFault unknown_key(std::string_view key) {
     consider(kAllowPlaintext);
     const std::string name = customer_import::quoted(visible(key, 100));
     if (key == "password") {
-        return {format(
+        return format(
             "unknown key {} in the configuration file; a password belongs in a file of its own: see password-file",
-            name)};
+            name);
     }
     if (!nearest.empty()) {
-        return {format("unknown key {} in the configuration file; did you mean \"{}\"?", name, nearest)};
+        return format("unknown key {} in the configuration file; did you mean \"{}\"?", name, nearest);
     }
-    return {format("unknown key {} in the configuration file", name)};
+    return format("unknown key {} in the configuration file", name);
 }
+
+// All that is wrong, in the order in which it was found.
+class Faults {
+public:
+    void add(std::string reason) { reasons_.push_back(std::move(reason)); }
+    bool any() const { return !reasons_.empty(); }
+    ConfigFault take() {
+        ConfigFault fault{std::move(reasons_.front())};
+        fault.more.assign(std::make_move_iterator(reasons_.begin() + 1), std::make_move_iterator(reasons_.end()));
+        return fault;
+    }
+
+private:
+    std::vector<std::string> reasons_;
+};
 
 // Names only options: what is beside an unknown option may be a password.
 std::string unexpected_arguments(const std::vector<std::string>& arguments) {
@@ -198,24 +214,27 @@ std::variant<Options, ConfigFault> parse_config_file(std::string_view text) {
             format("configuration file, line {}: {}", error.source().begin.line, visible(error.description(), 300))};
     }
     Options options;
+    Faults faults;
     for (const auto& [key, value] : table) {
         const std::string_view name = key.str();
+        const auto* const option = std::find_if(kTextOptions.begin(), kTextOptions.end(),
+                                                [name](const TextOption& o) { return name == o.name; });
         if (name == kAllowPlaintext) {
             options.allow_plaintext = value.value_exact<bool>();
             if (!options.allow_plaintext) {
-                return ConfigFault{"allow-plaintext must be true or false"};
+                faults.add("allow-plaintext must be true or false");
             }
-            continue;
+        } else if (option == kTextOptions.end()) {
+            faults.add(unknown_key(name));
+        } else {
+            options.*option->member = value.value_exact<std::string>();
+            if (!(options.*option->member)) {
+                faults.add(format("{} must be a text in quotes", option->name));
+            }
         }
-        const auto* const option = std::find_if(kTextOptions.begin(), kTextOptions.end(),
-                                                [name](const TextOption& o) { return name == o.name; });
-        if (option == kTextOptions.end()) {
-            return unknown_key(name);
-        }
-        options.*option->member = value.value_exact<std::string>();
-        if (!(options.*option->member)) {
-            return ConfigFault{format("{} must be a text in quotes", option->name)};
-        }
+    }
+    if (faults.any()) {
+        return faults.take();
     }
     return options;
 }
@@ -279,30 +298,30 @@ std::optional<std::string> password_from_file(std::string_view content) {
 
 std::variant<Config, ConfigFault> make_config(const Options& options,
                                               const std::map<std::string, std::string>& environment) {
+    Faults faults;
     for (const TextOption& option : kTextOptions) {
         const auto& value = options.*option.member;
         if (value && has_control_character(*value)) {
-            return ConfigFault{format("control character in the value of {}", option.name)};
+            faults.add(format("control character in the value of {}", option.name));
         }
     }
     Config config;
     config.database = options.database.value_or("");
     if (auto fault = conninfo_fault(config.database)) {
-        return ConfigFault{std::move(*fault)};
+        faults.add(std::move(*fault));
     }
     config.from = options.from.value_or("");
     if (config.from.empty()) {
-        return ConfigFault{"missing sender; give --from ADDRESS"};
-    }
-    if (!is_email_address(config.from)) {
-        return ConfigFault{format("invalid sender {}; give a plain address in ASCII",
-                                  customer_import::quoted(visible(config.from, 100)))};
+        faults.add("missing sender; give --from ADDRESS");
+    } else if (!is_email_address(config.from)) {
+        faults.add(format("invalid sender {}; give a plain address in ASCII",
+                          customer_import::quoted(visible(config.from, 100))));
     }
     const int transports = static_cast<int>(options.smtp_url.has_value()) +
                            static_cast<int>(options.maildir.has_value()) +
                            static_cast<int>(options.sendmail.has_value());
     if (transports > 1) {
-        return ConfigFault{"give only one of smtp-url, maildir and sendmail"};
+        faults.add("give only one of smtp-url, maildir and sendmail");
     }
     config.allow_plaintext = options.allow_plaintext.value_or(false);
     config.user = options.user.value_or("");
@@ -312,29 +331,30 @@ std::variant<Config, ConfigFault> make_config(const Options& options,
         config.smtp = parse_smtp_url(*options.smtp_url);
         // The URL is not repeated: it may contain a password.
         if (!config.smtp) {
-            return ConfigFault{"invalid smtp-url; give smtp://host:587 or smtps://host, without user and path"};
-        }
-        if (config.allow_plaintext && config.smtp->implicit_tls) {
-            return ConfigFault{"allow-plaintext contradicts an smtps:// URL"};
+            faults.add("invalid smtp-url; give smtp://host:587 or smtps://host, without user and path");
+        } else if (config.allow_plaintext && config.smtp->implicit_tls) {
+            faults.add("allow-plaintext contradicts an smtps:// URL");
         }
         if (!config.password_file.empty() && config.user.empty()) {
-            return ConfigFault{"password-file without user"};
+            faults.add("password-file without user");
         }
-        return config;
-    }
-    if (!config.user.empty() || !config.password_file.empty() || !config.ca_file.empty() || config.allow_plaintext) {
-        return ConfigFault{"user, password-file, ca-file and allow-plaintext need smtp-url"};
+    } else if (!config.user.empty() || !config.password_file.empty() || !config.ca_file.empty() ||
+               config.allow_plaintext) {
+        faults.add("user, password-file, ca-file and allow-plaintext need smtp-url");
     }
     if (options.sendmail) {
         config.sendmail = *options.sendmail;
         if (!config.sendmail.starts_with('/')) {
-            return ConfigFault{"sendmail must be an absolute path"};
+            faults.add("sendmail must be an absolute path");
         }
-        return config;
+    } else if (!options.smtp_url) {
+        config.maildir = options.maildir ? *options.maildir : default_maildir(environment);
+        if (config.maildir.empty()) {
+            faults.add("no transport; give --smtp-url, --sendmail or --maildir");
+        }
     }
-    config.maildir = options.maildir ? *options.maildir : default_maildir(environment);
-    if (config.maildir.empty()) {
-        return ConfigFault{"no transport; give --smtp-url, --sendmail or --maildir"};
+    if (faults.any()) {
+        return faults.take();
     }
     return config;
 }

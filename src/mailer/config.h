@@ -41,6 +41,7 @@ struct EndNow {
 
 struct ConfigFault {
     std::string reason;
+    std::vector<std::string> more = {};  // what else is wrong
 };
 
 struct SmtpServer {
@@ -65,13 +66,13 @@ struct Config {
 std::variant<CommandLine, EndNow> parse_command_line(const std::vector<std::string>& arguments,
                                                      std::string_view version);
 
-// Reads the text of a configuration file. Keys are the names of the options.
+// Reads the text of a configuration file. Keys are the names of the options. All that is wrong comes in one fault.
 std::variant<Options, ConfigFault> parse_config_file(std::string_view text);
 
 // Takes each option from the first of the two that has it.
 Options merged(const Options& first, const Options& second);
 
-// Checks all options and chooses the transport; without one, a Maildir in the state directory that `environment` names
+// Checks all options and chooses the transport; all that is wrong comes in one fault. Without a transport, a Maildir in the state directory that `environment` names
 // (STATE_DIRECTORY of systemd, XDG_STATE_HOME, HOME).
 std::variant<Config, ConfigFault> make_config(const Options& options,
                                               const std::map<std::string, std::string>& environment);

@@ -58,7 +58,7 @@ Mailer::Pass Mailer::send_due() {
     if (!acknowledge()) {
         return Pass::broken;
     }
-    while (!stop_.requested()) {
+    while (!stop_.requested() && !stop_.reload_requested()) {
         ClaimedMessage message;
         switch (client_.claim(message)) {
             case OutboxClient::Claim::failed: return Pass::broken;
@@ -118,6 +118,11 @@ Mailer::Pass Mailer::record(const ClaimedMessage& message, const Delivery& deliv
     return delivery.unreachable ? Pass::unreachable : Pass::done;
 }
 
+StopSignal::Woken Mailer::wait_for_work(int socket, short events, std::chrono::milliseconds time) {
+    // What the database is to be told goes before a reload.
+    return unacknowledged_ ? stop_.wait(socket, events, time) : stop_.wait_for_work(socket, events, time);
+}
+
 void Mailer::wait_after(Pass pass) {
     if (pass == Pass::broken) {
         const auto delay = database_delay_.next(random_chance());
@@ -127,7 +132,7 @@ void Mailer::wait_after(Pass pass) {
         // While the database is not there yet, starting takes as long as it takes.
         notify_service_manager(ready_ ? "STATUS=waiting for the database"
                                       : "EXTEND_TIMEOUT_USEC=180000000\nSTATUS=waiting for the database");
-        stop_.wait(-1, 0, delay);
+        wait_for_work(-1, 0, delay);
         return;
     }
     if (pass == Pass::unreachable) {
@@ -136,7 +141,7 @@ void Mailer::wait_after(Pass pass) {
         const auto end = std::chrono::steady_clock::now() + transport_delay_.next(random_chance());
         for (auto now = std::chrono::steady_clock::now(); now < end; now = std::chrono::steady_clock::now()) {
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - now);
-            if (stop_.wait(client_.socket(), POLLIN, left) != StopSignal::Woken::by_socket) {
+            if (wait_for_work(client_.socket(), POLLIN, left) != StopSignal::Woken::by_socket) {
                 return;
             }
             if (!client_.drain()) {
@@ -156,21 +161,24 @@ void Mailer::wait_after(Pass pass) {
     notify_service_manager("STATUS=waiting for messages");
     // A message that is due now and was not handed out is held by another session at the moment.
     delay = std::max(delay, std::chrono::milliseconds(250));
-    if (stop_.wait(client_.socket(), POLLIN, delay) == StopSignal::Woken::by_socket && !client_.drain()) {
+    if (wait_for_work(client_.socket(), POLLIN, delay) == StopSignal::Woken::by_socket && !client_.drain()) {
         wait_after(Pass::broken);
     }
 }
 
-int Mailer::run() {
-    while (!stop_.requested()) {
+Mailer::End Mailer::run() {
+    while (!stop_.requested() && (!stop_.reload_requested() || unacknowledged_)) {
         const Pass pass = connect() ? send_due() : Pass::broken;
-        if (!stop_.requested()) {
+        if (pass != Pass::stopped) {
             wait_after(pass);
         }
     }
+    if (!stop_.requested()) {
+        return End::reload;
+    }
     notify_service_manager("STOPPING=1");
     log_line(Severity::information, "stopped");
-    return 0;
+    return End::stopped;
 }
 
 int Mailer::run_once() {

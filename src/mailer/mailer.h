@@ -7,18 +7,18 @@
 #include "mailer/backoff.h"
 #include "mailer/config.h"
 #include "mailer/outbox_client.h"
+#include "mailer/service.h"
 #include "mailer/transport.h"
 
 namespace customer_import::mailer {
-
-class StopSignal;
 
 class Mailer {
 public:
     Mailer(const Config& config, Transport& transport, const StopSignal& stop);
 
-    // Runs until it is stopped. Returns the exit status.
-    int run();
+    enum class End { stopped, reload };
+    // Runs until it is stopped or asked to reload, and nothing is left to be told to the database.
+    End run();
     // Sends what is due. Returns 0 when all of it was sent, 1 when anything failed.
     int run_once();
     // Checks database, functions and transport. Returns the exit status.
@@ -36,6 +36,7 @@ private:
     Pass deliver(ClaimedMessage& message);
     Pass record(const ClaimedMessage& message, const Delivery& delivery);
     bool acknowledge();
+    StopSignal::Woken wait_for_work(int socket, short events, std::chrono::milliseconds time);
     void wait_after(Pass pass);
 
     const Config& config_;

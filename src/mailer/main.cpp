@@ -104,9 +104,70 @@ std::variant<std::string, ConfigFault> find_password(const Config& config,
     return ConfigFault{format("no password for the SMTP user; give --password-file or {}", kPasswordVariable)};
 }
 
-int fail(const std::string& reason) {
-    log_line(Severity::error, reason);
-    return kUsageError;
+// What the options, the file and the secrets come to.
+struct Settings {
+    Config config;
+    std::string password;
+};
+
+// Reads the configuration file and the password, if there are any.
+std::variant<Settings, ConfigFault> load(const CommandLine& line,
+                                         const std::map<std::string, std::string>& environment) {
+    Options options = line.options;
+    if (!line.config_file.empty()) {
+        auto read = read_file(line.config_file);
+        if (auto* fault = std::get_if<ConfigFault>(&read)) {
+            return std::move(*fault);
+        }
+        auto from_file = parse_config_file(std::get<FileText>(read).text);
+        if (auto* fault = std::get_if<ConfigFault>(&from_file)) {
+            return std::move(*fault);
+        }
+        options = merged(options, std::get<Options>(from_file));
+    }
+    auto made = make_config(options, environment);
+    if (auto* fault = std::get_if<ConfigFault>(&made)) {
+        return std::move(*fault);
+    }
+    Settings settings{std::move(std::get<Config>(made)), {}};
+    auto password = find_password(settings.config, environment);
+    if (auto* fault = std::get_if<ConfigFault>(&password)) {
+        return std::move(*fault);
+    }
+    settings.password = std::move(std::get<std::string>(password));
+    if (!settings.config.user.empty() && settings.password.empty()) {
+        return ConfigFault{"the password of the SMTP user is empty"};
+    }
+    return settings;
+}
+
+void log_fault(const ConfigFault& fault) {
+    log_line(Severity::error, fault.reason);
+    for (const std::string& reason : fault.more) {
+        log_line(Severity::error, reason);
+    }
+}
+
+// Runs until it is stopped. What is asked for by SIGHUP is done between two messages, with connections of its own. A
+// configuration that has a fault by then does not end what works.
+int run_service(const CommandLine& line, const std::map<std::string, std::string>& environment, Settings settings,
+                const StopSignal& stop) {
+    for (;;) {
+        const auto transport = make_transport(settings.config, settings.password, stop);
+        if (Mailer(settings.config, *transport, stop).run() == Mailer::End::stopped) {
+            return 0;
+        }
+        notify_service_manager("RELOADING=1");
+        stop.reloaded();
+        auto loaded = load(line, environment);
+        if (const auto* fault = std::get_if<ConfigFault>(&loaded)) {
+            log_fault(*fault);
+            log_line(Severity::error, "not reloaded: the configuration that was in force stays");
+        } else {
+            settings = std::move(std::get<Settings>(loaded));
+            log_line(Severity::information, "reloaded");
+        }
+    }
 }
 
 int run(const std::vector<std::string>& arguments) {
@@ -117,41 +178,23 @@ int run(const std::vector<std::string>& arguments) {
         return end->status;
     }
     const CommandLine& line = std::get<CommandLine>(parsed);
-    Options options = line.options;
-    if (!line.config_file.empty()) {
-        auto read = read_file(line.config_file);
-        if (const auto* fault = std::get_if<ConfigFault>(&read)) {
-            return fail(fault->reason);
-        }
-        auto from_file = parse_config_file(std::get<FileText>(read).text);
-        if (const auto* fault = std::get_if<ConfigFault>(&from_file)) {
-            return fail(fault->reason);
-        }
-        options = merged(options, std::get<Options>(from_file));
-    }
     const auto environment = environment_of(
         {"STATE_DIRECTORY", "XDG_STATE_HOME", "HOME", "CREDENTIALS_DIRECTORY", kPasswordVariable.data()});
     // Programs that we start have no use for it.
     unsetenv(kPasswordVariable.data());
-    auto made = make_config(options, environment);
-    if (const auto* fault = std::get_if<ConfigFault>(&made)) {
-        return fail(fault->reason);
+    auto loaded = load(line, environment);
+    if (const auto* fault = std::get_if<ConfigFault>(&loaded)) {
+        log_fault(*fault);
+        return kUsageError;
     }
-    const Config& config = std::get<Config>(made);
-    auto password = find_password(config, environment);
-    if (const auto* fault = std::get_if<ConfigFault>(&password)) {
-        return fail(fault->reason);
-    }
-    if (!config.user.empty() && std::get<std::string>(password).empty()) {
-        return fail("the password of the SMTP user is empty");
-    }
+    Settings& settings = std::get<Settings>(loaded);
     const StopSignal stop;
-    const auto transport = make_transport(config, std::move(std::get<std::string>(password)), stop);
-    Mailer mailer(config, *transport, stop);
-    if (line.check_config) {
-        return mailer.check();
+    if (!line.check_config && !line.once) {
+        return run_service(line, environment, std::move(settings), stop);
     }
-    return line.once ? mailer.run_once() : mailer.run();
+    const auto transport = make_transport(settings.config, settings.password, stop);
+    Mailer mailer(settings.config, *transport, stop);
+    return line.check_config ? mailer.check() : mailer.run_once();
 }
 
 }  // namespace

@@ -33,6 +33,7 @@ StopSignal::StopSignal() {
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
     sigprocmask(SIG_BLOCK, &signals, nullptr);
     signal(SIGPIPE, SIG_IGN);
     descriptor_ = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -47,6 +48,10 @@ StopSignal::~StopSignal() {
 bool StopSignal::requested() const {
     signalfd_siginfo information{};
     while (read(descriptor_, &information, sizeof(information)) > 0) {
+        if (information.ssi_signo == SIGHUP) {
+            reload_ = true;
+            continue;
+        }
         if (!requested_) {
             requested_at_ = std::chrono::steady_clock::now();
         }
@@ -55,13 +60,30 @@ bool StopSignal::requested() const {
     return requested_;
 }
 
+bool StopSignal::reload_requested() const {
+    (void)requested();
+    return reload_;
+}
+
 bool StopSignal::overdue() const { return requested() && std::chrono::steady_clock::now() - requested_at_ > kGrace; }
 
 StopSignal::Woken StopSignal::wait(int socket, short events, std::chrono::milliseconds time) const {
+    return wait(socket, events, time, false);
+}
+
+StopSignal::Woken StopSignal::wait_for_work(int socket, short events, std::chrono::milliseconds time) const {
+    return wait(socket, events, time, true);
+}
+
+StopSignal::Woken StopSignal::wait(int socket, short events, std::chrono::milliseconds time,
+                                   bool ends_by_reload) const {
     const auto end = std::chrono::steady_clock::now() + time;
     for (;;) {
         if (requested()) {
             return Woken::by_stop;
+        }
+        if (ends_by_reload && reload_) {
+            return Woken::by_time;
         }
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
         std::array<pollfd, 2> descriptors = {{{descriptor_, POLLIN, 0}, {socket, events, 0}}};

@@ -7,7 +7,7 @@
 
 namespace customer_import::mailer {
 
-// SIGTERM and SIGINT as something to wait for. There may be one only, made before any thread starts.
+// SIGTERM and SIGINT, and SIGHUP, which asks to reload, as something to wait for. There may be one only, made before any thread starts.
 class StopSignal {
 public:
     StopSignal();
@@ -15,18 +15,26 @@ public:
     StopSignal(const StopSignal&) = delete;
     StopSignal& operator=(const StopSignal&) = delete;
 
-    // True once one of the signals came.
+    // True once one of the first two came.
     bool requested() const;
+    // True once SIGHUP came, until reloaded().
+    bool reload_requested() const;
+    void reloaded() const { reload_ = false; }
     // True when it came longer ago than the grace that work in progress is given.
     bool overdue() const;
 
     enum class Woken { by_stop, by_socket, by_time };
-    // Sleeps until a signal, until the socket (-1: none) can be read or written, or for this long.
+    // Sleeps until the end is asked for, until the socket (-1: none) can be read or written, or for this long.
     Woken wait(int socket, short events, std::chrono::milliseconds time) const;
+    // The same between two messages, where a reload ends the time, too.
+    Woken wait_for_work(int socket, short events, std::chrono::milliseconds time) const;
 
 private:
     int descriptor_ = -1;
+    Woken wait(int socket, short events, std::chrono::milliseconds time, bool ends_by_reload) const;
+
     mutable bool requested_ = false;
+    mutable bool reload_ = false;
     mutable std::chrono::steady_clock::time_point requested_at_;
 };
 

@@ -45,6 +45,11 @@ CREATE UNIQUE INDEX imports_open_reversal_key ON customer_import.imports (source
 CREATE INDEX imports_undos ON customer_import.imports (source_import_id) WHERE mode = 'undo';
 -- What retention has to empty: each import checks whether there is anything.
 CREATE INDEX imports_not_emptied ON customer_import.imports (finished_at) WHERE emptied_at IS NULL;
+-- What has not ended, or ended lately.
+CREATE INDEX imports_finished ON customer_import.imports (finished_at);
+-- For questions by operator and by time.
+CREATE INDEX imports_operator ON customer_import.imports (operator, submitted_at);
+CREATE INDEX imports_submitted ON customer_import.imports (submitted_at);
 COMMENT ON TABLE customer_import.imports IS 'Every import: who, what, when, and what came of it.';
 COMMENT ON COLUMN customer_import.imports.records IS
     'CSV records of the file; the sum of created, updated, unchanged, skipped, rejected, deleted and unprocessed.';
@@ -195,7 +200,7 @@ CREATE VIEW customer_import.import_changes WITH (security_invoker = true) AS
       FROM customer_import.import_change_pages AS p
      CROSS JOIN LATERAL customer_import._read_change_page(p.import_id, p.page) AS c;
 COMMENT ON VIEW customer_import.import_changes IS
-    'What imports did to each customer: roles added and removed, fields before and after.';
+    'What imports did to each customer: roles added and removed, fields before and after. For one customer, customer_history() is faster.';
 COMMENT ON COLUMN customer_import.import_changes.import_id IS 'The import.';
 COMMENT ON COLUMN customer_import.import_changes.line IS 'Line of the file on which the record begins.';
 COMMENT ON COLUMN customer_import.import_changes.user_name IS 'The customer.';

@@ -135,7 +135,7 @@ COMMENT ON FUNCTION customer_import._strip_change_page(bytea, integer) IS 'A pag
 
 CREATE FUNCTION customer_import._running_imports(
     OUT import_id bigint, OUT pid integer, OUT role_name name, OUT is_check boolean, OUT records bigint,
-    OUT records_done bigint, OUT bytes_done bigint, OUT started_at timestamptz
+    OUT records_done bigint, OUT bytes_done bigint, OUT started_at timestamptz, OUT is_background boolean
 ) RETURNS SETOF record
     LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'ci_running_imports';
 COMMENT ON FUNCTION customer_import._running_imports() IS
@@ -146,45 +146,79 @@ CREATE FUNCTION customer_import._progress_bar(done double precision) RETURNS tex
 RETURN '[' || rpad(repeat('#', floor(done * 10)::integer), 10, '-') || '] ' || floor(done * 100)::text || ' %';
 COMMENT ON FUNCTION customer_import._progress_bar(double precision) IS 'A share between 0 and 1 for people.';
 
-CREATE FUNCTION customer_import._is_restored(import_id bigint) RETURNS boolean
-    LANGUAGE C STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'ci_is_restored';
-COMMENT ON FUNCTION customer_import._is_restored(bigint) IS
-    'An unfinished import of another database, as far as the caller may see it: it is held, marked as such or not yet.';
+CREATE FUNCTION customer_import._open_import(
+    import_id bigint, OUT is_restored boolean, OUT stop_state text, OUT bytes_read bigint
+) RETURNS record
+    LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'ci_open_import';
+COMMENT ON FUNCTION customer_import._open_import(bigint) IS
+    'Of an unfinished import, as far as the caller may see it: whether it is of another database and so held, how it is to end early, and how much of its file has been checked.';
+
+CREATE FUNCTION customer_import._free_worker_slots() RETURNS integer
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'ci_free_worker_slots';
+COMMENT ON FUNCTION customer_import._free_worker_slots() IS 'How many more background workers the server can start.';
 
 CREATE FUNCTION customer_import._blockers(pid integer) RETURNS text
     LANGUAGE sql VOLATILE STRICT PARALLEL RESTRICTED
 BEGIN ATOMIC
     SELECT string_agg(CASE WHEN b.pid = 0 THEN 'a prepared transaction'
-                           ELSE concat('session ', b.pid, ' of role ' || quote_ident(a.usename::text)) END, ', ' ORDER BY b.pid)
+                           ELSE concat('session ', b.pid, ' of role ' || quote_ident(a.usename::text),
+                                       to_char(a.xact_start, '" in a transaction since "HH24:MI:SS')) END, ' and ' ORDER BY b.pid)
       FROM unnest(pg_blocking_pids(_blockers.pid)) AS b (pid)
       LEFT JOIN pg_stat_activity AS a ON a.pid = b.pid;
 END;
 COMMENT ON FUNCTION customer_import._blockers(integer) IS
-    'Who holds the lock for which a process waits, for people; NULL when it waits for none.';
+    'Who holds the lock for which a process waits, for people; NULL when it waits for none. Since when they are in a transaction shows to those who may know it.';
+
+-- An update waits for the transaction that has the row, with a lock on the row's place in the table. Short waits, for one
+-- another too, are nothing to tell.
+CREATE FUNCTION customer_import._waits(pid integer) RETURNS text
+    LANGUAGE sql VOLATILE STRICT PARALLEL RESTRICTED
+BEGIN ATOMIC
+    SELECT format('since %s for %s, held by %s', to_char(l.waitstart, 'HH24:MI:SS'),
+                  CASE WHEN l.locktype IN ('tuple', 'transactionid')
+                       THEN COALESCE('a row of table ' || (
+                                         SELECT min(t.relation::regclass::text) FROM pg_locks AS t
+                                          WHERE t.pid = l.pid AND t.locktype = 'tuple'
+                                            AND t.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())),
+                                     'what another transaction has written')
+                       WHEN l.relation IS NOT NULL THEN 'table ' || l.relation::regclass
+                       ELSE format('a lock (%s)', l.locktype) END,
+                  b.blockers)
+      FROM pg_locks AS l
+     CROSS JOIN LATERAL (SELECT customer_import._blockers(l.pid) AS blockers) AS b
+     WHERE l.pid = _waits.pid AND NOT l.granted AND b.blockers IS NOT NULL
+       AND l.waitstart < clock_timestamp() - interval '0.5 seconds'
+     LIMIT 1;
+END;
+COMMENT ON FUNCTION customer_import._waits(integer) IS
+    'Since when a process waits for a lock, for which, and who holds it, for people; NULL when it has not waited for half a second.';
 
 -- What is over is read from its row alone. Only what is open asks for slices and locks, so that the planner sees what a
 -- long history costs: nearly nothing.
 CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
     SELECT c.id, c.operator, c.file_name, c.mode, c.state, c.message,
-           customer_import._progress_bar(CASE WHEN c.records > 0
-                THEN LEAST(c.records_done::double precision / c.records, 1)
+           customer_import._progress_bar(CASE WHEN c.state = 'checking'
+                THEN LEAST(c.bytes_read::double precision / NULLIF(c.file_bytes, 0), 1)
+                WHEN c.records > 0 THEN LEAST(c.records_done::double precision / c.records, 1)
                 WHEN c.finished_at IS NOT NULL THEN CASE WHEN c.state IN ('failed', 'denied', 'canceled') THEN 0 ELSE 1 END
                 END) AS bar,
-           c.records, c.records_done,
+           c.file_bytes, c.bytes_read, c.records, c.records_done,
            CASE WHEN c.seconds > 0 AND c.records_done > 0 THEN round(c.records_done / c.seconds)::bigint END
                AS records_per_second,
-           CASE WHEN c.finished_at IS NULL AND c.records_done > 0 AND c.seconds > 0
+           CASE WHEN c.finished_at IS NULL AND NOT c.waits AND c.records_done > 0 AND c.seconds > 0
                 THEN make_interval(secs => round(c.seconds * (c.records - c.records_done) / c.records_done)::double precision)
            END AS time_left,
            c.created, c.updated, c.unchanged, c.skipped, c.rejected, c.deleted, c.submitted_at, c.started_at, c.finished_at,
            c.session_pid
       FROM (
-        SELECT p.*, extract(epoch FROM COALESCE(p.finished_at, clock_timestamp()) - p.started_at) AS seconds
+        SELECT p.*, extract(epoch FROM COALESCE(p.finished_at, CASE WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp()
+                                                                    ELSE clock_timestamp() END) - p.started_at) AS seconds
           FROM (
-            SELECT i.id, i.operator, i.file_name, i.mode, i.state, i.message, i.records, i.submitted_at, i.started_at, i.finished_at,
+            SELECT i.id, i.operator, i.file_name, i.mode, i.state, i.message, i.file_bytes, NULL::bigint AS bytes_read,
+                   i.records, i.submitted_at, i.started_at, i.finished_at,
                    i.created, i.updated, i.unchanged, i.skipped, i.rejected, i.deleted,
                    i.created + i.updated + i.unchanged + i.skipped + i.rejected + i.deleted AS records_done,
-                   NULL::integer AS session_pid
+                   false AS waits, NULL::integer AS session_pid
               FROM customer_import.imports AS i
              WHERE i.finished_at IS NOT NULL
              UNION ALL
@@ -193,12 +227,30 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
                         THEN format('Import %s is held: it was restored from another database. '
                                     'Resume it with SELECT customer_import.release_restored().', i.id)
                         WHEN NOT s.is_background OR i.state = 'held' THEN i.message
-                        WHEN w.blockers IS NOT NULL THEN format('Import %s waits for a lock of %s.', i.id, w.blockers)
+                        WHEN pg_is_in_recovery()
+                        THEN format('Import %s is %s on the primary server, as of %s. This is a standby, which works on no import.', i.id, i.state,
+                                    COALESCE(to_char(pg_last_xact_replay_timestamp(), 'HH24:MI:SS'), 'the backup that it was made from'))
+                        WHEN r.stop_state IS NOT NULL
+                        THEN format('Import %s is about to end as %s: %s.', i.id, r.stop_state, CASE
+                                    WHEN w.waiting IS NOT NULL THEN format('its batch has waited %s', w.waiting)
+                                    WHEN w.workers > 0 THEN 'when its batch has ended'
+                                    ELSE 'when the supervisor looks at it' END)
+                        WHEN w.waiting IS NOT NULL THEN format('Import %s has waited %s.', i.id, w.waiting)
                         WHEN s.next_attempt_at IS NOT NULL
                         THEN format('Import %s waits: %s%s. %s', i.id, s.wait_reason, ', by ' || s.blocked_by, CASE WHEN w.looked_after
                                     THEN format('It is tried again at %s.', to_char(s.next_attempt_at, 'HH24:MI:SS'))
                                     ELSE 'CALL customer_import.run_imports() tries it again.' END)
-                        WHEN w.works THEN i.message
+                        WHEN w.workers > 0
+                        THEN CASE WHEN i.state = 'running' AND w.workers > 1 THEN format('Import %s is running, with %s workers.', i.id, w.workers)
+                                  WHEN i.state = 'running' THEN format('Import %s is running.', i.id)
+                                  WHEN i.state = 'checking' AND r.bytes_read > 0 AND i.file_bytes > 0
+                                  THEN format('Import %s is being checked: %s of %s.', i.id, pg_size_pretty(r.bytes_read), pg_size_pretty(i.file_bytes))
+                                  WHEN i.state = 'checking' THEN format('Import %s is being checked.', i.id)
+                                  ELSE format('Import %s is about to be checked.', i.id) END
+                        WHEN (NOT w.looked_after OR i.submitted_at < clock_timestamp() - interval '2 seconds')
+                             AND customer_import._free_worker_slots() = 0
+                        THEN format('Import %s waits: no slot of a background worker is free (max_worker_processes is %s). '
+                                    'CALL customer_import.run_imports() does it in your session.', i.id, current_setting('max_worker_processes'))
                         WHEN NOT w.looked_after
                         THEN format('Import %s waits for a worker. Any function of the extension that imports or cancels starts one; '
                                     'CALL customer_import.run_imports() does it in your session.', i.id)
@@ -206,12 +258,12 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
                         THEN format('Import %s waits for its turn, or for a free slot of a background worker; '
                                     'CALL customer_import.run_imports() does it in your session.', i.id)
                         ELSE i.message END,
-                   i.records, i.submitted_at, i.started_at, NULL,
+                   i.file_bytes, r.bytes_read, i.records, i.submitted_at, i.started_at, NULL,
                    i.created + s.created, i.updated + s.updated, i.unchanged + s.unchanged, i.skipped + s.skipped,
                    i.rejected + s.rejected, i.deleted + s.deleted,
                    i.created + i.updated + i.unchanged + i.skipped + i.rejected + i.deleted
                    + s.created + s.updated + s.unchanged + s.skipped + s.rejected + s.deleted,
-                   NULL
+                   w.workers = 0 OR w.waiting IS NOT NULL OR s.next_attempt_at IS NOT NULL, NULL
               FROM customer_import.imports AS i
              CROSS JOIN LATERAL (
                        SELECT count(*) > 0 AS is_background,
@@ -223,9 +275,9 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
                          FROM customer_import.import_slices AS p
                         WHERE p.import_id = i.id) AS s
              CROSS JOIN LATERAL (
-                       SELECT COALESCE(bool_or(k.is_slice), false) AS works, string_agg(DISTINCT k.blockers, ', ') AS blockers,
+                       SELECT count(*) FILTER (WHERE k.is_slice) AS workers, min(k.waiting) AS waiting,
                               COALESCE(bool_or(NOT k.is_slice), false) AS looked_after
-                         FROM (SELECT b.is_slice, CASE WHEN b.is_slice THEN customer_import._blockers(l.pid) END AS blockers
+                         FROM (SELECT b.is_slice, CASE WHEN b.is_slice THEN customer_import._waits(l.pid) END AS waiting
                                  FROM pg_locks AS l
                                 CROSS JOIN LATERAL (
                                           SELECT l.classid = 'customer_import.import_slices'::regclass
@@ -234,15 +286,18 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
                                   AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
                                   AND (b.is_slice OR l.classid = 'customer_import.background_imports'::regclass AND l.objid = 0)) AS k) AS w
              CROSS JOIN LATERAL (
-                       SELECT s.is_background AND i.state <> 'held' AND customer_import._is_restored(i.id) AS is_restored) AS r
+                       SELECT COALESCE(q.is_restored AND i.state <> 'held', false) AS is_restored, q.stop_state, q.bytes_read
+                         FROM customer_import._open_import(CASE WHEN s.is_background THEN i.id END) AS q) AS r
              WHERE i.finished_at IS NULL
              UNION ALL
             SELECT r.import_id, NULL, NULL, NULL, CASE WHEN r.is_check THEN 'checking' ELSE 'running' END,
-                   format('%s imports in session %s.', COALESCE(r.role_name, 'A role that has been dropped'), r.pid),
-                   r.records, NULL, r.started_at, NULL,
-                   NULL, NULL, NULL, NULL, NULL, NULL, r.records_done, r.pid
+                   format('%s imports in session %s.', COALESCE(r.role_name, 'A role that has been dropped'), r.pid)
+                   || COALESCE(format(' It has waited %s.', w.waiting), ''),
+                   NULL, CASE WHEN r.is_check THEN r.bytes_done END, r.records, NULL, r.started_at, NULL,
+                   NULL, NULL, NULL, NULL, NULL, NULL, r.records_done, w.waiting IS NOT NULL, r.pid
               FROM customer_import._running_imports() AS r
-             WHERE NOT EXISTS (SELECT FROM customer_import.imports AS i WHERE i.id = r.import_id)) AS p) AS c;
+             CROSS JOIN LATERAL (SELECT customer_import._waits(r.pid) AS waiting) AS w
+             WHERE NOT r.is_background AND NOT EXISTS (SELECT FROM customer_import.imports AS i WHERE i.id = r.import_id)) AS p) AS c;
 COMMENT ON VIEW customer_import.import_status IS
     'Each import, and how far it is: also those that other sessions run in the foreground at this moment.';
 COMMENT ON COLUMN customer_import.import_status.id IS 'The number of the import.';
@@ -254,10 +309,12 @@ COMMENT ON COLUMN customer_import.import_status.state IS
     'queued, checking, running, completed, failed, denied, canceled, undone or held.';
 COMMENT ON COLUMN customer_import.import_status.message IS 'The state for people: what it waits for, and what to do.';
 COMMENT ON COLUMN customer_import.import_status.bar IS 'How much of it is done.';
+COMMENT ON COLUMN customer_import.import_status.file_bytes IS 'The size of the file; NULL where there is none, or it is not known.';
+COMMENT ON COLUMN customer_import.import_status.bytes_read IS 'How much of it has been checked; NULL unless it is being checked.';
 COMMENT ON COLUMN customer_import.import_status.records IS 'Records of the file, as far as they are counted.';
 COMMENT ON COLUMN customer_import.import_status.records_done IS 'Records that have an outcome.';
 COMMENT ON COLUMN customer_import.import_status.records_per_second IS 'Records done per second since it began.';
-COMMENT ON COLUMN customer_import.import_status.time_left IS 'How long it will take at that rate; NULL when that is not known.';
+COMMENT ON COLUMN customer_import.import_status.time_left IS 'How long it will take at that rate; NULL when that is not known, or it waits.';
 COMMENT ON COLUMN customer_import.import_status.created IS 'Customers created so far.';
 COMMENT ON COLUMN customer_import.import_status.updated IS 'Records so far that changed an existing customer.';
 COMMENT ON COLUMN customer_import.import_status.unchanged IS 'Records so far whose customer had everything already.';

@@ -21,6 +21,15 @@ CREATE FUNCTION customer_import.customer_roles(
 COMMENT ON FUNCTION customer_import.customer_roles(text) IS
     'The roles of a customer, each with the import that gave it; NULL where none did, or it is not known any more.';
 
+CREATE FUNCTION customer_import.customer_history(
+    user_name text,
+    OUT import_id bigint, OUT line bigint, OUT applied_at timestamptz, OUT operator text, OUT created boolean,
+    OUT added text[], OUT removed text[], OUT before jsonb, OUT after jsonb, OUT undone boolean
+) RETURNS SETOF record
+    LANGUAGE C STABLE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'ci_customer_history';
+COMMENT ON FUNCTION customer_import.customer_history(text) IS
+    'All that imports did to a customer, oldest first, by the index of the change log; undone: nothing of it is in force.';
+
 CREATE FUNCTION customer_import.search_customers(
     query text, max_rows integer DEFAULT 50,
     OUT user_name text, OUT email text, OUT first_name text, OUT last_name text, OUT company text

@@ -18,6 +18,8 @@ CREATE TABLE customer_import.email_outbox (
     sent_at timestamptz
 );
 CREATE INDEX email_outbox_due ON customer_import.email_outbox (next_attempt_at) WHERE state IN ('queued', 'sending');
+-- What is not over, for figures.
+CREATE INDEX email_outbox_open ON customer_import.email_outbox (created_at) WHERE state <> 'sent';
 COMMENT ON TABLE customer_import.email_outbox IS 'The reports that go out by e-mail, one for each import.';
 COMMENT ON COLUMN customer_import.email_outbox.recipient IS 'The operator''s address when the import ended.';
 COMMENT ON COLUMN customer_import.email_outbox.message IS 'The bytes of the message, from the first claim on: each attempt sends the same.';
@@ -96,11 +98,19 @@ CREATE FUNCTION customer_import.retry_message(id bigint) RETURNS void
 COMMENT ON FUNCTION customer_import.retry_message(bigint) IS
     'Has a message tried again that failed. Only for administrators.';
 
+CREATE FUNCTION customer_import._database_origin() RETURNS text
+    LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ci_database_origin';
+COMMENT ON FUNCTION customer_import._database_origin() IS
+    'The cluster and the database, as imports and messages have it: those of another one are held.';
+
+-- What was restored from another database is held from then on; a claim writes that down later.
 CREATE VIEW customer_import.mailer_status WITH (security_invoker = true) AS
     SELECT o.state, count(*) AS messages, min(o.created_at) AS oldest, min(o.next_attempt_at) FILTER (
                WHERE o.state IN ('queued', 'sending')) AS next_attempt_at, max(o.sent_at) AS last_sent_at,
            (array_agg(o.last_error ORDER BY o.id DESC) FILTER (WHERE o.last_error IS NOT NULL))[1] AS last_error
-      FROM customer_import.email_outbox AS o
+      FROM (SELECT CASE WHEN m.state IN ('queued', 'sending') AND m.origin <> customer_import._database_origin() THEN 'held'
+                        ELSE m.state END AS state, m.id, m.created_at, m.next_attempt_at, m.sent_at, m.last_error
+              FROM customer_import.email_outbox AS m) AS o
      GROUP BY o.state;
 COMMENT ON VIEW customer_import.mailer_status IS 'How many messages are queued, sent and failed, and the last error of each.';
 COMMENT ON COLUMN customer_import.mailer_status.state IS 'A state of messages: queued, sending, sent, failed or held.';

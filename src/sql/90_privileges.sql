@@ -23,6 +23,10 @@ GRANT EXECUTE ON FUNCTION
     customer_import.may_view_imports()
 TO PUBLIC;
 
+-- What monitoring may see: no customer, no file, no message.
+GRANT SELECT ON customer_import.import_activity, customer_import.import_health TO pg_monitor;
+GRANT EXECUTE ON FUNCTION customer_import._import_activity(), customer_import._import_health() TO pg_monitor;
+
 -- What operators are granted with which right. The functions ask for the right once more, and policies do: a gateway is
 -- granted all of it and has the rights of the operator that it acts as.
 INSERT INTO customer_import.operator_privileges (object, privilege, needs)
@@ -59,6 +63,7 @@ SELECT o.object, o.privilege, o.needs || '{gateway}'
         ('customer_import.import_change_pages', 'SELECT', '{view_imports}'),
         ('customer_import.import_changes', 'SELECT', '{view_imports}'),
         ('customer_import._read_change_page(bigint,bigint)', 'EXECUTE', '{view_imports}'),
+        ('customer_import.customer_history(text)', 'EXECUTE', '{view_imports}'),
         ('customer_import.import_report(bigint)', 'EXECUTE', '{view_imports}'),
         ('customer_import._visible_import(bigint)', 'EXECUTE', '{view_imports}'),
         ('customer_import._may_reverse(bigint)', 'EXECUTE', '{view_imports}'),
@@ -71,14 +76,21 @@ SELECT o.object, o.privilege, o.needs || '{gateway}'
         ('customer_import.import_slices', 'SELECT', '{view_imports}'),
         ('customer_import.import_status', 'SELECT', '{view_imports}'),
         ('customer_import._running_imports()', 'EXECUTE', '{view_imports}'),
-        ('customer_import._is_restored(bigint)', 'EXECUTE', '{view_imports}'),
+        ('customer_import._open_import(bigint)', 'EXECUTE', '{view_imports}'),
+        ('customer_import._free_worker_slots()', 'EXECUTE', '{view_imports}'),
         ('customer_import._blockers(integer)', 'EXECUTE', '{view_imports}'),
+        ('customer_import._waits(integer)', 'EXECUTE', '{view_imports}'),
         ('customer_import._progress_bar(double precision)', 'EXECUTE', '{view_imports}'),
         ('customer_import.cancel_import(bigint)', 'EXECUTE', '{import_customers}'),
         ('customer_import.run_imports()', 'EXECUTE', '{import_customers}'),
         ('customer_import.purge_imports(interval)', 'EXECUTE', '{administer}'),
         ('customer_import.email_outbox', 'SELECT', '{administer}'),
         ('customer_import.mailer_status', 'SELECT', '{administer}'),
+        ('customer_import._database_origin()', 'EXECUTE', '{administer}'),
+        ('customer_import.import_activity', 'SELECT', '{administer}'),
+        ('customer_import._import_activity()', 'EXECUTE', '{administer}'),
+        ('customer_import.import_health', 'SELECT', '{administer}'),
+        ('customer_import._import_health()', 'EXECUTE', '{administer}'),
         ('customer_import.retry_message(bigint)', 'EXECUTE', '{administer}'),
         ('customer_import.add_role_codes(text[],boolean)', 'EXECUTE', '{administer}'),
         ('customer_import.alter_role_code(text,text,text,boolean)', 'EXECUTE', '{administer}'),

@@ -1,6 +1,6 @@
 """cancel_import(): of imports in each state, of one's own and of others."""
 
-from harness import (Session, adds_up, call_import, counts_of, csv, fresh, gate, new_customers, record, run_in_background, state, submit,
+from harness import (Session, adds_up, call_import, counts_of, csv, fresh, gate, new_customers, record, run_in_background, state, status, submit,
                      wait_ended, wait_until, waits_for_lock)
 
 CANCEL = "SELECT customer_import.cancel_import($1)"
@@ -162,6 +162,7 @@ def test_next_one(report):
         holder.wait()
         following = submit(ann, "userName,addRoles\nb,buyer\n")
         ann.rows(CANCEL, [number])
+        report.equal(status(ann, number)["message"], f"Import {number} is about to end as canceled: when its batch has ended.", "import_status says so")
         holder.open()
         report.equal((wait_ended(admin, number)["state"], wait_ended(admin, following)["state"]), ("canceled", "completed"), "the next one runs")
         row = run_in_background(admin, ann, CONTENT)

@@ -51,12 +51,38 @@ def test_background(report):
         report.line(last["records_per_second"] > 0, "with a rate", last)
 
 
+def test_checking(report):
+    """While a worker checks, the import has its number, the bytes of its file, and a bar of them; nothing else appears."""
+    rows = []
+    with fresh(batch_rows=1000) as admin, Session("regress_ann") as ann, Session("regress_adm") as adm:
+        number = submit(ann, new_customers(600_000))
+        size = int(admin.value("SELECT file_bytes FROM customer_import.imports"))
+
+        end = time.monotonic() + 60
+        while not (rows and rows[-1]["state"] == "running") and time.monotonic() < end:
+            rows.extend(adm.json("SELECT jsonb_agg(to_jsonb(s)) FROM customer_import.import_status AS s"))
+            time.sleep(0.002)
+        checking = [row for row in rows if row["state"] == "checking" and row["bytes_read"]]
+        report.line(checking and all(0 < row["bytes_read"] <= size == row["file_bytes"] for row in checking), "the bytes show", checking)
+        report.line(all(re.match(BAR, row["bar"]) and int(re.match(BAR, row["bar"])[3]) == row["bytes_read"] * 100 // size for row in checking),
+                    "with a bar", checking)
+        report.line(all(re.match(rf"^Import {number} is being checked: \d+ (bytes|kB|MB) of \d+ (kB|MB)\.$", row["message"]) for row in checking),
+                    "and the message says so", checking)
+        running = [row for row in rows if row["state"] == "running"]
+        report.line(all(re.match(rf"^Import {number} (is running(, with \d workers)?\.$|waits)", row["message"]) and row["bytes_read"] is None
+                        for row in running), "a running import is not queued", running)
+        report.equal({row["id"] for row in rows}, {number}, "no row but that of the import")
+        ann.rows("SELECT customer_import.cancel_import($1)", [number])
+        wait_ended(admin, number)
+
+
 def test_values_in_the_middle(report):
     """Held at a record, everything is known exactly."""
     with fresh(batch_rows=10) as admin, Session("regress_ann") as ann, gate(admin) as holder:
         number = submit(ann, csv([*(f"u{index},buyer" for index in range(60)), ",x", *(f"v{index},buyer" for index in range(8)),
                                   "wait1,buyer", *(f"z{index},buyer" for index in range(30))]), file_name="middle.csv")
         holder.wait()
+        wait_until(lambda: "has waited" in status(ann, number)["message"], "it has waited long enough to say so")
         time_left = []
         for _ in range(2):
             row = status(ann, number)
@@ -67,6 +93,7 @@ def test_values_in_the_middle(report):
                      "committed batches and rejected records are done")
         seconds = float(admin.value("SELECT extract(epoch FROM clock_timestamp() - started_at) FROM customer_import.imports"))
         report.line(row["records_per_second"] >= 61 / (seconds + 0.001) / 2, "the rate is that of the whole time", row["records_per_second"])
+        report.equal(time_left, [None, None], "while it waits for a lock, nobody knows how long it will take")
         holder.open()
         wait_ended(admin, number)
 

@@ -56,7 +56,11 @@ def on_standby(report, numbers):
                             f"on a standby, at once, {session.user or 'a superuser'}: {sql}", error and (error.sqlstate, error.message))
         report.equal([state(ann, number) for number in numbers], ["running", "queued"], "the history can be read")
         row = status(ann, numbers[0])
-        report.line(row["state"] == "running" and row["message"], "import_status too", row)
+        report.line(row["state"] == "running" and row["records_done"] == 30 and row["time_left"] is None,
+                    "import_status too, as far as it has come over", row)
+        for number, name in zip(numbers, ("running", "queued")):
+            report.matches(status(ann, number)["message"], rf"^Import {number} is {name} on the primary server, as of (\d\d:\d\d:\d\d|the backup that it was made from)\. This is a standby",
+                           f"it says of the {name} one where it runs")
         report.equal(admin.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type IN ('customer_import worker', 'customer_import supervisor')"),
                      "0", "nothing runs there")
 

@@ -1,5 +1,7 @@
 """A session that holds what one import needs delays no other: lock_timeout, turns, what supervisors skip, cancels that end a wait."""
 
+import re
+
 from harness import (PATIENCE, Session, call_import, counts_of, csv, fresh, gate, run_in_background, state, status, submit, wait_ended,
                      wait_idle, wait_state, wait_until, waits_for_lock)
 
@@ -42,14 +44,20 @@ def test_slots_are_free(report):
 
 
 def test_blocker(report):
-    """import_status names the session that holds the lock, while a worker waits and when it has given up."""
+    """import_status names the session that holds the lock, while a worker waits and when it has given up, and for what."""
     with fresh(**{"batch_rows": 10, PATIENCE: "2s"}) as admin, Session("regress_ann") as ann, Session("regress_ben") as holder:
         admin.rows(SEED)
         holder.rows(HOLD)
         number = submit(ann, CONTENT)
         blocker = rf"session {holder.pid} of role regress_ben"
-        wait_until(lambda: f"waits for a lock of {blocker}." in status(ann, number)["message"], "import_status names the blocker")
-        wait_until(lambda: f"held too long, by {blocker}. It is tried again at" in status(ann, number)["message"],
+        time = r"\d\d:\d\d:\d\d"
+        waits = rf"^Import {number} has waited since {time} for a row of table (public\.)?customers, held by {blocker}"
+        wait_until(lambda: re.match(waits + r"\.$", status(ann, number)["message"]), "import_status names the blocker")
+        wait_until(lambda: re.match(waits + rf" in a transaction since {time}\.$", status(admin, number)["message"]),
+                   "and who may know it since when it is in a transaction")
+        wait_until(lambda: (row := status(ann, number))["message"].startswith(f"Import {number} has waited") and row["time_left"] is None,
+                   "nobody knows then how long it will take")
+        wait_until(lambda: re.search(rf"held too long, by {blocker} in a transaction since {time}\. It is tried again at", status(ann, number)["message"]),
                    "import_status names it afterwards")
         report.line(True, "import_status names the blocker")
         holder.rows("COMMIT")

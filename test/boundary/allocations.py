@@ -45,6 +45,7 @@ ENTRY_POINTS = (
     "(SELECT array_agg(c) FROM customer_import.customers_with_roles((SELECT '{BUYER}'::text[])) AS c)",
     "(SELECT array_agg(c) FROM (SELECT user_name FROM customers ORDER BY user_name LIMIT 5) AS u,"
     " customer_import.customer_roles(u.user_name) AS c)",
+    "(SELECT array_agg(c) FROM customer_import.customer_history((SELECT min(user_name) FROM customers)) AS c)",
     "customer_import._search_text('A', (SELECT 'm\u00dcLLER'), NULL, 'b', 'c')",
     "customer_import.add_role_codes('{new_code_1,new_code_2}')",
     "customer_import.alter_role_code('buyer', description => 'buys')",

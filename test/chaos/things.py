@@ -61,6 +61,7 @@ MEANWHILE = {
     "search": ("regress_chaos_bob", "SELECT * FROM customer_import.search_customers('old')"),
     "search by roles": ("regress_chaos_bob", "SELECT * FROM customer_import.customers_with_roles('{buyer}')"),
     "roles of a customer": ("regress_chaos_bob", "SELECT * FROM customer_import.customer_roles('old1')"),
+    "history of a customer": ("regress_chaos_ann", "SELECT * FROM customer_import.customer_history('old1')"),
     "template": ("regress_chaos_ann", "SELECT customer_import.import_template()"),
     "export": ("regress_chaos_ann", "SELECT * FROM customer_import.customer_export"),
     "export for a spreadsheet": ("regress_chaos_ann", "SELECT * FROM customer_import.customer_export_spreadsheet"),

@@ -34,6 +34,8 @@ def test_restored_messages_are_held(report):
             with Client(database=COPY) as copy, Client(MAILER, COPY) as mailer:
                 report.equal(copy.value("SELECT count(*) FROM customer_import.email_outbox"), 4,
                              "all messages are in the copy")
+                report.equal(copy.rows("SELECT state, messages, next_attempt_at FROM customer_import.mailer_status ORDER BY state"),
+                             [("failed", 1, None), ("held", 2, None), ("sent", 1, None)], "the status shows at once what is held")
                 report.equal(mailer.value("SELECT customer_import.next_message_at()"), None, "there none is due")
                 report.equal(claim(mailer), None, "and none is handed out, to a mailer that still may claim")
                 report.equal(dict(copy.rows("SELECT id, state FROM customer_import.email_outbox")),

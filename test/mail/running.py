@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 
 from conversations import Attempt, secrets_in
 from harness import (ADDRESS, ANN, DATABASE, MAILER, Client, clear, fresh, message, queue_messages, run_import, states,
@@ -222,6 +223,53 @@ def test_config_file(report, around):
             file.write_text(text, encoding="utf-8")
             status, log = plain("--check-config", "--config", file)
             report.line(status == 2 and word in log and PASSWORD not in log, f"a file with {name} is refused", status, log)
+
+
+def test_all_faults(report, around):  # pylint: disable=unused-argument
+    """--check-config, and a start, say all that is wrong at once."""
+    with scratch() as folder:
+        file = folder / "mailer.toml"
+        for name, text, words in (
+                ("the file", "smtp-ulr = 'x'\nfrom = 1\nallow-plaintext = 'yes'\n", ('unknown key "smtp-ulr"', "from must be a text", "must be true or false")),
+                ("what it says", "from = 'x'\nsmtp-url = 'http://x'\nsendmail = 'y'\ndatabase = \"dbname='x\"\n",
+                 ("invalid connection string", 'invalid sender "x"', "only one of smtp-url, maildir and sendmail", "invalid smtp-url", "absolute path"))):
+            file.write_text(text, encoding="utf-8")
+            for arguments in (("--check-config",), ()):
+                status, log = plain(*arguments, "--config", file)
+                report.line(status == 2 and all(word in log for word in words) and len(log.splitlines()) == len(words),
+                            f"all faults of {name} are told, {' '.join(arguments) or 'at the start'}", status, log)
+
+
+def test_reload(report, around):  # pylint: disable=unused-argument
+    """SIGHUP reads the configuration again; one that has faults leaves the old one in force."""
+    with fresh() as admin, scratch() as folder:
+        file = folder / "mailer.toml"
+
+        def configure(text):
+            file.write_text(text, encoding="utf-8")
+
+        def arrived(box):
+            return len(list((folder / box / "new").glob("*"))) if (folder / box).exists() else 0
+        configure(f"maildir = '{folder}/first'\n")
+        with running("--config", file) as mailer:
+            report.line(mailer.wait_log("ready; sending"), "it is ready", mailer.log)
+            queue_messages(1)
+            wait_until(lambda: arrived("first") == 1, "the first message")
+            configure(f"maildir = '{folder}/second'\n")
+            mailer.send_signal(signal.SIGHUP)
+            report.line(mailer.wait_log("reloaded"), "SIGHUP reloads", mailer.log)
+            queue_messages(1)
+            wait_until(lambda: arrived("second") == 1, "the second message")
+            report.equal(arrived("first"), 1, "the new configuration is in force")
+            configure("maildir = 1\nmaildri = 'x'\n")
+            mailer.send_signal(signal.SIGHUP)
+            report.line(mailer.wait_log("not reloaded: the configuration that was in force stays") and 'unknown key "maildri"' in mailer.log
+                        and "maildir must be a text" in mailer.log, "a faulty one is refused, with all its faults", mailer.log)
+            queue_messages(1)
+            wait_until(lambda: arrived("second") == 2, "the third message")
+            report.equal(states(admin), {"sent": 3}, "all are sent")
+            mailer.stop()
+            report.line(mailer.log.endswith("stopped"), "it still ends by SIGTERM", mailer.log)
 
 
 def test_secrets(report, around):

@@ -30,7 +30,7 @@ SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'cu
 SELECT tables_are('customer_import', '{role_codes,operators,gateways,operator_privileges,granted_privileges,customers_table,customers_table_columns,imports,import_issues,import_change_pages,removal_marks,import_files,background_imports,import_slices,uploads,upload_chunks,email_outbox,mailers}'::name[]);
 SELECT is((SELECT concat_ws(' ', attstorage, NULLIF(attcompression::text, '')) FROM pg_attribute WHERE attrelid = 'customer_import.import_change_pages'::regclass AND attname = 'payload'),
           (SELECT CASE WHEN 'lz4' = ANY (enumvals) THEN 'm l' ELSE 'e' END FROM pg_settings WHERE name = 'default_toast_compression'), 'the change log is compressed by lz4 alone');
-SELECT views_are('customer_import', '{import_changes,import_status,mailer_status}'::name[]);
+SELECT views_are('customer_import', '{import_changes,import_status,mailer_status,import_activity,import_health}'::name[]);
 SELECT sequences_are('customer_import', '{imports_id_seq,uploads_id_seq,email_outbox_id_seq}'::name[]);
 
 -- Comments

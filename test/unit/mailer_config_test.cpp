@@ -108,6 +108,21 @@ TEST(MailerConfig, RefusesFaultsInToml) {
     EXPECT_NE(fault_of(std::string("a\xff = 1")), "");
 }
 
+TEST(MailerConfig, TellsAllFaults) {
+    const auto parsed = parse_config_file("from = 1\nusr = 'x'\nallow-plaintext = 'no'\n");
+    const auto* in_file = std::get_if<ConfigFault>(&parsed);
+    ASSERT_NE(in_file, nullptr);
+    EXPECT_EQ(in_file->more.size(), 2U);
+    const auto made = make_config(options_of("from = 'x'\nmaildir = '/x'\nsendmail = 'x'\npassword-file = '/x'\n"),
+                                  kHome);
+    const auto* fault = std::get_if<ConfigFault>(&made);
+    ASSERT_NE(fault, nullptr);
+    EXPECT_EQ(fault->reason, "invalid sender \"x\"; give a plain address in ASCII");
+    EXPECT_EQ(fault->more, (std::vector<std::string>{"give only one of smtp-url, maildir and sendmail",
+                                                     "user, password-file, ca-file and allow-plaintext need smtp-url",
+                                                     "sendmail must be an absolute path"}));
+}
+
 TEST(MailerConfig, CommandLineGoesFirst) {
     const Options both = merged(line_of({"--user", "cli"}).options, options_of("user = 'file'\nfrom = 'a@b.example'"));
     EXPECT_EQ(both.user, "cli");

@@ -29,6 +29,12 @@ void require_operator(const char* what) {
     }
 }
 
+void require_monitor(const char* what) {
+    if (!call([] { return has_privs_of_role(GetUserId(), ROLE_PG_MONITOR); })) {
+        require_right(Right::administer, what);
+    }
+}
+
 void require_superuser(const char* what) {
     if (!call([] { return superuser(); })) {
         throw ImportError(ERRCODE_INSUFFICIENT_PRIVILEGE, format("permission denied to {}", what),

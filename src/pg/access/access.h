@@ -13,6 +13,9 @@ void require_right(Right right, const char* what);
 // Raises 42501 unless an operator or a database superuser acts, whatever its rights.
 void require_operator(const char* what);
 
+// Raises 42501 unless the current role is a member of pg_monitor, or an administrator acts.
+void require_monitor(const char* what);
+
 // Raises 42501 unless the current role is a database superuser.
 void require_superuser(const char* what);
 

@@ -326,8 +326,9 @@ void act_as(std::string_view name) {
 namespace pg = customer_import::pg;
 
 // act_as(operator text) returns void. Errors: 25P01 outside of a transaction block, 42501, 42704, 54000, 55000.
-CI_PUBLIC_FUNCTION(ci_act_as) {
+CI_FUNCTION(ci_act_as) {
     return pg::entry([&] {
+        pg::refuse_nulls(fcinfo);
         pg::act_as(pg::text_argument(fcinfo, 0, "the name"));
         return Datum{0};
     });

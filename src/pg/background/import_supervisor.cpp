@@ -14,6 +14,7 @@
 #include "pg/background/shared_slices.h"
 #include "pg/history/retention.h"
 #include "pg/server/database_origin.h"
+#include "pg/server/library_version.h"
 #include "pg/server/settings.h"
 #include "pg/server/statement.h"
 #include "pg/server/test_point.h"
@@ -55,8 +56,11 @@ struct WaitingImport {
 };
 
 std::vector<WaitingImport> find_waiting() {
-    OwnerScope owner;
     std::vector<WaitingImport> waiting;
+    if (!is_own_version()) {
+        return waiting;
+    }
+    OwnerScope owner;
     for (
         const Row& row : query_latest(
             "SELECT i.id, j.role_oid, i.database_role, j.origin, j.stop_state IS NOT NULL, i.state <> 'queued',"
@@ -339,7 +343,9 @@ Supervisor::Finding Supervisor::look() {
     forget_ended();
     std::vector<WaitingImport> waiting;
     bool stops = false;
+    bool is_outdated = false;
     if (!transactions_.run_unless_locked([&] {
+            is_outdated = !is_own_version();
             waiting = find_waiting();
             for (const WaitingImport& import : waiting) {
                 stops = stops || (import.stops && import.locked_slices > 0);
@@ -352,6 +358,9 @@ Supervisor::Finding Supervisor::look() {
             }
         })) {
         return Finding::work;
+    }
+    if (is_outdated) {
+        return Finding::nothing;  // a supervisor with the other library takes over; workers get along without this one
     }
     forget_shared(waiting);
     std::erase_if(waiting, [&](const WaitingImport& import) { return settle(import); });

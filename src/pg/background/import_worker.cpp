@@ -11,6 +11,7 @@
 #include "pg/background/import_supervisor.h"
 #include "pg/background/shared_slices.h"
 #include "pg/history/retention.h"
+#include "pg/server/library_version.h"
 #include "pg/server/settings.h"
 #include "pg/server/statement.h"
 #include "pg/server/test_point.h"
@@ -95,10 +96,10 @@ void show_activity(const std::string& text) {
     call([&] { pgstat_report_activity(STATE_RUNNING, text.c_str()); });
 }
 
-// Whether the extension is in this database.
+// Whether the extension is in this database, in the version of this library.
 bool extension_exists(Transactions& transactions) {
     bool exists = false;
-    if (std::optional<PgError> error = transactions.run([&] { exists = lock_extension(); })) {
+    if (std::optional<PgError> error = transactions.run([&] { exists = lock_extension() && is_own_version(); })) {
         throw PgError(*error);
     }
     return exists;
@@ -108,7 +109,8 @@ void supervise() {
     WorkerTransactions transactions;
     transactions.set_lock_timeout(kSupervisorLockTimeout);
     bool is_only_one = false;
-    while (!transactions.run_unless_locked([&] { is_only_one = lock_extension() && lock_supervisor(); })) {
+    while (!transactions.run_unless_locked(
+        [&] { is_only_one = lock_extension() && is_own_version() && lock_supervisor(); })) {
         wait_for_a_while(kLockedWait);
     }
     if (is_only_one) {

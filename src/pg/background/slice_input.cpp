@@ -170,7 +170,7 @@ void SliceInput::open() {
     source_ = import_.request.kind == ImportKind::file ? stored_file_source(import_.id)
                                                        : make_source(import_.request, import_.id);
     reader_ = make_reader(import_.request, source_.get(), *target_, *catalog_);
-    progress_.start(target_->relation);
+    progress_.start(target_->relation, import_.id);
 }
 
 void SliceInput::make_spool() {

@@ -21,15 +21,6 @@ namespace customer_import::pg {
 
 namespace {
 
-// The user name as an import reads it from a cell.
-std::string find_key(const Target& target, std::string_view user_name) {
-    std::string key(trim(user_name));
-    if (target.fold_user_names) {
-        fold_user_name(user_name, key);
-    }
-    return key;
-}
-
 // The codes that a customer holds, sorted; nothing when the caller sees no such customer. Read as the caller.
 std::vector<std::string> read_held(const Target& target, const std::string& key) {
     std::vector<std::string> held;
@@ -117,7 +108,7 @@ void customer_roles(std::string_view user_name, ReturnSetInfo* result) {
     require_right(Right::view_customers, "see the roles of customers");
     SpiConnection spi;
     const Target target = load_target(AccessShareLock);
-    const std::string key = find_key(target, user_name);
+    const std::string key = user_name_key(user_name, target.fold_user_names);
     const std::vector<std::string> held = read_held(target, key);
     if (held.empty()) {
         return;

@@ -249,21 +249,6 @@ std::int64_t release_restored() {
     return static_cast<std::int64_t>(released);
 }
 
-bool is_restored(std::int64_t import_id) {
-    {
-        CatalogPath path;
-        if (query("SELECT FROM customer_import.imports WHERE id = $1", {parameter(import_id)}).empty()) {
-            return false;
-        }
-    }
-    OwnerScope owner;
-    return !query(
-                "SELECT FROM customer_import.imports AS i JOIN customer_import.background_imports AS j ON j.import_id = i.id"
-                " WHERE i.id = $1 AND i.finished_at IS NULL AND j.origin <> $2",
-                {parameter(import_id), parameter(database_origin())})
-                .empty();
-}
-
 }  // namespace
 
 }  // namespace customer_import::pg
@@ -277,7 +262,7 @@ CI_PUBLIC_FUNCTION(ci_cancel_import) {
 }
 
 // run_imports(): a procedure. Errors: 25001 inside a transaction block.
-CI_FUNCTION(ci_run_imports) {
+CI_CATALOG_FUNCTION(ci_run_imports) {
     return pg::entry([&] {
         pg::run_imports(fcinfo);
         return Datum{0};
@@ -285,17 +270,8 @@ CI_FUNCTION(ci_run_imports) {
 }
 
 // release_restored() returns bigint. Errors: 42501.
-CI_FUNCTION(ci_release_restored) {
+CI_CATALOG_FUNCTION(ci_release_restored) {
     return pg::entry([&] { return Int64GetDatum(pg::release_restored()); });
-}
-
-// _is_restored(import_id bigint) returns boolean: whether an unfinished import that the caller sees is of another
-// database.
-CI_FUNCTION(ci_is_restored) {
-    return pg::entry([&] {
-        pg::SpiConnection spi;
-        return BoolGetDatum(pg::is_restored(PG_GETARG_INT64(0)));
-    });
 }
 
 // purge_imports(older_than interval) returns bigint. Errors: 42501.

@@ -8,7 +8,6 @@
 #include "core/format.h"
 #include "pg/background/background_process.h"
 #include "pg/history/import_history.h"
-#include "pg/history/import_row.h"
 #include "pg/server/arguments.h"
 #include "pg/server/guard.h"
 #include "pg/server/server.h"
@@ -87,8 +86,8 @@ CI_PUBLIC_FUNCTION(ci_wait_for_import) {
     return pg::entry([&] {
         pg::require_no_transaction_block(fcinfo, "customer_import.wait_for_import()");
         const pg::Seen seen = pg::wait_for_import(PG_GETARG_INT64(0), pg::timeout_argument(fcinfo, 1));
-        const Datum values[] = {pg::text_datum(seen.state), pg::text_datum(seen.message)};
-        const bool nulls[] = {false, false};
-        return pg::make_row(fcinfo, values, nulls);
+        Datum values[] = {pg::text_datum(seen.state), pg::text_datum(seen.message)};
+        bool nulls[] = {false, false};
+        return pg::result_row(fcinfo, values, nulls);
     });
 }

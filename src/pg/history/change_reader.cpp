@@ -83,24 +83,31 @@ private:
     std::boyer_moore_horspool_searcher<std::string_view::const_iterator> searcher_;
 };
 
-// The imports of the pages, each with the one that it undoes, if any. Imports into another customers table, and those
-// that were purged meanwhile, are not among them.
-std::map<std::int64_t, std::optional<std::int64_t>> read_sources(const std::vector<Extract>& extracts) {
+// What is known of an import.
+struct Origin {
+    std::optional<std::int64_t> source;  // the import that it undoes, if any
+    std::string operator_name;
+};
+
+// The imports of the pages. Imports into another customers table, and those that were purged meanwhile, are not among
+// them.
+std::map<std::int64_t, Origin> read_origins(const std::vector<Extract>& extracts) {
     std::vector<std::string> ids;
     ids.reserve(extracts.size());
     for (const Extract& extract : extracts) {
         ids.push_back(std::to_string(extract.import_id));
     }
-    std::map<std::int64_t, std::optional<std::int64_t>> sources;
+    std::map<std::int64_t, Origin> origins;
     OwnerScope owner;
     for (const Row& row :
-         query("SELECT id, CASE WHEN mode = 'undo' THEN source_import_id END"
+         query("SELECT id, CASE WHEN mode = 'undo' THEN source_import_id END, operator"
                "  FROM customer_import.imports JOIN customer_import.customers_table ON relation = customers_table"
                " WHERE id = ANY ($1::bigint[])",
                {text_array_parameter(ids)})) {
-        sources.emplace(std::stoll(*row[0]), row[1] ? std::optional(std::stoll(*row[1])) : std::nullopt);
+        origins.emplace(std::stoll(*row[0]),
+                        Origin{row[1] ? std::optional(std::stoll(*row[1])) : std::nullopt, *row[2]});
     }
-    return sources;
+    return origins;
 }
 
 std::vector<Extract> read_extracts(std::string_view first, std::string_view last, std::int64_t since,
@@ -130,16 +137,16 @@ void take_all(std::vector<Extract> extracts, const std::function<void(const Logg
     std::sort(extracts.begin(), extracts.end(), [](const Extract& a, const Extract& b) {
         return std::tie(a.applied_at, a.import_id, a.page) < std::tie(b.applied_at, b.import_id, b.page);
     });
-    const std::map<std::int64_t, std::optional<std::int64_t>> sources = read_sources(extracts);
+    const std::map<std::int64_t, Origin> origins = read_origins(extracts);
     for (const Extract& extract : extracts) {
-        const auto source = sources.find(extract.import_id);
-        if (source == sources.end()) {
+        const auto origin = origins.find(extract.import_id);
+        if (origin == origins.end()) {
             continue;
         }
         StoredChanges changes(extract.payload, extract.changes);
         Change change;
         while (changes.next(change)) {
-            take({extract.import_id, source->second, extract.applied_at, change});
+            take({extract.import_id, origin->second.source, origin->second.operator_name, extract.applied_at, change});
         }
     }
 }

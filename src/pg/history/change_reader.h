@@ -18,6 +18,7 @@ namespace customer_import::pg {
 struct LoggedChange {
     std::int64_t import_id = 0;
     std::optional<std::int64_t> source;  // the import that an undo undoes; nothing for every other mode
+    std::string_view operator_name;      // whose import it is
     std::int64_t applied_at = 0;         // microseconds since 2000, as a timestamptz holds them
     const Change& change;
 };

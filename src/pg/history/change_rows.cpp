@@ -1,10 +1,13 @@
-// The change log as rows, for the view import_changes. A page is named, never passed: bytes of a caller are not read.
+// For the view import_changes a page is named, never passed: bytes of a caller are not read.
+#include "pg/history/change_rows.h"
+
 #include <optional>
 #include <string>
 
 #include "pg/access/identity.h"
 #include "pg/input/stored_changes.h"
 #include "pg/server/guard.h"
+#include "pg/server/library_version.h"
 #include "pg/server/lookup.h"
 #include "pg/server/statement.h"
 #include "pg/server/text_array.h"
@@ -128,17 +131,11 @@ Datum make_object(const std::vector<FieldChange>& fields, Side side) {
 }
 
 void return_change(ReturnSetInfo* result, const Change& change) {
-    Datum values[7];
-    bool nulls[7] = {};
+    Datum values[2 + kEffectColumns];
+    bool nulls[2 + kEffectColumns] = {};
     values[0] = Int64GetDatum(change.line);
     values[1] = text_datum(change.user_name);
-    values[2] = BoolGetDatum(change.created);
-    values[3] = make_text_array(change.added);
-    values[4] = make_text_array(change.removed);
-    values[5] = make_object(change.fields, &FieldChange::before);
-    nulls[5] = change.created;
-    values[6] = make_object(change.fields, &FieldChange::after);
-    nulls[6] = change.deleted;
+    put_effect(change, values + 2, nulls + 2);
     call([&] { tuplestore_putvalues(result->setResult, result->setDesc, values, nulls); });
 }
 
@@ -176,13 +173,23 @@ bool may_see_import(FunctionCallInfo fcinfo, std::int64_t import_id) {
 
 }  // namespace
 
+void put_effect(const Change& change, Datum* values, bool* nulls) {
+    values[0] = BoolGetDatum(change.created);
+    values[1] = make_text_array(change.added);
+    values[2] = make_text_array(change.removed);
+    values[3] = make_object(change.fields, &FieldChange::before);
+    nulls[3] = change.created;
+    values[4] = make_object(change.fields, &FieldChange::after);
+    nulls[4] = change.deleted;
+}
+
 }  // namespace customer_import::pg
 
 namespace pg = customer_import::pg;
 
 // _read_change_page(import_id bigint, page bigint): the changes of a page of import_change_pages as rows; none when
 // there is no such page, or the caller may not see the import. Errors: XX001 when the page is damaged.
-CI_FUNCTION(ci_read_change_page) {
+CI_CATALOG_FUNCTION(ci_read_change_page) {
     return pg::entry([&] {
         auto result = (ReturnSetInfo*)fcinfo->resultinfo;
         pg::call([&] { InitMaterializedSRF(fcinfo, 0); });

@@ -2,29 +2,11 @@
 
 #include <algorithm>
 
+#include "pg/server/arguments.h"
 #include "pg/server/statement.h"
 #include "pg/server/text_array.h"
 
 namespace customer_import::pg {
-
-namespace {
-
-TupleDesc result_columns(FunctionCallInfo fcinfo) {
-    TupleDesc columns;
-    if (get_call_result_type(fcinfo, nullptr, &columns) != TYPEFUNC_COMPOSITE) {
-        elog(ERROR, "the function does not return a row");
-    }
-    return BlessTupleDesc(columns);
-}
-
-}  // namespace
-
-Datum make_row(FunctionCallInfo fcinfo, const Datum* values, const bool* nulls) {
-    return call([&] {
-        return HeapTupleGetDatum(
-            heap_form_tuple(result_columns(fcinfo), const_cast<Datum*>(values), const_cast<bool*>(nulls)));
-    });
-}
 
 Datum make_import_row(FunctionCallInfo fcinfo, const ImportResult& result) {
     constexpr int kColumns = 12;
@@ -37,7 +19,7 @@ Datum make_import_row(FunctionCallInfo fcinfo, const ImportResult& result) {
         Int64GetDatum(counts.deleted),   Int64GetDatum(counts.unprocessed), make_text_array(warnings)};
     bool nulls[kColumns] = {result.import_id == 0};
     std::fill(nulls + 3, nulls + 11, !result.has_counts);
-    return make_row(fcinfo, values, nulls);
+    return result_row(fcinfo, values, nulls);
 }
 
 }  // namespace customer_import::pg

@@ -7,10 +7,8 @@
 
 namespace customer_import::pg {
 
-// Makes a row of the columns that the function which is running returns.
-Datum make_row(FunctionCallInfo fcinfo, const Datum* values, const bool* nulls);
-
-// Makes that of an import. Its id is NULL where there is no import, and its counts until it has ended.
+// Makes the row of the function that is running. The import id is NULL where there is no import, the counts until it
+// has ended.
 Datum make_import_row(FunctionCallInfo fcinfo, const ImportResult& result);
 
 }  // namespace customer_import::pg

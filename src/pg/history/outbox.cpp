@@ -278,7 +278,7 @@ CI_PUBLIC_FUNCTION(ci_message_failed) {
 }
 
 // next_message_at() returns timestamptz. Errors: 42501.
-CI_FUNCTION(ci_next_message_at) {
+CI_CATALOG_FUNCTION(ci_next_message_at) {
     return pg::entry([&] {
         pg::require_mailer();
         pg::SpiConnection spi;

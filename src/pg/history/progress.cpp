@@ -1,6 +1,7 @@
 #include "pg/history/progress.h"
 
 #include "pg/access/identity.h"
+#include "pg/server/library_version.h"
 
 namespace customer_import::pg {
 
@@ -17,11 +18,18 @@ enum Slot {
     kImportId,
     kRecords,
     kIsCheck,
-    kStartedAt
+    kStartedAt,
+    kIsBackground
 };
-static_assert(kStartedAt < PGSTAT_NUM_PROGRESS_PARAM);
+static_assert(kIsBackground < PGSTAT_NUM_PROGRESS_PARAM);
 
 constexpr std::int64_t kShownRecords = 1024;
+
+// Whether a process reports the import of a customer file into this database.
+bool is_report(const PgBackendStatus& backend) {
+    return backend.st_procpid != 0 && backend.st_databaseid == MyDatabaseId &&
+           backend.st_progress_command == kCommand && backend.st_progress_param[kMarkSlot] == kMark;
+}
 
 // It is not known which operator a gateway's session acts as.
 bool may_see(const PgBackendStatus& backend, const Identity& identity) {
@@ -37,8 +45,10 @@ ProgressReport::~ProgressReport() {
     }
 }
 
-void ProgressReport::start(Oid relation) {
+void ProgressReport::start(Oid relation, std::int64_t background_import) {
     relation_ = relation;
+    import_id_ = background_import;
+    is_background_ = background_import != 0;
     started_at_ = GetCurrentTimestamp();
     publish();
 }
@@ -70,9 +80,25 @@ void ProgressReport::publish() {
     if (MyBEEntry->st_progress_command != kCommand) {
         pgstat_progress_start_command(kCommand, relation_);
     }
-    const int slots[] = {kBytes, kDone, kMarkSlot, kImportId, kRecords, kIsCheck, kStartedAt};
-    const int64 values[] = {bytes_, done_, kMark, import_id_, records_, is_check_ ? 1 : 0, started_at_};
+    const int slots[] = {kBytes, kDone, kMarkSlot, kImportId, kRecords, kIsCheck, kStartedAt, kIsBackground};
+    const int64 values[] = {bytes_, done_, kMark, import_id_, records_, is_check_ ? 1 : 0, started_at_, is_background_};
     pgstat_progress_update_multi_param(lengthof(slots), slots, values);
+}
+
+std::optional<std::int64_t> bytes_checked(std::int64_t import_id) {
+    const std::int64_t bytes = call([&]() -> std::int64_t {
+        const int count = pgstat_fetch_stat_numbackends();
+        for (int index = 1; index <= count; ++index) {
+            const PgBackendStatus& backend = pgstat_get_local_beentry_by_index(index)->backendStatus;
+            const int64* slots = backend.st_progress_param;
+            if (is_report(backend) && slots[kIsBackground] != 0 && slots[kIsCheck] != 0 &&
+                slots[kImportId] == import_id) {
+                return slots[kBytes];
+            }
+        }
+        return -1;
+    });
+    return bytes < 0 ? std::nullopt : std::optional(bytes);
 }
 
 }  // namespace customer_import::pg
@@ -81,7 +107,7 @@ namespace pg = customer_import::pg;
 
 // _running_imports(): what sessions import at this moment, as far as the caller may see it. The name of a role that has
 // been dropped is NULL.
-CI_FUNCTION(ci_running_imports) {
+CI_CATALOG_FUNCTION(ci_running_imports) {
     return pg::entry([&] {
         const pg::Identity& identity = pg::current_identity();
         pg::call([&] {
@@ -92,9 +118,7 @@ CI_FUNCTION(ci_running_imports) {
             for (int index = 1; index <= count; ++index) {
                 const PgBackendStatus& backend = pgstat_get_local_beentry_by_index(index)->backendStatus;
                 const int64* slots = backend.st_progress_param;
-                if (backend.st_procpid == 0 || backend.st_databaseid != MyDatabaseId ||
-                    backend.st_progress_command != kCommand || slots[kMarkSlot] != kMark ||
-                    !may_see(backend, identity)) {
+                if (!is_report(backend) || !may_see(backend, identity)) {
                     continue;
                 }
                 // A role may be dropped while a session of its own still imports.
@@ -106,7 +130,8 @@ CI_FUNCTION(ci_running_imports) {
                                   Int64GetDatum(slots[kRecords]),
                                   Int64GetDatum(slots[kDone]),
                                   Int64GetDatum(slots[kBytes]),
-                                  TimestampTzGetDatum(slots[kStartedAt])};
+                                  TimestampTzGetDatum(slots[kStartedAt]),
+                                  BoolGetDatum(slots[kIsBackground] != 0)};
                 bool nulls[lengthof(values)] = {};
                 nulls[0] = slots[kImportId] == 0;
                 nulls[2] = role == nullptr;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "pg/server/guard.h"
 #include "pg/server/server.h"
@@ -18,7 +19,8 @@ public:
     ProgressReport(const ProgressReport&) = delete;
     ProgressReport& operator=(const ProgressReport&) = delete;
 
-    void start(Oid relation);
+    // `background_import` is the import of the queue whose file is checked; 0 in the foreground.
+    void start(Oid relation, std::int64_t background_import = 0);
 
     // While the file is checked. To be called for each record; shows some of them.
     void checked(std::int64_t records, std::int64_t bytes);
@@ -32,11 +34,15 @@ private:
 
     Oid relation_ = InvalidOid;
     std::int64_t started_at_ = 0;
+    bool is_background_ = false;
     std::int64_t import_id_ = 0;
     bool is_check_ = true;
     std::int64_t records_ = 0;
     std::int64_t done_ = 0;
     std::int64_t bytes_ = 0;
 };
+
+// How many bytes of its file the worker that checks an import in the background has read; nothing when none does.
+std::optional<std::int64_t> bytes_checked(std::int64_t import_id);
 
 }  // namespace customer_import::pg

@@ -297,7 +297,7 @@ CI_PUBLIC_FUNCTION(ci_rejected_csv_bytes) {
 }
 
 // import_template() returns text: the header of a file. Errors: 42501 unless an operator acts.
-CI_FUNCTION(ci_import_template) {
+CI_CATALOG_FUNCTION(ci_import_template) {
     return pg::entry([&] {
         pg::require_operator("read the template of a file");
         pg::SpiConnection spi;
@@ -317,7 +317,7 @@ CI_FUNCTION(ci_import_template) {
 }
 
 // _visible_import(import_id bigint) returns bigint: the argument of import_report(). Errors: 22004, 42501, 42704.
-CI_FUNCTION(ci_visible_import) {
+CI_CATALOG_FUNCTION(ci_visible_import) {
     return pg::entry([&] {
         if (PG_ARGISNULL(0)) {
             throw pg::ImportError(ERRCODE_NULL_VALUE_NOT_ALLOWED,
@@ -339,7 +339,7 @@ CI_FUNCTION(ci_visible_import) {
 
 // _may_reverse(import_id bigint) returns boolean: whether the caller may undo and retry it, as far as that is not a
 // matter of its state.
-CI_FUNCTION(ci_may_reverse) {
+CI_CATALOG_FUNCTION(ci_may_reverse) {
     return pg::entry([&] {
         const pg::Identity& identity = pg::current_identity();
         if (!identity.rights.has(customer_import::Right::import_customers)) {

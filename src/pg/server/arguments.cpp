@@ -68,4 +68,14 @@ std::vector<std::string_view> given_codes(FunctionCallInfo fcinfo, int index) {
     return codes;
 }
 
+Datum result_row(FunctionCallInfo fcinfo, Datum* values, bool* nulls) {
+    return call([&] {
+        TupleDesc columns;
+        if (get_call_result_type(fcinfo, nullptr, &columns) != TYPEFUNC_COMPOSITE) {
+            elog(ERROR, "the function does not return a row");
+        }
+        return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, nulls));
+    });
+}
+
 }  // namespace customer_import::pg

@@ -11,6 +11,7 @@
 #include "core/format.h"
 #include "core/role_set.h"
 #include "pg/server/guard.h"
+#include "pg/server/library_version.h"
 #include "pg/server/server.h"
 #include "pg/server/text_array.h"
 
@@ -64,12 +65,15 @@ inline std::vector<std::string_view> codes_argument(FunctionCallInfo fcinfo, int
 // The same of an array in which NULL has no meaning. Errors: 22004 for a NULL among the codes, 54000.
 std::vector<std::string_view> given_codes(FunctionCallInfo fcinfo, int index);
 
+// Makes the row that the function which is running returns.
+Datum result_row(FunctionCallInfo fcinfo, Datum* values, bool* nulls);
+
 }  // namespace customer_import::pg
 
-// As CI_FUNCTION, for a function that people call: not STRICT, and held to the rule for NULL.
+// As CI_CATALOG_FUNCTION, for a function that people call: not STRICT, and held to the rule for NULL.
 #define CI_PUBLIC_FUNCTION(name)                                                        \
     static Datum name##_of_values(FunctionCallInfo fcinfo);                             \
-    CI_FUNCTION(name) {                                                                 \
+    CI_CATALOG_FUNCTION(name) {                                                         \
         customer_import::pg::entry([&] { customer_import::pg::refuse_nulls(fcinfo); }); \
         return name##_of_values(fcinfo);                                                \
     }                                                                                   \

@@ -11,6 +11,7 @@
 #include "core/text.h"
 #include "core/visible_text.h"
 #include "pg/access/access.h"
+#include "pg/server/library_version.h"
 #include "pg/server/statement.h"
 #include "pg/server/text_array.h"
 #include "pg/table/column_io.h"
@@ -322,7 +323,7 @@ namespace pg = customer_import::pg;
 
 // _export_customers() returns setof record: user name, roles and values of all customers that the caller sees, as text.
 // Errors: 42501, 42804 for other columns than the view's, 55000 when there is no customers table.
-CI_FUNCTION(ci_export_customers) {
+CI_CATALOG_FUNCTION(ci_export_customers) {
     return pg::entry([&] {
         pg::call([&] { InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC); });
         pg::export_customers((ReturnSetInfo*)fcinfo->resultinfo, pg::ExportForm::plain);
@@ -331,7 +332,7 @@ CI_FUNCTION(ci_export_customers) {
 }
 
 // _export_spreadsheet() returns setof record: the same, guarded, and which cells are. Errors: the same.
-CI_FUNCTION(ci_export_spreadsheet) {
+CI_CATALOG_FUNCTION(ci_export_spreadsheet) {
     return pg::entry([&] {
         pg::call([&] { InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC); });
         pg::export_customers((ReturnSetInfo*)fcinfo->resultinfo, pg::ExportForm::spreadsheet);

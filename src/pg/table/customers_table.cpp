@@ -240,7 +240,7 @@ CI_PUBLIC_FUNCTION(ci_create_customers_table) {
 
 // detach_customers_table() returns void. Errors: 42501, 55000 when there is none, 42P01 when it is dropped meanwhile,
 // 40001.
-CI_FUNCTION(ci_detach_customers_table) {
+CI_CATALOG_FUNCTION(ci_detach_customers_table) {
     return pg::entry([&] {
         pg::detach_customers_table();
         return Datum{0};

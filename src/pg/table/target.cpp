@@ -468,14 +468,18 @@ void name_defaults(Target& target) {
 
 }  // namespace
 
-Target load_target(LOCKMODE lock) {
-    const std::optional<RegisteredTable> table = lock_registered_table(lock);
+RegisteredTable require_registered_table(LOCKMODE lock) {
+    std::optional<RegisteredTable> table = lock_registered_table(lock);
     if (!table) {
         throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "there is no customers table", {},
                           "Create it with SELECT customer_import.create_customers_table(), or attach yours with "
                           "customer_import.attach_customers_table().");
     }
-    Target target = know_target(*table);
+    return std::move(*table);
+}
+
+Target load_target(LOCKMODE lock) {
+    Target target = know_target(require_registered_table(lock));
     name_defaults(target);
     target.has_policies = call([&] { return check_enable_rls(target.relation, InvalidOid, true) == RLS_ENABLED; });
     return target;

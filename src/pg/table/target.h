@@ -88,6 +88,9 @@ std::optional<RegisteredTable> find_registered_table();
 // has done so before, or waits. Nothing when there is none.
 std::optional<RegisteredTable> lock_registered_table(LOCKMODE lock);
 
+// The same where there has to be one. Errors: 55000 when there is none.
+RegisteredTable require_registered_table(LOCKMODE lock);
+
 // Reads the description of the registered customers table. Locks the table until the end of the transaction, so that
 // its shape stays: for writing, or in a weaker mode. Errors: 55000 when there is none, or when it has lost what an
 // import needs. Needs an SPI connection.

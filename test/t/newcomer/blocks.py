@@ -76,5 +76,5 @@ def accept_outputs(path, blocks, results):
 def drop_roles(blocks):
     for block in blocks:
         if block.language == "sql":
-            for role in re.findall(r"^CREATE ROLE (\w+)", block.text, re.MULTILINE):
+            for role in re.findall(r'^CREATE ROLE ("[^"]+"|\w+)', block.text, re.MULTILINE):
                 run([*QUERY, "--dbname=postgres", f"--command=DROP ROLE {role}"])

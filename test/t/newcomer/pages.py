@@ -87,6 +87,9 @@ def test_installed():
         check(not strange, "what is installed is in a folder of ours or has a prefix of ours", "\n".join(strange))
         pages = [path for path in installed if path.suffix == ".md"]
         check_equal("\n".join(sorted(path.name for path in pages)), "\n".join(page.name for page in PAGES), "all pages are installed")
+        monitoring = sorted(path.name for path in (ROOT / "monitoring").iterdir())
+        check_equal("\n".join(monitoring), "\n".join(sorted(path.name for path in installed if path.name in monitoring)),
+                    "so is what monitoring needs")
         for path in sorted(pages):
             check_links(path, path.parent, f"{path.name}, as installed,")
         result = make(folder, "uninstall")

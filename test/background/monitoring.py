@@ -1,0 +1,118 @@
+"""import_health and import_activity while imports run, and the files for Prometheus and for Nagios that read them."""
+
+import os
+import re
+import subprocess
+
+from harness import DATABASE, PATIENCE, ROOT, Session, call_import, csv, fresh, gate, status, submit, wait_ended, wait_until
+from own_server import cluster
+
+HEALTH = "SELECT to_jsonb(h) FROM customer_import.import_health AS h"
+ACTIVITY = "SELECT jsonb_agg(to_jsonb(a) ORDER BY a.id) FROM customer_import.import_activity AS a"
+NO_MESSAGES = "DELETE FROM customer_import.email_outbox"  # which other parts leave
+CHECK = ROOT / "monitoring/check_customer_import"
+EXPORTER = ROOT / "monitoring/postgres_exporter.yaml"
+
+
+def check(*arguments, **environment):
+    """The exit status and the line of the check."""
+    done = subprocess.run([CHECK, *arguments, f"dbname={DATABASE} user=regress_mon"], env={**os.environ, **environment}, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    return done.returncode, done.stdout.strip()
+
+
+def test_blocked(report):
+    """An import that waits for another session, as a role sees it that is no superuser."""
+    with fresh(**{"batch_rows": 10, PATIENCE: "1h"}) as admin, Session("regress_ann") as ann, Session("regress_ben") as holder, \
+            Session("regress_mon") as monitor:
+        admin.rows(NO_MESSAGES)
+        admin.rows("INSERT INTO customers (user_name) SELECT 'u' || n FROM generate_series(1, 30) AS n")
+        holder.rows("BEGIN; UPDATE customers SET company = 'theirs' WHERE user_name = 'u15'")
+        number = submit(ann, csv(f"u{index},buyer" for index in range(1, 31)), file_name="secret.csv")
+        wait_until(lambda: monitor.json(HEALTH)["blocked"] == 1, "it is blocked")
+        health = monitor.json(HEALTH)
+        report.equal([health[name] for name in ("queued", "waiting", "running", "blocked", "held", "supervisor_needed", "supervisor_running")],
+                     [0, 0, 0, 1, 0, True, True], "the health says so")
+        report.line(isinstance(health["xmin_age"], int), "and how old its snapshot is", health)
+        row, = monitor.json(ACTIVITY)
+        report.equal((row["id"], row["activity"], row["state"], row["workers"], row["blocked_by"]), (number, "blocked", "running", 1, [int(holder.pid)]),
+                     "the activity says by whom")
+        report.line("secret" not in str(row) and "regress" not in str(row), "and names nobody", row)
+        code, line = check()
+        report.line(code == 1 and line.startswith("CUSTOMER_IMPORT WARNING - blocked is 1 | "), "the check warns", (code, line))
+        code, line = check("--blocked", "1,1")
+        report.line(code == 2 and line.startswith("CUSTOMER_IMPORT CRITICAL - blocked is 1 | "), "and alarms, by its threshold", (code, line))
+        code, line = check("--blocked", ",")
+        report.line(code == 0 and line.startswith("CUSTOMER_IMPORT OK - nothing to do | "), "and is silent without one", (code, line))
+        holder.rows("COMMIT")
+        wait_ended(admin, number)
+
+
+def test_foreground(report):
+    """What is in no table yet."""
+    with fresh(batch_rows=10) as admin, Session("regress_ann") as ann, Session("regress_mon") as monitor, gate(admin, busy=True) as holder:
+        ann.rows("BEGIN")
+        ann.start(call_import("text"), [csv([*(f"u{index},buyer" for index in range(50)), "wait1,buyer"]), "Create & Update"])
+        wait_until(lambda: (monitor.json(ACTIVITY) or [{}])[0].get("records_done") == 50, "it shows")
+        row, = monitor.json(ACTIVITY)
+        report.equal((row["activity"], row["session_pid"], row["records"], row["records_done"], row["workers"]),
+                     ("running", int(ann.pid), 51, 50, 0), "an import in the foreground shows")
+        report.equal(monitor.json(HEALTH)["running"], 1, "and counts")
+        holder.open()
+        ann.finish()
+        ann.rows("ROLLBACK")
+        report.equal((monitor.json(ACTIVITY), monitor.json(HEALTH)["running"]), (None, 0), "rolled back, it has not been")
+
+
+def test_no_slots(report):
+    """Nothing can start what waits."""
+    with cluster(max_worker_processes=0) as server:
+        with Session() as admin, Session("regress_ann") as ann, Session("regress_mon") as monitor:
+            number = submit(ann, "userName,addRoles\na,buyer\n")
+            admin.rows("UPDATE customer_import.imports SET submitted_at = submitted_at - interval '20 minutes'")
+            health = monitor.json(HEALTH)
+            report.equal([health[name] for name in ("queued", "supervisor_needed", "supervisor_running", "free_worker_slots")], [1, True, False, 0],
+                         "the health says what is missing")
+            code, line = check()
+            report.line(code == 2 and re.match(r"CUSTOMER_IMPORT CRITICAL - oldest-queued is 12\d\d, no-supervisor is 1, free-slots is 0 \| oldest-queued=12", line),
+                        "the check alarms", (code, line))
+            admin.rows("UPDATE customer_import.imports SET submitted_at = submitted_at - interval '2 hours'")
+            ann.rows("CALL customer_import.run_imports()")
+            report.equal(status(ann, number)["state"], "completed", "run_imports() does it")
+            health = monitor.json(HEALTH)
+            report.equal([health[name] for name in ("queued", "supervisor_needed", "oldest_queued")], [0, False, None], "then nothing is missing")
+        report.equal(server.complaints(), [], "the server does not complain")
+
+
+def test_check(report):
+    """Its words, figures and ends."""
+    with fresh() as admin:
+        admin.rows(NO_MESSAGES)
+        code, line = check()
+        report.line(code == 0 and re.fullmatch(r"CUSTOMER_IMPORT OK - nothing to do \| [a-z-]+=[0-9.]+;[0-9.]*;[0-9.]*( [a-z-]+=[0-9.]+;[0-9.]*;[0-9.]*){11}", line),
+                    "all is well: one line, with all figures", (code, line))
+        for arguments in (("--nosuch", "1,2"), ("--blocked", "x"), ("--blocked",)):
+            code, line = check(*arguments)
+            report.line(code == 3 and line.startswith("CUSTOMER_IMPORT UNKNOWN - "), f"{arguments}: unknown", (code, line))
+        code, line = check(PGPORT="1")
+        report.line(code == 3 and "\n" not in line and line.startswith("CUSTOMER_IMPORT UNKNOWN - "), "no server: unknown", (code, line))
+        code, line = check("--help")
+        report.line(code == 3 and "figures of" not in line and "--FIGURE" in line, "--help tells how it is called", line)
+        admin.rows("REVOKE pg_monitor FROM regress_mon")
+        try:
+            code, line = check()
+            report.line(code == 3 and "permission denied" in line, "a role that may not look: unknown", (code, line))
+        finally:
+            admin.rows("GRANT pg_monitor TO regress_mon")
+
+
+def test_exporter(report):
+    """The query gives a number for each metric, and for nothing else."""
+    text = EXPORTER.read_text(encoding="utf-8")
+    query = re.search(r"query: \|\n((?:    .*\n)+)", text)[1]
+    metrics = re.findall(r"^    - (\w+):\n        usage: GAUGE\n        description: .+\.$", text, re.MULTILINE)
+    with fresh(), Session("regress_mon") as monitor:
+        row = monitor.json(f"SELECT to_jsonb(q) FROM ({query}) AS q")
+        report.equal(set(row), set(metrics), "each metric has its column")
+        report.line(len(metrics) == 20 and all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in row.values()),
+                    "all are numbers", row)
