@@ -430,7 +430,7 @@ SELECT is(pg_temp.attempt(who, acts_as, format('DO $do$BEGIN SET LOCAL search_pa
                     $$PERFORM customer_import.import_customers(E'userName,addRoles,removeRoles,company,active\nplain,approver,,Acme,yes\nnew,buyer,,,no\nboss,,administrator,,\nold,,oldCode,,\n'::pg_catalog.text, 'Create & Update')$$,
                     $$PERFORM customer_import.import_customers('userName,roles\012plain,_EMPTY_VALUE_\012'::bytea, 'Update Only', encoding => 'LATIN1', request_id => 'trap')$$,
                     $$PERFORM customer_import.import_customers(E'userName,addRoles\nnew,buyer\nplain,\n'::pg_catalog.text, 'Create Only', reject_limit => 0)$$,
-                    'PERFORM customer_import.import_report(1), customer_import.import_template()',
+                    'BEGIN PERFORM customer_import.import_report(1); EXCEPTION WHEN undefined_object OR insufficient_privilege THEN NULL; END; PERFORM customer_import.import_template()',
                     'PERFORM id FROM customer_import.imports',
                     'PERFORM user_name FROM customer_import.import_changes',
                     'PERFORM line FROM customer_import.import_issues',

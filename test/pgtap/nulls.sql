@@ -15,7 +15,7 @@ CREATE TEMPORARY TABLE samples (type text PRIMARY KEY, value text);
 INSERT INTO samples VALUES ('text', 'x'), ('bytea', 'x'), ('oid', '1'), ('bigint', '1'), ('integer', '1'), ('boolean', 'true'), ('interval', '1 day'),
                            ('text[]', '{}'), ('name', 'x'), ('jsonb', '{}'), ('numeric', '1'), ('regclass', 'pg_class');
 CREATE TEMPORARY TABLE calls AS
-    SELECT a.*, format('SELECT %s customer_import.%I(%s)', CASE WHEN p.proretset OR p.prorettype = 'record'::regtype THEN '* FROM' END, a.proname,
+    SELECT a.*, format('%s customer_import.%I(%s)', CASE WHEN p.prokind = 'p' THEN 'CALL' WHEN p.proretset OR p.prorettype = 'record'::regtype THEN 'SELECT * FROM' ELSE 'SELECT' END, a.proname,
                        (SELECT string_agg(format('%I => %L::%s', b.name, CASE WHEN b.number <> a.number THEN s.value END, b.type), ', ' ORDER BY b.number)
                           FROM arguments AS b LEFT JOIN samples AS s ON s.type = b.type
                          WHERE b.oid = a.oid AND (b.number = a.number OR NOT b.has_default))) AS statement
