@@ -24,7 +24,8 @@ CREATE TABLE customer_import.background_imports (
     by_line boolean,
     role_codes text[],
     stop_state text CHECK (stop_state IN ('failed', 'denied', 'canceled')),
-    stop_reason text
+    stop_reason text,
+    stop_sqlstate text
 );
 COMMENT ON TABLE customer_import.background_imports IS 'What the workers of an import in the background need to know.';
 COMMENT ON COLUMN customer_import.background_imports.role_oid IS 'The database role; it must still have the recorded name.';
@@ -40,6 +41,7 @@ COMMENT ON COLUMN customer_import.background_imports.import_id IS 'The import.';
 COMMENT ON COLUMN customer_import.background_imports.settings IS
     'Settings of the session that queued the import, which its workers take over.';
 COMMENT ON COLUMN customer_import.background_imports.stop_reason IS 'Why, for people.';
+COMMENT ON COLUMN customer_import.background_imports.stop_sqlstate IS 'The SQLSTATE of the error that ended it, if one did.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.background_imports', '');
 
 CREATE TABLE customer_import.import_slices (

@@ -5,7 +5,9 @@
 #include <optional>
 #include <vector>
 
+#include "core/format.h"
 #include "pg/access/identity.h"
+#include "pg/background/background_process.h"
 #include "pg/background/import_queue.h"
 #include "pg/background/slice_run.h"
 #include "pg/server/test_point.h"
@@ -103,6 +105,9 @@ bool run_background_import(Transactions& transactions, std::int64_t import_id, i
             set_aside = std::move(next.set_aside);
             break;
         } else {
+            if (!transactions.has_caller()) {
+                name_process(format("customer_import worker, import {} slice {}", import_id, next.slice->number));
+            }
             test_point("claimed");
             if (!run_slice(transactions, std::move(*next.import), *next.slice, *next.lock, next.suspect, slices, shared,
                            context)) {

@@ -9,6 +9,7 @@
 #include "pg/input/import_options.h"
 #include "pg/server/database_origin.h"
 #include "pg/server/lookup.h"
+#include "pg/server/server_log.h"
 #include "pg/server/settings.h"
 #include "pg/server/statement.h"
 #include "pg/server/text_array.h"
@@ -68,15 +69,37 @@ Counts read_counts(const Row& row, std::size_t first) {
     return counts;
 }
 
+// One line of an import for the log.
+std::string log_line(std::int64_t import_id, const std::string& operator_name, std::string_view what) {
+    return format("import {} of operator {} {}", import_id, quoted(operator_name), what);
+}
+
+std::string format_seconds(std::int64_t milliseconds) {
+    return format("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100);
+}
+
+void log_end(std::int64_t import_id, const std::string& operator_name, const std::string& state,
+             const std::string& sqlstate, const Counts& counts, std::int64_t milliseconds) {
+    const bool is_given_up = state == "failed" || state == "denied";
+    write_log_at_commit(
+        is_given_up ? WARNING : LOG,
+        log_line(import_id, operator_name,
+                 format("{}{}: {}; {}", state, sqlstate.empty() ? "" : format(" (SQLSTATE {})", sqlstate),
+                        describe_counts(counts), format_seconds(milliseconds))));
+}
+
 // Adds up what the slices did and writes how the import has ended.
 void remove_background_import(std::int64_t import_id) {
     Counts counts;
+    std::string operator_name;
+    std::int64_t milliseconds = 0;
     const std::optional<Stop> stop = requested_stop(import_id);
     {
         OwnerScope owner;
         const std::vector<Row> rows = query(
             "SELECT i.records, sum(s.created), sum(s.updated), sum(s.unchanged), sum(s.skipped),"
-            "       sum(s.rejected), sum(s.deleted)"
+            "       sum(s.rejected), sum(s.deleted), i.operator,"
+            "       (extract(epoch FROM clock_timestamp() - i.started_at) * 1000)::bigint"
             "  FROM customer_import.imports AS i"
             "  LEFT JOIN customer_import.import_slices AS s ON s.import_id = i.id"
             " WHERE i.id = $1 GROUP BY i.id",
@@ -88,11 +111,16 @@ void remove_background_import(std::int64_t import_id) {
         counts = read_counts(row, 1);
         counts.records = number(row[0]);
         counts.unprocessed = counts.records - counts.sum();
+        operator_name = *row[7];
+        milliseconds = number(row[8]);
     }
     const bool came_too_late = stop && stop->state == "canceled" && counts.records > 0 && counts.unprocessed == 0;
     const bool is_explained = has_issues(import_id);
     const Remarks remarks = stored_remarks(import_id);
-    if (!stop || came_too_late) {
+    const bool is_complete = !stop || came_too_late;
+    log_end(import_id, operator_name, is_complete ? "completed" : stop->state, is_complete ? "" : stop->sqlstate,
+            counts, milliseconds);
+    if (is_complete) {
         finish_import(import_id, "completed", completed_message(import_id, counts, is_explained), counts, remarks);
     } else {
         finish_import(import_id, stop->state,
@@ -151,7 +179,10 @@ void lock_submission() {
 
 bool no_submission_under_way() { return try_transaction_lock(queue_tag(kSubmission)); }
 
-void enqueue(std::int64_t import_id, Oid role, bool acts, const std::string& settings) {
+void enqueue(const QueuedImport& import, Oid role, bool acts, const std::string& settings) {
+    const std::int64_t import_id = import.id;
+    write_log_at_commit(LOG, log_line(import_id, import.operator_name,
+                                      format("queued: {}, {} bytes", import.mode, format_count(import.bytes))));
     OwnerScope owner;
     execute(
         "INSERT INTO customer_import.background_imports (import_id, role_oid, acts, origin, settings)"
@@ -166,7 +197,7 @@ std::optional<BackgroundImport> load_background_import(std::int64_t import_id) {
     const std::vector<Row> rows = query_latest(
         "SELECT i.state, i.operator, i.database_role, j.role_oid, j.acts, i.mode, i.options,"
         "       i.delimiter, i.encoding, j.settings, i.file_bytes, i.records, j.slices,"
-        "       j.stop_state, j.stop_reason,"
+        "       j.stop_state, j.stop_reason, j.stop_sqlstate,"
         "       COALESCE((extract(epoch FROM i.started_at - '2000-01-01 UTC') * 1000000)::bigint, 0),"
         "       COALESCE(i.source_import_id, 0), i.customers_table::oid, j.by_line"
         "  FROM customer_import.imports AS i JOIN customer_import.background_imports AS j ON j.import_id = i.id"
@@ -186,7 +217,7 @@ std::optional<BackgroundImport> load_background_import(std::int64_t import_id) {
     import.request.kind = *row[5] == "undo"    ? ImportKind::undo
                           : *row[5] == "retry" ? ImportKind::retry
                                                : ImportKind::file;
-    import.request.source_import_id = number(row[16]);
+    import.request.source_import_id = number(row[17]);
     import.request.mode = import.request.kind == ImportKind::file ? parse_import_mode(*row[5]).value()
                                                                   : original_mode(import.request.source_import_id);
     read_options(*row[6], import.request);
@@ -197,11 +228,11 @@ std::optional<BackgroundImport> load_background_import(std::int64_t import_id) {
     import.records = number(row[11]);
     import.slices = static_cast<int>(number(row[12]));
     if (row[13]) {
-        import.stop = Stop{*row[13], row[14].value_or("")};
+        import.stop = Stop{*row[13], row[14].value_or(""), row[15].value_or("")};
     }
-    import.started_at = number(row[15]);
-    import.customers_table = static_cast<Oid>(number(row[17]));
-    import.by_line = row[18] == "t";
+    import.started_at = number(row[16]);
+    import.customers_table = static_cast<Oid>(number(row[18]));
+    import.by_line = row[19] == "t";
     for (const Row& code :
          query_latest("SELECT unnest(role_codes) FROM customer_import.background_imports WHERE import_id = $1",
                       {parameter(import_id)})) {
@@ -271,6 +302,7 @@ void start_background_import(BackgroundImport& import) {
                 {parameter(import.id)});
     }
     import.started_at = GetCurrentTimestamp();
+    write_log_at_commit(LOG, log_line(import.id, import.operator_name, "started"));
     announce_import(import.id, "checking");
 }
 
@@ -329,17 +361,23 @@ std::int64_t rejected_so_far(std::int64_t import_id) {
 void request_stop(std::int64_t import_id, const Stop& stop) {
     OwnerScope owner;
     execute(
-        "UPDATE customer_import.background_imports SET stop_state = $2, stop_reason = $3"
+        "UPDATE customer_import.background_imports SET stop_state = $2, stop_reason = $3, stop_sqlstate = NULLIF($4, '')"
         " WHERE import_id = $1 AND stop_state IS NULL",
-        {parameter(import_id), parameter(std::string_view(stop.state)), parameter(std::string_view(stop.reason))});
+        {parameter(import_id), parameter(std::string_view(stop.state)), parameter(std::string_view(stop.reason)),
+         parameter(std::string_view(stop.sqlstate))});
 }
 
 std::optional<Stop> requested_stop(std::int64_t import_id) {
     OwnerScope owner;
     const std::vector<Row> rows = query_latest(
-        "SELECT stop_state, stop_reason FROM customer_import.background_imports WHERE import_id = $1 AND stop_state IS NOT NULL",
+        "SELECT stop_state, stop_reason, stop_sqlstate FROM customer_import.background_imports"
+        " WHERE import_id = $1 AND stop_state IS NOT NULL",
         {parameter(import_id)});
-    return rows.empty() ? std::nullopt : std::optional(Stop{*rows.front()[0], rows.front()[1].value_or("")});
+    if (rows.empty()) {
+        return std::nullopt;
+    }
+    const Row& row = rows.front();
+    return Stop{*row[0], row[1].value_or(""), row[2].value_or("")};
 }
 
 void end_slice(std::int64_t import_id, int slice) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,7 @@ namespace customer_import::pg {
 struct Stop {
     std::string state;  // failed, denied or canceled
     std::string reason;
+    std::string sqlstate = {};  // of the error that ends it; empty: none
 };
 
 // An import in the background that has not ended.
@@ -95,7 +97,13 @@ void lock_submission();
 bool no_submission_under_way();
 
 // Puts an import into the queue.
-void enqueue(std::int64_t import_id, Oid role, bool acts, const std::string& settings);
+struct QueuedImport {
+    std::int64_t id = 0;
+    const std::string& operator_name;
+    std::string_view mode;
+    std::int64_t bytes = 0;
+};
+void enqueue(const QueuedImport& import, Oid role, bool acts, const std::string& settings);
 
 // Returns an unfinished import of the queue; nothing when it has ended or is held.
 std::optional<BackgroundImport> load_background_import(std::int64_t import_id);

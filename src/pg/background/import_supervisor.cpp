@@ -14,6 +14,7 @@
 #include "pg/background/shared_slices.h"
 #include "pg/history/retention.h"
 #include "pg/server/database_origin.h"
+#include "pg/server/server_log.h"
 #include "pg/server/settings.h"
 #include "pg/server/statement.h"
 #include "pg/server/test_point.h"
@@ -165,6 +166,7 @@ private:
     std::map<std::string, std::int64_t> turns_;  // when an operator had its last one
     std::int64_t turn_ = 0;
     std::int64_t last_emptied_ = 0;
+    bool lacks_slots_ = false;                     // and the log says so
     std::map<std::int64_t, SharedSlices> shared_;  // of imports
     const MemoryContext context_ = call(
         [] { return AllocSetContextCreate(TopMemoryContext, "customer_import look", ALLOCSET_DEFAULT_SIZES); });
@@ -325,9 +327,14 @@ void Supervisor::start_workers(const WaitingImport& import) {
             MemoryContextSwitchTo(before);
             return registered;
         });
-        if (handle == nullptr) {
-            return;  // no slot is free: one of the next looks will find one
+        if (handle == nullptr) {  // no slot is free: one of the next looks will find one
+            if (!std::exchange(lacks_slots_, true)) {
+                write_log(WARNING, format("no background worker slot is free for import {}: see max_worker_processes",
+                                          import.id));
+            }
+            return;
         }
+        lacks_slots_ = false;
         workers_.push_back({import.id, handle});
         starts_[import.id].count += import.is_suspect() ? 0 : 1;
     }

@@ -105,6 +105,7 @@ bool extension_exists(Transactions& transactions) {
 }
 
 void supervise() {
+    name_process("customer_import supervisor");
     WorkerTransactions transactions;
     transactions.set_lock_timeout(kSupervisorLockTimeout);
     bool is_only_one = false;
@@ -119,6 +120,7 @@ void supervise() {
 
 void work(const WorkerArguments& arguments) {
     set_supervisor(arguments.supervisor_pid);
+    name_process(format("customer_import worker, import {}", arguments.import_id));
     show_activity(format("customer_import: import {}", arguments.import_id));
     WorkerTransactions transactions;
     if (!extension_exists(transactions)) {

@@ -17,6 +17,7 @@
 #include "pg/history/reversal.h"
 #include "pg/input/created_codes.h"
 #include "pg/input/preparers.h"
+#include "pg/server/server_log.h"
 #include "pg/server/settings.h"
 #include "pg/server/statement.h"
 #include "pg/server/test_point.h"
@@ -180,6 +181,8 @@ void SliceRun::repeat(Body&& body) {
         if (!can_be_repeated(*error) || attempt == kMaxAttempts) {
             throw PgError(*error);
         }
+        write_log(WARNING, format("import {} slice {}: attempt {} failed (SQLSTATE {}), the next one comes in {} ms",
+                                  import_.id, slice_.number, attempt, unpack_sql_state(error->sqlstate()), delay));
         forget(*error);
         wait_all_of(delay);
         delay *= 2;
@@ -359,14 +362,16 @@ void SliceRun::apply_rest() {
     } catch (const TakenOver&) {
         return;
     } catch (const ImportError& error) {
-        stop({"failed", error.detail().empty() ? error.message() : format("{}: {}", error.message(), error.detail())});
+        stop({"failed", error.detail().empty() ? error.message() : format("{}: {}", error.message(), error.detail()),
+              unpack_sql_state(error.sqlstate())});
     } catch (const PgError& error) {
         const bool is_canceled = error.sqlstate() == ERRCODE_QUERY_CANCELED;
         if (is_canceled && transactions_.has_caller()) {
             set_aside("its CALL customer_import.run_imports() was canceled");
             throw;  // the import stays open
         }
-        stop(is_canceled && is_too_late() ? too_late() : Stop{"failed", describe(error)});
+        stop(is_canceled && is_too_late() ? too_late()
+                                          : Stop{"failed", describe(error), unpack_sql_state(error.sqlstate())});
     }
 }
 

@@ -96,7 +96,7 @@ ImportResult submit_import(ImportRequest& request, InputSource* source) {
         refuse_queueing(format("the unfinished imports of operator {} are too large", quoted(operator_name)),
                         "customer_import.max_queued_bytes");
     }
-    enqueue(*id, GetUserId(), is_acting(), settings);
+    enqueue({*id, operator_name, request.mode_name(), bytes}, GetUserId(), is_acting(), settings);
     ImportResult result;
     result.import_id = *id;
     result.state = "queued";

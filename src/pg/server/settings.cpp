@@ -2,6 +2,8 @@
 
 #include <climits>
 
+#include "pg/server/server_log.h"
+
 namespace customer_import::pg {
 
 int batch_rows = kDefaultBatchRows;
@@ -15,6 +17,7 @@ int upload_lifetime = kDefaultUploadLifetime;
 int import_timeout = 0;
 int lock_timeout = kDefaultLockTimeout;
 double retention_seconds = kDefaultRetentionSeconds;
+int log_level = kLogAll;
 char* preloaded_databases = nullptr;
 
 namespace {
@@ -24,6 +27,9 @@ void define_number(const char* name, const char* description, int* variable, int
     DefineCustomIntVariable(name, description, nullptr, variable, fallback, least, most, PGC_SUSET, unit, nullptr,
                             nullptr, nullptr);
 }
+
+constexpr config_enum_entry kLogLevels[] = {
+    {"log", kLogAll, false}, {"warning", kLogWarnings, false}, {"off", kLogNothing, false}, {nullptr, 0, false}};
 
 // The setting is a number with a fraction, so that no value is rounded to 0, which is for ever: a setting of 29s does
 // not mean that.
@@ -63,6 +69,9 @@ void define_settings() {
                              "How long files and values of ended imports are kept; 0: for ever.", nullptr,
                              &retention_seconds, kDefaultRetentionSeconds, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S,
                              check_retention, nullptr, nullptr);
+    DefineCustomEnumVariable("customer_import.log_level",
+                             "What the log of the server says of imports in the background: log, warning or off.",
+                             nullptr, &log_level, kLogAll, kLogLevels, PGC_SUSET, 0, nullptr, nullptr, nullptr);
     DefineCustomStringVariable(
         "customer_import.databases", "Databases in which the preloaded launcher resumes imports, separated by commas.",
         nullptr, &preloaded_databases, "", PGC_SIGHUP, GUC_LIST_INPUT, nullptr, nullptr, nullptr);

@@ -31,6 +31,7 @@ extern int upload_lifetime;        // seconds since an upload last grew; 0: for 
 extern int import_timeout;         // milliseconds; 0: none
 extern int lock_timeout;           // milliseconds; 0: none
 extern double retention_seconds;   // 0: for ever
+extern int log_level;              // a LogLevel
 extern char* preloaded_databases;  // where the launcher looks for work
 
 // Makes the settings known to the server. Called once, when the library is loaded.
