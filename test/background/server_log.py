@@ -109,5 +109,5 @@ def test_no_slot(report):
         wait_idle(admin)
         report.equal([(name, level, line) for name, level, line in lines(server) if "slot" in line],
                      [("customer_import supervisor", "WARNING",
-                       f"no background worker slot is free for import {number}: see max_worker_processes")], "once, with the process's name")
-        report.equal(len(of_import(server, number)), 3, "CALL run_imports() writes its lines as well")
+                       f"import {number} waits: no background worker slot is free (max_worker_processes)")], "once, with the process's name")
+        report.equal(len(of_import(server, number)), 4, "CALL run_imports() writes its lines as well")

@@ -19,43 +19,6 @@ namespace customer_import::pg {
 
 namespace {
 
-// It is based on the object identifier of a table of ours: no SQL command forms such a tag.
-LOCKTAG make_tag(const char* table, std::uint32_t number, std::uint16_t part) {
-    LOCKTAG tag;
-    const Oid object = call([&] { return own_table(table); });
-    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, object, number, part);
-    // The method of advisory locks: a session lock of the other one would end with each transaction that is rolled
-    // back.
-    tag.locktag_lockmethodid = USER_LOCKMETHOD;
-    return tag;
-}
-
-LOCKTAG slice_tag(std::int64_t import_id, int slice) {
-    return make_tag("import_slices", static_cast<std::uint32_t>(import_id), static_cast<std::uint16_t>(slice));
-}
-
-constexpr Oid kSuspectsClass = 0x43494d50;  // of no database: any number that all versions agree on
-
-enum : std::uint32_t { kSupervisor = 0, kSubmission = 1 };
-LOCKTAG queue_tag(std::uint32_t which) { return make_tag("background_imports", which, 0); }
-
-// Takes a session lock at once or not at all.
-bool try_session_lock(const LOCKTAG& tag, LOCKMODE mode) {
-    return call([&] {
-        const LockAcquireResult result = LockAcquire(&tag, mode, true, true);
-        if (result == LOCKACQUIRE_ALREADY_HELD) {
-            LockRelease(&tag, mode, true);
-            return false;
-        }
-        return result == LOCKACQUIRE_OK;
-    });
-}
-
-// The same until the end of the transaction; also when the session has it.
-bool try_transaction_lock(const LOCKTAG& tag, LOCKMODE mode = ExclusiveLock) {
-    return call([&] { return LockAcquire(&tag, mode, false, true) != LOCKACQUIRE_NOT_AVAIL; });
-}
-
 std::int64_t number(const std::optional<std::string>& text) { return std::stoll(text.value_or("0")); }
 
 Counts read_counts(const Row& row, std::size_t first) {
@@ -129,55 +92,6 @@ void remove_background_import(std::int64_t import_id) {
 }
 
 }  // namespace
-
-WorkerLock::WorkerLock(const LOCKTAG& tag) : tag_(tag), is_held_(try_session_lock(tag, ExclusiveLock)) {}
-
-WorkerLock::WorkerLock(std::int64_t import_id, int slice) : WorkerLock(slice_tag(import_id, slice)) {}
-
-WorkerLock WorkerLock::of_suspects() {
-    LOCKTAG tag;
-    SET_LOCKTAG_OBJECT(tag, InvalidOid, kSuspectsClass, 0, 0);
-    tag.locktag_lockmethodid = USER_LOCKMETHOD;
-    return WorkerLock(tag);
-}
-
-WorkerLock::~WorkerLock() {
-    if (is_held_ && LockHeldByMe(&tag_, ExclusiveLock, false)) {
-        release([&] { LockRelease(&tag_, ExclusiveLock, true); });
-    }
-}
-
-bool WorkerLock::keep() {
-    if (!LockHeldByMe(&tag_, ExclusiveLock, false)) {
-        is_held_ = try_session_lock(tag_, ExclusiveLock);
-    }
-    return is_held_;
-}
-
-bool WorkerLock::keep_in_transaction() { return try_transaction_lock(tag_); }
-
-bool lock_out_workers(std::int64_t import_id) {
-    for (const int slice : open_slices(import_id)) {
-        if (!try_transaction_lock(slice_tag(import_id, slice), ShareLock)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool lock_supervisor() { return try_session_lock(queue_tag(kSupervisor), ExclusiveLock); }
-
-void unlock_supervisor() {
-    const LOCKTAG tag = queue_tag(kSupervisor);
-    call([&] { LockRelease(&tag, ExclusiveLock, true); });
-}
-
-void lock_submission() {
-    const LOCKTAG tag = queue_tag(kSubmission);
-    call([&] { LockAcquire(&tag, ShareLock, false, false); });
-}
-
-bool no_submission_under_way() { return try_transaction_lock(queue_tag(kSubmission)); }
 
 void enqueue(const QueuedImport& import, Oid role, bool acts, const std::string& settings) {
     const std::int64_t import_id = import.id;
@@ -275,9 +189,11 @@ std::optional<Slice> claim_slice(std::int64_t import_id, int slice) {
     OwnerScope owner;
     const std::vector<Row> rows = query(
         "UPDATE customer_import.import_slices SET fence = fence + 1, claims = claims + 1,"
-        "       next_attempt_at = NULL, wait_reason = NULL, blocked_by = NULL"
+        "       next_attempt_at = NULL, wait_reason = NULL, wait_sqlstate = NULL, blocked_by = NULL,"
+        "       waiting_since = CASE WHEN waits > 0 THEN waiting_since END"
         " WHERE import_id = $1 AND slice = $2 AND NOT ended"
-        " RETURNING fence, claims, records, position, pages",
+        " RETURNING fence, claims, records, position, pages,"
+        "           (extract(epoch FROM waiting_since - '2000-01-01 UTC') * 1000000)::bigint",
         {parameter(import_id), parameter(std::int64_t{slice})});
     if (rows.empty()) {
         return std::nullopt;
@@ -292,6 +208,11 @@ std::optional<Slice> claim_slice(std::int64_t import_id, int slice) {
     }
     claimed.position = number(row[3]);
     claimed.pages = number(row[4]);
+    claimed.waiting_since = number(row[5]);
+    if (claimed.claims > 1) {
+        write_log_at_commit(WARNING, format("import {} slice {}: {} workers in a row died without getting on with it",
+                                            import_id, slice, claimed.claims - 1));
+    }
     return claimed;
 }
 
@@ -320,7 +241,8 @@ void record_check(const BackgroundImport& import, const Counts& counts, const st
     for (std::size_t slice = 0; slice < valid.size(); ++slice) {
         execute(
             "INSERT INTO customer_import.import_slices (import_id, slice, records, rejected) VALUES ($1, $2, $3, $4)"
-            " ON CONFLICT (import_id, slice) DO UPDATE SET records = EXCLUDED.records, rejected = EXCLUDED.rejected",
+            " ON CONFLICT (import_id, slice) DO UPDATE SET records = EXCLUDED.records, rejected = EXCLUDED.rejected,"
+            "       claims = 1, waits = 0, waiting_since = NULL",
             {parameter(import.id), parameter(static_cast<std::int64_t>(slice)), parameter(valid[slice]),
              parameter(slice == 0 ? counts.rejected : std::int64_t{0})});
     }
@@ -330,7 +252,8 @@ bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t reco
                    const Counts& counts) {
     OwnerScope owner;
     return execute(
-               "UPDATE customer_import.import_slices SET position = position + $4, pages = $5, claims = 0, waits = 0,"
+               "UPDATE customer_import.import_slices SET position = position + $4, pages = $5, claims = 1, waits = 0,"
+               "       waiting_since = NULL,"
                "       created = created + $6, updated = updated + $7, unchanged = unchanged + $8,"
                "       skipped = skipped + $9, rejected = rejected + $10, deleted = deleted + $11"
                " WHERE import_id = $1 AND slice = $2 AND fence = $3 AND NOT ended",
@@ -338,17 +261,6 @@ bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t reco
                 parameter(records), parameter(pages), parameter(counts.created), parameter(counts.updated),
                 parameter(counts.unchanged), parameter(counts.skipped), parameter(counts.rejected),
                 parameter(counts.deleted)}) == 1;
-}
-
-void set_aside(std::int64_t import_id, const Slice& slice, const std::string& reason) {
-    limit_waits_of_transaction(0);  // the supervisor holds the row, for a moment
-    OwnerScope owner;
-    execute(
-        "UPDATE customer_import.import_slices SET claims = greatest(claims - 1, 0), waits = waits + 1, wait_reason = $4,"
-        "       next_attempt_at = clock_timestamp() + least(interval '1 second' * 2 ^ least(waits, 10), interval '1 minute')"
-        " WHERE import_id = $1 AND slice = $2 AND fence = $3 AND NOT ended",
-        {parameter(import_id), parameter(std::int64_t{slice.number}), parameter(std::int64_t{slice.fence}),
-         parameter(std::string_view(reason))});
 }
 
 std::int64_t rejected_so_far(std::int64_t import_id) {
@@ -380,11 +292,19 @@ std::optional<Stop> requested_stop(std::int64_t import_id) {
     return Stop{*row[0], row[1].value_or(""), row[2].value_or("")};
 }
 
+namespace {
+
+// What an error has said may quote a customer: it goes when there is nothing to wait for any more.
+constexpr const char* kEndSlices =
+    "UPDATE customer_import.import_slices SET ended = true, wait_reason = NULL, wait_sqlstate = NULL, waiting_since = NULL,"
+    "       next_attempt_at = NULL, blocked_by = NULL";
+
+}  // namespace
+
 void end_slice(std::int64_t import_id, int slice) {
     {
         OwnerScope owner;
-        if (execute("UPDATE customer_import.import_slices SET ended = true"
-                    " WHERE import_id = $1 AND slice = $2 AND NOT ended",
+        if (execute(format("{} WHERE import_id = $1 AND slice = $2 AND NOT ended", kEndSlices),
                     {parameter(import_id), parameter(std::int64_t{slice})}) == 0) {
             return;
         }
@@ -399,7 +319,7 @@ void end_slice(std::int64_t import_id, int slice) {
 void end_background_import(std::int64_t import_id) {
     {
         OwnerScope owner;
-        execute("UPDATE customer_import.import_slices SET ended = true WHERE import_id = $1", {parameter(import_id)});
+        execute(format("{} WHERE import_id = $1", kEndSlices), {parameter(import_id)});
     }
     remove_background_import(import_id);
 }

@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "core/report.h"
@@ -49,52 +48,12 @@ struct BackgroundImport {
 struct Slice {
     int number = 0;
     int fence = 0;
-    int claims = 0;
+    int claims = 0;  // with this one, since it has got on
     std::optional<std::int64_t> records;
     std::int64_t position = 0;
     std::int64_t pages = 0;
+    TimestampTz waiting_since = 0;  // 0: it has got on lately
 };
-
-// A lock of the session that only workers take: no SQL command can form its tag. Held until the object is gone,
-// whatever becomes of transactions; the server drops it with the process.
-class WorkerLock {
-public:
-    // Takes the lock of a slice unless another process has it, or this one.
-    WorkerLock(std::int64_t import_id, int slice);
-    // Takes the lock of those whose slice has been claimed again and again: the one that crashes the server, if any, is
-    // among them. There is one such lock in the whole cluster, so that no two of them run at once.
-    static WorkerLock of_suspects();
-
-    WorkerLock(WorkerLock&& other) noexcept : tag_(other.tag_), is_held_(std::exchange(other.is_held_, false)) {}
-    ~WorkerLock();
-    WorkerLock& operator=(WorkerLock&&) = delete;
-    bool is_held() const { return is_held_; }
-
-    // Takes the lock again if it has been lost: code of users can give back all session locks. Returns false when
-    // another process has it by now.
-    bool keep();
-
-    // Holds the lock until the end of the transaction as well, which no code can release before. Returns false when
-    // another process has it.
-    bool keep_in_transaction();
-
-private:
-    explicit WorkerLock(const LOCKTAG& tag);
-
-    LOCKTAG tag_;
-    bool is_held_ = false;
-};
-
-// Keeps workers from all slices that have not ended, until the end of the transaction. Returns false when one has one
-// of them. The mode of the lock distinguishes a session that locks workers out from a worker.
-bool lock_out_workers(std::int64_t import_id);
-
-// The lock of the one supervisor of a database, for the rest of the session. Returns false when another process has it.
-bool lock_supervisor();
-void unlock_supervisor();
-// Sessions that submit share a lock until their transaction ends; a supervisor must get it alone before it ends.
-void lock_submission();
-bool no_submission_under_way();
 
 // Puts an import into the queue.
 struct QueuedImport {
@@ -132,10 +91,6 @@ void record_check(const BackgroundImport& import, const Counts& counts, const st
 // must stay.
 bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t records, std::int64_t pages,
                    const Counts& counts);
-
-// Sets a slice aside: no worker claims it for a while, the longer the more often it has waited since it made progress.
-// The claim that was in vain does not count. Does nothing for a slice that another worker has claimed since.
-void set_aside(std::int64_t import_id, const Slice& slice, const std::string& reason);
 
 // Records that were rejected so far, as far as that has been committed.
 std::int64_t rejected_so_far(std::int64_t import_id);

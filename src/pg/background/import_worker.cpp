@@ -7,9 +7,11 @@
 #include "core/format.h"
 #include "pg/background/background_process.h"
 #include "pg/background/background_run.h"
+#include "pg/background/claim_at_exit.h"
 #include "pg/background/import_queue.h"
 #include "pg/background/import_supervisor.h"
 #include "pg/background/shared_slices.h"
+#include "pg/background/worker_locks.h"
 #include "pg/history/retention.h"
 #include "pg/server/settings.h"
 #include "pg/server/statement.h"
@@ -119,6 +121,7 @@ void supervise() {
 }
 
 void work(const WorkerArguments& arguments) {
+    watch_exit();
     set_supervisor(arguments.supervisor_pid);
     name_process(format("customer_import worker, import {}", arguments.import_id));
     show_activity(format("customer_import: import {}", arguments.import_id));

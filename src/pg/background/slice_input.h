@@ -17,6 +17,7 @@
 #include "pg/apply/trial.h"
 #include "pg/background/import_queue.h"
 #include "pg/background/shared_slices.h"
+#include "pg/background/stop_causes.h"
 #include "pg/history/progress.h"
 #include "pg/input/input_source.h"
 #include "pg/input/record_reader.h"
@@ -26,16 +27,6 @@
 #include "pg/table/target.h"
 
 namespace customer_import::pg {
-
-// Thrown when the import is to stop; the request and its reason are in the queue or in here.
-class Stopped : public std::exception {
-public:
-    explicit Stopped(Stop stop) : stop_(std::move(stop)) {}
-    const Stop& stop() const { return stop_; }
-
-private:
-    Stop stop_;
-};
 
 // Returns the customers table. Throws Stopped when it is another one than when the import was submitted, or has lost
 // what it had `before`: at the check.
@@ -58,6 +49,9 @@ public:
     // There is no room for the records of other slices: keeps only its own from now on. Returns false when it has done
     // so before.
     bool stop_sharing();
+
+    // Gives up what is kept of the records.
+    void drop() { spool_.reset(); }
 
     // The transaction of the last read() is committed.
     void committed();

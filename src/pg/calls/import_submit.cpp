@@ -11,6 +11,7 @@
 #include "pg/background/background_run.h"
 #include "pg/background/import_queue.h"
 #include "pg/background/import_worker.h"
+#include "pg/background/worker_locks.h"
 #include "pg/calls/import_run.h"
 #include "pg/history/import_history.h"
 #include "pg/history/notification.h"
@@ -217,8 +218,11 @@ void run_imports(FunctionCallInfo fcinfo) {
     for (std::int64_t id : ids) {
         if (!run_background_import(transactions, id, 1, none)) {
             call([&] {
-                ereport(NOTICE, (errmsg("import %lld waits for a lock", static_cast<long long>(id)),
-                                 errhint("Call customer_import.run_imports() again later.")));
+                ereport(
+                    NOTICE,
+                    (errmsg("import %lld waits for what is in its way", static_cast<long long>(id)),
+                     errhint(
+                         "See customer_import.import_status, and call customer_import.run_imports() again later.")));
             });
         }
     }

@@ -9,9 +9,6 @@
 
 namespace customer_import::pg {
 
-// What is logged: the values of the setting customer_import.log_level.
-enum LogLevel { kLogAll, kLogWarnings, kLogNothing };
-
 // Writes a line now, with the level LOG or WARNING of the server. It goes to no client, and takes no statement or
 // context with it. Needs no transaction.
 void write_log(int level, std::string_view line);

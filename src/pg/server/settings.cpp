@@ -2,8 +2,6 @@
 
 #include <climits>
 
-#include "pg/server/server_log.h"
-
 namespace customer_import::pg {
 
 int batch_rows = kDefaultBatchRows;
@@ -17,6 +15,7 @@ int upload_lifetime = kDefaultUploadLifetime;
 int import_timeout = 0;
 int lock_timeout = kDefaultLockTimeout;
 double retention_seconds = kDefaultRetentionSeconds;
+int longest_wait = kDefaultLongestWait;
 int log_level = kLogAll;
 char* preloaded_databases = nullptr;
 
@@ -65,6 +64,9 @@ void define_settings() {
     define_number("customer_import.lock_timeout",
                   "How long an import in the background waits for a lock before it makes room for others; 0: no limit.",
                   &lock_timeout, kDefaultLockTimeout, 0, INT_MAX, GUC_UNIT_MS);
+    define_number("customer_import.longest_wait",
+                  "How long an import in the background may wait for what is in its way; 0: no limit.", &longest_wait,
+                  kDefaultLongestWait, 0, INT_MAX, GUC_UNIT_S);
     DefineCustomRealVariable("customer_import.retention",
                              "How long files and values of ended imports are kept; 0: for ever.", nullptr,
                              &retention_seconds, kDefaultRetentionSeconds, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S,
