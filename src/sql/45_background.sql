@@ -25,7 +25,9 @@ CREATE TABLE customer_import.background_imports (
     role_codes text[],
     stop_state text CHECK (stop_state IN ('failed', 'denied', 'canceled')),
     stop_reason text,
-    stop_sqlstate text
+    stop_sqlstate text,
+    record_shape text,
+    resumed_at timestamptz
 );
 COMMENT ON TABLE customer_import.background_imports IS 'What the workers of an import in the background need to know.';
 COMMENT ON COLUMN customer_import.background_imports.role_oid IS 'The database role; it must still have the recorded name.';
@@ -41,6 +43,8 @@ COMMENT ON COLUMN customer_import.background_imports.import_id IS 'The import.';
 COMMENT ON COLUMN customer_import.background_imports.settings IS
     'Settings of the session that queued the import, which its workers take over.';
 COMMENT ON COLUMN customer_import.background_imports.stop_reason IS 'Why, for people.';
+COMMENT ON COLUMN customer_import.background_imports.record_shape IS 'By which columns and in which order its records were read at the check.';
+COMMENT ON COLUMN customer_import.background_imports.resumed_at IS 'When resume_import() was called last.';
 COMMENT ON COLUMN customer_import.background_imports.stop_sqlstate IS 'The SQLSTATE of the error that ended it, if one did.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.background_imports', '');
 
@@ -106,6 +110,11 @@ CREATE FUNCTION customer_import.cancel_import(import_id bigint) RETURNS text
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_cancel_import';
 COMMENT ON FUNCTION customer_import.cancel_import(bigint) IS
     'Ends an import in the background after its batch. What it has applied stays. Returns a message.';
+
+CREATE FUNCTION customer_import.resume_import(import_id bigint) RETURNS text
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_resume_import';
+COMMENT ON FUNCTION customer_import.resume_import(bigint) IS
+    'Has an import in the background that failed, was denied or canceled continue from its last batch. Returns a message.';
 
 CREATE PROCEDURE customer_import.run_imports()
     LANGUAGE C AS 'MODULE_PATHNAME', 'ci_run_imports';

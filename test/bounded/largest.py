@@ -143,6 +143,7 @@ CALLS = (
     f" n % 100, n % 5000 + 1, n), E'\\n') FROM generate_series(1, 5000) AS n), {MODE})",
     "SELECT customer_import.undo_import(max(id)) FROM customer_import.imports",
     "SELECT customer_import.retry_rejects(1)",
+    "SELECT customer_import.resume_import(max(id)) FROM customer_import.imports",
 )
 
 # A table of an application, whose own role writes what it likes: nothing that the guard limits.

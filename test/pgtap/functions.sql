@@ -69,6 +69,7 @@ INSERT INTO expected VALUES
     ('act_as(text)', 'v', false, 'u', false),
     ('current_operator()', 's', false, 'r', true),
     ('cancel_import(bigint)', 'v', false, 'u', false),
+    ('resume_import(bigint)', 'v', false, 'u', false),
     ('run_imports()', 'v', false, 'u', false),
     ('release_restored()', 'v', false, 'u', false),
     ('purge_imports(interval)', 'v', false, 'u', false),

@@ -54,7 +54,7 @@ INSERT INTO needed VALUES
     ('history', 'imports', 'SELECT'), ('history', 'import_issues', 'SELECT'), ('history', 'import_change_pages', 'SELECT'),
     ('history', 'import_changes', 'SELECT'), ('history', '_read_change_page(bigint,bigint)', 'EXECUTE'), ('history', 'import_report(bigint)', 'EXECUTE'),
     ('history', '_given(bigint)', 'EXECUTE'), ('history', '_may_reverse(bigint)', 'EXECUTE'),
-    ('import', 'cancel_import(bigint)', 'EXECUTE'), ('import', 'run_imports()', 'EXECUTE'), ('admin', 'purge_imports(interval)', 'EXECUTE'),
+    ('import', 'cancel_import(bigint)', 'EXECUTE'), ('import', 'resume_import(bigint)', 'EXECUTE'), ('import', 'run_imports()', 'EXECUTE'), ('admin', 'purge_imports(interval)', 'EXECUTE'),
     ('admin', 'email_outbox', 'SELECT'), ('admin', 'mailer_status', 'SELECT'), ('admin', 'retry_message(bigint)', 'EXECUTE'),
     ('history', 'import_slices', 'SELECT'), ('history', 'import_status', 'SELECT'),
     ('history', '_running_imports()', 'EXECUTE'), ('history', '_progress_bar(double precision)', 'EXECUTE'),

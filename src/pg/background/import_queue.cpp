@@ -62,10 +62,10 @@ void remove_background_import(std::int64_t import_id) {
         const std::vector<Row> rows = query(
             "SELECT i.records, sum(s.created), sum(s.updated), sum(s.unchanged), sum(s.skipped),"
             "       sum(s.rejected), sum(s.deleted), i.operator,"
-            "       (extract(epoch FROM clock_timestamp() - i.started_at) * 1000)::bigint"
-            "  FROM customer_import.imports AS i"
+            "       (extract(epoch FROM clock_timestamp() - GREATEST(i.started_at, j.resumed_at)) * 1000)::bigint"
+            "  FROM customer_import.imports AS i JOIN customer_import.background_imports AS j ON j.import_id = i.id"
             "  LEFT JOIN customer_import.import_slices AS s ON s.import_id = i.id"
-            " WHERE i.id = $1 GROUP BY i.id",
+            " WHERE i.id = $1 GROUP BY i.id, j.import_id",
             {parameter(import_id)});
         if (rows.empty()) {
             return;  // it was deleted by hand
@@ -86,8 +86,7 @@ void remove_background_import(std::int64_t import_id) {
     if (is_complete) {
         finish_import(import_id, "completed", completed_message(import_id, counts, is_explained), counts, remarks);
     } else {
-        finish_import(import_id, stop->state,
-                      stopped_message(import_id, stop->state, stop->reason, counts, is_explained), counts, remarks);
+        finish_import(import_id, stop->state, stopped_message(import_id, *stop, counts, is_explained), counts, remarks);
     }
 }
 
@@ -112,8 +111,9 @@ std::optional<BackgroundImport> load_background_import(std::int64_t import_id) {
         "SELECT i.state, i.operator, i.database_role, j.role_oid, j.acts, i.mode, i.options,"
         "       i.delimiter, i.encoding, j.settings, i.file_bytes, i.records, j.slices,"
         "       j.stop_state, j.stop_reason, j.stop_sqlstate,"
-        "       COALESCE((extract(epoch FROM i.started_at - '2000-01-01 UTC') * 1000000)::bigint, 0),"
-        "       COALESCE(i.source_import_id, 0), i.customers_table::oid, j.by_line"
+        "       COALESCE((extract(epoch FROM GREATEST(i.started_at, j.resumed_at) - '2000-01-01 UTC') * 1000000)::bigint, 0),"
+        "       COALESCE(i.source_import_id, 0), i.customers_table::oid, j.by_line, COALESCE(j.record_shape, ''),"
+        "       j.resumed_at IS NOT NULL"
         "  FROM customer_import.imports AS i JOIN customer_import.background_imports AS j ON j.import_id = i.id"
         " WHERE i.id = $1 AND i.state IN ('queued', 'checking', 'running')",
         {parameter(import_id)});
@@ -147,6 +147,8 @@ std::optional<BackgroundImport> load_background_import(std::int64_t import_id) {
     import.started_at = number(row[16]);
     import.customers_table = static_cast<Oid>(number(row[18]));
     import.by_line = row[19] == "t";
+    import.shape = *row[20];
+    import.is_resumed = row[21] == "t";
     for (const Row& code :
          query_latest("SELECT unnest(role_codes) FROM customer_import.background_imports WHERE import_id = $1",
                       {parameter(import_id)})) {
@@ -216,6 +218,10 @@ std::optional<Slice> claim_slice(std::int64_t import_id, int slice) {
     return claimed;
 }
 
+void log_resumed(std::int64_t import_id, const std::string& operator_name) {
+    write_log_at_commit(LOG, log_line(import_id, operator_name, "is resumed"));
+}
+
 void start_background_import(BackgroundImport& import) {
     {
         OwnerScope owner;
@@ -233,11 +239,11 @@ void record_check(const BackgroundImport& import, const Counts& counts, const st
     execute("UPDATE customer_import.imports SET state = 'running', records = $2, warnings = $3 WHERE id = $1",
             {parameter(import.id), parameter(counts.records), text_array_parameter(warnings)});
     execute(
-        "UPDATE customer_import.background_imports SET role_codes = $2, slices = $3, by_line = $4,"
+        "UPDATE customer_import.background_imports SET role_codes = $2, slices = $3, by_line = $4, record_shape = $5,"
         "       slice_hash = 'FNV-1a, 64 bits'"
         " WHERE import_id = $1",
         {parameter(import.id), text_array_parameter(role_codes), parameter(static_cast<std::int64_t>(valid.size())),
-         parameter(import.by_line)});
+         parameter(import.by_line), parameter(std::string_view(import.shape))});
     for (std::size_t slice = 0; slice < valid.size(); ++slice) {
         execute(
             "INSERT INTO customer_import.import_slices (import_id, slice, records, rejected) VALUES ($1, $2, $3, $4)"

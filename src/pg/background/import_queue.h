@@ -15,12 +15,8 @@
 
 namespace customer_import::pg {
 
-// How an import ends before its end.
-struct Stop {
-    std::string state;  // failed, denied or canceled
-    std::string reason;
-    std::string sqlstate = {};  // of the error that ends it; empty: none
-};
+// The SQLSTATE for an import that ends because of its records: to resume it would be in vain.
+inline constexpr const char* kFaultOfFile = "22000";
 
 // An import in the background that has not ended.
 struct BackgroundImport {
@@ -38,7 +34,9 @@ struct BackgroundImport {
     bool by_line = false;                 // the order of its records; known after the check
     std::vector<std::string> role_codes;  // those of the check; empty before
     std::optional<Stop> stop;
-    TimestampTz started_at = 0;        // 0: not yet
+    std::string shape;                 // see record_shape(); of the check
+    bool is_resumed = false;           // by resume_import()
+    TimestampTz started_at = 0;        // or resumed; 0: not yet
     Oid customers_table = InvalidOid;  // when it was submitted
 
     // How long it has been running.
@@ -78,6 +76,9 @@ int count_claims(std::int64_t import_id, int slice);
 
 // Counts one more claim of a slice and returns the slice; nothing when it has ended meanwhile.
 std::optional<Slice> claim_slice(std::int64_t import_id, int slice);
+
+// An import that had ended is to continue: for the log.
+void log_resumed(std::int64_t import_id, const std::string& operator_name);
 
 // The import is claimed for the first time.
 void start_background_import(BackgroundImport& import);

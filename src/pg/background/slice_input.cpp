@@ -41,6 +41,18 @@ Target load_same_target(const BackgroundImport& import, const std::optional<Targ
     return target;
 }
 
+std::string record_shape(const BackgroundImport& import, const Target& target, const HeaderMap& header) {
+    std::string text = format("{} slices, order {}, folded {}", import.slices,
+                              static_cast<int>(record_order(import.request, import.by_line)), target.fold_user_names);
+    for (const int index : header.value_fields()) {
+        const Field& field = header.fields()[static_cast<std::size_t>(index)];
+        const auto column = std::find_if(target.values.begin(), target.values.end(),
+                                         [&](const TargetColumn& value) { return value.field == field.name; });
+        text += format("\n{} {} {} {}", column->type, column->type_modifier, field.clearable, field.name);
+    }
+    return text;
+}
+
 void mark_retried(const BackgroundImport& import, const std::vector<std::int64_t>& lines) {
     if (import.request.kind == ImportKind::retry) {
         customer_import::pg::mark_retried(import.request.source_import_id, import.id, lines);
@@ -155,6 +167,9 @@ void SliceInput::read(const Identity& identity) {
 }
 
 void SliceInput::open() {
+    if (import_.is_resumed && import_.request.create_unknown_roles) {  // those that went when it ended
+        add_codes_of_import(import_.id, import_.request, removed_codes_of(import_.id));
+    }
     target_ = load_same_target(import_, target_);
     if (is_first()) {
         import_.by_line = target_->one_by_one;
@@ -190,7 +205,7 @@ bool SliceInput::take_shared() {
         return false;
     }
     reader_->take_header(stored.header());
-    if (stored.shape() != shape()) {
+    if (stored.shape() != record_shape(import_, *target_, reader_->header())) {
         return false;
     }
     std::int64_t records = 0;
@@ -236,8 +251,9 @@ void SliceInput::check(const Identity& identity) {
     }
     Taker taker(*this, &issues, &trial, writer ? &*writer : nullptr);
     reader_->read(taker);
+    import_.shape = record_shape(import_, *target_, reader_->header());
     if (writer) {
-        writer->finish(shape(), reader_->header_to_keep());
+        writer->finish(import_.shape, reader_->header_to_keep());
         writer.reset();
     }
     keep_spool();
@@ -252,24 +268,10 @@ void SliceInput::check(const Identity& identity) {
                  import_.request.kind == ImportKind::file ? reader_->warnings() : std::vector<std::string>());
     mark_retried(import_, taker.rejected_lines());
     if (failure) {
-        request_stop(import_.id, {"failed", *failure});
+        request_stop(import_.id, {"failed", *failure, kFaultOfFile});
     }
     import_.records = counts.records;
     slice_.records = taker.valid_records()[static_cast<std::size_t>(slice_.number)];
-}
-
-// What has to be as it was at the check, so that a record that was kept means the same.
-std::string SliceInput::shape() const {
-    std::string text = format("{} slices, order {}, folded {}", import_.slices, static_cast<int>(order_),
-                              target_->fold_user_names);
-    const HeaderMap& header = reader_->header();
-    for (const int index : header.value_fields()) {
-        const Field& field = header.fields()[static_cast<std::size_t>(index)];
-        const auto column = std::find_if(target_->values.begin(), target_->values.end(),
-                                         [&](const TargetColumn& value) { return value.field == field.name; });
-        text += format("\n{} {} {} {}", column->type, column->type_modifier, field.clearable, field.name);
-    }
-    return text;
 }
 
 std::optional<std::string> SliceInput::try_first_records(Trial& trial, const Identity& identity) {

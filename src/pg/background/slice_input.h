@@ -32,6 +32,9 @@ namespace customer_import::pg {
 // what it had `before`: at the check.
 Target load_same_target(const BackgroundImport& import, const std::optional<Target>& before);
 
+// What has to be as it was at the check, so that a record that was kept means the same, and a position the same record.
+std::string record_shape(const BackgroundImport& import, const Target& target, const HeaderMap& header);
+
 // Records of a retry are tried once, whatever the result.
 void mark_retried(const BackgroundImport& import, const std::vector<std::int64_t>& lines);
 
@@ -71,7 +74,6 @@ private:
     void check(const Identity& identity);
     void make_spool();
     void keep_spool();
-    std::string shape() const;
     std::optional<std::string> try_first_records(Trial& trial, const Identity& identity);
 
     BackgroundImport& import_;

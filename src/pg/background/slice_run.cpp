@@ -286,7 +286,7 @@ void SliceRun::apply_batch(const Batch& batch) {
         const bool is_undo = import_.request.kind == ImportKind::undo;
         const std::unique_ptr<BatchApplier> applier = make_applier(
             import_.request, import_.id, target, input_.header(), is_undo ? *current : input_.catalog(),
-            slice_.records.value_or(0), state_, transaction_context_);
+            slice_.records.value_or(0), state_, transaction_context_, import_.is_resumed);
         IssueStore issues(transaction_context_, import_.request.encoding);
         ChangeLog log(transaction_context_, import_.id, slice_.number, slice_.pages);
         const ConstraintsChecked constraints(target);
@@ -317,7 +317,7 @@ void SliceRun::apply_batch(const Batch& batch) {
         if (import_.request.has_reject_limit()) {
             if (std::optional<std::string> reason = import_.request.reject_limit_passed(rejected_so_far(import_.id),
                                                                                         import_.records)) {
-                request_stop(import_.id, {"failed", *std::move(reason)});
+                request_stop(import_.id, {"failed", *std::move(reason), kFaultOfFile});
             }
         }
         ends = is_last(slice_.position + size);

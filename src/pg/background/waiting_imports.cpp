@@ -14,7 +14,7 @@ std::vector<WaitingImport> find_waiting() {
             "       s.due_slices, s.fences, s.claims, r.oid IS NOT NULL, COALESCE(r.rolcanlogin, false),"
             "       w.workers, w.is_locked_out, i.operator, i.state = 'running', i.file_bytes,"
             "       COALESCE(has_database_privilege(r.oid, d.oid, 'CONNECT'), false), d.datallowconn, s.long_wait,"
-            "       $2 > 0 AND i.started_at < clock_timestamp() - make_interval(secs => $2::double precision / 1000),"
+            "       $2 > 0 AND GREATEST(i.started_at, j.resumed_at) < clock_timestamp() - make_interval(secs => $2::double precision / 1000),"
             "       COALESCE(s.pause, 0), COALESCE(s.lacks_resources, false)"
             "  FROM customer_import.imports AS i"
             "  JOIN customer_import.background_imports AS j ON j.import_id = i.id"
