@@ -164,7 +164,7 @@ def test_refused(report):
         content = "userName,phone\na,1\nb,2\nc,3\n"
         row = stopped(admin, ann, content, "b")
         admin.rows("ALTER TABLE customers ALTER phone TYPE varchar(10)")
-        refused(report, ann, row["id"], "is not as it was", "a column that it writes has another type")
+        refused(report, ann, row["id"], "are not as they were", "a column that it writes has another type")
         admin.rows("ALTER TABLE customers ALTER phone TYPE text")
         limited = wait_ended(admin, submit(ann, csv(["e,buyer", "f,nonsense", "g,nonsense"]), reject_limit=1))
         report.matches(limited["message"], r"^Import \d+ failed: .*See why: SELECT", "too many rejected records: its message offers no resume")
@@ -239,6 +239,9 @@ def test_undo_and_retry(report):
         number = int(ann.value("SELECT import_id FROM customer_import.retry_rejects($1, background => true)", [first["id"]]))
         wait_ended(admin, number)
         clear(admin)
+        ann.rows("BEGIN; SELECT customer_import.amend_record($1, 4, 'a,buyer')".replace("$1", str(first["id"])))
+        refused(report, ann, number, "are not as they were", "a record that is amended meanwhile may come at another place")
+        ann.rows("ROLLBACK")
         ann.rows(RESUME, [number])
         report.equal(counts_of(wait_ended(admin, number)), (3, 0, 0, 0, 0, 0), "a retry that was resumed has retried all")
         report.equal(admin.value("SELECT count(*) FROM customer_import.import_issues WHERE import_id = $1 AND retried_by = $2", [first["id"], number]), "3",

@@ -3,7 +3,7 @@
 import time
 
 # Seconds, after which a wait fails. It has to be long: a green run does not depend on the speed of the machine.
-LIMIT = 40
+LIMIT = 600
 
 
 def wait_until(condition, what, seconds=LIMIT, every=0.005):

@@ -1,6 +1,6 @@
 -- Every function: volatility, strictness, parallel safety, language, and which roles may call it.
 BEGIN;
-SELECT plan(261);
+SELECT plan(264);
 
 CREATE ROLE regress_anybody;
 

@@ -12,6 +12,7 @@
 #include "pg/history/reversal.h"
 #include "pg/input/created_codes.h"
 #include "pg/input/preparers.h"
+#include "pg/server/statement.h"
 #include "pg/server/test_point.h"
 
 namespace customer_import::pg {
@@ -51,6 +52,21 @@ std::string record_shape(const BackgroundImport& import, const Target& target, c
         text += format("\n{} {} {} {}", column->type, column->type_modifier, field.clearable, field.name);
     }
     return text;
+}
+
+std::string kept_shape(const BackgroundImport& import, const Target& target, const HeaderMap& header) {
+    const std::string shape = record_shape(import, target, header);
+    if (import.request.kind != ImportKind::retry) {
+        return shape;
+    }
+    OwnerScope owner;
+    return format(
+        "{}\namended {}", shape,
+        *query_latest(
+             "SELECT count(*) || ' ' || COALESCE(sum(hashtextextended(encode(amended_record, 'hex'), line)), 0)"
+             "  FROM customer_import.import_issues WHERE import_id = $1 AND amended_record IS NOT NULL",
+             {parameter(import.request.source_import_id)})
+             .front()[0]);
 }
 
 void mark_retried(const BackgroundImport& import, const std::vector<std::int64_t>& lines) {
@@ -251,9 +267,9 @@ void SliceInput::check(const Identity& identity) {
     }
     Taker taker(*this, &issues, &trial, writer ? &*writer : nullptr);
     reader_->read(taker);
-    import_.shape = record_shape(import_, *target_, reader_->header());
+    import_.shape = kept_shape(import_, *target_, reader_->header());
     if (writer) {
-        writer->finish(import_.shape, reader_->header_to_keep());
+        writer->finish(record_shape(import_, *target_, reader_->header()), reader_->header_to_keep());
         writer.reset();
     }
     keep_spool();

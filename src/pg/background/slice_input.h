@@ -35,6 +35,10 @@ Target load_same_target(const BackgroundImport& import, const std::optional<Targ
 // What has to be as it was at the check, so that a record that was kept means the same, and a position the same record.
 std::string record_shape(const BackgroundImport& import, const Target& target, const HeaderMap& header);
 
+// The same for an import that ended and is to be resumed: the records of a retry may have been amended since. Needs an
+// SPI connection.
+std::string kept_shape(const BackgroundImport& import, const Target& target, const HeaderMap& header);
+
 // Records of a retry are tried once, whatever the result.
 void mark_retried(const BackgroundImport& import, const std::vector<std::int64_t>& lines);
 

@@ -178,9 +178,9 @@ void require_same_shape(BackgroundImport& import) {
                                                     : make_source(import.request, import.id);
     const std::unique_ptr<RecordReader> reader = make_reader(import.request, source.get(), target, *catalog);
     reader->read_header();
-    if (record_shape(import, target, reader->header()) != import.shape) {
-        refuse(format("the customers table is not as it was when import {} was checked", import.id),
-               "A column that it writes has another type, or is mapped to another header.",
+    if (kept_shape(import, target, reader->header()) != import.shape) {
+        refuse(format("the records of import {} are not as they were when it was checked", import.id),
+               "A column that it writes has another type or header, or records of a retry have been amended since.",
                "Undo the import, or leave it, and import the file again.");
     }
 }
