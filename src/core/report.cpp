@@ -118,25 +118,36 @@ std::string queued_message(std::int64_t import_id) {
                   import_id);
 }
 
-std::string stopped_message(std::int64_t import_id, std::string_view state, std::string_view reason,
-                            const Counts& counts, bool has_issues) {
+std::string resumed_message(std::int64_t import_id) {
+    return format("Import {0} resumes. Follow it: SELECT * FROM customer_import.import_status WHERE id = {0}",
+                  import_id);
+}
+
+std::string stopped_message(std::int64_t import_id, const Stop& stop, const Counts& counts, bool has_issues) {
     const std::int64_t changed = counts.created + counts.updated + counts.deleted;
-    const std::string why = one_line(std::string(reason));
-    const std::string end = reason.empty()        ? format("Import {} {}.", import_id, state)
-                            : state == "canceled" ? format("Import {} canceled {}.", import_id, why)
-                                                  : format("Import {} {}: {}.", import_id, state, why);
+    const std::string why = one_line(stop.reason);
+    const std::string end = stop.reason.empty()        ? format("Import {} {}.", import_id, stop.state)
+                            : stop.state == "canceled" ? format("Import {} canceled {}.", import_id, why)
+                                                       : format("Import {} {}: {}.", import_id, stop.state, why);
+    if (!stop.is_fault_of_file() && changed > 0) {
+        return format(
+            "{0} It stopped at {1}. Resume it with SELECT customer_import.resume_import({2}), take it back with SELECT * FROM"
+            " customer_import.undo_import({2}), or leave it. See every change: {3}",
+            end, describe_counts(counts), import_id, select_from("import_changes", import_id));
+    }
+    if (!stop.is_fault_of_file()) {
+        return format("{} Nothing was applied. {} with SELECT customer_import.resume_import({})", end,
+                      stop.state == "denied"     ? "Ask an administrator for the right to import, then resume it"
+                      : stop.state == "canceled" ? "Resume it when you want it"
+                                                 : "Put that right and resume it",
+                      import_id);
+    }
     if (changed == 0) {
-        return format("{} Nothing was applied. {}", end,
-                      state == "denied"     ? "Ask an administrator for the right to import."
-                      : state == "canceled" ? "Import the file again when you want it."
-                                            : after_failure(import_id, has_issues));
+        return format("{} Nothing was applied. {}", end, after_failure(import_id, has_issues));
     }
-    const std::string changes = select_from("import_changes", import_id);
-    if (state == "failed" && !has_issues) {
-        return format("{} It stopped at {}. {} See every change: {}", end, describe_counts(counts),
-                      after_failure(import_id, false), changes);
-    }
-    return format("{} It stopped at {}. See every change: {}", end, describe_counts(counts), changes);
+    return format("{} It stopped at {}. {}See every change: {}", end, describe_counts(counts),
+                  has_issues ? std::string() : format("{} ", after_failure(import_id, false)),
+                  select_from("import_changes", import_id));
 }
 
 std::string as_sentence(std::string_view warning) {

@@ -47,10 +47,22 @@ std::string dry_run_message(const Counts& counts, std::string_view failure);
 // was applied." and what to do next. `has_issues`: there are some to look at.
 std::string failed_message(std::int64_t import_id, std::string_view state, std::string_view reason, bool has_issues);
 
-// The message of an import in the background that ended early, with the state "failed", "denied" or "canceled": "Import
-// 7 canceled by ann. It stopped at 20,000 updated, 20,000 unprocessed." and what to do next. What was applied stays.
-std::string stopped_message(std::int64_t import_id, std::string_view state, std::string_view reason,
-                            const Counts& counts, bool has_issues);
+// How an import in the background ends before its end.
+struct Stop {
+    std::string state;  // failed, denied or canceled
+    std::string reason;
+    std::string sqlstate = {};  // of the error that ends it, if one does
+
+    // The file is refused, or too many of its records are: to resume the import would be in vain.
+    bool is_fault_of_file() const { return state == "failed" && sqlstate.starts_with("22"); }
+};
+
+// The message of an import that was to end and is to continue.
+std::string resumed_message(std::int64_t import_id);
+
+// The message of an import in the background that ended early: "Import 7 canceled by ann. It stopped at 20,000 updated,
+// 20,000 unprocessed." and what can be done: resume it, undo it, or leave it. What was applied stays.
+std::string stopped_message(std::int64_t import_id, const Stop& stop, const Counts& counts, bool has_issues);
 
 // Writes a warning as a sentence of its own.
 std::string as_sentence(std::string_view warning);

@@ -162,6 +162,8 @@ std::optional<MailReport> read_report(std::string_view json) {
     report.source_import_id = number_of(object, "source_import_id").value_or(0);
     report.undo_import_id = number_of(object, "undo_import_id").value_or(0);
     report.undo = text_of(object, "undo");
+    report.resume = text_of(object, "resume");
+    report.report_number = static_cast<int>(number_of(object, "report_number").value_or(1));
     report.retry = text_of(object, "retry");
     report.operator_name = text_of(object, "operator");
     report.recipient = text_of(object, "recipient");

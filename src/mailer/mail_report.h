@@ -47,6 +47,8 @@ struct MailReport {
     std::int64_t source_import_id = 0;  // the import that an undo or a retry is of
     std::int64_t undo_import_id = 0;    // the import that has undone this one
     std::string undo;                   // the statement that undoes the import; empty when it cannot be undone
+    std::string resume;                 // the one that resumes it
+    int report_number = 1;              // counts the reports of the import
     std::string retry;                  // the one that retries its rejected records
     std::string operator_name;
     std::string recipient;

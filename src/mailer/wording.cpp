@@ -65,7 +65,9 @@ std::string capitalised(std::string text) {
 // Drops "See why: SELECT …", which next_steps() says in its own words.
 std::string_view without_next_step(std::string_view message) {
     for (const std::string_view next :
-         {" See why: ", " See every change: ", " To bring it back: ", " Put that right and try again."}) {
+         {" See why: ", " See every change: ", " To bring it back: ", " Put that right and try again.",
+          " Resume it with ", " Resume it when you want it with ", " Put that right and resume it with ",
+          " Ask an administrator for the right to import, then resume it with "}) {
         const std::size_t start = message.rfind(next);
         if (start != std::string_view::npos) {
             message = message.substr(0, start);
@@ -206,6 +208,14 @@ void add_steps_for_stopped(const MailReport& report, std::vector<Step>& steps) {
         steps.push_back({"To bring back what was undone, undo the undo:", undo_call(report.undo_import_id)});
         return;
     }
+    if (!report.resume.empty()) {
+        steps.push_back({report.state == "denied"
+                             ? "Ask an administrator for the right to import, then resume the import:"
+                         : report.state == "canceled" ? "When you want it, resume the import:"
+                                                      : "Correct the cause, then resume the import:",
+                         report.resume});
+        return;
+    }
     if (report.state == "denied") {
         steps.push_back({is_undo(report) ? "Ask an administrator for the right to import, then undo the rest:"
                          : is_retry(report)
@@ -284,6 +294,11 @@ std::string count_of(std::int64_t number, std::string_view noun) {
     return format("{} {}{}", format_count(number), noun, number == 1 ? "" : "s");
 }
 
+// Of an import that was resumed.
+std::string which_report(const MailReport& report) {
+    return report.report_number > 1 ? format("Report {}: ", report.report_number) : std::string();
+}
+
 std::string subject(const MailReport& report) {
     std::string_view sentence = without_next_step(report.message);
     sentence = sentence.substr(0, sentence.find(". "));
@@ -292,9 +307,10 @@ std::string subject(const MailReport& report) {
     }
     const std::string own = format("Import {} ", report.import_id);
     if (sentence.starts_with(own)) {
-        return visible(format("{} {}", import_name(report), sentence.substr(own.size())), kMaxSubjectBytes);
+        return visible(format("{}{} {}", which_report(report), import_name(report), sentence.substr(own.size())),
+                       kMaxSubjectBytes);
     }
-    return visible(sentence, kMaxSubjectBytes);
+    return visible(format("{}{}", which_report(report), sentence), kMaxSubjectBytes);
 }
 
 std::string headline(const MailReport& report) {
@@ -430,6 +446,10 @@ std::vector<Fact> facts(const MailReport& report) {
                           : is_retry(report) ? "Retried by"
                                              : "Imported by",
                           report.operator_name});
+    }
+    if (report.report_number > 1) {
+        result.push_back(
+            {"Report", format("number {}: the import had ended before, and was resumed", report.report_number)});
     }
     const auto& start = report.started_at ? report.started_at : report.submitted_at;
     if (start) {

@@ -24,7 +24,10 @@ CREATE TABLE customer_import.background_imports (
     by_line boolean,
     role_codes text[],
     stop_state text CHECK (stop_state IN ('failed', 'denied', 'canceled')),
-    stop_reason text
+    stop_reason text,
+    stop_sqlstate text,
+    record_shape text,
+    resumed_at timestamptz
 );
 COMMENT ON TABLE customer_import.background_imports IS 'What the workers of an import in the background need to know.';
 COMMENT ON COLUMN customer_import.background_imports.role_oid IS 'The database role; it must still have the recorded name.';
@@ -40,6 +43,9 @@ COMMENT ON COLUMN customer_import.background_imports.import_id IS 'The import.';
 COMMENT ON COLUMN customer_import.background_imports.settings IS
     'Settings of the session that queued the import, which its workers take over.';
 COMMENT ON COLUMN customer_import.background_imports.stop_reason IS 'Why, for people.';
+COMMENT ON COLUMN customer_import.background_imports.record_shape IS 'By which columns and in which order its records were read at the check.';
+COMMENT ON COLUMN customer_import.background_imports.resumed_at IS 'When resume_import() was called last.';
+COMMENT ON COLUMN customer_import.background_imports.stop_sqlstate IS 'The SQLSTATE of the error that ended it, if one did.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.background_imports', '');
 
 CREATE TABLE customer_import.import_slices (
@@ -59,6 +65,8 @@ CREATE TABLE customer_import.import_slices (
     ended boolean NOT NULL DEFAULT false,
     waits integer NOT NULL DEFAULT 0,
     wait_reason text,
+    wait_sqlstate text,
+    waiting_since timestamptz,
     next_attempt_at timestamptz,
     blocked_by text,
     repeats bigint NOT NULL DEFAULT 0,
@@ -67,13 +75,16 @@ CREATE TABLE customer_import.import_slices (
 );
 COMMENT ON TABLE customer_import.import_slices IS 'How far each slice of an import in the background is.';
 COMMENT ON COLUMN customer_import.import_slices.fence IS 'Counts the workers that claimed the slice; only the newest one writes.';
-COMMENT ON COLUMN customer_import.import_slices.claims IS 'Claims since the slice last got on.';
+COMMENT ON COLUMN customer_import.import_slices.claims IS
+    'Workers that have claimed the slice since it last got on, and were not set aside: all but one have died.';
 COMMENT ON COLUMN customer_import.import_slices.records IS 'Valid records of the slice; NULL until it was read.';
 COMMENT ON COLUMN customer_import.import_slices.position IS 'How many of them have been applied, in the order of the slice.';
 COMMENT ON COLUMN customer_import.import_slices.rejected IS 'The first slice also counts what the check rejected.';
 COMMENT ON COLUMN customer_import.import_slices.pages IS 'Pages of the change log that it has written.';
 COMMENT ON COLUMN customer_import.import_slices.waits IS 'How often it was set aside since it last got on.';
-COMMENT ON COLUMN customer_import.import_slices.wait_reason IS 'Why it was set aside; NULL while a worker is on it.';
+COMMENT ON COLUMN customer_import.import_slices.wait_reason IS 'Why it waits; NULL while a worker is on it.';
+COMMENT ON COLUMN customer_import.import_slices.wait_sqlstate IS 'The SQLSTATE of that.';
+COMMENT ON COLUMN customer_import.import_slices.waiting_since IS 'Since when it has waited without getting on.';
 COMMENT ON COLUMN customer_import.import_slices.next_attempt_at IS 'When it is tried again; NULL: at once.';
 COMMENT ON COLUMN customer_import.import_slices.blocked_by IS 'Who held the lock for which its worker was last seen to wait.';
 COMMENT ON COLUMN customer_import.import_slices.repeats IS 'How many of its records repeat a user name of an earlier line.';
@@ -103,6 +114,11 @@ CREATE FUNCTION customer_import.cancel_import(import_id bigint) RETURNS text
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_cancel_import';
 COMMENT ON FUNCTION customer_import.cancel_import(bigint) IS
     'Ends an import in the background after its batch. What it has applied stays. Returns a message.';
+
+CREATE FUNCTION customer_import.resume_import(import_id bigint) RETURNS text
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_resume_import';
+COMMENT ON FUNCTION customer_import.resume_import(bigint) IS
+    'Has an import in the background that failed, was denied or canceled continue from its last batch. Returns a message.';
 
 CREATE PROCEDURE customer_import.run_imports()
     LANGUAGE C AS 'MODULE_PATHNAME', 'ci_run_imports';
@@ -236,8 +252,9 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
                                     WHEN w.workers > 0 THEN 'when its batch has ended'
                                     ELSE 'when the supervisor looks at it' END)
                         WHEN w.waiting IS NOT NULL THEN format('Import %s has waited %s.', i.id, w.waiting)
-                        WHEN s.next_attempt_at IS NOT NULL
-                        THEN format('Import %s waits: %s%s. %s', i.id, s.wait_reason, ', by ' || s.blocked_by, CASE WHEN w.looked_after
+                        WHEN s.next_attempt_at IS NOT NULL AND (w.looked_after OR s.wait_sqlstate <> '57P01')
+                        THEN format('Import %s waits: %s%s. %s', i.id, s.wait_reason,
+                                    CASE WHEN s.wait_sqlstate = '55P03' THEN ', by ' || s.blocked_by END, CASE WHEN w.looked_after
                                     THEN format('It is tried again at %s.', to_char(s.next_attempt_at, 'HH24:MI:SS'))
                                     ELSE 'CALL customer_import.run_imports() tries it again.' END)
                         WHEN w.workers > 0
@@ -254,6 +271,8 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
                         WHEN NOT w.looked_after
                         THEN format('Import %s waits for a worker. Any function of the extension that imports or cancels starts one; '
                                     'CALL customer_import.run_imports() does it in your session.', i.id)
+                        WHEN s.wait_reason IS NOT NULL
+                        THEN format('Import %s waits: %s. CALL customer_import.run_imports() does it in your session.', i.id, s.wait_reason)
                         WHEN i.submitted_at < clock_timestamp() - interval '2 seconds'
                         THEN format('Import %s waits for its turn, or for a free slot of a background worker; '
                                     'CALL customer_import.run_imports() does it in your session.', i.id)
@@ -270,7 +289,7 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
                               COALESCE(sum(p.created), 0)::bigint AS created, COALESCE(sum(p.updated), 0)::bigint AS updated,
                               COALESCE(sum(p.unchanged), 0)::bigint AS unchanged, COALESCE(sum(p.skipped), 0)::bigint AS skipped,
                               COALESCE(sum(p.rejected), 0)::bigint AS rejected, COALESCE(sum(p.deleted), 0)::bigint AS deleted,
-                              min(p.next_attempt_at) AS next_attempt_at, min(p.wait_reason) AS wait_reason,
+                              min(p.next_attempt_at) AS next_attempt_at, min(p.wait_reason) AS wait_reason, min(p.wait_sqlstate) AS wait_sqlstate,
                               min(p.blocked_by) AS blocked_by
                          FROM customer_import.import_slices AS p
                         WHERE p.import_id = i.id) AS s

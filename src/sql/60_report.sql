@@ -36,6 +36,11 @@ BEGIN ATOMIC
                                       WHERE s.import_id = i.id AND s.issue_number = 1 AND s.outcome = 'rejected'
                                         AND s.record IS NOT NULL AND s.retried_by IS NULL)
                              THEN format('SELECT * FROM customer_import.retry_rejects(%s);', i.id) END,
+               'resume', CASE WHEN i.state IN ('failed', 'denied', 'canceled') AND (i.unprocessed > 0 OR (i.records = 0 AND i.state <> 'failed'))
+                              AND o.is_open AND o.may_reverse
+                              AND EXISTS (SELECT FROM customer_import.import_slices AS s WHERE s.import_id = i.id)
+                              AND NOT EXISTS (SELECT FROM customer_import.imports AS r WHERE r.source_import_id = i.id)
+                              THEN format('SELECT customer_import.resume_import(%s);', i.id) END,
                'counts', jsonb_build_object(
                    'records', i.records, 'created', i.created, 'updated', i.updated, 'unchanged', i.unchanged,
                    'skipped', i.skipped, 'rejected', i.rejected, 'deleted', i.deleted, 'unprocessed', i.unprocessed),

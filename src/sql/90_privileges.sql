@@ -82,6 +82,7 @@ SELECT o.object, o.privilege, o.needs || '{gateway}'
         ('customer_import._waits(integer)', 'EXECUTE', '{view_imports}'),
         ('customer_import._progress_bar(double precision)', 'EXECUTE', '{view_imports}'),
         ('customer_import.cancel_import(bigint)', 'EXECUTE', '{import_customers}'),
+        ('customer_import.resume_import(bigint)', 'EXECUTE', '{import_customers}'),
         ('customer_import.run_imports()', 'EXECUTE', '{import_customers}'),
         ('customer_import.purge_imports(interval)', 'EXECUTE', '{administer}'),
         ('customer_import.email_outbox', 'SELECT', '{administer}'),

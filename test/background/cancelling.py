@@ -19,7 +19,7 @@ def test_running(report):
         report.equal((row["state"], counts_of(row), row["records"]), ("canceled", (30, 0, 0, 0, 1, 21), 52), "it ends after its batch")
         report.line(adds_up(row), "the counts add up", row)
         report.equal(admin.value("SELECT count(*) FROM customers"), "30", "what was committed stays")
-        report.matches(row["message"], rf"^Import {number} canceled\. It stopped at 30 created, 1 rejected, 21 unprocessed\. See every change",
+        report.matches(row["message"], rf"^Import {number} canceled\. It stopped at 30 created, 1 rejected, 21 unprocessed\. Resume it with SELECT customer_import\.resume_import",
                        "the message says what was committed")
         report.refused(ann.error(CANCEL, [number]), "55000", "it cannot be canceled again", "ended", "import_status")
 
@@ -49,7 +49,7 @@ def test_queued(report):
         report.equal(ann.value(CANCEL, [number]), f"Import {number} is canceled.", "a queued one ends in the call")
         row = record(admin, number)
         report.equal((row["state"], counts_of(row)), ("canceled", (0, 0, 0, 0, 0, 0)), "its state")
-        report.line(row["finished_at"] and row["message"] == f"Import {number} canceled. Nothing was applied. Import the file again when you want it.",
+        report.line(row["finished_at"] and row["message"] == f"Import {number} canceled. Nothing was applied. Resume it when you want it with SELECT customer_import.resume_import({number})",
                     "its message", row["message"])
         report.refused(ann.error(CANCEL, [number]), "55000", "it cannot be canceled again")
         ann.rows("BEGIN")

@@ -81,7 +81,7 @@ def test_no_value_stays(report):
         admin.rows("TRUNCATE customer_import.email_outbox;"
                    "CREATE FUNCTION v_tells() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
                    " IF NEW.user_name = 'told' THEN RAISE EXCEPTION 'not %', NEW.company USING ERRCODE = '23514', HINT = NEW.company, DETAIL = NEW.company;"
-                   " ELSIF NEW.user_name = 'ends' THEN RAISE EXCEPTION 'no % at all', NEW.company USING ERRCODE = '58030'; END IF;"
+                   " ELSIF NEW.user_name = 'ends' THEN RAISE EXCEPTION 'no % at all', NEW.company USING ERRCODE = '0A000'; END IF;"
                    " RETURN NEW; END $$;"
                    "CREATE TRIGGER v_tells BEFORE INSERT ON customers FOR EACH ROW EXECUTE FUNCTION v_tells();"
                    "ALTER TABLE customers ADD CONSTRAINT v_short CHECK (length(phone) < 30);"

@@ -87,6 +87,22 @@ def test_while_worker_lives(report):
             report.line(adds_up(row) and row["created"] >= 1, f"{what}, worker alive: the counts add up", row)
 
 
+def test_operator_and_role(report):
+    """The operator is removed and its role dropped: denied, with a sentence, whether the worker notices or the supervisor."""
+    for is_worker_lost in (False, True):
+        with fresh(batch_rows=1) as admin, operator(admin) as gone, gate(admin) as holder:
+            number = submit(gone, "userName,addRoles\na,buyer\nwait1,buyer\nc,buyer\n")
+            holder.wait()
+            gone.close()
+            admin.rows(f"SELECT customer_import.remove_operator('{ROLE}'); DROP OWNED BY {ROLE}; DROP ROLE {ROLE}")
+            if is_worker_lost:
+                admin.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'customer_import worker'")
+            holder.open()
+            row = wait_ended(admin, number)
+            report.equal((row["state"], adds_up(row)), ("denied", True), "operator and role gone: denied")
+            report.matches(row["message"], rf'^Import \d+ denied: database role "{ROLE}" does not exist any more\. ', "and a sentence says why")
+
+
 def test_connection_limit(report):
     """Limits for connections do not apply to workers, or end in a clear state; other imports continue."""
     with fresh() as admin, operator(admin) as gone:

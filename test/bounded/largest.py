@@ -150,6 +150,7 @@ CALLS = (
     "SELECT customer_import.undo_import(max(id)) FROM customer_import.imports",
     "SELECT customer_import.retry_rejects(1)",
     f"SELECT customer_import.retry_skipped(1, {MODE})",
+    "SELECT customer_import.resume_import(max(id)) FROM customer_import.imports",
 )
 
 # A table of an application, whose own role writes what it likes: nothing that the guard limits.

@@ -62,6 +62,7 @@ MORE = (
     (None, "SELECT * FROM customer_import.import_customers(%(many)s, 'Create Only', background => true, unknown_roles => 'create')"),
     ("regress_chaos_ann", "CALL customer_import.run_imports()"),
     ("regress_chaos_ada", "SELECT customer_import.cancel_import(%(id)s)"),
+    ("regress_chaos_ada", "SELECT customer_import.resume_import(%(id)s)"),
     ("regress_chaos_ada", "SELECT * FROM customer_import.undo_import(%(id)s, %(flag)s)"),
     ("regress_chaos_ada", "SELECT * FROM customer_import.retry_rejects(%(id)s, %(flag)s)"),
     ("regress_chaos_ann", "SELECT * FROM customer_import.undo_import(%(id)s)"),

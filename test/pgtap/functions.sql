@@ -1,6 +1,6 @@
 -- Every function: volatility, strictness, parallel safety, language, and which roles may call it.
 BEGIN;
-SELECT plan(306);
+SELECT plan(309);
 
 CREATE ROLE regress_anybody;
 
@@ -75,6 +75,7 @@ INSERT INTO expected VALUES
     ('act_as(text)', 'v', false, 'u', false),
     ('current_operator()', 's', false, 'r', true),
     ('cancel_import(bigint)', 'v', false, 'u', false),
+    ('resume_import(bigint)', 'v', false, 'u', false),
     ('run_imports()', 'v', false, 'u', false),
     ('release_restored()', 'v', false, 'u', false),
     ('purge_imports(interval)', 'v', false, 'u', false),

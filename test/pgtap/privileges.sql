@@ -38,7 +38,7 @@ SELECT is(has_parameter_privilege('regress_anybody', 'customer_import.batch_rows
 SELECT is((SELECT context FROM pg_settings WHERE name = 'customer_import.batch_rows'), 'superuser', 'batch_rows is for superusers');
 SELECT is_empty($$SELECT name FROM pg_settings WHERE name LIKE 'customer\_import.%' AND context <> 'superuser' AND name <> 'customer_import.databases'$$, 'all are for superusers, but one that is for the configuration file');
 SELECT is((SELECT min_val FROM pg_settings WHERE name = 'customer_import.batch_rows'), '1', 'batch_rows is at least 1');
-SELECT set_eq($$SELECT name FROM pg_settings WHERE name LIKE 'customer\_import.%'$$, ARRAY['customer_import.max_uploads', 'customer_import.max_upload_bytes', 'customer_import.upload_lifetime', 'customer_import.batch_rows', 'customer_import.databases', 'customer_import.import_timeout', 'customer_import.lock_timeout', 'customer_import.max_queued_bytes', 'customer_import.max_queued_imports', 'customer_import.max_running_imports', 'customer_import.retention', 'customer_import.workers_per_import'], 'there are these settings and no others');
+SELECT set_eq($$SELECT name FROM pg_settings WHERE name LIKE 'customer\_import.%'$$, ARRAY['customer_import.max_uploads', 'customer_import.max_upload_bytes', 'customer_import.upload_lifetime', 'customer_import.batch_rows', 'customer_import.databases', 'customer_import.import_timeout', 'customer_import.lock_timeout', 'customer_import.log_level', 'customer_import.longest_wait', 'customer_import.max_queued_bytes', 'customer_import.max_queued_imports', 'customer_import.max_running_imports', 'customer_import.retention', 'customer_import.workers_per_import'], 'there are these settings and no others');
 
 -- As that role
 SET LOCAL ROLE regress_anybody;

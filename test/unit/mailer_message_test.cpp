@@ -142,6 +142,26 @@ TEST(MailerWording, EveryStateSaysWhatToDoNext) {
     EXPECT_EQ(steps[1].text, "12 records are left out.");
 }
 
+TEST(MailerWording, AnImportThatCanBeResumedSaysSo) {
+    const char* message =
+        "Import 8 failed: too late. It stopped at 3 updated, 9 unprocessed. Resume it with SELECT "
+        "customer_import.resume_import(8), take it back with SELECT * FROM customer_import.undo_import(8), or leave it. "
+        "See every change: SELECT 1";
+    MailReport report = ended("failed", message, 3, 9);
+    report.resume = "SELECT customer_import.resume_import(8);";
+    EXPECT_EQ(subject(report), "Import 8 failed: too late");
+    EXPECT_FALSE(contains(lead(report), "esume"));
+    const auto steps = next_steps(report, "", "");
+    ASSERT_FALSE(steps.empty());
+    EXPECT_TRUE(std::any_of(steps.begin(), steps.end(), [&](const Step& step) { return step.code == report.resume; }));
+    report.report_number = 2;
+    EXPECT_EQ(subject(report), "Report 2: Import 8 failed: too late");
+    const auto all = facts(report);
+    EXPECT_TRUE(std::any_of(all.begin(), all.end(), [](const Fact& fact) {
+        return fact.value == "number 2: the import had ended before, and was resumed";
+    }));
+}
+
 // The report of an undo or a retry of import 7.
 MailReport reversal(const char* mode, const char* state, const char* message, std::int64_t updated,
                     std::int64_t skipped) {

@@ -109,32 +109,48 @@ TEST(QueuedMessage, SaysHowToFollow) {
               "Import 7 queued. Follow it: SELECT * FROM customer_import.import_status WHERE id = 7");
 }
 
-TEST(StoppedMessage, SaysWhatStays) {
+TEST(StoppedMessage, SaysWhatStaysAndWhatCanBeDone) {
     const Counts counts{.records = 40000, .updated = 20000, .unprocessed = 20000};
-    EXPECT_EQ(stopped_message(7, "canceled", "by ann", counts, false),
-              "Import 7 canceled by ann. It stopped at 20,000 updated, 20,000 unprocessed. "
-              "See every change: SELECT * FROM customer_import.import_changes WHERE import_id = 7");
+    EXPECT_EQ(
+        stopped_message(7, {"canceled", "by ann"}, counts, false),
+        "Import 7 canceled by ann. It stopped at 20,000 updated, 20,000 unprocessed. Resume it with SELECT "
+        "customer_import.resume_import(7), take it back with SELECT * FROM customer_import.undo_import(7), or leave it. "
+        "See every change: SELECT * FROM customer_import.import_changes WHERE import_id = 7");
 }
 
 TEST(StoppedMessage, SaysWhatToDoWhenNothingWasApplied) {
     const Counts counts{.records = 2, .unprocessed = 2};
-    EXPECT_EQ(stopped_message(7, "canceled", "", counts, false),
-              "Import 7 canceled. Nothing was applied. Import the file again when you want it.");
-    EXPECT_EQ(stopped_message(7, "denied", "the reason", counts, false),
-              "Import 7 denied: the reason. Nothing was applied. Ask an administrator for the right to import.");
-    EXPECT_EQ(stopped_message(7, "failed", "the reason", counts, true),
+    EXPECT_EQ(stopped_message(7, {"canceled", ""}, counts, false),
+              "Import 7 canceled. Nothing was applied. Resume it when you want it with SELECT "
+              "customer_import.resume_import(7)");
+    EXPECT_EQ(
+        stopped_message(7, {"denied", "the reason", "42501"}, counts, false),
+        "Import 7 denied: the reason. Nothing was applied. Ask an administrator for the right to import, then resume it "
+        "with SELECT customer_import.resume_import(7)");
+    EXPECT_EQ(stopped_message(7, {"failed", "the reason"}, counts, true),
+              "Import 7 failed: the reason. Nothing was applied. Put that right and resume it with SELECT "
+              "customer_import.resume_import(7)");
+}
+
+TEST(StoppedMessage, DoesNotResumeWhatIsTheFaultOfTheFile) {
+    const Counts nothing{.records = 2, .unprocessed = 2};
+    EXPECT_EQ(stopped_message(7, {"failed", "the reason", "22000"}, nothing, true),
               "Import 7 failed: the reason. Nothing was applied. "
               "See why: SELECT * FROM customer_import.import_issues WHERE import_id = 7");
+    const Counts counts{.records = 2, .updated = 1, .unprocessed = 1};
+    EXPECT_EQ(stopped_message(7, {"failed", "the reason", "22000"}, counts, true),
+              "Import 7 failed: the reason. It stopped at 1 updated, 1 unprocessed. "
+              "See every change: SELECT * FROM customer_import.import_changes WHERE import_id = 7");
 }
 
 TEST(FailedMessage, SendsToNoIssuesWhereThereAreNone) {
     EXPECT_EQ(failed_message(7, "failed", "the reason", false),
               "Import 7 failed: the reason. Nothing was applied. Put that right and try again.");
     const Counts nothing{.records = 2, .unprocessed = 2};
-    EXPECT_EQ(stopped_message(7, "failed", "the reason", nothing, false),
+    EXPECT_EQ(stopped_message(7, {"failed", "the reason", "22P04"}, nothing, false),
               "Import 7 failed: the reason. Nothing was applied. Put that right and try again.");
     const Counts counts{.records = 2, .updated = 1, .unprocessed = 1};
-    EXPECT_EQ(stopped_message(7, "failed", "the reason", counts, false),
+    EXPECT_EQ(stopped_message(7, {"failed", "the reason", "22P04"}, counts, false),
               "Import 7 failed: the reason. It stopped at 1 updated, 1 unprocessed. Put that right and try again. "
               "See every change: SELECT * FROM customer_import.import_changes WHERE import_id = 7");
 }
@@ -162,8 +178,9 @@ TEST(Remark, StandsBeforeWhatToDoNext) {
               "Import 7 completed: 1 updated. No report is sent. "
               "See every change: SELECT * FROM customer_import.import_changes WHERE import_id = 7");
     EXPECT_EQ(
-        with_remark(stopped_message(7, "denied", "x", {}, false), "No report is sent."),
-        "Import 7 denied: x. Nothing was applied. No report is sent. Ask an administrator for the right to import.");
+        with_remark(stopped_message(7, {"denied", "x"}, {}, false), "No report is sent."),
+        "Import 7 denied: x. Nothing was applied. No report is sent. Ask an administrator for the right to import, then "
+        "resume it with SELECT customer_import.resume_import(7)");
     EXPECT_EQ(with_remark("One sentence", "Another."), "One sentence Another.");
     EXPECT_EQ(with_remark("One. Two.", ""), "One. Two.");
 }

@@ -71,7 +71,7 @@ RecordOrder record_order(const ImportRequest& request, bool by_line) {
 
 std::unique_ptr<BatchApplier> make_applier(const ImportRequest& request, std::int64_t import_id, const Target& target,
                                            const HeaderMap& header, const RoleCatalog& catalog, std::int64_t records,
-                                           ApplyState& state, MemoryContext context) {
+                                           ApplyState& state, MemoryContext context, bool is_resumed) {
     switch (request.kind) {
         case ImportKind::undo:
             return std::make_unique<UndoApplier>(request.source_import_id, import_id, target, header, catalog, records,
@@ -80,6 +80,10 @@ std::unique_ptr<BatchApplier> make_applier(const ImportRequest& request, std::in
             return std::make_unique<RetryApplier>(request.source_import_id, import_id, target, header, request.mode,
                                                   catalog, records, state, context);
         case ImportKind::file: break;
+    }
+    if (is_resumed) {
+        return std::make_unique<RetryApplier>(import_id, import_id, target, header, request.mode, catalog, records,
+                                              state, context);
     }
     return std::make_unique<ImportApplier>(target, header, request.mode, catalog, records, state, context);
 }

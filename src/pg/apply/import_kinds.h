@@ -27,9 +27,10 @@ std::unique_ptr<RecordReader> make_reader(ImportRequest& request, InputSource* s
 // `by_line`: in the order of the file, as on a table that is written one by one.
 RecordOrder record_order(const ImportRequest& request, bool by_line);
 
-// As the constructors of the appliers. The arguments must outlive the applier.
+// As the constructors of the appliers. The arguments must outlive the applier. `is_resumed`: what other imports have
+// changed since the import began stays, as in a retry.
 std::unique_ptr<BatchApplier> make_applier(const ImportRequest& request, std::int64_t import_id, const Target& target,
                                            const HeaderMap& header, const RoleCatalog& catalog, std::int64_t records,
-                                           ApplyState& state, MemoryContext context);
+                                           ApplyState& state, MemoryContext context, bool is_resumed = false);
 
 }  // namespace customer_import::pg

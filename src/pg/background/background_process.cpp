@@ -25,6 +25,13 @@ BackgroundWorker make_worker(const char* type, const char* function, int restart
     return worker;
 }
 
+void name_process(const std::string& name) {
+    call([&] {
+        SetConfigOption("application_name", name.c_str(), PGC_USERSET, PGC_S_SESSION);
+        strlcpy(MyBgworkerEntry->bgw_type, name.c_str(), BGW_MAXLEN);  // the process's own copy
+    });
+}
+
 void wake_process(int pid) {
     PGPROC* process = BackendPidGetProc(pid);
     if (process != nullptr) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "pg/server/guard.h"
 #include "pg/server/server.h"
@@ -24,6 +25,10 @@ static_assert(sizeof(WorkerArguments) <= BGW_EXTRALEN);
 
 // Describes a process of ours, to be registered. It is restarted so many seconds after it has died, or never.
 BackgroundWorker make_worker(const char* type, const char* function, int restart_seconds);
+
+// Names this process: application_name in pg_stat_activity and in logs as CSV or JSON, and %b of log_line_prefix, since
+// the server leaves %a empty for such a process. Only in a process of ours.
+void name_process(const std::string& name);
 
 // Sets the latch of a process, if it is one of the server's.
 void wake_process(int pid);

@@ -5,9 +5,14 @@
 #include <optional>
 #include <vector>
 
+#include "core/format.h"
 #include "pg/access/identity.h"
+#include "pg/background/background_process.h"
+#include "pg/background/claim_at_exit.h"
 #include "pg/background/import_queue.h"
 #include "pg/background/slice_run.h"
+#include "pg/background/slice_waits.h"
+#include "pg/background/worker_locks.h"
 #include "pg/server/test_point.h"
 
 namespace customer_import::pg {
@@ -67,12 +72,12 @@ void claim(std::int64_t import_id, bool is_called, Assignment& assignment) {
 // when the error is another one.
 bool set_aside_unclaimed(Transactions& transactions, std::int64_t import_id, const PgError& failure,
                          Assignment& assignment) {
-    const std::optional<std::string> reason = reason_to_wait(failure);
-    if (!reason || !assignment.slice) {
+    const std::optional<Wait> wait = reason_to_wait(failure);
+    if (!wait || !assignment.slice) {
         return false;
     }
     --assignment.slice->fence;
-    if (std::optional<PgError> error = transactions.run([&] { set_aside(import_id, *assignment.slice, *reason); })) {
+    if (std::optional<PgError> error = transactions.run([&] { set_aside(import_id, *assignment.slice, *wait); })) {
         throw PgError(*error);
     }
     assignment.set_aside.push_back(assignment.slice->number);
@@ -103,11 +108,16 @@ bool run_background_import(Transactions& transactions, std::int64_t import_id, i
             set_aside = std::move(next.set_aside);
             break;
         } else {
+            if (!transactions.has_caller()) {
+                note_claim(import_id, *next.slice);
+                name_process(format("customer_import worker, import {} slice {}", import_id, next.slice->number));
+            }
             test_point("claimed");
             if (!run_slice(transactions, std::move(*next.import), *next.slice, *next.lock, next.suspect, slices, shared,
                            context)) {
                 next.set_aside.push_back(next.slice->number);
             }
+            forget_claim();
         }
         set_aside = std::move(next.set_aside);
         call([&] { MemoryContextReset(context); });

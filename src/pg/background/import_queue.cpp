@@ -9,6 +9,7 @@
 #include "pg/input/import_options.h"
 #include "pg/server/database_origin.h"
 #include "pg/server/lookup.h"
+#include "pg/server/server_log.h"
 #include "pg/server/settings.h"
 #include "pg/server/statement.h"
 #include "pg/server/text_array.h"
@@ -17,43 +18,6 @@
 namespace customer_import::pg {
 
 namespace {
-
-// It is based on the object identifier of a table of ours: no SQL command forms such a tag.
-LOCKTAG make_tag(const char* table, std::uint32_t number, std::uint16_t part) {
-    LOCKTAG tag;
-    const Oid object = call([&] { return own_table(table); });
-    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, object, number, part);
-    // The method of advisory locks: a session lock of the other one would end with each transaction that is rolled
-    // back.
-    tag.locktag_lockmethodid = USER_LOCKMETHOD;
-    return tag;
-}
-
-LOCKTAG slice_tag(std::int64_t import_id, int slice) {
-    return make_tag("import_slices", static_cast<std::uint32_t>(import_id), static_cast<std::uint16_t>(slice));
-}
-
-constexpr Oid kSuspectsClass = 0x43494d50;  // of no database: any number that all versions agree on
-
-enum : std::uint32_t { kSupervisor = 0, kSubmission = 1 };
-LOCKTAG queue_tag(std::uint32_t which) { return make_tag("background_imports", which, 0); }
-
-// Takes a session lock at once or not at all.
-bool try_session_lock(const LOCKTAG& tag, LOCKMODE mode) {
-    return call([&] {
-        const LockAcquireResult result = LockAcquire(&tag, mode, true, true);
-        if (result == LOCKACQUIRE_ALREADY_HELD) {
-            LockRelease(&tag, mode, true);
-            return false;
-        }
-        return result == LOCKACQUIRE_OK;
-    });
-}
-
-// The same until the end of the transaction; also when the session has it.
-bool try_transaction_lock(const LOCKTAG& tag, LOCKMODE mode = ExclusiveLock) {
-    return call([&] { return LockAcquire(&tag, mode, false, true) != LOCKACQUIRE_NOT_AVAIL; });
-}
 
 std::int64_t number(const std::optional<std::string>& text) { return std::stoll(text.value_or("0")); }
 
@@ -68,19 +32,42 @@ Counts read_counts(const Row& row, std::size_t first) {
     return counts;
 }
 
+// One line of an import for the log.
+std::string log_line(std::int64_t import_id, const std::string& operator_name, std::string_view what) {
+    return format("import {} of operator {} {}", import_id, quoted(operator_name), what);
+}
+
+std::string format_seconds(std::int64_t milliseconds) {
+    return format("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100);
+}
+
+void log_end(std::int64_t import_id, const std::string& operator_name, const std::string& state,
+             const std::string& sqlstate, const Counts& counts, std::int64_t milliseconds) {
+    const bool is_given_up = state == "failed" || state == "denied";
+    write_log_at_commit(
+        is_given_up ? WARNING : LOG,
+        log_line(import_id, operator_name,
+                 format("{}{}: {}; {}", state, sqlstate.empty() ? "" : format(" (SQLSTATE {})", sqlstate),
+                        describe_counts(counts), format_seconds(milliseconds))));
+}
+
 // Adds up what the slices did and writes how the import has ended.
 void remove_background_import(std::int64_t import_id) {
     Counts counts;
     Repeats repeats;
+    std::string operator_name;
+    std::int64_t milliseconds = 0;
     const std::optional<Stop> stop = requested_stop(import_id);
     {
         OwnerScope owner;
         const std::vector<Row> rows = query(
             "SELECT i.records, sum(s.created), sum(s.updated), sum(s.unchanged), sum(s.skipped),"
-            "       sum(s.rejected), sum(s.deleted), sum(s.repeats), min(s.first_repeat)"
-            "  FROM customer_import.imports AS i"
+            "       sum(s.rejected), sum(s.deleted), i.operator,"
+            "       (extract(epoch FROM clock_timestamp() - GREATEST(i.started_at, j.resumed_at)) * 1000)::bigint,"
+            "       sum(s.repeats), min(s.first_repeat)"
+            "  FROM customer_import.imports AS i JOIN customer_import.background_imports AS j ON j.import_id = i.id"
             "  LEFT JOIN customer_import.import_slices AS s ON s.import_id = i.id"
-            " WHERE i.id = $1 GROUP BY i.id",
+            " WHERE i.id = $1 GROUP BY i.id, j.import_id",
             {parameter(import_id)});
         if (rows.empty()) {
             return;  // it was deleted by hand
@@ -88,73 +75,31 @@ void remove_background_import(std::int64_t import_id) {
         const Row& row = rows.front();
         counts = read_counts(row, 1);
         counts.records = number(row[0]);
-        repeats = {number(row[7]), number(row[8])};
+        repeats = {number(row[9]), number(row[10])};
         counts.unprocessed = counts.records - counts.sum();
+        operator_name = *row[7];
+        milliseconds = number(row[8]);
     }
     const bool came_too_late = stop && stop->state == "canceled" && counts.records > 0 && counts.unprocessed == 0;
     const bool is_explained = has_issues(import_id);
     Remarks remarks = stored_remarks(import_id);
     remarks.repeats = repeats;
-    if (!stop || came_too_late) {
+    const bool is_complete = !stop || came_too_late;
+    log_end(import_id, operator_name, is_complete ? "completed" : stop->state, is_complete ? "" : stop->sqlstate,
+            counts, milliseconds);
+    if (is_complete) {
         finish_import(import_id, "completed", completed_message(import_id, counts, is_explained), counts, remarks);
     } else {
-        finish_import(import_id, stop->state,
-                      stopped_message(import_id, stop->state, stop->reason, counts, is_explained), counts, remarks);
+        finish_import(import_id, stop->state, stopped_message(import_id, *stop, counts, is_explained), counts, remarks);
     }
 }
 
 }  // namespace
 
-WorkerLock::WorkerLock(const LOCKTAG& tag) : tag_(tag), is_held_(try_session_lock(tag, ExclusiveLock)) {}
-
-WorkerLock::WorkerLock(std::int64_t import_id, int slice) : WorkerLock(slice_tag(import_id, slice)) {}
-
-WorkerLock WorkerLock::of_suspects() {
-    LOCKTAG tag;
-    SET_LOCKTAG_OBJECT(tag, InvalidOid, kSuspectsClass, 0, 0);
-    tag.locktag_lockmethodid = USER_LOCKMETHOD;
-    return WorkerLock(tag);
-}
-
-WorkerLock::~WorkerLock() {
-    if (is_held_ && LockHeldByMe(&tag_, ExclusiveLock, false)) {
-        release([&] { LockRelease(&tag_, ExclusiveLock, true); });
-    }
-}
-
-bool WorkerLock::keep() {
-    if (!LockHeldByMe(&tag_, ExclusiveLock, false)) {
-        is_held_ = try_session_lock(tag_, ExclusiveLock);
-    }
-    return is_held_;
-}
-
-bool WorkerLock::keep_in_transaction() { return try_transaction_lock(tag_); }
-
-bool lock_out_workers(std::int64_t import_id) {
-    for (const int slice : open_slices(import_id)) {
-        if (!try_transaction_lock(slice_tag(import_id, slice), ShareLock)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool lock_supervisor() { return try_session_lock(queue_tag(kSupervisor), ExclusiveLock); }
-
-void unlock_supervisor() {
-    const LOCKTAG tag = queue_tag(kSupervisor);
-    call([&] { LockRelease(&tag, ExclusiveLock, true); });
-}
-
-void lock_submission() {
-    const LOCKTAG tag = queue_tag(kSubmission);
-    call([&] { LockAcquire(&tag, ShareLock, false, false); });
-}
-
-bool no_submission_under_way() { return try_transaction_lock(queue_tag(kSubmission)); }
-
-void enqueue(std::int64_t import_id, Oid role, bool acts, const std::string& settings) {
+void enqueue(const QueuedImport& import, Oid role, bool acts, const std::string& settings) {
+    const std::int64_t import_id = import.id;
+    write_log_at_commit(LOG, log_line(import_id, import.operator_name,
+                                      format("queued: {}, {} bytes", import.mode, format_count(import.bytes))));
     OwnerScope owner;
     execute(
         "INSERT INTO customer_import.background_imports (import_id, role_oid, acts, origin, settings)"
@@ -169,9 +114,10 @@ std::optional<BackgroundImport> load_background_import(std::int64_t import_id) {
     const std::vector<Row> rows = query_latest(
         "SELECT i.state, i.operator, i.database_role, j.role_oid, j.acts, i.mode, i.options,"
         "       i.delimiter, i.encoding, j.settings, i.file_bytes, i.records, j.slices,"
-        "       j.stop_state, j.stop_reason,"
-        "       COALESCE((extract(epoch FROM i.started_at - '2000-01-01 UTC') * 1000000)::bigint, 0),"
-        "       COALESCE(i.source_import_id, 0), i.customers_table::oid, j.by_line"
+        "       j.stop_state, j.stop_reason, j.stop_sqlstate,"
+        "       COALESCE((extract(epoch FROM GREATEST(i.started_at, j.resumed_at) - '2000-01-01 UTC') * 1000000)::bigint, 0),"
+        "       COALESCE(i.source_import_id, 0), i.customers_table::oid, j.by_line, COALESCE(j.record_shape, ''),"
+        "       j.resumed_at IS NOT NULL"
         "  FROM customer_import.imports AS i JOIN customer_import.background_imports AS j ON j.import_id = i.id"
         " WHERE i.id = $1 AND i.state IN ('queued', 'checking', 'running')",
         {parameter(import_id)});
@@ -189,7 +135,7 @@ std::optional<BackgroundImport> load_background_import(std::int64_t import_id) {
     import.request.kind = *row[5] == "undo"    ? ImportKind::undo
                           : *row[5] == "retry" ? ImportKind::retry
                                                : ImportKind::file;
-    import.request.source_import_id = number(row[16]);
+    import.request.source_import_id = number(row[17]);
     import.request.mode = import.request.kind == ImportKind::file ? parse_import_mode(*row[5]).value()
                                                                   : original_mode(import.request.source_import_id);
     read_options(*row[6], import.request);
@@ -200,11 +146,13 @@ std::optional<BackgroundImport> load_background_import(std::int64_t import_id) {
     import.records = number(row[11]);
     import.slices = static_cast<int>(number(row[12]));
     if (row[13]) {
-        import.stop = Stop{*row[13], row[14].value_or("")};
+        import.stop = Stop{*row[13], row[14].value_or(""), row[15].value_or("")};
     }
-    import.started_at = number(row[15]);
-    import.customers_table = static_cast<Oid>(number(row[17]));
-    import.by_line = row[18] == "t";
+    import.started_at = number(row[16]);
+    import.customers_table = static_cast<Oid>(number(row[18]));
+    import.by_line = row[19] == "t";
+    import.shape = *row[20];
+    import.is_resumed = row[21] == "t";
     for (const Row& code :
          query_latest("SELECT unnest(role_codes) FROM customer_import.background_imports WHERE import_id = $1",
                       {parameter(import_id)})) {
@@ -247,9 +195,11 @@ std::optional<Slice> claim_slice(std::int64_t import_id, int slice) {
     OwnerScope owner;
     const std::vector<Row> rows = query(
         "UPDATE customer_import.import_slices SET fence = fence + 1, claims = claims + 1,"
-        "       next_attempt_at = NULL, wait_reason = NULL, blocked_by = NULL"
+        "       next_attempt_at = NULL, wait_reason = NULL, wait_sqlstate = NULL, blocked_by = NULL,"
+        "       waiting_since = CASE WHEN waits > 0 THEN waiting_since END"
         " WHERE import_id = $1 AND slice = $2 AND NOT ended"
-        " RETURNING fence, claims, records, position, pages",
+        " RETURNING fence, claims, records, position, pages,"
+        "           (extract(epoch FROM waiting_since - '2000-01-01 UTC') * 1000000)::bigint",
         {parameter(import_id), parameter(std::int64_t{slice})});
     if (rows.empty()) {
         return std::nullopt;
@@ -264,7 +214,16 @@ std::optional<Slice> claim_slice(std::int64_t import_id, int slice) {
     }
     claimed.position = number(row[3]);
     claimed.pages = number(row[4]);
+    claimed.waiting_since = number(row[5]);
+    if (claimed.claims > 1) {
+        write_log_at_commit(WARNING, format("import {} slice {}: {} workers in a row died without getting on with it",
+                                            import_id, slice, claimed.claims - 1));
+    }
     return claimed;
+}
+
+void log_resumed(std::int64_t import_id, const std::string& operator_name) {
+    write_log_at_commit(LOG, log_line(import_id, operator_name, "is resumed"));
 }
 
 void start_background_import(BackgroundImport& import) {
@@ -274,6 +233,7 @@ void start_background_import(BackgroundImport& import) {
                 {parameter(import.id)});
     }
     import.started_at = GetCurrentTimestamp();
+    write_log_at_commit(LOG, log_line(import.id, import.operator_name, "started"));
     announce_import(import.id, "checking");
 }
 
@@ -283,15 +243,16 @@ void record_check(const BackgroundImport& import, const Counts& counts, const st
     execute("UPDATE customer_import.imports SET state = 'running', records = $2, warnings = $3 WHERE id = $1",
             {parameter(import.id), parameter(counts.records), text_array_parameter(warnings)});
     execute(
-        "UPDATE customer_import.background_imports SET role_codes = $2, slices = $3, by_line = $4,"
+        "UPDATE customer_import.background_imports SET role_codes = $2, slices = $3, by_line = $4, record_shape = $5,"
         "       slice_hash = 'FNV-1a, 64 bits'"
         " WHERE import_id = $1",
         {parameter(import.id), text_array_parameter(role_codes), parameter(static_cast<std::int64_t>(valid.size())),
-         parameter(import.by_line)});
+         parameter(import.by_line), parameter(std::string_view(import.shape))});
     for (std::size_t slice = 0; slice < valid.size(); ++slice) {
         execute(
             "INSERT INTO customer_import.import_slices (import_id, slice, records, rejected) VALUES ($1, $2, $3, $4)"
-            " ON CONFLICT (import_id, slice) DO UPDATE SET records = EXCLUDED.records, rejected = EXCLUDED.rejected",
+            " ON CONFLICT (import_id, slice) DO UPDATE SET records = EXCLUDED.records, rejected = EXCLUDED.rejected,"
+            "       claims = 1, waits = 0, waiting_since = NULL",
             {parameter(import.id), parameter(static_cast<std::int64_t>(slice)), parameter(valid[slice]),
              parameter(slice == 0 ? counts.rejected : std::int64_t{0})});
     }
@@ -312,7 +273,8 @@ bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t reco
                    const Counts& counts) {
     OwnerScope owner;
     return execute(
-               "UPDATE customer_import.import_slices SET position = position + $4, pages = $5, claims = 0, waits = 0,"
+               "UPDATE customer_import.import_slices SET position = position + $4, pages = $5, claims = 1, waits = 0,"
+               "       waiting_since = NULL,"
                "       created = created + $6, updated = updated + $7, unchanged = unchanged + $8,"
                "       skipped = skipped + $9, rejected = rejected + $10, deleted = deleted + $11"
                " WHERE import_id = $1 AND slice = $2 AND fence = $3 AND NOT ended",
@@ -320,17 +282,6 @@ bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t reco
                 parameter(records), parameter(pages), parameter(counts.created), parameter(counts.updated),
                 parameter(counts.unchanged), parameter(counts.skipped), parameter(counts.rejected),
                 parameter(counts.deleted)}) == 1;
-}
-
-void set_aside(std::int64_t import_id, const Slice& slice, const std::string& reason) {
-    limit_waits_of_transaction(0);  // the supervisor holds the row, for a moment
-    OwnerScope owner;
-    execute(
-        "UPDATE customer_import.import_slices SET claims = greatest(claims - 1, 0), waits = waits + 1, wait_reason = $4,"
-        "       next_attempt_at = clock_timestamp() + least(interval '1 second' * 2 ^ least(waits, 10), interval '1 minute')"
-        " WHERE import_id = $1 AND slice = $2 AND fence = $3 AND NOT ended",
-        {parameter(import_id), parameter(std::int64_t{slice.number}), parameter(std::int64_t{slice.fence}),
-         parameter(std::string_view(reason))});
 }
 
 std::int64_t rejected_so_far(std::int64_t import_id) {
@@ -343,24 +294,38 @@ std::int64_t rejected_so_far(std::int64_t import_id) {
 void request_stop(std::int64_t import_id, const Stop& stop) {
     OwnerScope owner;
     execute(
-        "UPDATE customer_import.background_imports SET stop_state = $2, stop_reason = $3"
+        "UPDATE customer_import.background_imports SET stop_state = $2, stop_reason = $3, stop_sqlstate = NULLIF($4, '')"
         " WHERE import_id = $1 AND stop_state IS NULL",
-        {parameter(import_id), parameter(std::string_view(stop.state)), parameter(std::string_view(stop.reason))});
+        {parameter(import_id), parameter(std::string_view(stop.state)), parameter(std::string_view(stop.reason)),
+         parameter(std::string_view(stop.sqlstate))});
 }
 
 std::optional<Stop> requested_stop(std::int64_t import_id) {
     OwnerScope owner;
     const std::vector<Row> rows = query_latest(
-        "SELECT stop_state, stop_reason FROM customer_import.background_imports WHERE import_id = $1 AND stop_state IS NOT NULL",
+        "SELECT stop_state, stop_reason, stop_sqlstate FROM customer_import.background_imports"
+        " WHERE import_id = $1 AND stop_state IS NOT NULL",
         {parameter(import_id)});
-    return rows.empty() ? std::nullopt : std::optional(Stop{*rows.front()[0], rows.front()[1].value_or("")});
+    if (rows.empty()) {
+        return std::nullopt;
+    }
+    const Row& row = rows.front();
+    return Stop{*row[0], row[1].value_or(""), row[2].value_or("")};
 }
+
+namespace {
+
+// What an error has said may quote a customer: it goes when there is nothing to wait for any more.
+constexpr const char* kEndSlices =
+    "UPDATE customer_import.import_slices SET ended = true, wait_reason = NULL, wait_sqlstate = NULL, waiting_since = NULL,"
+    "       next_attempt_at = NULL, blocked_by = NULL";
+
+}  // namespace
 
 void end_slice(std::int64_t import_id, int slice) {
     {
         OwnerScope owner;
-        if (execute("UPDATE customer_import.import_slices SET ended = true"
-                    " WHERE import_id = $1 AND slice = $2 AND NOT ended",
+        if (execute(format("{} WHERE import_id = $1 AND slice = $2 AND NOT ended", kEndSlices),
                     {parameter(import_id), parameter(std::int64_t{slice})}) == 0) {
             return;
         }
@@ -375,7 +340,7 @@ void end_slice(std::int64_t import_id, int slice) {
 void end_background_import(std::int64_t import_id) {
     {
         OwnerScope owner;
-        execute("UPDATE customer_import.import_slices SET ended = true WHERE import_id = $1", {parameter(import_id)});
+        execute(format("{} WHERE import_id = $1", kEndSlices), {parameter(import_id)});
     }
     remove_background_import(import_id);
 }

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
 #include "core/report.h"
@@ -15,11 +15,8 @@
 
 namespace customer_import::pg {
 
-// How an import ends before its end.
-struct Stop {
-    std::string state;  // failed, denied or canceled
-    std::string reason;
-};
+// The SQLSTATE for an import that ends because of its records: to resume it would be in vain.
+inline constexpr const char* kFaultOfFile = "22000";
 
 // An import in the background that has not ended.
 struct BackgroundImport {
@@ -37,7 +34,9 @@ struct BackgroundImport {
     bool by_line = false;                 // the order of its records; known after the check
     std::vector<std::string> role_codes;  // those of the check; empty before
     std::optional<Stop> stop;
-    TimestampTz started_at = 0;        // 0: not yet
+    std::string shape;                 // see record_shape(); of the check
+    bool is_resumed = false;           // by resume_import()
+    TimestampTz started_at = 0;        // or resumed; 0: not yet
     Oid customers_table = InvalidOid;  // when it was submitted
 
     // How long it has been running.
@@ -47,55 +46,21 @@ struct BackgroundImport {
 struct Slice {
     int number = 0;
     int fence = 0;
-    int claims = 0;
+    int claims = 0;  // with this one, since it has got on
     std::optional<std::int64_t> records;
     std::int64_t position = 0;
     std::int64_t pages = 0;
+    TimestampTz waiting_since = 0;  // 0: it has got on lately
 };
-
-// A lock of the session that only workers take: no SQL command can form its tag. Held until the object is gone,
-// whatever becomes of transactions; the server drops it with the process.
-class WorkerLock {
-public:
-    // Takes the lock of a slice unless another process has it, or this one.
-    WorkerLock(std::int64_t import_id, int slice);
-    // Takes the lock of those whose slice has been claimed again and again: the one that crashes the server, if any, is
-    // among them. There is one such lock in the whole cluster, so that no two of them run at once.
-    static WorkerLock of_suspects();
-
-    WorkerLock(WorkerLock&& other) noexcept : tag_(other.tag_), is_held_(std::exchange(other.is_held_, false)) {}
-    ~WorkerLock();
-    WorkerLock& operator=(WorkerLock&&) = delete;
-    bool is_held() const { return is_held_; }
-
-    // Takes the lock again if it has been lost: code of users can give back all session locks. Returns false when
-    // another process has it by now.
-    bool keep();
-
-    // Holds the lock until the end of the transaction as well, which no code can release before. Returns false when
-    // another process has it.
-    bool keep_in_transaction();
-
-private:
-    explicit WorkerLock(const LOCKTAG& tag);
-
-    LOCKTAG tag_;
-    bool is_held_ = false;
-};
-
-// Keeps workers from all slices that have not ended, until the end of the transaction. Returns false when one has one
-// of them. The mode of the lock distinguishes a session that locks workers out from a worker.
-bool lock_out_workers(std::int64_t import_id);
-
-// The lock of the one supervisor of a database, for the rest of the session. Returns false when another process has it.
-bool lock_supervisor();
-void unlock_supervisor();
-// Sessions that submit share a lock until their transaction ends; a supervisor must get it alone before it ends.
-void lock_submission();
-bool no_submission_under_way();
 
 // Puts an import into the queue.
-void enqueue(std::int64_t import_id, Oid role, bool acts, const std::string& settings);
+struct QueuedImport {
+    std::int64_t id = 0;
+    const std::string& operator_name;
+    std::string_view mode;
+    std::int64_t bytes = 0;
+};
+void enqueue(const QueuedImport& import, Oid role, bool acts, const std::string& settings);
 
 // Returns an unfinished import of the queue; nothing when it has ended or is held.
 std::optional<BackgroundImport> load_background_import(std::int64_t import_id);
@@ -112,6 +77,9 @@ int count_claims(std::int64_t import_id, int slice);
 // Counts one more claim of a slice and returns the slice; nothing when it has ended meanwhile.
 std::optional<Slice> claim_slice(std::int64_t import_id, int slice);
 
+// An import that had ended is to continue: for the log.
+void log_resumed(std::int64_t import_id, const std::string& operator_name);
+
 // The import is claimed for the first time.
 void start_background_import(BackgroundImport& import);
 
@@ -127,10 +95,6 @@ void record_repeats(std::int64_t import_id, const Slice& slice, const Repeats& r
 // must stay.
 bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t records, std::int64_t pages,
                    const Counts& counts);
-
-// Sets a slice aside: no worker claims it for a while, the longer the more often it has waited since it made progress.
-// The claim that was in vain does not count. Does nothing for a slice that another worker has claimed since.
-void set_aside(std::int64_t import_id, const Slice& slice, const std::string& reason);
 
 // Records that were rejected so far, as far as that has been committed.
 std::int64_t rejected_so_far(std::int64_t import_id);

@@ -12,9 +12,13 @@
 #include "pg/background/background_process.h"
 #include "pg/background/import_queue.h"
 #include "pg/background/shared_slices.h"
+#include "pg/background/slice_waits.h"
+#include "pg/background/waiting_imports.h"
+#include "pg/background/worker_locks.h"
 #include "pg/history/retention.h"
 #include "pg/server/database_origin.h"
 #include "pg/server/library_version.h"
+#include "pg/server/server_log.h"
 #include "pg/server/settings.h"
 #include "pg/server/statement.h"
 #include "pg/server/test_point.h"
@@ -26,113 +30,14 @@ namespace {
 
 constexpr long kSupervisorWait = 1000;  // milliseconds between two looks at the queue
 constexpr long kStopWait = 200;         // while an import that is to stop still runs
-constexpr int kMaxStarts = 20;          // of workers of an import that end before they claim anything
+constexpr long kLongestPause = 300000;  // between two attempts
+constexpr long kShortPause = 30000;     // as long as this, what workers share is kept
+constexpr int kMaxStarts = 3;           // rounds of workers that end before they claim anything
 
 struct StartedWorker {
     std::int64_t import_id;
     BackgroundWorkerHandle* handle;
 };
-
-struct WaitingImport {
-    std::int64_t id = 0;
-    std::string operator_name;
-    Oid role = InvalidOid;
-    std::string role_name;
-    std::string origin;
-    bool stops = false;
-    bool is_claimed = false;
-    bool is_checked = false;
-    std::int64_t file_bytes = 0;
-    int due_slices = 0;          // that have not ended and were not set aside
-    int locked_slices = 0;       // that a worker works on, however it was started
-    bool is_locked_out = false;  // by a session that is about to end it
-    int fences = 0;              // changes whenever a worker has claimed a slice, or set one aside
-    int claims = 0;              // of the slice that was claimed most often without progress
-    bool role_exists = false;
-    bool role_may_log_in = false;
-
-    // It may be what kills its workers, and with them the server.
-    bool is_suspect() const { return claims >= kSuspectClaims; }
-};
-
-std::vector<WaitingImport> find_waiting() {
-    std::vector<WaitingImport> waiting;
-    if (!is_own_version()) {
-        return waiting;
-    }
-    OwnerScope owner;
-    for (
-        const Row& row : query_latest(
-            "SELECT i.id, j.role_oid, i.database_role, j.origin, j.stop_state IS NOT NULL, i.state <> 'queued',"
-            "       s.due_slices, s.fences, s.claims, r.oid IS NOT NULL, COALESCE(r.rolcanlogin, false),"
-            "       w.workers, w.is_locked_out, i.operator, i.state = 'running', i.file_bytes"
-            "  FROM customer_import.imports AS i"
-            "  JOIN customer_import.background_imports AS j ON j.import_id = i.id"
-            "  LEFT JOIN pg_roles AS r ON r.oid = j.role_oid"
-            " CROSS JOIN LATERAL ("
-            "           SELECT count(*) FILTER (WHERE NOT p.ended AND (p.next_attempt_at IS NULL"
-            "                                          OR p.next_attempt_at <= clock_timestamp())) AS due_slices,"
-            "                  sum(p.fence + p.waits) AS fences, max(p.claims) FILTER (WHERE NOT p.ended) AS claims"
-            "             FROM customer_import.import_slices AS p WHERE p.import_id = i.id) AS s"
-            " CROSS JOIN LATERAL ("
-            "           SELECT count(*) FILTER (WHERE l.mode = 'ExclusiveLock') AS workers,"
-            "                  count(*) FILTER (WHERE l.mode <> 'ExclusiveLock') > 0 AS is_locked_out"
-            "             FROM pg_locks AS l"
-            "            WHERE l.locktype = 'object' AND l.granted AND l.objid::bigint = i.id & 4294967295"
-            "              AND l.classid = 'customer_import.import_slices'::regclass"
-            "              AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())) AS w"
-            " WHERE i.state IN ('queued', 'checking', 'running')"
-            " ORDER BY i.state = 'queued', i.id")) {
-        WaitingImport& import = waiting.emplace_back();
-        import.id = std::stoll(*row[0]);
-        import.role = static_cast<Oid>(std::stoul(*row[1]));
-        import.role_name = *row[2];
-        import.origin = *row[3];
-        import.stops = row[4] == "t";
-        import.is_claimed = row[5] == "t";
-        import.due_slices = std::stoi(*row[6]);
-        import.fences = std::stoi(row[7].value_or("0"));
-        import.claims = std::stoi(row[8].value_or("0"));
-        import.role_exists = row[9] == "t";
-        import.role_may_log_in = row[10] == "t";
-        import.locked_slices = std::stoi(*row[11]);
-        import.is_locked_out = row[12] == "t";
-        import.operator_name = *row[13];
-        import.is_checked = row[14] == "t";
-        import.file_bytes = std::stoll(row[15].value_or("0"));
-    }
-    return waiting;
-}
-
-// The workers that wait for a lock, each with its slice: w (pid, import_id, slice).
-constexpr const char* kWaitingWorkers =
-    "WITH w AS (SELECT l.pid, s.import_id, s.slice FROM pg_locks AS l"
-    "             JOIN customer_import.import_slices AS s"
-    "               ON l.objid::bigint = s.import_id & 4294967295 AND l.objsubid = s.slice AND NOT s.ended"
-    "            WHERE l.locktype = 'object' AND l.granted AND l.mode = 'ExclusiveLock'"
-    "              AND l.classid = 'customer_import.import_slices'::regclass"
-    "              AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())"
-    "              AND EXISTS (SELECT FROM pg_locks AS n WHERE n.pid = l.pid AND NOT n.granted)) ";
-
-// Notes which sessions workers wait for: after they have given up, this is no longer known.
-void note_blockers() {
-    OwnerScope owner;
-    execute(
-        std::string(kWaitingWorkers) +
-        "UPDATE customer_import.import_slices AS s SET blocked_by = f.blockers FROM ("
-        "       SELECT t.import_id, t.slice, b.blockers FROM w CROSS JOIN LATERAL customer_import._blockers(w.pid) AS b (blockers)"
-        "         JOIN customer_import.import_slices AS t USING (import_id, slice)"
-        "        WHERE t.blocked_by IS DISTINCT FROM b.blockers AND b.blockers IS NOT NULL FOR UPDATE OF t SKIP LOCKED) AS f"
-        " WHERE s.import_id = f.import_id AND s.slice = f.slice");
-}
-
-// Ends the waits of workers whose import is to stop: they find out then.
-void end_waits() {
-    OwnerScope owner;
-    execute(std::string(kWaitingWorkers) +
-            "SELECT pg_cancel_backend(w.pid) FROM w JOIN customer_import.background_imports AS j USING (import_id)"
-            " WHERE j.stop_state IS NOT NULL");
-}
 
 class Supervisor {
 public:
@@ -148,8 +53,11 @@ private:
     std::vector<WaitingImport> choose(const std::vector<WaitingImport>& waiting);
     std::vector<WaitingImport>::iterator next_in_turn(std::vector<WaitingImport>& candidates,
                                                       const std::map<std::string, int>& running);
-    bool is_due(const WaitingImport& import);
+    bool is_stuck(const WaitingImport& import);
     void start_workers(const WaitingImport& import);
+    bool start_worker(const WaitingImport& import);
+    void note(const WaitingImport& import, const Wait& wait);
+    Finding look_again();
     int count_workers(std::int64_t import_id) const;
     bool is_running(const WaitingImport& import) const {
         return import.locked_slices > 0 || count_workers(import.id) > 0;
@@ -162,13 +70,15 @@ private:
     std::vector<StartedWorker> workers_;
     struct Starts {
         int fences = 0;
-        int count = 0;               // of workers in a row, none of which made progress
-        TimestampTz not_before = 0;  // of the next one, for a suspect
+        int count = 0;               // rounds of workers, none of which has claimed anything
+        TimestampTz not_before = 0;  // of the next one
     };
     std::map<std::int64_t, Starts> starts_;
     std::map<std::string, std::int64_t> turns_;  // when an operator had its last one
     std::int64_t turn_ = 0;
     std::int64_t last_emptied_ = 0;
+    std::map<std::int64_t, std::string> noted_;    // why imports wait that could run, as their rows say it
+    bool has_warned_ = false;                      // and the log says it
     std::map<std::int64_t, SharedSlices> shared_;  // of imports
     const MemoryContext context_ = call(
         [] { return AllocSetContextCreate(TopMemoryContext, "customer_import look", ALLOCSET_DEFAULT_SIZES); });
@@ -202,8 +112,14 @@ std::optional<Stop> Supervisor::find_obstacle(const WaitingImport& import) {
     if (!import.role_may_log_in) {
         return Stop{"denied", format("database role \"{}\" may not log in", import.role_name)};
     }
-    if (starts.count >= kMaxStarts) {
-        return Stop{"failed", "its workers could not start; see the log of the server"};
+    if (!import.role_may_connect) {
+        return Stop{"denied", format("database role \"{}\" may not connect to the database", import.role_name)};
+    }
+    if (import.is_too_late) {
+        return Stop{"failed", too_late_reason()};
+    }
+    if (import.long_wait) {
+        return Stop{"failed", waited_too_long_reason(*import.long_wait)};
     }
     return std::nullopt;
 }
@@ -214,6 +130,9 @@ bool Supervisor::settle(const WaitingImport& import) {
     const std::optional<Stop> obstacle = is_restored(import) ? std::nullopt : find_obstacle(import);
     if (!is_restored(import) && !obstacle) {
         return false;
+    }
+    if (is_running(import) && import.long_wait) {  // of one of its slices: the workers of the others are to stop
+        (void)transactions_.run_unless_locked([&] { request_stop(import.id, *obstacle); });
     }
     if (is_running(import) || import.is_locked_out) {
         return true;
@@ -295,46 +214,86 @@ std::uint32_t Supervisor::share_slices(const WaitingImport& import) {
     return found == shared_.end() ? 0 : found->second.handle();
 }
 
+// What waits for long, or for room on the disk, holds no temporary file: the file of the import is read again then.
 void Supervisor::forget_shared(const std::vector<WaitingImport>& waiting) {
     std::erase_if(shared_, [&](const auto& entry) {
-        return std::none_of(waiting.begin(), waiting.end(),
-                            [&](const WaitingImport& import) { return import.id == entry.first; });
+        return std::none_of(waiting.begin(), waiting.end(), [&](const WaitingImport& import) {
+            return import.id == entry.first && (is_running(import) || import.due_slices > 0 ||
+                                                (import.pause < kShortPause && !import.lacks_resources));
+        });
     });
 }
 
-// A worker of a suspect ends at once when another suspect runs: it is not tried in a loop.
-bool Supervisor::is_due(const WaitingImport& import) {
-    TimestampTz& not_before = starts_[import.id].not_before;
-    const TimestampTz now = GetCurrentTimestamp();
-    if (!import.is_suspect() || now >= not_before) {
-        not_before = TimestampTzPlusMilliseconds(now, kSupervisorWait);
-        return true;
+// Whether its workers end before they claim anything: then it waits, the longer the more often that has happened.
+bool Supervisor::is_stuck(const WaitingImport& import) {
+    if (import.is_suspect() || starts_[import.id].count < kMaxStarts) {
+        return false;
     }
-    return false;
+    (void)transactions_.run_unless_locked([&] {
+        set_aside_all(import.id, {"its workers cannot start; see the log of the server", "57P03"});
+    });
+    return true;
 }
 
 void Supervisor::start_workers(const WaitingImport& import) {
     const int wanted = import.stops || !import.is_claimed || import.is_suspect() ? 1 : import.due_slices;
-    while (std::max(count_workers(import.id), import.locked_slices) < wanted && is_due(import)) {
-        BackgroundWorker worker = make_worker("customer_import worker", "ci_worker_main", BGW_NEVER_RESTART);
-        worker.bgw_notify_pid = MyProcPid;
-        WorkerArguments arguments{MyDatabaseId, import.role, import.id, MyProcPid, share_slices(import)};
-        memcpy(worker.bgw_extra, &arguments, sizeof arguments);
-        BackgroundWorkerHandle* handle = call([&] {
-            MemoryContext before = MemoryContextSwitchTo(TopMemoryContext);
-            BackgroundWorkerHandle* registered = nullptr;
-            if (!RegisterDynamicBackgroundWorker(&worker, &registered)) {
-                registered = nullptr;
-            }
-            MemoryContextSwitchTo(before);
-            return registered;
-        });
-        if (handle == nullptr) {
-            return;  // no slot is free: one of the next looks will find one
-        }
-        workers_.push_back({import.id, handle});
-        starts_[import.id].count += import.is_suspect() ? 0 : 1;
+    const TimestampTz now = GetCurrentTimestamp();
+    if (std::max(count_workers(import.id), import.locked_slices) >= wanted || now < starts_[import.id].not_before) {
+        return;
     }
+    if (!import.database_is_open) {
+        note(import, {"the database takes no connections (ALLOW_CONNECTIONS is false)", "55000"});
+        return;
+    }
+    if (is_stuck(import)) {
+        return;
+    }
+    while (std::max(count_workers(import.id), import.locked_slices) < wanted) {
+        if (!start_worker(import)) {  // no slot is free: one of the next looks will find one
+            note(import, {"no background worker slot is free (max_worker_processes)", "53000"});
+            return;
+        }
+    }
+    // A worker of a suspect ends at once when another suspect runs: it is not tried in a loop.
+    Starts& starts = starts_[import.id];
+    starts.not_before = TimestampTzPlusMilliseconds(
+        now, import.is_suspect() ? kSupervisorWait : starts.count * kSupervisorWait);
+    starts.count += import.is_suspect() ? 0 : 1;
+}
+
+// Says why an import waits that could run, once.
+void Supervisor::note(const WaitingImport& import, const Wait& wait) {
+    if (is_running(import) || noted_[import.id] == wait.reason) {
+        return;
+    }
+    noted_[import.id] = wait.reason;
+    if (!std::exchange(has_warned_, true)) {
+        write_log(WARNING, format("import {} waits: {}", import.id, wait.reason));
+    }
+    (void)transactions_.run_unless_locked([&] { note_wait(import.id, wait); });
+}
+
+bool Supervisor::start_worker(const WaitingImport& import) {
+    BackgroundWorker worker = make_worker("customer_import worker", "ci_worker_main", BGW_NEVER_RESTART);
+    worker.bgw_notify_pid = MyProcPid;
+    WorkerArguments arguments{MyDatabaseId, import.role, import.id, MyProcPid, share_slices(import)};
+    memcpy(worker.bgw_extra, &arguments, sizeof arguments);
+    BackgroundWorkerHandle* handle = call([&] {
+        MemoryContext before = MemoryContextSwitchTo(TopMemoryContext);
+        BackgroundWorkerHandle* registered = nullptr;
+        if (!RegisterDynamicBackgroundWorker(&worker, &registered)) {
+            registered = nullptr;
+        }
+        MemoryContextSwitchTo(before);
+        return registered;
+    });
+    if (handle == nullptr) {
+        return false;
+    }
+    has_warned_ = false;
+    noted_.erase(import.id);
+    workers_.push_back({import.id, handle});
+    return true;
 }
 
 Supervisor::Finding Supervisor::look() {
@@ -375,10 +334,27 @@ Supervisor::Finding Supervisor::look() {
                                                                    : Finding::nothing;
 }
 
+// Looks, and waits where there is trouble that passes: what it knows of its imports is not to go with it.
+Supervisor::Finding Supervisor::look_again() {
+    for (long pause = kSupervisorWait;; pause = std::min(2 * pause, kLongestPause)) {
+        try {
+            return look();
+        } catch (const PgError& error) {
+            if (!reason_to_wait(error)) {
+                throw;
+            }
+            write_log(WARNING, format("the supervisor waits for {} s (SQLSTATE {})", pause / 1000,
+                                      unpack_sql_state(error.sqlstate())));
+            forget(error);
+        }
+        wait_for_a_while(pause);
+    }
+}
+
 void Supervisor::run() {
     transactions_.set_lock_timeout(kSupervisorLockTimeout);
     for (;;) {
-        for (Finding found = look(); found != Finding::nothing; found = look()) {
+        for (Finding found = look_again(); found != Finding::nothing; found = look_again()) {
             wait_for_a_while(found == Finding::stops ? kStopWait : kSupervisorWait);
         }
         // A session that is submitting relies on this supervisor: it may only end while there is none.

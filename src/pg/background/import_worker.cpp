@@ -7,9 +7,11 @@
 #include "core/format.h"
 #include "pg/background/background_process.h"
 #include "pg/background/background_run.h"
+#include "pg/background/claim_at_exit.h"
 #include "pg/background/import_queue.h"
 #include "pg/background/import_supervisor.h"
 #include "pg/background/shared_slices.h"
+#include "pg/background/worker_locks.h"
 #include "pg/history/retention.h"
 #include "pg/server/library_version.h"
 #include "pg/server/settings.h"
@@ -106,6 +108,7 @@ bool extension_exists(Transactions& transactions) {
 }
 
 void supervise() {
+    name_process("customer_import supervisor");
     WorkerTransactions transactions;
     transactions.set_lock_timeout(kSupervisorLockTimeout);
     bool is_only_one = false;
@@ -120,7 +123,9 @@ void supervise() {
 }
 
 void work(const WorkerArguments& arguments) {
+    watch_exit();
     set_supervisor(arguments.supervisor_pid);
+    name_process(format("customer_import worker, import {}", arguments.import_id));
     show_activity(format("customer_import: import {}", arguments.import_id));
     WorkerTransactions transactions;
     if (!extension_exists(transactions)) {

@@ -12,6 +12,7 @@
 #include "pg/history/reversal.h"
 #include "pg/input/created_codes.h"
 #include "pg/input/preparers.h"
+#include "pg/server/statement.h"
 #include "pg/server/test_point.h"
 
 namespace customer_import::pg {
@@ -39,6 +40,33 @@ Target load_same_target(const BackgroundImport& import, const std::optional<Targ
         }
     }
     return target;
+}
+
+std::string record_shape(const BackgroundImport& import, const Target& target, const HeaderMap& header) {
+    std::string text = format("{} slices, order {}, folded {}", import.slices,
+                              static_cast<int>(record_order(import.request, import.by_line)), target.fold_user_names);
+    for (const int index : header.value_fields()) {
+        const Field& field = header.fields()[static_cast<std::size_t>(index)];
+        const auto column = std::find_if(target.values.begin(), target.values.end(),
+                                         [&](const TargetColumn& value) { return value.field == field.name; });
+        text += format("\n{} {} {} {}", column->type, column->type_modifier, field.clearable, field.name);
+    }
+    return text;
+}
+
+std::string kept_shape(const BackgroundImport& import, const Target& target, const HeaderMap& header) {
+    const std::string shape = record_shape(import, target, header);
+    if (import.request.kind != ImportKind::retry) {
+        return shape;
+    }
+    OwnerScope owner;
+    return format(
+        "{}\namended {}", shape,
+        *query_latest(
+             "SELECT count(*) || ' ' || COALESCE(sum(hashtextextended(encode(amended_record, 'hex'), line)), 0)"
+             "  FROM customer_import.import_issues WHERE import_id = $1 AND amended_record IS NOT NULL",
+             {parameter(import.request.source_import_id)})
+             .front()[0]);
 }
 
 void mark_retried(const BackgroundImport& import, const std::vector<std::int64_t>& lines) {
@@ -156,6 +184,9 @@ void SliceInput::read(const Identity& identity) {
 }
 
 void SliceInput::open() {
+    if (import_.is_resumed && import_.request.create_unknown_roles) {  // those that went when it ended
+        add_codes_of_import(import_.id, import_.request, removed_codes_of(import_.id));
+    }
     target_ = load_same_target(import_, target_);
     if (is_first()) {
         import_.by_line = target_->one_by_one;
@@ -191,7 +222,7 @@ bool SliceInput::take_shared() {
         return false;
     }
     reader_->take_header(stored.header());
-    if (stored.shape() != shape()) {
+    if (stored.shape() != record_shape(import_, *target_, reader_->header())) {
         return false;
     }
     std::int64_t records = 0;
@@ -237,8 +268,9 @@ void SliceInput::check(const Identity& identity) {
     }
     Taker taker(*this, &issues, &trial, writer ? &*writer : nullptr);
     reader_->read(taker);
+    import_.shape = kept_shape(import_, *target_, reader_->header());
     if (writer) {
-        writer->finish(shape(), reader_->header_to_keep());
+        writer->finish(record_shape(import_, *target_, reader_->header()), reader_->header_to_keep());
         writer.reset();
     }
     keep_spool();
@@ -253,24 +285,10 @@ void SliceInput::check(const Identity& identity) {
                  import_.request.kind == ImportKind::file ? reader_->warnings() : std::vector<std::string>());
     mark_retried(import_, taker.rejected_lines());
     if (failure) {
-        request_stop(import_.id, {"failed", *failure});
+        request_stop(import_.id, {"failed", *failure, kFaultOfFile});
     }
     import_.records = counts.records;
     slice_.records = taker.valid_records()[static_cast<std::size_t>(slice_.number)];
-}
-
-// What has to be as it was at the check, so that a record that was kept means the same.
-std::string SliceInput::shape() const {
-    std::string text = format("{} slices, order {}, folded {}", import_.slices, static_cast<int>(order_),
-                              target_->fold_user_names);
-    const HeaderMap& header = reader_->header();
-    for (const int index : header.value_fields()) {
-        const Field& field = header.fields()[static_cast<std::size_t>(index)];
-        const auto column = std::find_if(target_->values.begin(), target_->values.end(),
-                                         [&](const TargetColumn& value) { return value.field == field.name; });
-        text += format("\n{} {} {} {}", column->type, column->type_modifier, field.clearable, field.name);
-    }
-    return text;
 }
 
 std::optional<std::string> SliceInput::try_first_records(Trial& trial, const Identity& identity) {

@@ -17,6 +17,7 @@
 #include "pg/apply/trial.h"
 #include "pg/background/import_queue.h"
 #include "pg/background/shared_slices.h"
+#include "pg/background/stop_causes.h"
 #include "pg/history/progress.h"
 #include "pg/input/input_source.h"
 #include "pg/input/record_reader.h"
@@ -27,19 +28,16 @@
 
 namespace customer_import::pg {
 
-// Thrown when the import is to stop; the request and its reason are in the queue or in here.
-class Stopped : public std::exception {
-public:
-    explicit Stopped(Stop stop) : stop_(std::move(stop)) {}
-    const Stop& stop() const { return stop_; }
-
-private:
-    Stop stop_;
-};
-
 // Returns the customers table. Throws Stopped when it is another one than when the import was submitted, or has lost
 // what it had `before`: at the check.
 Target load_same_target(const BackgroundImport& import, const std::optional<Target>& before);
+
+// What has to be as it was at the check, so that a record that was kept means the same, and a position the same record.
+std::string record_shape(const BackgroundImport& import, const Target& target, const HeaderMap& header);
+
+// The same for an import that ended and is to be resumed: the records of a retry may have been amended since. Needs an
+// SPI connection.
+std::string kept_shape(const BackgroundImport& import, const Target& target, const HeaderMap& header);
 
 // Records of a retry are tried once, whatever the result.
 void mark_retried(const BackgroundImport& import, const std::vector<std::int64_t>& lines);
@@ -59,6 +57,9 @@ public:
     // so before.
     bool stop_sharing();
 
+    // Gives up what is kept of the records.
+    void drop() { spool_.reset(); }
+
     // The transaction of the last read() is committed.
     void committed();
 
@@ -77,7 +78,6 @@ private:
     void check(const Identity& identity);
     void make_spool();
     void keep_spool();
-    std::string shape() const;
     std::optional<std::string> try_first_records(Trial& trial, const Identity& identity);
 
     BackgroundImport& import_;

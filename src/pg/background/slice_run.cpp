@@ -1,6 +1,8 @@
 #include "pg/background/slice_run.h"
 
+#include <algorithm>
 #include <memory>
+#include <new>
 #include <vector>
 
 #include "core/batch.h"
@@ -11,12 +13,17 @@
 #include "pg/access/role_catalog.h"
 #include "pg/apply/import_kinds.h"
 #include "pg/background/background_process.h"
+#include "pg/background/claim_at_exit.h"
 #include "pg/background/import_queue.h"
+#include "pg/background/passing_trouble.h"
 #include "pg/background/slice_input.h"
+#include "pg/background/slice_waits.h"
+#include "pg/background/stop_causes.h"
 #include "pg/history/report_store.h"
 #include "pg/history/reversal.h"
 #include "pg/input/created_codes.h"
 #include "pg/input/preparers.h"
+#include "pg/server/server_log.h"
 #include "pg/server/settings.h"
 #include "pg/server/statement.h"
 #include "pg/server/test_point.h"
@@ -26,9 +33,12 @@ namespace customer_import::pg {
 
 namespace {
 
-constexpr int kMaxAttempts = 10;  // of a batch that meets deadlocks or serialization failures
-constexpr int kMaxClaims = 10;    // of a slice whose workers die before it makes progress
-constexpr long kFirstDelay = 50;  // milliseconds before a batch is tried again; doubles each time
+constexpr int kMaxAttempts = 6;       // of a record, or of a check, that meets deadlocks or serialization failures
+constexpr int kAttemptsTogether = 3;  // of several records, before they are halved
+constexpr int kMaxClaims = 3;         // of a slice whose workers die before it makes progress
+constexpr int kMaxSetAsides = 20;     // attempts to write that a slice waits, while not even that is possible
+constexpr long kFirstDelay = 50;      // milliseconds before a batch is tried again; doubles each time
+constexpr long kLastDelay = 30000;
 
 // Thrown when the slice is another worker's by now.
 class TakenOver : public std::exception {};
@@ -36,48 +46,34 @@ class TakenOver : public std::exception {};
 // Thrown when the slice is to be tried again later, and other slices are to have the worker's slot meanwhile.
 class SetAside : public std::exception {
 public:
-    explicit SetAside(std::string reason) : reason_(std::move(reason)) {}
-    const std::string& reason() const { return reason_; }
+    explicit SetAside(Wait wait) : wait_(std::move(wait)) {}
+    const Wait& wait() const { return wait_; }
 
 private:
-    std::string reason_;
+    Wait wait_;
 };
 
-Stop too_late() { return {"failed", "it took longer than customer_import.import_timeout allows"}; }
+// Thrown when records that have failed together are to be tried in smaller parts.
+class Halved : public std::exception {};
 
-bool can_be_repeated(const PgError& error) {
-    return ERRCODE_TO_CATEGORY(error.sqlstate()) == ERRCODE_TRANSACTION_ROLLBACK;
-}
+Stop too_late() { return {"failed", too_late_reason()}; }
 
 // Whether temporary files had no room on the disk, or below temp_file_limit.
-bool is_full(const PgError& error) {
-    return error.sqlstate() == ERRCODE_DISK_FULL || error.sqlstate() == ERRCODE_CONFIGURATION_LIMIT_EXCEEDED;
-}
+bool is_full(const Wait& wait) { return wait.sqlstate == "53100" || wait.sqlstate == "53400"; }
 
-std::string describe(const PgError& error) {
-    const ErrorData* data = error.data();
-    return format("{} (SQLSTATE {})", error.what(), unpack_sql_state(data->sqlerrcode));
-}
-
-// Gives the transaction the submitter's identity, and the settings by which the submitter's texts are read, until its
-// end.
-void assume_submitter(const BackgroundImport& import) {
-    if (import.acts) {
-        assume_operator(import.operator_name);
+// While it lives, transactions obey the statement_timeout of the role: it holds for batches.
+class Bounded {
+public:
+    explicit Bounded(Transactions& transactions) : transactions_(transactions) {
+        transactions_.obey_statement_timeout(true);
     }
-    execute(
-        "SELECT pg_catalog.set_config(s.key, s.value, true) FROM pg_catalog.jsonb_each_text($1::pg_catalog.jsonb)"
-        " AS s",
-        {parameter(std::string_view(import.settings))});
-}
+    ~Bounded() { transactions_.obey_statement_timeout(false); }
+    Bounded(const Bounded&) = delete;
+    Bounded& operator=(const Bounded&) = delete;
 
-Identity require_still_permitted() {
-    const Identity& identity = fresh_identity();
-    if (!identity.rights.has(Right::import_customers)) {
-        throw Stopped({"denied", lost_right_reason(identity)});
-    }
-    return identity;
-}
+private:
+    Transactions& transactions_;
+};
 
 class SliceRun {
 public:
@@ -99,18 +95,22 @@ public:
 
 private:
     void apply_rest();
-    void set_aside(const std::string& reason);
+    void set_aside(const Wait& wait);
+    bool has_waited_too_long() const;
     void throw_stop_after_cancel();
+    void require_that_it_can_get_on();
 
     template <typename Body>
-    void repeat(Body&& body);
+    void repeat(std::size_t records, Body&& body);
     void read_file();
     void try_to_read();
+    void apply_in_parts(const Batch& batch);
     void apply_batch(const Batch& batch);
     bool is_too_late() const { return import_timeout > 0 && import_.milliseconds() >= import_timeout; }
     void check_stop();
     bool keep_lock();
     void stop(const Stop& stop);
+    void stop_for(const ImportError& error);
     bool is_last(std::int64_t position) const { return position >= slice_.records.value_or(0); }
 
     Transactions& transactions_;
@@ -148,9 +148,10 @@ bool SliceRun::keep_lock() {
     return true;
 }
 
-// Runs `body` in a transaction as the submitter; again, after a while, when other sessions were in its way.
+// Runs `body` in a transaction as the submitter; again, after a while, when other sessions were in its way. `records`:
+// how many it applies together; several that fail are halved, and one alone has failed when it fails again.
 template <typename Body>
-void SliceRun::repeat(Body&& body) {
+void SliceRun::repeat(std::size_t records, Body&& body) {
     long delay = kFirstDelay;
     for (int attempt = 1;; ++attempt) {
         call([&] { MemoryContextReset(transaction_context_); });
@@ -165,24 +166,45 @@ void SliceRun::repeat(Body&& body) {
         if (!error) {
             return;
         }
-        if (const std::optional<std::string> reason = reason_to_wait(*error)) {
-            throw SetAside(*reason);
-        }
+        const bool took_too_long = error->sqlstate() == ERRCODE_QUERY_CANCELED && transactions_.has_timed_out();
         if (error->sqlstate() == ERRCODE_QUERY_CANCELED) {
             throw_stop_after_cancel();
+            if (is_too_late() || transactions_.has_caller()) {
+                throw PgError(*error);
+            }
         }
-        if (error->sqlstate() == ERRCODE_INSUFFICIENT_PRIVILEGE && transactions_.run([&] {
-                assume_submitter(import_);
-                require_still_permitted();
-            })) {
-            throw Stopped({"denied", format("database role {} does not exist any more", quoted(import_.role_name))});
+        if (std::optional<Wait> wait = reason_to_wait(*error); wait && !took_too_long) {
+            throw SetAside(*std::move(wait));
         }
-        if (!can_be_repeated(*error) || attempt == kMaxAttempts) {
+        const bool conflicts = is_conflict(error->sqlstate());
+        if (!conflicts && !took_too_long) {
+            require_that_it_can_get_on();
+        }
+        const std::string sqlstate = unpack_sql_state(error->sqlstate());
+        if (records > 1 && (!conflicts || attempt == kAttemptsTogether)) {
+            write_log(WARNING, format("import {} slice {}: a batch of {} failed (SQLSTATE {}), and is halved",
+                                      import_.id, slice_.number, records, sqlstate));
+            forget(*error);
+            throw Halved();
+        }
+        if (conflicts && attempt == kMaxAttempts) {
+            throw SetAside({describe(*error), sqlstate});
+        }
+        if (!conflicts && (records == 0 || attempt > 1)) {
             throw PgError(*error);
         }
+        write_log(WARNING, format("import {} slice {}: attempt {} failed (SQLSTATE {}), the next one comes in {} ms",
+                                  import_.id, slice_.number, attempt, sqlstate, delay));
         forget(*error);
         wait_all_of(delay);
         delay *= 2;
+    }
+}
+
+// The error may come from a role, a right or a table that has gone: then the import says that.
+void SliceRun::require_that_it_can_get_on() {
+    if (std::optional<PgError> failure = transactions_.run([&] { require_preconditions(import_); })) {
+        forget(*failure);
     }
 }
 
@@ -201,11 +223,10 @@ void SliceRun::throw_stop_after_cancel() {
 void SliceRun::read_file() {
     try {
         try_to_read();
-    } catch (const PgError& error) {
-        if (!is_full(error) || !input_.stop_sharing()) {
+    } catch (const SetAside& waits) {
+        if (!is_full(waits.wait()) || !input_.stop_sharing()) {
             throw;
         }
-        forget(error);
         try_to_read();  // the records of one slice may fit
     }
     import_.state = "running";
@@ -216,15 +237,36 @@ void SliceRun::read_file() {
 }
 
 void SliceRun::try_to_read() {
-    repeat([&] {
+    repeat(0, [&] {
         check_stop();
         const Identity identity = require_still_permitted();
         if (import_.request.create_unknown_roles && !identity.rights.has(Right::administer)) {
-            throw Stopped({"denied", format("operator {} may not add role codes any more", quoted(identity.name))});
+            throw Stopped({"denied", format("operator {} may not add role codes any more", quoted(identity.name)),
+                           unpack_sql_state(ERRCODE_INSUFFICIENT_PRIVILEGE)});
         }
         input_.read(identity);
         test_point("check");
     });
+}
+
+// Applies a batch: at first as a whole; where that fails, in parts that are halved until they go well, and doubled then.
+// The parts are batches of their own, so it makes no difference where a batch ends.
+void SliceRun::apply_in_parts(const Batch& batch) {
+    std::size_t size = batch.size();
+    for (std::size_t done = 0; done < batch.size() && !has_ended_ && keep_lock();) {
+        Batch part;
+        const std::size_t end = std::min(done + size, batch.size());
+        for (std::size_t index = done; index < end; ++index) {
+            part.add(batch.records()[index]);
+        }
+        try {
+            apply_batch(part);
+            done = end;
+            size *= 2;
+        } catch (const Halved&) {
+            size = part.size() / 2;
+        }
+    }
 }
 
 void SliceRun::apply_batch(const Batch& batch) {
@@ -232,7 +274,8 @@ void SliceRun::apply_batch(const Batch& batch) {
     std::int64_t pages = slice_.pages;
     bool ends = false;
     const ApplyState learnt = state_;
-    repeat([&] {
+    const Bounded scope(transactions_);
+    repeat(batch.size(), [&] {
         state_ = learnt;
         check_stop();
         const Identity identity = require_still_permitted();
@@ -243,7 +286,7 @@ void SliceRun::apply_batch(const Batch& batch) {
         const bool is_undo = import_.request.kind == ImportKind::undo;
         const std::unique_ptr<BatchApplier> applier = make_applier(
             import_.request, import_.id, target, input_.header(), is_undo ? *current : input_.catalog(),
-            slice_.records.value_or(0), state_, transaction_context_);
+            slice_.records.value_or(0), state_, transaction_context_, import_.is_resumed);
         IssueStore issues(transaction_context_, import_.request.encoding);
         ChangeLog log(transaction_context_, import_.id, slice_.number, slice_.pages);
         const ConstraintsChecked constraints(target);
@@ -274,7 +317,7 @@ void SliceRun::apply_batch(const Batch& batch) {
         if (import_.request.has_reject_limit()) {
             if (std::optional<std::string> reason = import_.request.reject_limit_passed(rejected_so_far(import_.id),
                                                                                         import_.records)) {
-                request_stop(import_.id, {"failed", *std::move(reason)});
+                request_stop(import_.id, {"failed", *std::move(reason), kFaultOfFile});
             }
         }
         ends = is_last(slice_.position + size);
@@ -285,6 +328,9 @@ void SliceRun::apply_batch(const Batch& batch) {
     });
     slice_.position += size;
     slice_.pages = pages;
+    slice_.claims = 1;
+    slice_.waiting_since = 0;
+    note_progress();
     has_ended_ = ends;
     suspect_.reset();
     progress_.applied(slice_.position);
@@ -307,27 +353,51 @@ void SliceRun::stop(const Stop& stop) {
             request_stop(import_.id, stop);
             end_slice(import_.id, slice_.number);
         })) {
-        if (const std::optional<std::string> reason = reason_to_wait(*error)) {
-            throw SetAside(*reason);
+        if (std::optional<Wait> wait = reason_to_wait(*error)) {
+            throw SetAside(*std::move(wait));
         }
         throw PgError(*error);
     }
 }
 
-void SliceRun::set_aside(const std::string& reason) {
+bool SliceRun::has_waited_too_long() const {
+    return longest_wait > 0 && slice_.waiting_since != 0 &&
+           GetCurrentTimestamp() >= slice_.waiting_since + std::int64_t{longest_wait} * USECS_PER_SEC;
+}
+
+// Where there is no room even for a row that says so, it is tried again for a while.
+void SliceRun::set_aside(const Wait& wait) {
     transactions_.set_deadline(0);
-    ContextScope scope(transaction_context_);  // an error's record may be in it
-    if (std::optional<PgError> error = transactions_.run(
-            [&] { customer_import::pg::set_aside(import_.id, slice_, reason); })) {
-        throw PgError(*error);
+    input_.drop();
+    long delay = kFirstDelay;
+    for (int attempt = 1;; ++attempt) {
+        ContextScope scope(transaction_context_);  // an error's record may be in it
+        const std::optional<PgError> error = transactions_.run(
+            [&] { customer_import::pg::set_aside(import_.id, slice_, wait); });
+        if (!error) {
+            return;
+        }
+        if (!reason_to_wait(*error) || transactions_.has_caller() || attempt == kMaxSetAsides) {
+            throw PgError(*error);
+        }
+        forget(*error);
+        wait_all_of(delay);
+        delay = std::min(2 * delay, kLastDelay);
     }
 }
 
 bool SliceRun::run() {
     try {
-        apply_rest();
+        try {
+            apply_rest();
+        } catch (const SetAside& waits) {
+            if (!has_waited_too_long()) {
+                throw;
+            }
+            stop({"failed", waited_too_long_reason(waits.wait().reason), waits.wait().sqlstate});
+        }
     } catch (const SetAside& waits) {
-        set_aside(waits.reason());
+        set_aside(waits.wait());
         return false;
     }
     if (has_ended_ && shared_.exists()) {
@@ -339,7 +409,7 @@ bool SliceRun::run() {
 void SliceRun::apply_rest() {
     try {
         if (slice_.claims > kMaxClaims) {
-            throw Stopped({"failed", format("{} workers in a row ended without getting on with it", kMaxClaims)});
+            throw Stopped({"failed", format("{} workers in a row died without getting on with it", kMaxClaims)});
         }
         if (import_timeout > 0) {
             transactions_.set_deadline(TimestampTzPlusMilliseconds(import_.started_at, import_timeout));
@@ -347,10 +417,10 @@ void SliceRun::apply_rest() {
         read_file();
         Batch batch;
         while (!has_ended_ && keep_lock() && input_.spool().next(batch, static_cast<std::size_t>(batch_rows))) {
-            apply_batch(batch);
+            apply_in_parts(batch);
         }
         if (!has_ended_) {  // there was nothing in it
-            repeat([&] { end_slice(import_.id, slice_.number); });
+            repeat(0, [&] { end_slice(import_.id, slice_.number); });
             has_ended_ = true;
         }
         transactions_.set_deadline(0);
@@ -359,15 +429,34 @@ void SliceRun::apply_rest() {
     } catch (const TakenOver&) {
         return;
     } catch (const ImportError& error) {
-        stop({"failed", error.detail().empty() ? error.message() : format("{}: {}", error.message(), error.detail())});
+        stop_for(error);
+    } catch (const std::bad_alloc&) {
+        throw SetAside(out_of_memory());
     } catch (const PgError& error) {
         const bool is_canceled = error.sqlstate() == ERRCODE_QUERY_CANCELED;
         if (is_canceled && transactions_.has_caller()) {
-            set_aside("its CALL customer_import.run_imports() was canceled");
+            set_aside({"its CALL customer_import.run_imports() was canceled", unpack_sql_state(error.sqlstate())});
             throw;  // the import stays open
         }
-        stop(is_canceled && is_too_late() ? too_late() : Stop{"failed", describe(error)});
+        stop(is_canceled && is_too_late() ? too_late()
+                                          : Stop{"failed", describe(error), unpack_sql_state(error.sqlstate())});
     }
+}
+
+// What our own code has refused: because of a role, a right or a table that has gone, or for what it says.
+void SliceRun::stop_for(const ImportError& error) {
+    if (std::optional<Wait> wait = reason_to_wait(error)) {
+        throw SetAside(*std::move(wait));
+    }
+    try {
+        ContextScope scope(transaction_context_);
+        require_that_it_can_get_on();
+    } catch (const Stopped& stopped) {
+        stop(stopped.stop());
+        return;
+    }
+    stop({"failed", error.detail().empty() ? error.message() : format("{}: {}", error.message(), error.detail()),
+          unpack_sql_state(error.sqlstate())});
 }
 
 }  // namespace
@@ -375,13 +464,6 @@ void SliceRun::apply_rest() {
 bool run_slice(Transactions& transactions, BackgroundImport import, const Slice& slice, WorkerLock& lock,
                std::optional<WorkerLock>& suspect, int slices, SharedSlices& shared, MemoryContext context) {
     return SliceRun(transactions, std::move(import), slice, lock, suspect, slices, shared, context).run();
-}
-
-std::optional<std::string> reason_to_wait(const PgError& error) {
-    if (error.sqlstate() == ERRCODE_LOCK_NOT_AVAILABLE) {
-        return "a lock that it needs was held too long";
-    }
-    return std::nullopt;
 }
 
 }  // namespace customer_import::pg

@@ -7,6 +7,7 @@
 
 #include "pg/background/import_queue.h"
 #include "pg/background/shared_slices.h"
+#include "pg/background/worker_locks.h"
 #include "pg/server/guard.h"
 #include "pg/server/server.h"
 #include "pg/server/transactions.h"
@@ -19,9 +20,5 @@ namespace customer_import::pg {
 // slice makes progress.
 bool run_slice(Transactions& transactions, BackgroundImport import, const Slice& slice, WorkerLock& lock,
                std::optional<WorkerLock>& suspect, int slices, SharedSlices& shared, MemoryContext context);
-
-// Why to try again later, however often: the import is not faulty, something is in its way. Nothing for any other
-// error.
-std::optional<std::string> reason_to_wait(const PgError& error);
 
 }  // namespace customer_import::pg

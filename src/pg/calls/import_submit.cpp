@@ -11,6 +11,7 @@
 #include "pg/background/background_run.h"
 #include "pg/background/import_queue.h"
 #include "pg/background/import_worker.h"
+#include "pg/background/worker_locks.h"
 #include "pg/calls/import_run.h"
 #include "pg/history/import_history.h"
 #include "pg/history/notification.h"
@@ -47,6 +48,22 @@ QueueUse measure_queue(const std::string& operator_name) {
                       "Wait until some of them have ended, or cancel one: see customer_import.import_status.");
 }
 
+QueueUse require_place_in_queue(const std::string& operator_name) {
+    const QueueUse use = measure_queue(operator_name);
+    if (use.imports >= max_queued_imports) {
+        refuse_queueing(format("operator {} has {} unfinished imports", quoted(operator_name), use.imports),
+                        "customer_import.max_queued_imports");
+    }
+    return use;
+}
+
+void require_bytes_in_queue(const std::string& operator_name, const QueueUse& use, std::int64_t bytes) {
+    if (use.bytes + bytes > std::int64_t{max_queued_megabytes} * 1024 * 1024) {
+        refuse_queueing(format("the unfinished imports of operator {} are too large", quoted(operator_name)),
+                        "customer_import.max_queued_bytes");
+    }
+}
+
 // The settings of the caller by which the worker is to read texts.
 std::string caller_settings() {
     return *query(
@@ -56,6 +73,10 @@ std::string caller_settings() {
 }
 
 }  // namespace
+
+void require_room_in_queue(const std::string& operator_name, std::int64_t bytes) {
+    require_bytes_in_queue(operator_name, require_place_in_queue(operator_name), bytes);
+}
 
 ImportResult submit_import(ImportRequest& request, InputSource* source) {
     require_import_rights(request);
@@ -74,11 +95,7 @@ ImportResult submit_import(ImportRequest& request, InputSource* source) {
     const std::unique_ptr<RecordReader> reader = make_reader(request, own_source ? own_source.get() : source, target,
                                                              *catalog);
     reader->read_header();
-    const QueueUse use = measure_queue(operator_name);
-    if (use.imports >= max_queued_imports) {
-        refuse_queueing(format("operator {} has {} unfinished imports", quoted(operator_name), use.imports),
-                        "customer_import.max_queued_imports");
-    }
+    const QueueUse use = require_place_in_queue(operator_name);
     const std::string settings = caller_settings();
     const std::optional<std::int64_t> id = insert_import({operator_name, current_role_name(), "queued", 0}, request,
                                                          *reader);
@@ -92,11 +109,8 @@ ImportResult submit_import(ImportRequest& request, InputSource* source) {
     } else {
         bytes = stored_bytes(request);
     }
-    if (use.bytes + bytes > std::int64_t{max_queued_megabytes} * 1024 * 1024) {
-        refuse_queueing(format("the unfinished imports of operator {} are too large", quoted(operator_name)),
-                        "customer_import.max_queued_bytes");
-    }
-    enqueue(*id, GetUserId(), is_acting(), settings);
+    require_bytes_in_queue(operator_name, use, bytes);
+    enqueue({*id, operator_name, request.mode_name(), bytes}, GetUserId(), is_acting(), settings);
     ImportResult result;
     result.import_id = *id;
     result.state = "queued";
@@ -213,8 +227,11 @@ void run_imports(FunctionCallInfo fcinfo) {
     for (std::int64_t id : ids) {
         if (!run_background_import(transactions, id, 1, none)) {
             call([&] {
-                ereport(NOTICE, (errmsg("import %lld waits for a lock", static_cast<long long>(id)),
-                                 errhint("Call customer_import.run_imports() again later.")));
+                ereport(
+                    NOTICE,
+                    (errmsg("import %lld waits for what is in its way", static_cast<long long>(id)),
+                     errhint(
+                         "See customer_import.import_status, and call customer_import.run_imports() again later.")));
             });
         }
     }

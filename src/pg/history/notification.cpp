@@ -3,6 +3,7 @@
 #include <string>
 
 #include "core/format.h"
+#include "pg/server/server_log.h"
 #include "pg/server/statement.h"
 
 namespace customer_import::pg {
@@ -16,10 +17,10 @@ void notify(const char* channel, const std::string& payload) {
     const std::uint64_t sent = execute("SELECT pg_notify($1, $2) WHERE pg_notification_queue_usage() <= 0.9",
                                        {parameter(std::string_view(channel)), parameter(std::string_view(payload))});
     if (sent == 0) {
-        call([&] {
-            ereport(LOG, (errmsg("notification \"%s\" is left out: the notification queue is nearly full", channel),
-                          errhint("A session that listens does not end its transaction.")));
-        });
+        write_log(WARNING,
+                  format("notification \"{}\" is left out: the notification queue is nearly full, since a session"
+                         " that listens does not end its transaction",
+                         channel));
     }
 }
 

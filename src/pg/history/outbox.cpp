@@ -99,7 +99,7 @@ void claim_message(FunctionCallInfo fcinfo) {
             "   SET state = 'sending', fence = fence + 1, attempts = attempts + 1,"
             "       lease_until = clock_timestamp() + $1, next_attempt_at = clock_timestamp() + $1"
             " WHERE id = $2"
-            " RETURNING id, fence, recipient, attempts, import_id, message IS NOT NULL",
+            " RETURNING id, fence, recipient, attempts, import_id, message IS NOT NULL, report_number",
             {Parameter{INTERVALOID, PG_GETARG_DATUM(0), false}, parameter(std::int64_t{std::stoll(*due.front()[0])})});
         if (rows.front()[5] == "t") {
             message = query_bytes("SELECT message FROM customer_import.email_outbox WHERE id = $1",
@@ -113,8 +113,11 @@ void claim_message(FunctionCallInfo fcinfo) {
     if (!message) {
         {
             OwnerScope owner;
-            report = query("SELECT customer_import.import_report($1) || jsonb_build_object('recipient', $2)",
-                           {parameter(import_id), parameter(std::string_view(*row[2]))})
+            report = query(
+                         "SELECT customer_import.import_report($1)"
+                         "       || jsonb_build_object('recipient', $2, 'report_number', $3::integer)",
+                         {parameter(import_id), parameter(std::string_view(*row[2])),
+                          parameter(std::string_view(*row[6]))})
                          .front()[0];
         }
         attachment = make_attachment(import_id);
@@ -180,13 +183,24 @@ std::string queue_report(std::int64_t import_id) {
     if (!row[1]) {
         return format("No report is sent: operator {} has no e-mail address.", quoted(*row[0]));
     }
-    for (const Row& message : query("INSERT INTO customer_import.email_outbox (import_id, operator, recipient, origin)"
-                                    " VALUES ($1, $2, $3, $4) ON CONFLICT (import_id) DO NOTHING RETURNING id",
-                                    {parameter(import_id), parameter(std::string_view(*row[0])),
-                                     parameter(std::string_view(*row[1])), parameter(database_origin())})) {
+    for (const Row& message :
+         query("INSERT INTO customer_import.email_outbox (import_id, report_number, operator, recipient, origin)"
+               " SELECT $1, 1 + COALESCE(max(o.report_number), 0), $2, $3, $4"
+               "  FROM customer_import.email_outbox AS o WHERE o.import_id = $1 RETURNING id",
+               {parameter(import_id), parameter(std::string_view(*row[0])), parameter(std::string_view(*row[1])),
+                parameter(database_origin())})) {
         announce_message(std::stoll(*message[0]));
     }
     return {};
+}
+
+void withdraw_report(std::int64_t import_id) {
+    OwnerScope owner;
+    execute(
+        "DELETE FROM customer_import.email_outbox WHERE id = ANY (ARRAY("
+        "SELECT id FROM customer_import.email_outbox WHERE import_id = $1 AND message IS NULL AND state IN ('queued', 'held')"
+        "   FOR UPDATE SKIP LOCKED))",
+        {parameter(import_id)});
 }
 
 void release_messages() {

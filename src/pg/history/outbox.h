@@ -13,6 +13,9 @@ namespace customer_import::pg {
 // connection.
 std::string queue_report(std::int64_t import_id);
 
+// Takes back the report of an import that is to continue, unless it is on its way. Needs an SPI connection.
+void withdraw_report(std::int64_t import_id);
+
 // Releases messages that were restored from another database.
 void release_messages();
 

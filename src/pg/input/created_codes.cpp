@@ -193,6 +193,16 @@ void note_given_codes(std::int64_t import_id, const ImportRequest& request, cons
     set_provisional(given, false);
 }
 
+std::vector<std::string> removed_codes_of(std::int64_t import_id) {
+    OwnerScope owner;
+    std::vector<std::string> codes;
+    for (const Row& row : query_latest("SELECT unnest(removed_role_codes) FROM customer_import.imports WHERE id = $1",
+                                       {parameter(import_id)})) {
+        codes.push_back(*row[0]);
+    }
+    return codes;
+}
+
 std::vector<std::string> codes_added_by(std::int64_t import_id) {
     OwnerScope owner;
     std::vector<std::string> codes;

@@ -15,6 +15,8 @@ int upload_lifetime = kDefaultUploadLifetime;
 int import_timeout = 0;
 int lock_timeout = kDefaultLockTimeout;
 double retention_seconds = kDefaultRetentionSeconds;
+int longest_wait = kDefaultLongestWait;
+int log_level = kLogAll;
 char* preloaded_databases = nullptr;
 
 namespace {
@@ -24,6 +26,9 @@ void define_number(const char* name, const char* description, int* variable, int
     DefineCustomIntVariable(name, description, nullptr, variable, fallback, least, most, PGC_SUSET, unit, nullptr,
                             nullptr, nullptr);
 }
+
+constexpr config_enum_entry kLogLevels[] = {
+    {"log", kLogAll, false}, {"warning", kLogWarnings, false}, {"off", kLogNothing, false}, {nullptr, 0, false}};
 
 // The setting is a number with a fraction, so that no value is rounded to 0, which is for ever: a setting of 29s does
 // not mean that.
@@ -59,10 +64,16 @@ void define_settings() {
     define_number("customer_import.lock_timeout",
                   "How long an import in the background waits for a lock before it makes room for others; 0: no limit.",
                   &lock_timeout, kDefaultLockTimeout, 0, INT_MAX, GUC_UNIT_MS);
+    define_number("customer_import.longest_wait",
+                  "How long an import in the background may wait for what is in its way; 0: no limit.", &longest_wait,
+                  kDefaultLongestWait, 0, INT_MAX, GUC_UNIT_S);
     DefineCustomRealVariable("customer_import.retention",
                              "How long files and values of ended imports are kept; 0: for ever.", nullptr,
                              &retention_seconds, kDefaultRetentionSeconds, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S,
                              check_retention, nullptr, nullptr);
+    DefineCustomEnumVariable("customer_import.log_level",
+                             "What the log of the server says of imports in the background: log, warning or off.",
+                             nullptr, &log_level, kLogAll, kLogLevels, PGC_SUSET, 0, nullptr, nullptr, nullptr);
     DefineCustomStringVariable(
         "customer_import.databases", "Databases in which the preloaded launcher resumes imports, separated by commas.",
         nullptr, &preloaded_databases, "", PGC_SIGHUP, GUC_LIST_INPUT, nullptr, nullptr, nullptr);

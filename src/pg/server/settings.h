@@ -19,18 +19,24 @@ inline constexpr int kDefaultMaxUploads = 20;
 inline constexpr int kDefaultMaxUploadMegabytes = 4096;
 inline constexpr int kDefaultUploadLifetime = 24 * 60 * 60;
 inline constexpr int kDefaultLockTimeout = 5000;
+inline constexpr int kDefaultLongestWait = 24 * 60 * 60;
 inline constexpr double kDefaultRetentionSeconds = 90 * 24 * 60 * 60;
 
 extern int workers_per_import;
 extern int max_running_imports;
-extern int max_queued_imports;     // of one operator
-extern int max_queued_megabytes;   // of one operator
-extern int max_uploads;            // of one operator
-extern int max_upload_megabytes;   // of all uploads of one operator
-extern int upload_lifetime;        // seconds since an upload last grew; 0: for ever
-extern int import_timeout;         // milliseconds; 0: none
-extern int lock_timeout;           // milliseconds; 0: none
+extern int max_queued_imports;    // of one operator
+extern int max_queued_megabytes;  // of one operator
+extern int max_uploads;           // of one operator
+extern int max_upload_megabytes;  // of all uploads of one operator
+extern int upload_lifetime;       // seconds since an upload last grew; 0: for ever
+extern int import_timeout;        // milliseconds; 0: none
+extern int lock_timeout;          // milliseconds; 0: none
+// What the log of the server says: the values of log_level.
+enum LogLevel { kLogAll, kLogWarnings, kLogNothing };
+
 extern double retention_seconds;   // 0: for ever
+extern int longest_wait;           // seconds without getting on; 0: no limit
+extern int log_level;              // a LogLevel
 extern char* preloaded_databases;  // where the launcher looks for work
 
 // Makes the settings known to the server. Called once, when the library is loaded.

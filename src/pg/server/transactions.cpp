@@ -28,8 +28,10 @@ void WorkerTransactions::begin() {
         XactIsoLevel = XACT_READ_COMMITTED;
         XactReadOnly = false;
         PushActiveSnapshot(GetTransactionSnapshot());
-        TimestampTz end = StatementTimeout > 0 ? TimestampTzPlusMilliseconds(GetCurrentTimestamp(), StatementTimeout)
-                                               : 0;
+        timeout_ = obeys_statement_timeout_ && StatementTimeout > 0
+                       ? TimestampTzPlusMilliseconds(GetCurrentTimestamp(), StatementTimeout)
+                       : 0;
+        TimestampTz end = timeout_;
         if (deadline_ != 0 && (end == 0 || deadline_ < end)) {
             end = deadline_;
         }

@@ -56,6 +56,12 @@ public:
     // Cancels what runs at that time by an error 57014, where nothing else in the process would do so; 0: never.
     virtual void set_deadline(TimestampTz) {}
 
+    // Whether a transaction obeys the statement_timeout of the role, as if it were a statement, where nothing else in the
+    // process would do so. At first it does not.
+    virtual void obey_statement_timeout(bool) {}
+    // Whether that was over when the last transaction ended.
+    virtual bool has_timed_out() const { return false; }
+
     // The same where other sessions may hold what it needs for an unlimited time: if they do, nothing is done, and it
     // returns false. Any other error is thrown.
     template <typename Body>
@@ -89,11 +95,12 @@ private:
     virtual void roll_back() = 0;
 };
 
-// For a process that has nothing but these transactions. They are READ COMMITTED and read-write, and each obeys the
-// statement_timeout of the role as if it were a statement.
+// For a process that has nothing but these transactions. They are READ COMMITTED and read-write.
 class WorkerTransactions final : public Transactions {
 public:
     void set_deadline(TimestampTz deadline) override { deadline_ = deadline; }
+    void obey_statement_timeout(bool obey) override { obeys_statement_timeout_ = obey; }
+    bool has_timed_out() const override { return timeout_ != 0 && GetCurrentTimestamp() >= timeout_; }
     bool has_caller() const override { return false; }
 
 private:
@@ -102,6 +109,8 @@ private:
     void roll_back() override;
 
     TimestampTz deadline_ = 0;
+    bool obeys_statement_timeout_ = false;
+    TimestampTz timeout_ = 0;  // when the statement_timeout of the last transaction was over; 0: never
 };
 
 // For a procedure that was called outside of a transaction block. Needs to live in the procedure.

@@ -1,0 +1,234 @@
+// resume_import(): has an import in the background that ended early continue from its last committed batch, as the same
+// import. What it has applied is not looked at again; one that has applied nothing begins anew, with its check.
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/format.h"
+#include "core/text.h"
+#include "pg/access/access.h"
+#include "pg/access/identity.h"
+#include "pg/access/role_catalog.h"
+#include "pg/apply/import_kinds.h"
+#include "pg/background/import_queue.h"
+#include "pg/background/import_worker.h"
+#include "pg/background/slice_input.h"
+#include "pg/calls/import_submit.h"
+#include "pg/history/notification.h"
+#include "pg/history/outbox.h"
+#include "pg/history/retention.h"
+#include "pg/history/reversal.h"
+#include "pg/input/input_source.h"
+#include "pg/server/arguments.h"
+#include "pg/server/database_origin.h"
+#include "pg/server/statement.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+[[noreturn]] void refuse(std::string message, std::string detail = {}, std::string hint = {}) {
+    throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, std::move(message), std::move(detail), std::move(hint));
+}
+
+struct EndedImport {
+    std::string operator_name;
+    std::string mode;
+    std::optional<std::int64_t> source;  // of an undo or a retry
+    std::int64_t bytes = 0;
+    bool has_applied = false;
+    std::int64_t fence = 0;  // the highest one of its slices
+};
+
+// Locks the row of an import that ended early, until the end of the transaction. Errors: 42704, 55000.
+EndedImport lock_ended(std::int64_t import_id) {
+    const Identity& identity = current_identity();
+    OwnerScope owner;
+    const std::vector<Row> rows = query(
+        "SELECT i.operator, i.mode, i.source_import_id, i.state, i.finished_at IS NULL, j.import_id IS NULL, i.undo_import_id,"
+        "       COALESCE(i.file_bytes, 0),"
+        "       EXISTS (SELECT FROM customer_import.customers_table AS t WHERE t.relation = i.customers_table)"
+        "  FROM customer_import.imports AS i LEFT JOIN customer_import.background_imports AS j ON j.import_id = i.id"
+        " WHERE i.id = $1 AND (i.operator = $2 OR $3) FOR UPDATE OF i",
+        {parameter(import_id), parameter(std::string_view(identity.name)),
+         parameter(identity.rights.has(Right::administer))});
+    if (rows.empty()) {
+        throw ImportError(ERRCODE_UNDEFINED_OBJECT, format("import {} does not exist", import_id));
+    }
+    const Row& row = rows.front();
+    if (*row[4] == "t") {
+        refuse(format("import {} has not ended yet", import_id), {},
+               format("Follow it: SELECT * FROM customer_import.import_status WHERE id = {}.", import_id));
+    }
+    if (*row[3] == "undone") {
+        refuse(format("import {} was undone by import {}", import_id, *row[6]), {}, "Import the file again.");
+    }
+    if (*row[3] == "completed" || *row[5] == "t") {
+        refuse(format("import {} has nothing left to apply", import_id));
+    }
+    if (*row[8] != "t") {
+        refuse_other_table(import_id);
+    }
+    EndedImport import{*row[0], *row[1], row[2] ? std::optional(std::stoll(*row[2])) : std::nullopt,
+                       std::stoll(*row[7])};
+    const Row slices = query_latest(
+                           "SELECT COALESCE(bool_or(position > 0), false), COALESCE(max(fence), 0),"
+                           "       COALESCE(bool_and(position >= records), false) FROM customer_import.import_slices"
+                           " WHERE import_id = $1",
+                           {parameter(import_id)})
+                           .front();
+    import.has_applied = *slices[0] == "t";
+    import.fence = std::stoll(*slices[1]);
+    if (*slices[2] == "t" && import.has_applied) {
+        refuse(format("import {} has nothing left to apply", import_id));
+    }
+    return import;
+}
+
+// An undo or a retry has read what the import did, and which records it left. Errors: 55000.
+void refuse_reversed(std::int64_t import_id, const EndedImport& import) {
+    OwnerScope owner;
+    const std::vector<Row> rows = query_latest(
+        "SELECT id, mode FROM customer_import.imports WHERE source_import_id = $1 ORDER BY id LIMIT 1",
+        {parameter(import_id)});
+    if (!rows.empty()) {
+        const std::string& by = *rows.front()[0];
+        refuse(*rows.front()[1] == "undo" ? format("an undo of import {} has begun: import {}", import_id, by)
+                                          : format("a retry of import {} has begun: import {}", import_id, by),
+               {}, "Import the file again.");
+    }
+    if (!import.source) {
+        return;
+    }
+    // Sessions that undo or retry its source have that one's row locked until theirs can be seen.
+    (void)query("SELECT FROM customer_import.imports WHERE id = $1 FOR UPDATE", {parameter(*import.source)});
+    const std::vector<Row> later = query_latest(
+        "SELECT id FROM customer_import.imports WHERE source_import_id = $1 AND id > $2 ORDER BY id LIMIT 1",
+        {parameter(*import.source), parameter(import_id)});
+    if (!later.empty()) {
+        refuse(format("import {} was undone or retried again, by import {}", *import.source, *later.front()[0]));
+    }
+}
+
+// Makes the import an unfinished one. The fences of its slices grow: a worker that still had one could write nothing.
+void reopen(std::int64_t import_id, const EndedImport& import) {
+    OwnerScope owner;
+    const Parameter id = parameter(import_id);
+    if (import.has_applied) {
+        execute(
+            "UPDATE customer_import.import_slices SET ended = position >= records, fence = fence + 1, claims = 0, waits = 0"
+            " WHERE import_id = $1",
+            {id});
+    } else {
+        execute("DELETE FROM customer_import.import_slices WHERE import_id = $1", {id});
+        execute("DELETE FROM customer_import.import_issues WHERE import_id = $1", {id});
+        execute("INSERT INTO customer_import.import_slices (import_id, slice, fence) VALUES ($1, 0, $2)",
+                {id, parameter(import.fence + 1)});
+        execute(
+            "UPDATE customer_import.background_imports SET slices = 0, slice_hash = NULL, by_line = NULL, role_codes = NULL,"
+            "       record_shape = NULL WHERE import_id = $1",
+            {id});
+    }
+    execute(
+        "UPDATE customer_import.background_imports SET stop_state = NULL, stop_reason = NULL, stop_sqlstate = NULL,"
+        "       resumed_at = clock_timestamp() WHERE import_id = $1",
+        {id});
+    execute(
+        "UPDATE customer_import.imports SET state = CASE WHEN $2 THEN 'running' ELSE 'queued' END, finished_at = NULL,"
+        "       started_at = CASE WHEN $2 THEN started_at END, records = CASE WHEN $2 THEN records ELSE 0 END,"
+        "       message = $3, created = 0, updated = 0, unchanged = 0, skipped = 0, rejected = 0, deleted = 0, unprocessed = 0"
+        " WHERE id = $1",
+        {id, parameter(import.has_applied), parameter(std::string_view(resumed_message(import_id)))});
+}
+
+// One's own import runs as the role that one has now; another's as the role that it had. After a restore that is known
+// by its name.
+void bind_role(std::int64_t import_id, bool is_own) {
+    const Oid role = GetUserId();
+    const std::string name = current_role_name();
+    OwnerScope owner;
+    const Parameter id = parameter(import_id), origin = parameter(database_origin());
+    if (is_own) {
+        execute(
+            "UPDATE customer_import.background_imports SET role_oid = $2, acts = $3, origin = $4 WHERE import_id = $1",
+            {id, parameter_oid(role), parameter(is_acting()), origin});
+        execute("UPDATE customer_import.imports SET database_role = $2 WHERE id = $1",
+                {id, parameter(std::string_view(name))});
+        return;
+    }
+    execute(
+        "UPDATE customer_import.background_imports AS j SET origin = $2,"
+        "       role_oid = COALESCE((SELECT r.oid FROM pg_roles AS r WHERE r.rolname = i.database_role), 0)"
+        "  FROM customer_import.imports AS i WHERE i.id = $1 AND j.import_id = $1 AND j.origin <> $2",
+        {id, origin});
+}
+
+// A record has to mean what it meant at the check, or a position in a slice would be another one. The records of an undo
+// are those of the change log, whatever the table is like. Errors: 55000.
+void require_same_shape(BackgroundImport& import) {
+    if (import.request.kind == ImportKind::undo) {
+        return;
+    }
+    const Target target = load_import_target(AccessShareLock);
+    const std::unique_ptr<RoleCatalog> catalog = load_catalog();
+    const std::unique_ptr<InputSource> source = import.request.kind == ImportKind::file
+                                                    ? stored_file_source(import.id)
+                                                    : make_source(import.request, import.id);
+    const std::unique_ptr<RecordReader> reader = make_reader(import.request, source.get(), target, *catalog);
+    reader->read_header();
+    if (kept_shape(import, target, reader->header()) != import.shape) {
+        refuse(format("the records of import {} are not as they were when it was checked", import.id),
+               "A column that it writes has another type or header, or records of a retry have been amended since.",
+               "Undo the import, or leave it, and import the file again.");
+    }
+}
+
+void refuse_reject_limit(const BackgroundImport& import) {
+    if (const std::optional<std::string> reason = import.request.has_reject_limit()
+                                                      ? import.request.reject_limit_passed(rejected_so_far(import.id),
+                                                                                           import.records)
+                                                      : std::nullopt) {
+        refuse(format("import {} would end again: {}", import.id, *reason), {},
+               "Undo the import, or leave it, and import the file again.");
+    }
+}
+
+std::string resume_import(std::int64_t import_id) {
+    require_right(Right::import_customers, "resume imports");
+    (void)lock_extension();
+    SpiConnection spi;
+    start_waiting();
+    const std::string caller = current_identity().name;
+    const EndedImport import = lock_ended(import_id);
+    require_not_emptied(import_id);
+    refuse_reversed(import_id, import);
+    require_room_in_queue(import.operator_name, import.bytes);
+    reopen(import_id, import);
+    bind_role(import_id, caller == import.operator_name);
+    std::optional<BackgroundImport> open = load_background_import(import_id);
+    if (!open) {
+        refuse(format("import {} has nothing left to apply", import_id));
+    }
+    if (import.has_applied) {
+        refuse_reject_limit(*open);
+        require_same_shape(*open);
+    }
+    withdraw_report(import_id);
+    log_resumed(import_id, import.operator_name);
+    announce_import(import_id, open->state);
+    start_after_commit();
+    return resumed_message(import_id);
+}
+
+}  // namespace
+
+}  // namespace customer_import::pg
+
+namespace pg = customer_import::pg;
+
+// resume_import(import_id bigint) returns text. Errors: 42501, 42704, 53400, 55000 for an import that cannot be resumed.
+CI_PUBLIC_FUNCTION(ci_resume_import) {
+    return pg::entry([&] { return pg::text_datum(pg::resume_import(PG_GETARG_INT64(0))); });
+}

@@ -1,0 +1,113 @@
+"""What the server's log says of imports in the background, and what it must not say; how their processes are named."""
+
+import re
+from pathlib import Path
+
+from harness import (PROCESSES, Session, csv, fresh, gate, settings, submit, wait_ended, wait_idle, wait_until)
+from own_server import cluster
+
+SECRET = "Sigrid-Undset"  # a customer
+LOGS_ALL = {"log_line_prefix": "<%b> "}
+
+
+def lines(server):
+    """What the log has of us: the name of the process, the level, and the line."""
+    found = []
+    for log in Path(server.folder).glob("*.log"):
+        found += re.findall(r"^<(.*?)> (\w+):  customer_import: (.*)$", log.read_text(errors="replace"), re.MULTILINE)
+    return found
+
+
+def whole_log(server):
+    return "".join(log.read_text(errors="replace") for log in Path(server.folder).glob("*.log"))
+
+
+def of_import(server, number):
+    return [(level, re.sub(r"\d+\.\d s$", "N s", line)) for _, level, line in lines(server) if line.startswith(f"import {number} ")]
+
+
+def test_life(report):
+    """Queued, started, ended: with counts, seconds and SQLSTATE; nothing of a transaction that was rolled back."""
+    with cluster(**LOGS_ALL) as server, Session() as admin, Session("regress_ann") as ann:
+        good = submit(ann, csv([f"{SECRET},buyer", "b,nonsense"]))
+        wait_ended(admin, good)
+        wait_idle(admin)  # a line is written after the commit
+        report.equal(of_import(server, good),
+                     [("LOG", 'import %d of operator "regress_ann" queued: create_and_update, %d bytes' % (good, 49)),
+                      ("LOG", f'import {good} of operator "regress_ann" started'),
+                      ("LOG", f'import {good} of operator "regress_ann" completed: 1 created, 1 rejected; N s')], "an import that completes")
+        refused = submit(ann, csv(["a,buyer", f'"{SECRET} is never closed,buyer']))
+        row = wait_ended(admin, refused)
+        wait_idle(admin)
+        report.equal((row["state"], of_import(server, refused)[2:]),
+                     ("failed", [("WARNING", f'import {refused} of operator "regress_ann" failed (SQLSTATE 22P04): no records; N s')]),
+                     "a file that is refused: with its SQLSTATE, at WARNING")
+        ann.rows("BEGIN")
+        lost = submit(ann, csv(["c,buyer"]))
+        ann.rows("ROLLBACK; BEGIN; SAVEPOINT s")
+        lost_too = submit(ann, csv(["c,buyer"]))
+        ann.rows("ROLLBACK TO s; SAVEPOINT t")
+        kept = submit(ann, csv(["d,buyer"]))
+        ann.rows("RELEASE t")
+        report.equal(of_import(server, kept), [], "before the commit there is no line")
+        canceled = submit(ann, csv(["e,buyer"]))
+        ann.rows(f"SELECT customer_import.cancel_import({canceled}); COMMIT")
+        wait_ended(admin, kept)
+        wait_idle(admin)
+        report.equal(of_import(server, lost) + of_import(server, lost_too), [], "what is rolled back, also to a savepoint, is not in the log")
+        report.equal(len(of_import(server, kept)), 3, "what is kept is")
+        report.equal([line.split('"')[-1] for _, line in of_import(server, canceled)],
+                     [" queued: create_and_update, 26 bytes", " canceled: no records; N s"], "a canceled one ends at LOG")
+        report.line(SECRET not in whole_log(server), "no customer and nothing of a file is in the log")
+        report.line("STATEMENT" not in whole_log(server) and "CONTEXT" not in whole_log(server), "no line takes its statement along")
+
+
+def test_client(report):
+    """A session that wants to see LOG and WARNING sees none of these lines."""
+    with fresh() as admin, Session("regress_ann") as ann:
+        ann.rows("SET client_min_messages = 'log'")
+        number = submit(ann, csv(["a,buyer"]))
+        report.equal([notice for notice in ann.notices if "customer_import:" in notice["message"]], [], "the log's lines are for the log alone")
+        wait_ended(admin, number)
+
+
+def test_level(report):
+    """customer_import.log_level."""
+    with cluster(**LOGS_ALL) as server, Session() as admin, Session("regress_ann") as ann:
+        admin.rows("LOAD 'customer_import'")
+        report.equal(admin.value("SHOW customer_import.log_level"), "log", "the default is everything")
+        ann.rows("SELECT customer_import.is_admin()")  # loads the library
+        error = ann.error("SET customer_import.log_level = 'off'")
+        report.equal(error and error.sqlstate, "42501", "not for everybody")
+        for level, expected in (("warning", ["WARNING"]), ("off", [])):
+            with settings(admin, log_level=level):
+                with Session("regress_ann") as session:
+                    numbers = [submit(session, csv(["a,buyer"])), submit(session, csv(['"a,buyer']))]
+                for number in numbers:
+                    wait_ended(admin, number)
+                wait_idle(admin)
+            report.equal([found for number in numbers for found, _ in of_import(server, number)], expected, f"log_level = {level}")
+
+
+def test_names(report):
+    """pg_stat_activity and %b say which import and slice a process works on."""
+    with fresh() as admin, Session("regress_ann") as ann, gate(admin) as holder:
+        number = submit(ann, csv(["wait1,buyer"]))
+        holder.wait()
+        report.equal(admin.rows(f"SELECT application_name FROM pg_stat_activity WHERE {PROCESSES} ORDER BY backend_type"),
+                     [("customer_import supervisor",), (f"customer_import worker, import {number} slice 0",)], "processes have a name")
+        holder.open()
+        wait_ended(admin, number)
+
+
+def test_no_slot(report):
+    """One line as long as no slot is free for a worker."""
+    with cluster(max_worker_processes=2, **LOGS_ALL) as server, Session() as admin, Session("regress_ann") as ann:
+        number = submit(ann, csv(["a,buyer"]))
+        wait_until(lambda: "no background worker slot" in whole_log(server), "the log says that there is no slot")
+        ann.rows("CALL customer_import.run_imports()")
+        wait_idle(admin)
+        report.equal([(name, level, line) for name, level, line in lines(server) if "slot" in line],
+                     [("customer_import supervisor", "WARNING",
+                       f"import {number} waits: no background worker slot is free (max_worker_processes)")], "once, with the process's name")
+        report.equal(len(of_import(server, number)), 4, "CALL run_imports() writes its lines as well")
