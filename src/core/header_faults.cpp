@@ -65,13 +65,14 @@ void HeaderFaults::named_twice(std::string_view field, std::size_t first, std::s
 }
 
 void HeaderFaults::no_user_name(std::string_view field) {
-    std::string hint = format("Name the column with the user names \"{}\".", field);
-    if (header_.size() == 1) {
-        const std::string argument = hint_of_argument(header_.front());
-        hint = !argument.empty() ? argument
-                                 : hint +
-                                       " If another character separates the columns, name it with the option "
-                                       "\"delimiter\".";
+    std::string hint = header_.size() == 1 ? hint_of_argument(header_.front()) : std::string();
+    if (hint.empty() && header_.size() == 1) {
+        hint = format(
+            "Name the column with the user names \"{}\". If another character separates the columns, name it with the "
+            "option \"delimiter\".",
+            field);
+    } else if (hint.empty()) {
+        hint = format("Name the column with the user names \"{}\".", field);
     }
     of_file_.push_back(
         as_it_is(broken_file(format("the header has no column \"{}\"", field), columns_found(), std::move(hint))));

@@ -14,6 +14,7 @@
 #include "pg/background/worker_locks.h"
 #include "pg/calls/import_run.h"
 #include "pg/history/import_history.h"
+#include "pg/history/import_lookup.h"
 #include "pg/history/notification.h"
 #include "pg/history/outbox.h"
 #include "pg/history/retention.h"

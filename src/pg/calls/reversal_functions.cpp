@@ -8,7 +8,7 @@
 #include "pg/access/identity.h"
 #include "pg/calls/import_run.h"
 #include "pg/calls/import_submit.h"
-#include "pg/history/import_history.h"
+#include "pg/history/import_lookup.h"
 #include "pg/history/import_row.h"
 #include "pg/history/retention.h"
 #include "pg/history/reversal.h"

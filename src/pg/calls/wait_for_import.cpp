@@ -7,7 +7,7 @@
 
 #include "core/format.h"
 #include "pg/background/background_process.h"
-#include "pg/history/import_history.h"
+#include "pg/history/import_lookup.h"
 #include "pg/server/arguments.h"
 #include "pg/server/guard.h"
 #include "pg/server/server.h"

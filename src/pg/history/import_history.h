@@ -12,12 +12,6 @@
 
 namespace customer_import::pg {
 
-// There is no such import, or the caller may not see it: nobody can tell which. Errors: 42704.
-[[noreturn]] void refuse_missing_import(std::int64_t import_id);
-
-// Whether the current role sees such an import. Needs an SPI connection and a safe search_path.
-bool sees_import(std::int64_t import_id);
-
 // What is known of an import when its row is made.
 struct NewImport {
     std::string operator_name;
@@ -36,9 +30,6 @@ std::optional<ImportResult> find_earlier_import(const std::string& operator_name
 
 // The same for one that insert_import() has met. Errors: 40001 when it has been purged since.
 ImportResult require_earlier_import(const std::string& operator_name, const ImportRequest& request);
-
-// The sentence about the columns of its file that were ignored; nothing for none.
-std::string ignored_remark_of(std::int64_t import_id);
 
 // What is to be said of an import beside its counts, as sentences; empty for nothing.
 struct Remarks {

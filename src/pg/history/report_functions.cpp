@@ -14,7 +14,7 @@
 #include "core/text.h"
 #include "pg/access/access.h"
 #include "pg/access/identity.h"
-#include "pg/history/import_history.h"
+#include "pg/history/import_lookup.h"
 #include "pg/history/retention.h"
 #include "pg/input/file_encoding.h"
 #include "pg/server/arguments.h"

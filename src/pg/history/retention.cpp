@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/format.h"
-#include "pg/history/import_history.h"
+#include "pg/history/import_lookup.h"
 #include "pg/input/stored_changes.h"
 #include "pg/input/upload.h"
 #include "pg/server/settings.h"

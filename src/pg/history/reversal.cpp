@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "core/format.h"
-#include "pg/history/import_history.h"
+#include "pg/history/import_lookup.h"
 #include "pg/server/statement.h"
 
 namespace customer_import::pg {
