@@ -205,6 +205,7 @@ private:
             }
         }
         add_id(add_command("cancel", Command::cancel, "end an import in the background"));
+        add_id(add_command("resume", Command::resume, "continue an import in the background that ended early"));
         CLI::App* const exported = add_command("export", Command::export_customers, "all customers, as a CSV file");
         add_output_file(exported);
         exported->add_flag("--spreadsheet", line_.for_spreadsheet,

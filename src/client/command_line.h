@@ -13,7 +13,7 @@
 
 namespace customer_import::client {
 
-enum class Command { import_file, status, rejected, skipped, undo, retry, cancel, export_customers, roles };
+enum class Command { import_file, status, rejected, skipped, undo, retry, cancel, resume, export_customers, roles };
 
 enum class Form { text, csv, json };
 

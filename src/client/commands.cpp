@@ -62,8 +62,9 @@ std::string retry_call(const CommandLine& line) {
                              : format("retry_skipped({}, '{}'", *line.import_id, line.mode);
 }
 
-int cancel(const CommandLine& line, Session& session) {
-    const std::vector<Row> rows = session.query("SELECT customer_import.cancel_import($1)",
+// `function`: cancel_import() or resume_import(), which return a message.
+int ask(const CommandLine& line, Session& session, std::string_view function) {
+    const std::vector<Row> rows = session.query(format("SELECT customer_import.{}($1)", function),
                                                 {std::to_string(*line.import_id)});
     std::printf("%s\n", shown(rows[0][0].value_or("")).c_str());
     return kDone;
@@ -98,7 +99,8 @@ int run_command(const CommandLine& line, Session& session) {
         case Command::skipped: return write_file(line, session, "skipped_lines");
         case Command::undo: return reverse(line, session, format("undo_import({}", *line.import_id));
         case Command::retry: return reverse(line, session, retry_call(line));
-        case Command::cancel: return cancel(line, session);
+        case Command::cancel: return ask(line, session, "cancel_import");
+        case Command::resume: return ask(line, session, "resume_import");
         case Command::export_customers: return export_customers(line, session);
         case Command::roles: return show_roles(line, session);
     }

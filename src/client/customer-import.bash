@@ -1,7 +1,7 @@
 # Completion of customer-import for bash.
 _customer_import() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands='status rejected skipped undo retry cancel export roles'
+    local commands='status rejected skipped undo retry cancel resume export roles'
     local options='--mode --preview --background --follow --delimiter --encoding --columns --role-columns --unknown-roles
         --strict --keep-damaged --reject-limit --reject-percent --rejected --file-name --no-report --request-id --output
         --dbname --host --port --username --no-password --password --act-as --patience --json --csv --limit --quiet --spreadsheet

@@ -266,7 +266,7 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
                                   ELSE format('Import %s is about to be checked.', i.id) END
                         WHEN (NOT w.looked_after OR i.submitted_at < clock_timestamp() - interval '2 seconds')
                              AND customer_import._free_worker_slots() = 0
-                        THEN format('Import %s waits: no slot of a background worker is free (max_worker_processes is %s). '
+                        THEN format('Import %s waits: no background worker slot is free (max_worker_processes is %s). '
                                     'CALL customer_import.run_imports() does it in your session.', i.id, current_setting('max_worker_processes'))
                         WHEN NOT w.looked_after
                         THEN format('Import %s waits for a worker. Any function of the extension that imports or cancels starts one; '

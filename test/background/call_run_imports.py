@@ -13,7 +13,7 @@ def waits(report, admin, ann):
     number = int(result["import_id"])
     report.equal((result["state"], state(admin, number)), ("queued", "queued"), "without workers an import is queued")
     row = status(ann, number)
-    report.matches(row["message"], rf"^Import {number} waits: no slot of a background worker is free \(max_worker_processes is 0\)\. CALL customer_import\.run_imports\(\) does it",
+    report.matches(row["message"], rf"^Import {number} waits: no background worker slot is free \(max_worker_processes is 0\)\. CALL customer_import\.run_imports\(\) does it",
                    "import_status says why, and what to do")
     report.equal((row["records_per_second"], row["time_left"]), (None, None), "it has no rate")
     in_handler = f"DO $$ BEGIN BEGIN {CALL}; EXCEPTION WHEN division_by_zero THEN NULL; END; END $$"

@@ -119,7 +119,7 @@ def test_one_slot(report):
                        "the supervisor is there")
             report.equal(state(admin, number), "queued", "without a slot for a worker the import is queued")
             wait_until(lambda: "run_imports()" in status(ann, number)["message"], "import_status says what can be done")
-            report.matches(status(ann, number)["message"], r"waits: no slot of a background worker is free \(max_worker_processes is 2\)\. .*run_imports\(\)",
+            report.matches(status(ann, number)["message"], r"waits: no background worker slot is free \(max_worker_processes.*\)\. .*run_imports\(\)",
                            "import_status says why, and what can be done")
             ann.rows("CALL customer_import.run_imports()")
             report.equal(state(admin, number), "completed", "run_imports() does it")

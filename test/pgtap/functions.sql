@@ -1,6 +1,6 @@
 -- Every function: volatility, strictness, parallel safety, language, and which roles may call it.
 BEGIN;
-SELECT plan(309);
+SELECT plan(306);
 
 CREATE ROLE regress_anybody;
 

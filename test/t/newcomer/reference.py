@@ -50,7 +50,8 @@ def signatures_of_server():
     for row in of_server()["functions"]:
         name, kind, result, arguments = row.split("|", 3)
         arguments = re.sub(r"::[a-z ]+(\[\])?", "", arguments).replace("timestamp with time zone", "timestamptz")
-        given, _, returned = arguments.partition("OUT ")
+        arguments = re.sub(r"\bIN ", "", arguments)
+        given, returned = (re.split(r"(?<!IN)OUT ", arguments, maxsplit=1) + [""])[:2]
         columns = returned.replace("OUT ", "")
         shape = "TABLE" if result.startswith("SETOF ") else "ROW"
         result = result.replace("timestamp with time zone", "timestamptz")
