@@ -109,6 +109,25 @@ def test_longest_wait(report):
         clear(admin)
 
 
+def test_nobody_there(report):
+    """Time in which no supervisor looks after an import, as when the server is down, is no wait."""
+    with fresh(batch_rows=1, longest_wait="1h") as admin, Session("regress_ann") as ann:
+        raise_while(admin, "53100", "NEW.user_name = 'b'")
+        number = submit(ann, csv(["b,buyer"]))
+        wait_waiting(admin, number)
+        admin.rows("UPDATE customer_import.import_slices SET next_attempt_at = now() + interval '1 hour'")
+        supervisors = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE backend_type = 'customer_import supervisor' AND datname = current_database()"
+        wait_until(lambda: admin.value(supervisors) == "0", "there is no supervisor")
+        admin.rows("UPDATE customer_import.import_slices SET waiting_since = now() - interval '2 hours'")
+        other = submit(ann, csv(["c,buyer"]))
+        report.equal((wait_ended(admin, other)["state"], state(admin, number)), ("completed", "running"), "a supervisor that starts lets it wait on")
+        report.equal(admin.value("SELECT waiting_since > now() - interval '1 hour' FROM customer_import.import_slices WHERE import_id = $1", [number]), "t",
+                     "from now on")
+        clear(admin)
+        admin.rows("UPDATE customer_import.import_slices SET next_attempt_at = NULL WHERE import_id = $1", [number])
+        report.equal(wait_ended(admin, number)["state"], "completed", "and it completes")
+
+
 def test_worker_ended(report):
     """A worker that is canceled or terminated, by whom it may be: its import waits and goes on."""
     for function in ("pg_cancel_backend", "pg_terminate_backend"):

@@ -112,6 +112,25 @@ def test_begins_anew(report):
         report.equal(admin.value("SELECT count(*) FROM customer_import.import_issues"), "0", "without the issues of the first check")
 
 
+def test_amended(report):
+    """A check that is made anew would not know what has been amended."""
+    with fresh() as admin, Session("regress_ann") as ann:
+        raise_while(admin, "0A000")
+        row = wait_ended(admin, submit(ann, csv(["a,buyer", "b,nonsense"])))
+        clear(admin)
+        ann.rows("SELECT customer_import.amend_record($1, 3, 'b,buyer')", [row["id"]])
+        refused(report, ann, row["id"], "have been amended", "it is refused")
+
+
+def test_warnings(report):
+    """What is told at the end is told once."""
+    with fresh(batch_rows=1) as admin, Session("regress_ann") as ann:
+        row = stopped(admin, ann, names("a", "a", "b", "c"), "b")
+        report.equal(len(row["warnings"]), 1, "it has a warning")
+        ann.rows(RESUME, [row["id"]])
+        report.equal(wait_ended(admin, row["id"])["warnings"], row["warnings"], "and the same one when it has been resumed")
+
+
 def test_later_imports(report):
     """What others have imported since it began stays, as in a retry; codes are those of the check, and one that is gone rejects its record."""
     with fresh(batch_rows=1) as admin, Session("regress_ann") as ann, Session("regress_ben") as ben:
@@ -137,7 +156,12 @@ def test_refused(report):
             error = ann.error(RESUME, [number])
             report.equal(error and error.sqlstate, "42704" if number else "22004", f"{number}: there is no such import")
         ann.rows(call_import(), [names("x"), "Create & Update"])
-        refused(report, ann, admin.value("SELECT max(id) FROM customer_import.imports"), "has nothing left to apply", "an import of the foreground")
+        refused(report, ann, admin.value("SELECT max(id) FROM customer_import.imports"), "has nothing left to apply", "a complete one of the foreground")
+        raise_while(admin, "0A000", "NEW.user_name = 'y'")
+        ann.error(call_import(), [names("y"), "Create & Update"])
+        ann.rows(call_import(reject_limit=0), [csv(["y,nonsense"]), "Create & Update"])
+        clear(admin)
+        refused(report, ann, admin.value("SELECT max(id) FROM customer_import.imports"), "ran in the foreground", "one of the foreground that failed")
         row = stopped(admin, ann, names("a", "b", "c"), "b")
         number = row["id"]
         error = ben.error(RESUME, [number])
@@ -229,6 +253,9 @@ def test_undo_and_retry(report):
         report.line(row["state"] == "failed" and 0 < row["deleted"] < 3, "an undo has failed", row)
         report.equal((state(admin, first["id"]), record(admin, first["id"])["undone_in_part"]), ("undone", True), "its source is undone in part")
         admin.rows("DROP FUNCTION v_keeps() CASCADE")
+        admin.rows("UPDATE customer_import.imports SET emptied_at = now() WHERE id = $1", [first["id"]])
+        refused(report, ann, number, f"the records of import {first['id']} are not kept any more", "an undo whose source was emptied")
+        admin.rows("UPDATE customer_import.imports SET emptied_at = NULL WHERE id = $1", [first["id"]])
         ann.rows(RESUME, [number])
         row = wait_ended(admin, number)
         report.equal((row["state"], row["deleted"], admin.value("SELECT count(*) FROM customers")), ("completed", 3, "0"), "resumed it takes all back")
@@ -242,6 +269,10 @@ def test_undo_and_retry(report):
         ann.rows("BEGIN; SELECT customer_import.amend_record($1, 4, 'a,buyer')".replace("$1", str(first["id"])))
         refused(report, ann, number, "are not as they were", "a record that is amended meanwhile may come at another place")
         ann.rows("ROLLBACK")
+        admin.rows("BEGIN; UPDATE customer_import.imports SET emptied_at = now(), header = NULL WHERE id = $1".replace("$1", str(first["id"])))
+        admin.rows("COMMIT")
+        refused(report, ann, number, f"the records of import {first['id']} are not kept any more", "a retry whose source was emptied")
+        admin.rows("UPDATE customer_import.imports SET emptied_at = NULL, header = 'userName,addRoles' WHERE id = $1", [first["id"]])
         ann.rows(RESUME, [number])
         report.equal(counts_of(wait_ended(admin, number)), (3, 0, 0, 0, 0, 0), "a retry that was resumed has retried all")
         report.equal(admin.value("SELECT count(*) FROM customer_import.import_issues WHERE import_id = $1 AND retried_by = $2", [first["id"], number]), "3",

@@ -185,7 +185,7 @@ std::vector<WaitingImport> Supervisor::choose(const std::vector<WaitingImport>& 
         if (is_running(import)) {
             chosen.push_back(import);
             ++running[import.operator_name];
-        } else if (import.due_slices > 0 && !import.is_locked_out) {
+        } else if ((import.due_slices > 0 || import.stops) && !import.is_locked_out) {
             candidates.push_back(import);
         }
     }
@@ -353,6 +353,8 @@ Supervisor::Finding Supervisor::look_again() {
 
 void Supervisor::run() {
     transactions_.set_lock_timeout(kSupervisorLockTimeout);
+    // While nobody looked after them, as when the server was down, imports have not waited.
+    (void)transactions_.run_unless_locked([&] { begin_waits_anew(); });
     for (;;) {
         for (Finding found = look_again(); found != Finding::nothing; found = look_again()) {
             wait_for_a_while(found == Finding::stops ? kStopWait : kSupervisorWait);

@@ -185,7 +185,7 @@ void SliceInput::read(const Identity& identity) {
 
 void SliceInput::open() {
     if (import_.is_resumed && import_.request.create_unknown_roles) {  // those that went when it ended
-        add_codes_of_import(import_.id, import_.request, removed_codes_of(import_.id));
+        add_codes_of_import(import_.id, import_.request, removed_codes_of(import_.id, import_.request));
     }
     target_ = load_same_target(import_, target_);
     if (is_first()) {

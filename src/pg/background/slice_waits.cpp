@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/format.h"
+#include "pg/server/library_version.h"
 #include "pg/server/server_log.h"
 #include "pg/server/settings.h"
 #include "pg/server/statement.h"
@@ -12,11 +13,11 @@ namespace customer_import::pg {
 
 namespace {
 
-// A slice is set aside, but not for longer than it may wait in all, customer_import.longest_wait: it is tried a last time
-// then.
+// A slice is set aside, but not for longer than it may wait in all, customer_import.longest_wait. The end of its worker
+// begins no such wait: the server may be down for long.
 constexpr const char* kSetAside =
     "UPDATE customer_import.import_slices SET waits = waits + 1, wait_reason = $2, wait_sqlstate = $3,"
-    "       waiting_since = COALESCE(waiting_since, clock_timestamp()),"
+    "       waiting_since = CASE WHEN $3 = '57P01' THEN waiting_since ELSE COALESCE(waiting_since, clock_timestamp()) END,"
     "       next_attempt_at = LEAST(clock_timestamp() + LEAST(interval '1 second' * 2 ^ LEAST(waits, 10), interval '5 minutes'),"
     "              CASE WHEN $4 > 0 THEN GREATEST(clock_timestamp(), COALESCE(waiting_since, clock_timestamp())"
     "                                                                + make_interval(secs => $4::double precision)) END)";
@@ -31,17 +32,6 @@ void log_waits(std::int64_t import_id, const std::vector<Row>& slices, const Wai
 }
 
 }  // namespace
-
-void set_aside(std::int64_t import_id, const Slice& slice, const std::string& reason) {
-    limit_waits_of_transaction(0);  // the supervisor holds the row, for a moment
-    OwnerScope owner;
-    execute(
-        "UPDATE customer_import.import_slices SET claims = greatest(claims - 1, 0), waits = waits + 1, wait_reason = $4,"
-        "       next_attempt_at = clock_timestamp() + least(interval '1 second' * 2 ^ least(waits, 10), interval '1 minute')"
-        " WHERE import_id = $1 AND slice = $2 AND fence = $3 AND NOT ended",
-        {parameter(import_id), parameter(std::int64_t{slice.number}), parameter(std::int64_t{slice.fence}),
-         parameter(std::string_view(reason))});
-}
 
 void set_aside(std::int64_t import_id, const Slice& slice, const Wait& wait) {
     limit_waits_of_transaction(0);  // the supervisor holds the row, for a moment
@@ -76,6 +66,15 @@ void note_wait(std::int64_t import_id, const Wait& wait) {
         " WHERE import_id = $1 AND NOT ended AND wait_reason IS DISTINCT FROM $2"
         "   AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp())",
         {parameter(import_id), parameter(std::string_view(wait.reason)), parameter(std::string_view(wait.sqlstate))});
+}
+
+void begin_waits_anew() {
+    if (!is_own_version()) {
+        return;
+    }
+    OwnerScope owner;
+    execute(
+        "UPDATE customer_import.import_slices SET waiting_since = clock_timestamp() WHERE waiting_since IS NOT NULL");
 }
 
 std::string waited_too_long_reason(std::string_view reason) {

@@ -20,6 +20,9 @@ void set_aside_all(std::int64_t import_id, const Wait& wait);
 // Notes why slices that are due are not claimed. They stay due.
 void note_wait(std::int64_t import_id, const Wait& wait);
 
+// For a supervisor that starts: what waits has waited since now. Needs a transaction.
+void begin_waits_anew();
+
 // How an import ends that has waited for this longer than customer_import.longest_wait allows.
 std::string waited_too_long_reason(std::string_view reason);
 std::string too_late_reason();

@@ -63,10 +63,15 @@ EndedImport lock_ended(std::int64_t import_id) {
                format("Follow it: SELECT * FROM customer_import.import_status WHERE id = {}.", import_id));
     }
     if (*row[3] == "undone") {
-        refuse(format("import {} was undone by import {}", import_id, *row[6]), {}, "Import the file again.");
+        refuse(format("import {} was undone by import {}", import_id, *row[6]), {},
+               row[2] ? "" : "Import the file again.");
     }
-    if (*row[3] == "completed" || *row[5] == "t") {
+    if (*row[3] == "completed") {
         refuse(format("import {} has nothing left to apply", import_id));
+    }
+    if (*row[5] == "t") {
+        refuse(format("import {} ran in the foreground", import_id), "What it had done was rolled back.",
+               row[2] ? "" : "Import the file again.");
     }
     if (*row[8] != "t") {
         refuse_other_table(import_id);
@@ -97,18 +102,32 @@ void refuse_reversed(std::int64_t import_id, const EndedImport& import) {
         const std::string& by = *rows.front()[0];
         refuse(*rows.front()[1] == "undo" ? format("an undo of import {} has begun: import {}", import_id, by)
                                           : format("a retry of import {} has begun: import {}", import_id, by),
-               {}, "Import the file again.");
+               {}, import.source ? "" : "Import the file again.");
     }
     if (!import.source) {
         return;
     }
     // Sessions that undo or retry its source have that one's row locked until theirs can be seen.
-    (void)query("SELECT FROM customer_import.imports WHERE id = $1 FOR UPDATE", {parameter(*import.source)});
+    if (query("SELECT FROM customer_import.imports WHERE id = $1 FOR UPDATE", {parameter(*import.source)}).empty()) {
+        refuse(format("import {}, from which it reads, has been purged", *import.source));
+    }
+    require_not_emptied(*import.source);
     const std::vector<Row> later = query_latest(
         "SELECT id FROM customer_import.imports WHERE source_import_id = $1 AND id > $2 ORDER BY id LIMIT 1",
         {parameter(*import.source), parameter(import_id)});
     if (!later.empty()) {
         refuse(format("import {} was undone or retried again, by import {}", *import.source, *later.front()[0]));
+    }
+}
+
+// The check is made anew, and reads the file as it was stored. Errors: 55000.
+void refuse_amended(std::int64_t import_id) {
+    OwnerScope owner;
+    if (!query("SELECT FROM customer_import.import_issues WHERE import_id = $1 AND amended_record IS NOT NULL LIMIT 1",
+               {parameter(import_id)})
+             .empty()) {
+        refuse(format("records of import {} have been amended, and its check would be made anew", import_id), {},
+               format("Import them: SELECT * FROM customer_import.retry_rejects({}).", import_id));
     }
 }
 
@@ -204,6 +223,9 @@ std::string resume_import(std::int64_t import_id) {
     const EndedImport import = lock_ended(import_id);
     require_not_emptied(import_id);
     refuse_reversed(import_id, import);
+    if (!import.has_applied) {
+        refuse_amended(import_id);
+    }
     require_room_in_queue(import.operator_name, import.bytes);
     reopen(import_id, import);
     bind_role(import_id, caller == import.operator_name);

@@ -255,6 +255,10 @@ std::int64_t release_restored() {
             " WHERE j.import_id = i.id AND j.origin <> $1 AND i.finished_at IS NULL",
             {origin});
         execute(
+            "UPDATE customer_import.import_slices AS s SET waiting_since = NULL"
+            "  FROM customer_import.background_imports AS j WHERE j.import_id = s.import_id AND j.origin <> $1",
+            {origin});
+        execute(
             "UPDATE customer_import.background_imports AS j SET origin = $1,"
             "       role_oid = COALESCE((SELECT r.oid FROM pg_roles AS r WHERE r.rolname = i.database_role), 0)"
             "  FROM customer_import.imports AS i WHERE i.id = j.import_id AND j.origin <> $1",

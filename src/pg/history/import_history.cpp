@@ -135,7 +135,7 @@ std::string tell_added_codes(std::int64_t import_id, const std::string& message)
     std::string told = with_remark(message, added_codes_remark(codes));
     OwnerScope owner;
     execute(
-        "UPDATE customer_import.imports SET message = $2, warnings = pg_catalog.array_append(warnings, $3)"
+        "UPDATE customer_import.imports SET message = $2, warnings = pg_catalog.array_append(pg_catalog.array_remove(warnings, $3), $3)"
         " WHERE id OPERATOR(pg_catalog.=) $1",
         {parameter(import_id), parameter(std::string_view(told)),
          parameter(std::string_view(added_codes_warning(codes)))});
@@ -159,7 +159,7 @@ std::string finish_import(std::int64_t import_id, const std::string& state, cons
             "UPDATE customer_import.imports SET state = $2, message = $3, records = $4, created = $5, updated = $6,"
             "       unchanged = $7, skipped = $8, rejected = $9, unprocessed = $10, deleted = $11,"
             "       finished_at = pg_catalog.clock_timestamp(), warnings = CASE WHEN $12::text IS NULL THEN warnings"
-            "       ELSE pg_catalog.array_append(warnings, $12) END"
+            "       ELSE pg_catalog.array_append(pg_catalog.array_remove(warnings, $12), $12) END"
             " WHERE id OPERATOR(pg_catalog.=) $1",
             {parameter(import_id), parameter(std::string_view(state)), parameter(std::string_view(message)),
              parameter(counts.records), parameter(counts.created), parameter(counts.updated),

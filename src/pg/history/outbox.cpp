@@ -198,7 +198,7 @@ void withdraw_report(std::int64_t import_id) {
     OwnerScope owner;
     execute(
         "DELETE FROM customer_import.email_outbox WHERE id = ANY (ARRAY("
-        "SELECT id FROM customer_import.email_outbox WHERE import_id = $1 AND message IS NULL AND state IN ('queued', 'held')"
+        "SELECT id FROM customer_import.email_outbox WHERE import_id = $1 AND message IS NULL AND state <> 'sent'"
         "   FOR UPDATE SKIP LOCKED))",
         {parameter(import_id)});
 }

@@ -71,7 +71,9 @@ namespace {
 // Empties an import, unless another session holds it or an undo or retry has begun to read it.
 void empty_import(std::int64_t import_id) {
     OwnerScope owner;
-    if (lock_unread("id = $1 AND emptied_at IS NULL", {parameter(import_id)}, " SKIP LOCKED").empty()) {
+    if (lock_unread("id = $1 AND emptied_at IS NULL AND finished_at IS NOT NULL", {parameter(import_id)},
+                    " SKIP LOCKED")
+            .empty()) {
         return;
     }
     const Parameter id = parameter(import_id);

@@ -193,11 +193,12 @@ void note_given_codes(std::int64_t import_id, const ImportRequest& request, cons
     set_provisional(given, false);
 }
 
-std::vector<std::string> removed_codes_of(std::int64_t import_id) {
+std::vector<std::string> removed_codes_of(std::int64_t import_id, const ImportRequest& request) {
+    const std::int64_t creator = creator_of(import_id, request);
     OwnerScope owner;
     std::vector<std::string> codes;
     for (const Row& row : query_latest("SELECT unnest(removed_role_codes) FROM customer_import.imports WHERE id = $1",
-                                       {parameter(import_id)})) {
+                                       {parameter(creator)})) {
         codes.push_back(*row[0]);
     }
     return codes;

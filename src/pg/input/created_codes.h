@@ -28,8 +28,8 @@ std::vector<std::string> codes_added_by(std::int64_t import_id);
 // undone. Nothing for every other undo. Needs an SPI connection.
 std::vector<std::string> codes_to_bring_back(std::int64_t source_import_id);
 
-// The codes that an import had added and that went when it ended. Needs an SPI connection.
-std::vector<std::string> removed_codes_of(std::int64_t import_id);
+// The codes that an import had added, or an undo brought back, and that went when it ended. Needs an SPI connection.
+std::vector<std::string> removed_codes_of(std::int64_t import_id, const ImportRequest& request);
 
 // Whether the file of an import, or of the one that it retries, was to add codes. Needs an SPI connection.
 bool original_creates_codes(std::int64_t import_id);

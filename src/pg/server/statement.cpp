@@ -385,11 +385,14 @@ std::optional<std::string> query_bytes(const std::string& text, std::initializer
     }
     SPITupleTable* table = SPI_tuptable;
     Datum stored = 0;
-    varlena* value = call([&] {
+    varlena* value = call([&]() -> varlena* {
         bool is_null;
         stored = SPI_getbinval(table->vals[0], table->tupdesc, 1, &is_null);
-        return PG_DETOAST_DATUM_PACKED(stored);
+        return is_null ? nullptr : PG_DETOAST_DATUM_PACKED(stored);
     });
+    if (value == nullptr) {
+        return std::nullopt;
+    }
     std::string bytes(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
     call([&] {
         if (PointerGetDatum(value) != stored) {
