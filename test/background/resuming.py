@@ -126,9 +126,14 @@ def test_warnings(report):
     """What is told at the end is told once."""
     with fresh(batch_rows=1) as admin, Session("regress_ann") as ann:
         row = stopped(admin, ann, names("a", "a", "b", "c"), "b")
-        report.equal(len(row["warnings"]), 1, "it has a warning")
+        report.equal(row["warnings"], [], "not before it is complete")
         ann.rows(RESUME, [row["id"]])
-        report.equal(wait_ended(admin, row["id"])["warnings"], row["warnings"], "and the same one when it has been resumed")
+        report.equal(wait_ended(admin, row["id"])["warnings"], ["the record at line 3 repeats a user name of an earlier line"], "repeated names")
+    with fresh(batch_rows=1) as admin, Session("regress_adm") as adm:
+        row = stopped(admin, adm, csv(["a,new1", "b,buyer"]), "b", unknown_roles="create")
+        report.equal(row["warnings"], ['role code "new1" was added to the catalog'], "codes that were added")
+        adm.rows(RESUME, [row["id"]])
+        report.equal(wait_ended(admin, row["id"])["warnings"], row["warnings"], "also after it was resumed")
 
 
 def test_later_imports(report):

@@ -15,7 +15,7 @@ SELECT jsonb_build_object(
     'changes', (SELECT jsonb_agg(to_jsonb(s) - 'import_id' ORDER BY s.line) FROM customer_import.import_changes AS s
                 WHERE import_id = $1),
     'codes', (SELECT jsonb_agg(code ORDER BY code) FROM customer_import.role_codes),
-    'report', (SELECT customer_import.import_report($1) - '{import_id,message,submitted_at,started_at,finished_at,undo,retry}'::text[]),
+    'report', (SELECT customer_import.import_report($1) - '{import_id,message,submitted_at,started_at,finished_at,undo,retry,resume}'::text[]),
     'seen', (SELECT jsonb_agg(jsonb_build_array(user_name, more) ORDER BY id) FROM seen))
 """
 

@@ -99,6 +99,7 @@ CALLS = (
     "SELECT octet_length(customer_import.skipped_csv(1))",
     "SELECT sum(octet_length(line)) FROM customer_import.rejected_lines(1) AS line",
     "SELECT sum(octet_length(line)) FROM customer_import.skipped_lines(1) AS line",
+    f"CALL customer_import.wait_for_import(1, '1 second', repeat('x', {LARGE}), repeat('x', {LARGE}))",
     "SELECT octet_length(customer_import.import_report(1)::text)",
     f"SELECT customer_import.amend_record(1, 1, repeat('x', {LARGE}))",
     f"SELECT customer_import.amend_record(1, 1, repeat('x', {MEBIBYTE}))",

@@ -267,6 +267,7 @@ def test_reload(report, around):  # pylint: disable=unused-argument
                         and "maildir must be a text" in mailer.log, "a faulty one is refused, with all its faults", mailer.log)
             queue_messages(1)
             wait_until(lambda: arrived("second") == 2, "the third message")
+            wait_until(lambda: states(admin) == {"sent": 3}, "the server knows that all are sent")
             report.equal(states(admin), {"sent": 3}, "all are sent")
             mailer.stop()
             report.line(mailer.log.endswith("stopped"), "it still ends by SIGTERM", mailer.log)

@@ -83,8 +83,10 @@ void remove_background_import(std::int64_t import_id) {
     const bool came_too_late = stop && stop->state == "canceled" && counts.records > 0 && counts.unprocessed == 0;
     const bool is_explained = has_issues(import_id);
     Remarks remarks = stored_remarks(import_id);
-    remarks.repeats = repeats;
     const bool is_complete = !stop || came_too_late;
+    if (is_complete) {  // else not all slices may have been read
+        remarks.repeats = repeats;
+    }
     log_end(import_id, operator_name, is_complete ? "completed" : stop->state, is_complete ? "" : stop->sqlstate,
             counts, milliseconds);
     if (is_complete) {

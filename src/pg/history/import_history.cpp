@@ -159,7 +159,7 @@ std::string finish_import(std::int64_t import_id, const std::string& state, cons
             "UPDATE customer_import.imports SET state = $2, message = $3, records = $4, created = $5, updated = $6,"
             "       unchanged = $7, skipped = $8, rejected = $9, unprocessed = $10, deleted = $11,"
             "       finished_at = pg_catalog.clock_timestamp(), warnings = CASE WHEN $12::text IS NULL THEN warnings"
-            "       ELSE pg_catalog.array_append(pg_catalog.array_remove(warnings, $12), $12) END"
+            "       ELSE pg_catalog.array_append(warnings, $12) END"
             " WHERE id OPERATOR(pg_catalog.=) $1",
             {parameter(import_id), parameter(std::string_view(state)), parameter(std::string_view(message)),
              parameter(counts.records), parameter(counts.created), parameter(counts.updated),
