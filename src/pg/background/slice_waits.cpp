@@ -13,11 +13,10 @@ namespace customer_import::pg {
 
 namespace {
 
-// A slice is set aside, but not for longer than it may wait in all, customer_import.longest_wait. The end of its worker
-// begins no such wait: the server may be down for long.
+// A slice is set aside, but not for longer than it may wait in all, customer_import.longest_wait.
 constexpr const char* kSetAside =
     "UPDATE customer_import.import_slices SET waits = waits + 1, wait_reason = $2, wait_sqlstate = $3,"
-    "       waiting_since = CASE WHEN $3 = '57P01' THEN waiting_since ELSE COALESCE(waiting_since, clock_timestamp()) END,"
+    "       waiting_since = COALESCE(waiting_since, clock_timestamp()),"
     "       next_attempt_at = LEAST(clock_timestamp() + LEAST(interval '1 second' * 2 ^ LEAST(waits, 10), interval '5 minutes'),"
     "              CASE WHEN $4 > 0 THEN GREATEST(clock_timestamp(), COALESCE(waiting_since, clock_timestamp())"
     "                                                                + make_interval(secs => $4::double precision)) END)";
