@@ -87,7 +87,7 @@ def test_upgrade(report):
                 report.equal(newcomer.value("SELECT extversion FROM pg_extension WHERE extname = 'customer_import'"), NEWER, "the catalog is updated")
                 report.equal(ann.error(TEMPLATE), None, "then the new session works")
                 report.refused(old.error(TEMPLATE), "55000", "and the old one has to reconnect", "different versions", "reconnect")
-                wait_until(lambda: admin.value(SUPERVISORS) == "0", "the old supervisor leaves")
+                wait_until(lambda: admin.value(SUPERVISORS) == "0", "the old supervisor leaves", 120)
                 row = wait_ended(newcomer, submit(ann, csv(["c,buyer", "d,buyer"])))
                 report.equal((row["state"], counts_of(row)), ("completed", (2, 0, 0, 0, 0, 0)), "an import that is queued then runs")
                 holder.rows("COMMIT")

@@ -77,6 +77,7 @@ private:
     std::map<std::string, std::int64_t> turns_;  // when an operator had its last one
     std::int64_t turn_ = 0;
     std::int64_t last_emptied_ = 0;
+    bool has_looked_ = false;
     std::map<std::int64_t, std::string> noted_;    // why imports wait that could run, as their rows say it
     bool has_warned_ = false;                      // and the log says it
     std::map<std::int64_t, SharedSlices> shared_;  // of imports
@@ -305,6 +306,12 @@ Supervisor::Finding Supervisor::look() {
     bool is_outdated = false;
     if (!transactions_.run_unless_locked([&] {
             is_outdated = !is_own_version();
+            if (is_outdated) {
+                return;
+            }
+            if (!has_looked_) {  // while nobody looked after them, as when the server was down, imports have not waited
+                begin_waits_anew();
+            }
             waiting = find_waiting();
             for (const WaitingImport& import : waiting) {
                 stops = stops || (import.stops && import.locked_slices > 0);
@@ -321,6 +328,7 @@ Supervisor::Finding Supervisor::look() {
     if (is_outdated) {
         return Finding::nothing;  // a supervisor with the other library takes over; workers get along without this one
     }
+    has_looked_ = true;
     forget_shared(waiting);
     std::erase_if(waiting, [&](const WaitingImport& import) { return settle(import); });
     const bool empties_more = waiting.empty() && apply_retention(transactions_, last_emptied_);
@@ -353,8 +361,6 @@ Supervisor::Finding Supervisor::look_again() {
 
 void Supervisor::run() {
     transactions_.set_lock_timeout(kSupervisorLockTimeout);
-    // While nobody looked after them, as when the server was down, imports have not waited.
-    (void)transactions_.run_unless_locked([&] { begin_waits_anew(); });
     for (;;) {
         for (Finding found = look_again(); found != Finding::nothing; found = look_again()) {
             wait_for_a_while(found == Finding::stops ? kStopWait : kSupervisorWait);
@@ -362,7 +368,7 @@ void Supervisor::run() {
         // A session that is submitting relies on this supervisor: it may only end while there is none.
         bool is_free = false;
         (void)transactions_.run_unless_locked([&] {
-            is_free = no_submission_under_way() && find_waiting().empty();
+            is_free = no_submission_under_way() && (!is_own_version() || find_waiting().empty());
             if (is_free) {
                 unlock_supervisor();
             }

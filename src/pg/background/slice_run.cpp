@@ -254,17 +254,18 @@ void SliceRun::try_to_read() {
 void SliceRun::apply_in_parts(const Batch& batch) {
     std::size_t size = batch.size();
     for (std::size_t done = 0; done < batch.size() && !has_ended_ && keep_lock();) {
-        Batch part;
         const std::size_t end = std::min(done + size, batch.size());
-        for (std::size_t index = done; index < end; ++index) {
+        const bool is_whole = end - done == batch.size();
+        Batch part;
+        for (std::size_t index = done; index < end && !is_whole; ++index) {
             part.add(batch.records()[index]);
         }
         try {
-            apply_batch(part);
+            apply_batch(is_whole ? batch : part);
             done = end;
             size *= 2;
         } catch (const Halved&) {
-            size = part.size() / 2;
+            size = (end - done) / 2;
         }
     }
 }

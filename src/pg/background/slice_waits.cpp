@@ -3,7 +3,6 @@
 #include <vector>
 
 #include "core/format.h"
-#include "pg/server/library_version.h"
 #include "pg/server/server_log.h"
 #include "pg/server/settings.h"
 #include "pg/server/statement.h"
@@ -68,9 +67,6 @@ void note_wait(std::int64_t import_id, const Wait& wait) {
 }
 
 void begin_waits_anew() {
-    if (!is_own_version()) {
-        return;
-    }
     OwnerScope owner;
     execute(
         "UPDATE customer_import.import_slices SET waiting_since = clock_timestamp() WHERE waiting_since IS NOT NULL");

@@ -1,6 +1,5 @@
 #include "pg/background/waiting_imports.h"
 
-#include "pg/server/library_version.h"
 #include "pg/server/settings.h"
 #include "pg/server/statement.h"
 
@@ -8,9 +7,6 @@ namespace customer_import::pg {
 
 std::vector<WaitingImport> find_waiting() {
     std::vector<WaitingImport> waiting;
-    if (!is_own_version()) {
-        return waiting;
-    }
     OwnerScope owner;
     for (
         const Row& row : query_latest(

@@ -16,6 +16,7 @@
 #include "pg/background/import_worker.h"
 #include "pg/background/slice_input.h"
 #include "pg/calls/import_submit.h"
+#include "pg/history/import_lookup.h"
 #include "pg/history/notification.h"
 #include "pg/history/outbox.h"
 #include "pg/history/retention.h"
@@ -55,7 +56,7 @@ EndedImport lock_ended(std::int64_t import_id) {
         {parameter(import_id), parameter(std::string_view(identity.name)),
          parameter(identity.rights.has(Right::administer))});
     if (rows.empty()) {
-        throw ImportError(ERRCODE_UNDEFINED_OBJECT, format("import {} does not exist", import_id));
+        refuse_missing_import(import_id);
     }
     const Row& row = rows.front();
     if (*row[4] == "t") {

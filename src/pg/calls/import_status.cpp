@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "pg/history/import_lookup.h"
 #include "pg/history/progress.h"
 #include "pg/server/arguments.h"
 #include "pg/server/database_origin.h"
@@ -26,7 +27,7 @@ std::optional<StatusFacts> read_status_facts(std::int64_t import_id) {
     SpiConnection spi;
     {
         CatalogPath path;
-        if (query("SELECT FROM customer_import.imports WHERE id = $1", {parameter(import_id)}).empty()) {
+        if (!sees_import(import_id)) {
             return std::nullopt;
         }
     }
