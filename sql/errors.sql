@@ -181,7 +181,7 @@ RESET ROLE;
 \t off
 \pset format aligned
 SELECT (SELECT count(*) FROM customers) AS customers, (SELECT count(*) FROM customer_import.imports) AS imports,
-       (SELECT count(*) FROM customer_import.import_issues) AS issues, (SELECT count(*) FROM customer_import.import_change_pages) AS pages,
+       (SELECT count(*) FROM customer_import.import_issues) AS issues, (SELECT count(*) FROM customer_import._import_change_pages) AS pages,
        (SELECT count(*) FROM customer_import.role_codes) AS codes;
 
 DROP SCHEMA regress CASCADE;

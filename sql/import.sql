@@ -29,7 +29,7 @@ SELECT * FROM customer_import.import_customers(E'userName,addRoles\nann,buyer\nb
 SELECT * FROM customer_import.import_customers(E'userName,addRoles\nann,buyer\n', 'Create');
 SELECT * FROM customer_import.import_customers(E'userName,addRoles\nann,new\nbob,"buyer\n', 'Create & Update', unknown_roles => 'create');
 SELECT (SELECT count(*) FROM customer_import.imports) AS imports, (SELECT count(*) FROM customer_import.import_issues) AS issues,
-       (SELECT count(*) FROM customer_import.import_change_pages) AS pages, (SELECT count(*) FROM customers) AS customers,
+       (SELECT count(*) FROM customer_import._import_change_pages) AS pages, (SELECT count(*) FROM customers) AS customers,
        (SELECT count(*) FROM customer_import.role_codes WHERE code = 'new') AS codes;
 
 --

@@ -210,7 +210,7 @@ INSERT INTO customers (user_name, roles) SELECT user_name, '{buyer}' FROM told W
 SELECT state, created, updated FROM customer_import.import_customers(
     E'userName,addRoles,removeRoles,email,company\n' || (SELECT string_agg(format(E'%s,"approver,companyAdmin",buyer,%s,%s\n', user_name, email, company), '' ORDER BY line) FROM told), 'Create & Update');
 SELECT count(*) > 100 AS many_pages, sum(changes) AS changes, bool_and(first_user_name <= last_user_name) AS in_order
-  FROM customer_import.import_change_pages WHERE import_id = regress.last();
+  FROM customer_import._import_change_pages WHERE import_id = regress.last();
 SELECT count(*) AS changes,
        count(*) FILTER (WHERE c.created = (t.line % 2 = 1)
                           AND c.added = '{approver,companyAdmin}' AND c.removed = CASE WHEN c.created THEN '{}' ELSE '{buyer}' END::text[]
@@ -223,7 +223,7 @@ SELECT line, created, added FROM customer_import.import_changes WHERE import_id 
 SELECT array_agg(line ORDER BY import_id, line) FROM customer_import.import_changes WHERE user_name = 'ann';
 -- A page that is damaged says so
 BEGIN;
-UPDATE customer_import.import_change_pages SET payload = '\x00' WHERE import_id = regress.last();
+UPDATE customer_import._import_change_pages SET payload = '\x00' WHERE import_id = regress.last();
 SELECT count(*) FROM customer_import.import_changes WHERE import_id = regress.last();
 ROLLBACK;
 

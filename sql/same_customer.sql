@@ -27,7 +27,7 @@ CREATE TABLE merged AS
 CREATE TABLE merged_issues AS
     SELECT line, issue_number, outcome, code, column_name, value, message FROM customer_import.import_issues;
 DELETE FROM customers;
-TRUNCATE customer_import.import_change_pages, customer_import.import_issues;
+TRUNCATE customer_import._import_change_pages, customer_import.import_issues;
 ALTER TABLE customers ADD CONSTRAINT short_company CHECK (length(company) < 100);
 SELECT next_xid() AS first_xid \gset
 BEGIN;

@@ -136,7 +136,7 @@ COMMENT ON COLUMN customer_import.import_issues.sqlstate IS 'The SQLSTATE, for e
 COMMENT ON COLUMN customer_import.import_issues.amended_by IS 'Who called amend_record() last.';
 SELECT pg_catalog.pg_extension_config_dump('customer_import.import_issues', '');
 
-CREATE TABLE customer_import.import_change_pages (
+CREATE TABLE customer_import._import_change_pages (
     import_id bigint NOT NULL,
     page bigint NOT NULL,
     first_user_name text COLLATE "C" NOT NULL,
@@ -152,25 +152,25 @@ DO $$
 BEGIN
     IF 'lz4' OPERATOR(pg_catalog.=) ANY ((SELECT enumvals FROM pg_catalog.pg_settings
                                            WHERE name OPERATOR(pg_catalog.=) 'default_toast_compression')::text[]) THEN
-        ALTER TABLE customer_import.import_change_pages
+        ALTER TABLE customer_import._import_change_pages
             ALTER COLUMN payload SET STORAGE MAIN, ALTER COLUMN payload SET COMPRESSION lz4;
     ELSE
-        ALTER TABLE customer_import.import_change_pages
+        ALTER TABLE customer_import._import_change_pages
             ALTER COLUMN payload SET STORAGE EXTERNAL, SET (toast_tuple_target = 8160);
     END IF;
 END
 $$;
-COMMENT ON COLUMN customer_import.import_change_pages.applied_at IS
+COMMENT ON COLUMN customer_import._import_change_pages.applied_at IS
     'When the batch was applied. A session that changes a customer locks its row until its transaction ends, so these times tell the order of changes.';
-COMMENT ON TABLE customer_import.import_change_pages IS
+COMMENT ON TABLE customer_import._import_change_pages IS
     'What imports did to each customer, packed; read it as import_changes.';
-COMMENT ON COLUMN customer_import.import_change_pages.import_id IS 'The import.';
-COMMENT ON COLUMN customer_import.import_change_pages.page IS 'Counts the pages of an import.';
-COMMENT ON COLUMN customer_import.import_change_pages.first_user_name IS 'The first user name on the page, in byte order.';
-COMMENT ON COLUMN customer_import.import_change_pages.last_user_name IS 'The last one.';
-COMMENT ON COLUMN customer_import.import_change_pages.changes IS 'How many changes are on the page.';
-COMMENT ON COLUMN customer_import.import_change_pages.payload IS 'The changes, packed.';
-SELECT pg_catalog.pg_extension_config_dump('customer_import.import_change_pages', '');
+COMMENT ON COLUMN customer_import._import_change_pages.import_id IS 'The import.';
+COMMENT ON COLUMN customer_import._import_change_pages.page IS 'Counts the pages of an import.';
+COMMENT ON COLUMN customer_import._import_change_pages.first_user_name IS 'The first user name on the page, in byte order.';
+COMMENT ON COLUMN customer_import._import_change_pages.last_user_name IS 'The last one.';
+COMMENT ON COLUMN customer_import._import_change_pages.changes IS 'How many changes are on the page.';
+COMMENT ON COLUMN customer_import._import_change_pages.payload IS 'The changes, packed.';
+SELECT pg_catalog.pg_extension_config_dump('customer_import._import_change_pages', '');
 
 -- By it the pages that may speak of a customer are found, among those of all imports.
 CREATE TYPE customer_import._user_name_range AS RANGE (
@@ -182,7 +182,7 @@ COMMENT ON FUNCTION customer_import._user_name_range(text, text, text) IS 'A ran
 COMMENT ON FUNCTION customer_import._user_name_multirange() IS 'No user names.';
 COMMENT ON FUNCTION customer_import._user_name_multirange(customer_import._user_name_range) IS 'A range as a multirange.';
 COMMENT ON FUNCTION customer_import._user_name_multirange(customer_import._user_name_range[]) IS 'Several ranges as one value.';
-CREATE INDEX import_change_pages_user_names ON customer_import.import_change_pages
+CREATE INDEX _import_change_pages_user_names ON customer_import._import_change_pages
     USING gist (customer_import._user_name_range(first_user_name, last_user_name, '[]'));
 
 -- It reads the page itself: a page is named and never passed, so that bytes of a caller never become text.
@@ -193,11 +193,11 @@ CREATE FUNCTION customer_import._read_change_page(
 ) RETURNS SETOF record
     LANGUAGE C STABLE STRICT PARALLEL RESTRICTED ROWS 200 AS 'MODULE_PATHNAME', 'ci_read_change_page';
 COMMENT ON FUNCTION customer_import._read_change_page(bigint, bigint) IS
-    'The changes of a page of import_change_pages, of an import that the caller may see.';
+    'The changes of a page of _import_change_pages, of an import that the caller may see.';
 
 CREATE VIEW customer_import.import_changes WITH (security_invoker = true) AS
     SELECT p.import_id, c.line, c.user_name, c.created, c.added, c.removed, c.before, c.after
-      FROM customer_import.import_change_pages AS p
+      FROM customer_import._import_change_pages AS p
      CROSS JOIN LATERAL customer_import._read_change_page(p.import_id, p.page) AS c;
 COMMENT ON VIEW customer_import.import_changes IS
     'What imports did to each customer: roles added and removed, fields before and after. For one customer, customer_history() is faster.';
@@ -227,7 +227,7 @@ COMMENT ON FUNCTION customer_import._merged_roles(bigint, integer) IS
 
 -- Removals by hand: by them customer_roles() knows that an import is no longer the one that gave a role. The guard on
 -- the customers table writes it, as the extension's owner.
-CREATE TABLE customer_import.removal_marks (
+CREATE TABLE customer_import._removal_marks (
     customers_table regclass NOT NULL,
     user_name text COLLATE "C" NOT NULL,
     codes text[] COLLATE "C",
@@ -236,16 +236,16 @@ CREATE TABLE customer_import.removal_marks (
     PRIMARY KEY (user_name, marked_at, customers_table)
 );
 -- What retention has to empty.
-CREATE INDEX removal_marks_not_emptied ON customer_import.removal_marks (marked_at) WHERE database_role IS NOT NULL;
-COMMENT ON TABLE customer_import.removal_marks IS
+CREATE INDEX _removal_marks_not_emptied ON customer_import._removal_marks (marked_at) WHERE database_role IS NOT NULL;
+COMMENT ON TABLE customer_import._removal_marks IS
     'Role codes that a statement which is no import removed from a customer; customers that one deleted or renamed.';
-COMMENT ON COLUMN customer_import.removal_marks.codes IS 'The codes; NULL: no customer had this name any more.';
-COMMENT ON COLUMN customer_import.removal_marks.database_role IS
+COMMENT ON COLUMN customer_import._removal_marks.codes IS 'The codes; NULL: no customer had this name any more.';
+COMMENT ON COLUMN customer_import._removal_marks.database_role IS
     'Who has done it; emptied after customer_import.retention.';
-COMMENT ON COLUMN customer_import.removal_marks.customers_table IS 'The customers table.';
-COMMENT ON COLUMN customer_import.removal_marks.user_name IS 'The customer.';
-COMMENT ON COLUMN customer_import.removal_marks.marked_at IS 'When it was done.';
-SELECT pg_catalog.pg_extension_config_dump('customer_import.removal_marks', '');
+COMMENT ON COLUMN customer_import._removal_marks.customers_table IS 'The customers table.';
+COMMENT ON COLUMN customer_import._removal_marks.user_name IS 'The customer.';
+COMMENT ON COLUMN customer_import._removal_marks.marked_at IS 'When it was done.';
+SELECT pg_catalog.pg_extension_config_dump('customer_import._removal_marks', '');
 
 -- Operators see their own imports, administrators see all. The writer is the extension's owner, a superuser.
 ALTER TABLE customer_import.imports ENABLE ROW LEVEL SECURITY;
@@ -259,11 +259,11 @@ ALTER TABLE customer_import.import_issues FORCE ROW LEVEL SECURITY;
 CREATE POLICY own_or_admin ON customer_import.import_issues FOR SELECT
     USING ((SELECT customer_import.is_admin()) OR import_id IN (SELECT i.id FROM customer_import.imports AS i));
 
-ALTER TABLE customer_import.import_change_pages ENABLE ROW LEVEL SECURITY;
-ALTER TABLE customer_import.import_change_pages FORCE ROW LEVEL SECURITY;
-CREATE POLICY own_or_admin ON customer_import.import_change_pages FOR SELECT
+ALTER TABLE customer_import._import_change_pages ENABLE ROW LEVEL SECURITY;
+ALTER TABLE customer_import._import_change_pages FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_or_admin ON customer_import._import_change_pages FOR SELECT
     USING ((SELECT customer_import.is_admin()) OR import_id IN (SELECT i.id FROM customer_import.imports AS i));
 
 -- Only the writer reads it: it names customers that policies may hide.
-ALTER TABLE customer_import.removal_marks ENABLE ROW LEVEL SECURITY;
-ALTER TABLE customer_import.removal_marks FORCE ROW LEVEL SECURITY;
+ALTER TABLE customer_import._removal_marks ENABLE ROW LEVEL SECURITY;
+ALTER TABLE customer_import._removal_marks FORCE ROW LEVEL SECURITY;

@@ -1,19 +1,19 @@
 -- Imports in the background: the queue, the files, and where each import is. Only the extension's own code writes here.
 
-CREATE TABLE customer_import.import_files (
+CREATE TABLE customer_import._import_files (
     import_id bigint NOT NULL,
     begins_at bigint NOT NULL,
     bytes bytea NOT NULL,
     PRIMARY KEY (import_id, begins_at)
 );
-ALTER TABLE customer_import.import_files ALTER COLUMN bytes SET STORAGE EXTERNAL;
-COMMENT ON TABLE customer_import.import_files IS 'The files of imports in the background, in chunks of 1 MiB at the most.';
-COMMENT ON COLUMN customer_import.import_files.import_id IS 'The import; less than 0: an upload.';
-COMMENT ON COLUMN customer_import.import_files.begins_at IS 'The place of the chunk in the file, in bytes.';
-COMMENT ON COLUMN customer_import.import_files.bytes IS 'The chunk, in the encoding of the file.';
-SELECT pg_catalog.pg_extension_config_dump('customer_import.import_files', 'WHERE import_id > 0');
+ALTER TABLE customer_import._import_files ALTER COLUMN bytes SET STORAGE EXTERNAL;
+COMMENT ON TABLE customer_import._import_files IS 'The files of imports in the background, in chunks of 1 MiB at the most.';
+COMMENT ON COLUMN customer_import._import_files.import_id IS 'The import; less than 0: an upload.';
+COMMENT ON COLUMN customer_import._import_files.begins_at IS 'The place of the chunk in the file, in bytes.';
+COMMENT ON COLUMN customer_import._import_files.bytes IS 'The chunk, in the encoding of the file.';
+SELECT pg_catalog.pg_extension_config_dump('customer_import._import_files', 'WHERE import_id > 0');
 
-CREATE TABLE customer_import.background_imports (
+CREATE TABLE customer_import._background_imports (
     import_id bigint PRIMARY KEY,
     role_oid oid NOT NULL,
     acts boolean NOT NULL,
@@ -29,26 +29,26 @@ CREATE TABLE customer_import.background_imports (
     record_shape text,
     resumed_at timestamptz
 );
-COMMENT ON TABLE customer_import.background_imports IS 'What the workers of an import in the background need to know.';
-COMMENT ON COLUMN customer_import.background_imports.role_oid IS 'The database role; it must still have the recorded name.';
-COMMENT ON COLUMN customer_import.background_imports.acts IS 'The role is a gateway that acts as the operator.';
-COMMENT ON COLUMN customer_import.background_imports.origin IS 'The database that the import was made in: it runs in no other.';
-COMMENT ON COLUMN customer_import.background_imports.slices IS 'Into how many slices the file is split; frozen when it is claimed first.';
-COMMENT ON COLUMN customer_import.background_imports.slice_hash IS 'The hash of the user name that decides about the slice.';
-COMMENT ON COLUMN customer_import.background_imports.by_line IS
+COMMENT ON TABLE customer_import._background_imports IS 'What the workers of an import in the background need to know.';
+COMMENT ON COLUMN customer_import._background_imports.role_oid IS 'The database role; it must still have the recorded name.';
+COMMENT ON COLUMN customer_import._background_imports.acts IS 'The role is a gateway that acts as the operator.';
+COMMENT ON COLUMN customer_import._background_imports.origin IS 'The database that the import was made in: it runs in no other.';
+COMMENT ON COLUMN customer_import._background_imports.slices IS 'Into how many slices the file is split; frozen when it is claimed first.';
+COMMENT ON COLUMN customer_import._background_imports.slice_hash IS 'The hash of the user name that decides about the slice.';
+COMMENT ON COLUMN customer_import._background_imports.by_line IS
     'Whether records are applied in the order of the file, as they were at the check: positions count in it.';
-COMMENT ON COLUMN customer_import.background_imports.role_codes IS 'The role codes that the file was checked against.';
-COMMENT ON COLUMN customer_import.background_imports.stop_state IS 'Set when the import is to end early: how, and why.';
-COMMENT ON COLUMN customer_import.background_imports.import_id IS 'The import.';
-COMMENT ON COLUMN customer_import.background_imports.settings IS
+COMMENT ON COLUMN customer_import._background_imports.role_codes IS 'The role codes that the file was checked against.';
+COMMENT ON COLUMN customer_import._background_imports.stop_state IS 'Set when the import is to end early: how, and why.';
+COMMENT ON COLUMN customer_import._background_imports.import_id IS 'The import.';
+COMMENT ON COLUMN customer_import._background_imports.settings IS
     'Settings of the session that queued the import, which its workers take over.';
-COMMENT ON COLUMN customer_import.background_imports.stop_reason IS 'Why, for people.';
-COMMENT ON COLUMN customer_import.background_imports.record_shape IS 'By which columns and in which order its records were read at the check.';
-COMMENT ON COLUMN customer_import.background_imports.resumed_at IS 'When resume_import() was called last.';
-COMMENT ON COLUMN customer_import.background_imports.stop_sqlstate IS 'The SQLSTATE of the error that ended it, if one did.';
-SELECT pg_catalog.pg_extension_config_dump('customer_import.background_imports', '');
+COMMENT ON COLUMN customer_import._background_imports.stop_reason IS 'Why, for people.';
+COMMENT ON COLUMN customer_import._background_imports.record_shape IS 'By which columns and in which order its records were read at the check.';
+COMMENT ON COLUMN customer_import._background_imports.resumed_at IS 'When resume_import() was called last.';
+COMMENT ON COLUMN customer_import._background_imports.stop_sqlstate IS 'The SQLSTATE of the error that ended it, if one did.';
+SELECT pg_catalog.pg_extension_config_dump('customer_import._background_imports', '');
 
-CREATE TABLE customer_import.import_slices (
+CREATE TABLE customer_import._import_slices (
     import_id bigint NOT NULL,
     slice integer NOT NULL,
     fence integer NOT NULL DEFAULT 0,
@@ -73,42 +73,42 @@ CREATE TABLE customer_import.import_slices (
     first_repeat bigint,
     PRIMARY KEY (import_id, slice)
 );
-COMMENT ON TABLE customer_import.import_slices IS 'How far each slice of an import in the background is.';
-COMMENT ON COLUMN customer_import.import_slices.fence IS 'Counts the workers that claimed the slice; only the newest one writes.';
-COMMENT ON COLUMN customer_import.import_slices.claims IS
+COMMENT ON TABLE customer_import._import_slices IS 'How far each slice of an import in the background is.';
+COMMENT ON COLUMN customer_import._import_slices.fence IS 'Counts the workers that claimed the slice; only the newest one writes.';
+COMMENT ON COLUMN customer_import._import_slices.claims IS
     'Workers that have claimed the slice since it last got on, and were not set aside: all but one have died.';
-COMMENT ON COLUMN customer_import.import_slices.records IS 'Valid records of the slice; NULL until it was read.';
-COMMENT ON COLUMN customer_import.import_slices.position IS 'How many of them have been applied, in the order of the slice.';
-COMMENT ON COLUMN customer_import.import_slices.rejected IS 'The first slice also counts what the check rejected.';
-COMMENT ON COLUMN customer_import.import_slices.pages IS 'Pages of the change log that it has written.';
-COMMENT ON COLUMN customer_import.import_slices.waits IS 'How often it was set aside since it last got on.';
-COMMENT ON COLUMN customer_import.import_slices.wait_reason IS 'Why it waits; NULL while a worker is on it.';
-COMMENT ON COLUMN customer_import.import_slices.wait_sqlstate IS 'The SQLSTATE of that.';
-COMMENT ON COLUMN customer_import.import_slices.waiting_since IS 'Since when it has waited without getting on.';
-COMMENT ON COLUMN customer_import.import_slices.next_attempt_at IS 'When it is tried again; NULL: at once.';
-COMMENT ON COLUMN customer_import.import_slices.blocked_by IS 'Who held the lock for which its worker was last seen to wait.';
-COMMENT ON COLUMN customer_import.import_slices.repeats IS 'How many of its records repeat a user name of an earlier line.';
-COMMENT ON COLUMN customer_import.import_slices.first_repeat IS 'Line of the first of them.';
-COMMENT ON COLUMN customer_import.import_slices.import_id IS 'The import.';
-COMMENT ON COLUMN customer_import.import_slices.slice IS 'Counts the slices of an import.';
-COMMENT ON COLUMN customer_import.import_slices.created IS 'Customers that it created so far.';
-COMMENT ON COLUMN customer_import.import_slices.updated IS 'Records that changed an existing customer so far.';
-COMMENT ON COLUMN customer_import.import_slices.unchanged IS 'Records whose customer had everything already, so far.';
-COMMENT ON COLUMN customer_import.import_slices.skipped IS 'Records that the mode passed over so far.';
-COMMENT ON COLUMN customer_import.import_slices.deleted IS 'Customers that an undo deleted so far.';
-COMMENT ON COLUMN customer_import.import_slices.ended IS 'Nothing is left to do in it.';
-SELECT pg_catalog.pg_extension_config_dump('customer_import.import_slices', '');
+COMMENT ON COLUMN customer_import._import_slices.records IS 'Valid records of the slice; NULL until it was read.';
+COMMENT ON COLUMN customer_import._import_slices.position IS 'How many of them have been applied, in the order of the slice.';
+COMMENT ON COLUMN customer_import._import_slices.rejected IS 'The first slice also counts what the check rejected.';
+COMMENT ON COLUMN customer_import._import_slices.pages IS 'Pages of the change log that it has written.';
+COMMENT ON COLUMN customer_import._import_slices.waits IS 'How often it was set aside since it last got on.';
+COMMENT ON COLUMN customer_import._import_slices.wait_reason IS 'Why it waits; NULL while a worker is on it.';
+COMMENT ON COLUMN customer_import._import_slices.wait_sqlstate IS 'The SQLSTATE of that.';
+COMMENT ON COLUMN customer_import._import_slices.waiting_since IS 'Since when it has waited without getting on.';
+COMMENT ON COLUMN customer_import._import_slices.next_attempt_at IS 'When it is tried again; NULL: at once.';
+COMMENT ON COLUMN customer_import._import_slices.blocked_by IS 'Who held the lock for which its worker was last seen to wait.';
+COMMENT ON COLUMN customer_import._import_slices.repeats IS 'How many of its records repeat a user name of an earlier line.';
+COMMENT ON COLUMN customer_import._import_slices.first_repeat IS 'Line of the first of them.';
+COMMENT ON COLUMN customer_import._import_slices.import_id IS 'The import.';
+COMMENT ON COLUMN customer_import._import_slices.slice IS 'Counts the slices of an import.';
+COMMENT ON COLUMN customer_import._import_slices.created IS 'Customers that it created so far.';
+COMMENT ON COLUMN customer_import._import_slices.updated IS 'Records that changed an existing customer so far.';
+COMMENT ON COLUMN customer_import._import_slices.unchanged IS 'Records whose customer had everything already, so far.';
+COMMENT ON COLUMN customer_import._import_slices.skipped IS 'Records that the mode passed over so far.';
+COMMENT ON COLUMN customer_import._import_slices.deleted IS 'Customers that an undo deleted so far.';
+COMMENT ON COLUMN customer_import._import_slices.ended IS 'Nothing is left to do in it.';
+SELECT pg_catalog.pg_extension_config_dump('customer_import._import_slices', '');
 
 -- No role sees the files and what is for the workers; a role that sees an import also sees how far it is.
-ALTER TABLE customer_import.import_files ENABLE ROW LEVEL SECURITY;
-ALTER TABLE customer_import.import_files FORCE ROW LEVEL SECURITY;
-ALTER TABLE customer_import.background_imports ENABLE ROW LEVEL SECURITY;
-ALTER TABLE customer_import.background_imports FORCE ROW LEVEL SECURITY;
-ALTER TABLE customer_import.import_slices ENABLE ROW LEVEL SECURITY;
-ALTER TABLE customer_import.import_slices FORCE ROW LEVEL SECURITY;
-CREATE POLICY own_or_admin ON customer_import.import_slices FOR SELECT
+ALTER TABLE customer_import._import_files ENABLE ROW LEVEL SECURITY;
+ALTER TABLE customer_import._import_files FORCE ROW LEVEL SECURITY;
+ALTER TABLE customer_import._background_imports ENABLE ROW LEVEL SECURITY;
+ALTER TABLE customer_import._background_imports FORCE ROW LEVEL SECURITY;
+ALTER TABLE customer_import._import_slices ENABLE ROW LEVEL SECURITY;
+ALTER TABLE customer_import._import_slices FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_or_admin ON customer_import._import_slices FOR SELECT
     USING ((SELECT customer_import.is_admin())
-           OR EXISTS (SELECT FROM customer_import.imports AS i WHERE i.id = import_slices.import_id));
+           OR EXISTS (SELECT FROM customer_import.imports AS i WHERE i.id = _import_slices.import_id));
 
 CREATE FUNCTION customer_import.cancel_import(import_id bigint) RETURNS text
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_cancel_import';
@@ -291,7 +291,7 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
                               COALESCE(sum(p.rejected), 0)::bigint AS rejected, COALESCE(sum(p.deleted), 0)::bigint AS deleted,
                               min(p.next_attempt_at) AS next_attempt_at, min(p.wait_reason) AS wait_reason, min(p.wait_sqlstate) AS wait_sqlstate,
                               min(p.blocked_by) AS blocked_by
-                         FROM customer_import.import_slices AS p
+                         FROM customer_import._import_slices AS p
                         WHERE p.import_id = i.id) AS s
              CROSS JOIN LATERAL (
                        SELECT count(*) FILTER (WHERE k.is_slice) AS workers, min(k.waiting) AS waiting,
@@ -299,11 +299,11 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
                          FROM (SELECT b.is_slice, CASE WHEN b.is_slice THEN customer_import._waits(l.pid) END AS waiting
                                  FROM pg_locks AS l
                                 CROSS JOIN LATERAL (
-                                          SELECT l.classid = 'customer_import.import_slices'::regclass
+                                          SELECT l.classid = 'customer_import._import_slices'::regclass
                                                  AND l.objid::bigint = i.id & 4294967295 AS is_slice) AS b
                                 WHERE s.is_background AND l.locktype = 'object' AND l.granted AND l.mode = 'ExclusiveLock'
                                   AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
-                                  AND (b.is_slice OR l.classid = 'customer_import.background_imports'::regclass AND l.objid = 0)) AS k) AS w
+                                  AND (b.is_slice OR l.classid = 'customer_import._background_imports'::regclass AND l.objid = 0)) AS k) AS w
              CROSS JOIN LATERAL (
                        SELECT COALESCE(q.is_restored AND i.state <> 'held', false) AS is_restored, q.stop_state, q.bytes_read
                          FROM customer_import._open_import(CASE WHEN s.is_background THEN i.id END) AS q) AS r

@@ -18,25 +18,25 @@ COMMENT ON COLUMN customer_import.uploads.bytes IS 'Size so far.';
 COMMENT ON COLUMN customer_import.uploads.begun_at IS 'When it was begun.';
 COMMENT ON COLUMN customer_import.uploads.touched_at IS 'When it last grew.';
 
--- Those for the background are in import_files, under the negative number of their upload.
-CREATE UNLOGGED TABLE customer_import.upload_chunks (
+-- Those for the background are in _import_files, under the negative number of their upload.
+CREATE UNLOGGED TABLE customer_import._upload_chunks (
     upload bigint NOT NULL,
     begins_at bigint NOT NULL,
     bytes bytea NOT NULL,
     PRIMARY KEY (upload, begins_at)
 );
-ALTER TABLE customer_import.upload_chunks ALTER COLUMN bytes SET STORAGE EXTERNAL;
-COMMENT ON TABLE customer_import.upload_chunks IS 'What uploads consist of. A crash of the server empties it.';
-COMMENT ON COLUMN customer_import.upload_chunks.upload IS 'The upload.';
-COMMENT ON COLUMN customer_import.upload_chunks.begins_at IS 'The place of the chunk in the file, in bytes.';
-COMMENT ON COLUMN customer_import.upload_chunks.bytes IS 'The chunk, in the encoding of the file.';
+ALTER TABLE customer_import._upload_chunks ALTER COLUMN bytes SET STORAGE EXTERNAL;
+COMMENT ON TABLE customer_import._upload_chunks IS 'What uploads consist of. A crash of the server empties it.';
+COMMENT ON COLUMN customer_import._upload_chunks.upload IS 'The upload.';
+COMMENT ON COLUMN customer_import._upload_chunks.begins_at IS 'The place of the chunk in the file, in bytes.';
+COMMENT ON COLUMN customer_import._upload_chunks.bytes IS 'The chunk, in the encoding of the file.';
 
 ALTER TABLE customer_import.uploads ENABLE ROW LEVEL SECURITY;
 ALTER TABLE customer_import.uploads FORCE ROW LEVEL SECURITY;
 CREATE POLICY own_or_admin ON customer_import.uploads FOR SELECT
     USING ((SELECT customer_import.is_admin()) OR operator OPERATOR(pg_catalog.=) (SELECT customer_import.current_operator()));
-ALTER TABLE customer_import.upload_chunks ENABLE ROW LEVEL SECURITY;
-ALTER TABLE customer_import.upload_chunks FORCE ROW LEVEL SECURITY;
+ALTER TABLE customer_import._upload_chunks ENABLE ROW LEVEL SECURITY;
+ALTER TABLE customer_import._upload_chunks FORCE ROW LEVEL SECURITY;
 
 CREATE FUNCTION customer_import.begin_upload(file_name text DEFAULT NULL, background boolean DEFAULT false) RETURNS bigint
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_begin_upload';

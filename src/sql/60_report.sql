@@ -38,7 +38,7 @@ BEGIN ATOMIC
                              THEN format('SELECT * FROM customer_import.retry_rejects(%s);', i.id) END,
                'resume', CASE WHEN i.state IN ('failed', 'denied', 'canceled') AND (i.unprocessed > 0 OR (i.records = 0 AND i.state <> 'failed'))
                               AND o.is_open AND o.may_reverse
-                              AND EXISTS (SELECT FROM customer_import.import_slices AS s WHERE s.import_id = i.id)
+                              AND EXISTS (SELECT FROM customer_import._import_slices AS s WHERE s.import_id = i.id)
                               AND NOT EXISTS (SELECT FROM customer_import.imports AS r WHERE r.source_import_id = i.id)
                               THEN format('SELECT customer_import.resume_import(%s);', i.id) END,
                'counts', jsonb_build_object(

@@ -18,7 +18,7 @@ BEGIN ATOMIC
         SELECT l.pid, l.objid::bigint AS import_id, b.blocked_by
           FROM pg_locks AS l LEFT JOIN blocked AS b ON b.pid = l.pid
          WHERE l.locktype = 'object' AND l.granted AND l.mode = 'ExclusiveLock'
-           AND l.classid = 'customer_import.import_slices'::regclass
+           AND l.classid = 'customer_import._import_slices'::regclass
            AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()))
     SELECT c.id,
            CASE WHEN c.finished_at IS NOT NULL THEN c.state
@@ -35,11 +35,11 @@ BEGIN ATOMIC
                    i.rejected + s.rejected AS rejected, i.submitted_at, i.started_at, i.finished_at,
                    i.state = 'held' OR COALESCE(j.origin <> customer_import._database_origin(), false) AS is_held
               FROM customer_import.imports AS i
-              LEFT JOIN customer_import.background_imports AS j ON j.import_id = i.id AND i.finished_at IS NULL
+              LEFT JOIN customer_import._background_imports AS j ON j.import_id = i.id AND i.finished_at IS NULL
              CROSS JOIN LATERAL (
                        SELECT COALESCE(sum(p.created + p.updated + p.unchanged + p.skipped + p.rejected + p.deleted), 0)::bigint AS done,
                               COALESCE(sum(p.rejected), 0)::bigint AS rejected, min(p.next_attempt_at) AS next_attempt_at
-                         FROM customer_import.import_slices AS p
+                         FROM customer_import._import_slices AS p
                         WHERE p.import_id = i.id AND i.finished_at IS NULL) AS s
              CROSS JOIN LATERAL (
                        SELECT count(DISTINCT h.pid)::integer AS workers,
@@ -67,12 +67,12 @@ CREATE FUNCTION customer_import._collect_health(
 BEGIN ATOMIC
     WITH imports AS MATERIALIZED (SELECT * FROM customer_import._collect_activity()),
     own_locks AS MATERIALIZED (
-        SELECT l.pid, l.classid = 'customer_import.background_imports'::regclass AS is_supervisor
+        SELECT l.pid, l.classid = 'customer_import._background_imports'::regclass AS is_supervisor
           FROM pg_locks AS l
          WHERE l.locktype = 'object' AND l.granted AND l.mode = 'ExclusiveLock'
            AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
-           AND (l.classid = 'customer_import.import_slices'::regclass
-                OR l.classid = 'customer_import.background_imports'::regclass AND l.objid = 0))
+           AND (l.classid = 'customer_import._import_slices'::regclass
+                OR l.classid = 'customer_import._background_imports'::regclass AND l.objid = 0))
     SELECT i.queued, i.waiting, i.running, i.blocked, i.held, i.oldest_queued, i.failed_last_hour, i.failed_last_day,
            i.records_per_second, m.waiting, m.failed, m.held, m.oldest,
            i.in_background > 0 AND NOT pg_is_in_recovery(), (SELECT COALESCE(bool_or(l.is_supervisor), false) FROM own_locks AS l),
@@ -100,8 +100,8 @@ BEGIN ATOMIC
                    FROM (SELECT CASE WHEN o.state <> 'failed' AND o.origin <> customer_import._database_origin() THEN 'held' ELSE o.state END
                                     AS state, o.created_at
                            FROM customer_import.email_outbox AS o WHERE o.state <> 'sent') AS s) AS m
-     CROSS JOIN (SELECT sum(pg_total_relation_size(c.oid)) FILTER (WHERE c.relname NOT IN ('import_files', 'upload_chunks'))::bigint AS history_bytes,
-                        sum(pg_total_relation_size(c.oid)) FILTER (WHERE c.relname IN ('import_files', 'upload_chunks'))::bigint AS file_bytes
+     CROSS JOIN (SELECT sum(pg_total_relation_size(c.oid)) FILTER (WHERE c.relname NOT IN ('_import_files', '_upload_chunks'))::bigint AS history_bytes,
+                        sum(pg_total_relation_size(c.oid)) FILTER (WHERE c.relname IN ('_import_files', '_upload_chunks'))::bigint AS file_bytes
                    FROM pg_class AS c
                   WHERE c.relnamespace = 'customer_import'::regnamespace AND c.relkind = 'r') AS t;
 END;

@@ -108,7 +108,7 @@ def test_of_another_database(report):
     """run_imports() does not do imports that were made in another database."""
     with cluster(max_worker_processes=0), Session() as admin, Session("regress_ann") as ann:
         number = submit(ann, "userName,addRoles\na,buyer\n")
-        admin.rows("UPDATE customer_import.background_imports SET origin = '1/1'")
+        admin.rows("UPDATE customer_import._background_imports SET origin = '1/1'")
         ann.rows(CALL)
         report.equal((state(admin, number), admin.value("SELECT count(*) FROM customers")), ("queued", "0"),
                      "run_imports() leaves what was made in another database")

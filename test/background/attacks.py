@@ -2,7 +2,7 @@
 
 from harness import HOLDERS, Session, counts_of, fresh, gate, run_in_background, submit, wait_ended
 
-TABLES = ("import_files", "background_imports", "import_slices", "imports", "import_issues", "import_change_pages", "removal_marks")
+TABLES = ("_import_files", "_background_imports", "_import_slices", "imports", "import_issues", "_import_change_pages", "_removal_marks")
 
 
 def test_tables(report):
@@ -18,14 +18,14 @@ def test_tables(report):
                                 f"DO 'BEGIN LOCK TABLE customer_import.{table} IN ACCESS EXCLUSIVE MODE; END'",
                                 f"DO 'BEGIN LOCK TABLE customer_import.{table} IN SHARE MODE; END'"):
                         report.refused(session.error(sql), "42501", f"{user}: {sql}")
-                for sql in ("UPDATE customer_import.imports SET state = 'completed'", "UPDATE customer_import.background_imports SET role_oid = 10",
-                            "UPDATE customer_import.background_imports SET acts = true", "UPDATE customer_import.import_slices SET position = 0",
-                            "UPDATE customer_import.import_files SET bytes = ''", "SELECT * FROM customer_import.import_files",
-                            "SELECT settings FROM customer_import.background_imports",
-                            "SELECT * FROM customer_import.imports FOR UPDATE", "SELECT * FROM customer_import.import_slices FOR SHARE"):
+                for sql in ("UPDATE customer_import.imports SET state = 'completed'", "UPDATE customer_import._background_imports SET role_oid = 10",
+                            "UPDATE customer_import._background_imports SET acts = true", "UPDATE customer_import._import_slices SET position = 0",
+                            "UPDATE customer_import._import_files SET bytes = ''", "SELECT * FROM customer_import._import_files",
+                            "SELECT settings FROM customer_import._background_imports",
+                            "SELECT * FROM customer_import.imports FOR UPDATE", "SELECT * FROM customer_import._import_slices FOR SHARE"):
                     report.refused(session.error(sql), "42501", f"{user}: {sql}")
-                seen = session.error("SELECT * FROM customer_import.import_slices")
-                slices = session.value("SELECT count(*) FROM customer_import.import_slices") if seen is None else None
+                seen = session.error("SELECT * FROM customer_import._import_slices")
+                slices = session.value("SELECT count(*) FROM customer_import._import_slices") if seen is None else None
                 expected = {"regress_ann": ("1",), "regress_adm": ("1",), "regress_web": ("0",), "regress_viv": ("0",), "regress_out": (None,)}
                 report.line(slices in expected[user], f"{user} sees the slices of its own imports only", slices)
         holder.open()
@@ -62,13 +62,13 @@ def test_locks(report):
         # The same numbers in every kind of advisory lock
         eve.rows("SELECT pg_advisory_lock(c.oid::bigint), pg_advisory_lock(c.oid::int, 0), pg_advisory_lock(c.oid::int, 1),"
                  " pg_advisory_lock(0), pg_advisory_lock(1), pg_advisory_lock(1, 0)"
-                 " FROM pg_class AS c WHERE relname IN ('background_imports', 'import_slices')")
-        eve.rows("SELECT * FROM customer_import.imports; SELECT * FROM customer_import.import_slices")
+                 " FROM pg_class AS c WHERE relname IN ('_background_imports', '_import_slices')")
+        eve.rows("SELECT * FROM customer_import.imports; SELECT * FROM customer_import._import_slices")
         row = run_in_background(admin, ann, "userName,addRoles\na,buyer\n")
         report.equal(row["state"], "completed", "advisory locks hold up nothing")
         eve.rows("ROLLBACK; SELECT pg_advisory_unlock_all()")
-        for sql in ("COMMENT ON TABLE customer_import.background_imports IS 'x'", "COMMENT ON COLUMN customer_import.import_slices.slice IS 'x'",
-                    "ALTER TABLE customer_import.background_imports SET (fillfactor = 50)",
+        for sql in ("COMMENT ON TABLE customer_import._background_imports IS 'x'", "COMMENT ON COLUMN customer_import._import_slices.slice IS 'x'",
+                    "ALTER TABLE customer_import._background_imports SET (fillfactor = 50)",
                     "CREATE TRIGGER x BEFORE UPDATE ON customer_import.imports FOR EACH ROW EXECUTE FUNCTION note_who()"):
             report.refused(eve.error(sql), "42501", f"an operator cannot: {sql}")
 
@@ -145,7 +145,7 @@ def test_role_changes_in_triggers(report):
         admin.rows("CREATE FUNCTION v_tries() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE statement text; found text := ''; BEGIN"
                    " FOREACH statement IN ARRAY ARRAY['SET ROLE NONE', 'SET SESSION AUTHORIZATION DEFAULT', 'SET ROLE postgres',"
                    " 'SET customer_import.batch_rows = 7', 'UPDATE customer_import.imports SET state = ''completed''',"
-                   " 'UPDATE customer_import.background_imports SET role_oid = 10', 'SELECT customer_import.act_as(''kim'')'] LOOP"
+                   " 'UPDATE customer_import._background_imports SET role_oid = 10', 'SELECT customer_import.act_as(''kim'')'] LOOP"
                    "  BEGIN EXECUTE statement; found := found || 'ok '; EXCEPTION WHEN OTHERS THEN found := found || SQLSTATE || ' '; END;"
                    " END LOOP; INSERT INTO seen (user_name, current_name, is_superuser, more) VALUES (NEW.user_name, current_user,"
                    " current_setting('is_superuser'), found); RETURN NEW; END $$;"

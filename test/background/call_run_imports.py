@@ -74,7 +74,7 @@ def several(report, admin, ann):
     report.equal([(row["state"], row["created"]) for row in rows], [("completed", 1000), ("failed", 0), ("completed", 20_000), ("completed", 1)],
                  "several, with a failing one among them")
     report.line(all(adds_up(row) for row in rows), "their counts add up", rows)
-    report.equal(admin.value("SELECT slices FROM customer_import.background_imports WHERE import_id = $1", [numbers[2]]), "1",
+    report.equal(admin.value("SELECT slices FROM customer_import._background_imports WHERE import_id = $1", [numbers[2]]), "1",
                  "a session has one slice to do")
 
 
@@ -139,6 +139,6 @@ def test_without_workers(report):
                                (rights_lost, (admin, ann))):
             report.run(part, *sessions)
         report.equal(admin.value("SELECT count(*) FROM pg_locks WHERE locktype = 'object' AND classid IN"
-                                 " ('customer_import.background_imports'::regclass, 'customer_import.import_slices'::regclass)"), "0", "no lock is left")
+                                 " ('customer_import._background_imports'::regclass, 'customer_import._import_slices'::regclass)"), "0", "no lock is left")
         report.equal(admin.value("SELECT current_database()"), DATABASE, "the server lives")
         report.equal(server.complaints(), [], "and does not complain")

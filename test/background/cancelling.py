@@ -73,7 +73,7 @@ def test_checking(report):
     with fresh() as admin, Session("regress_ann") as ann, Session() as holder:
         ann.rows("BEGIN")
         number = submit(ann, CONTENT)
-        holder.start("BEGIN; LOCK TABLE customer_import.import_files IN ACCESS EXCLUSIVE MODE")
+        holder.start("BEGIN; LOCK TABLE customer_import._import_files IN ACCESS EXCLUSIVE MODE")
         wait_until(lambda: admin.value(f"SELECT count(*) FROM pg_locks WHERE pid = {holder.pid} AND NOT granted") == "1", "the lock is asked for")
         ann.rows("COMMIT")
         holder.finish()

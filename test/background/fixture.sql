@@ -65,9 +65,9 @@ BEGIN
         ALTER TABLE customers ADD COLUMN phone text;
     END IF;
     TRUNCATE customers, seen RESTART IDENTITY;
-    TRUNCATE customer_import.imports, customer_import.import_issues, customer_import.import_change_pages, customer_import.removal_marks,
-             customer_import.import_files, customer_import.background_imports, customer_import.import_slices, customer_import.uploads,
-             customer_import.upload_chunks, customer_import.email_outbox RESTART IDENTITY;
+    TRUNCATE customer_import.imports, customer_import.import_issues, customer_import._import_change_pages, customer_import._removal_marks,
+             customer_import._import_files, customer_import._background_imports, customer_import._import_slices, customer_import.uploads,
+             customer_import._upload_chunks, customer_import.email_outbox RESTART IDENTITY;
     PERFORM customer_import.remove_role_codes(array_agg(code)) FROM customer_import.role_codes
       WHERE NOT privileged AND code <> ALL ('{buyer,approver,companyAdmin}') HAVING count(*) > 0;
 END $$;

@@ -209,7 +209,7 @@ def gate(admin, busy=False):
 
 # The processes that hold slices of an import: pid and slice.
 HOLDERS = ("SELECT a.pid, l.objsubid FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)"
-           " WHERE l.classid = 'customer_import.import_slices'::regclass AND l.objid = $1::bigint AND l.granted"
+           " WHERE l.classid = 'customer_import._import_slices'::regclass AND l.objid = $1::bigint AND l.granted"
            "   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())")
 
 

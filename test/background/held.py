@@ -114,7 +114,7 @@ def test_limit_counts_held(report):
         number = submit(ann, new_customers(10))
         wait_ended(admin, number)
         wait_idle(admin)
-        admin.rows("UPDATE customer_import.imports SET state = 'held', finished_at = NULL; UPDATE customer_import.background_imports SET origin = '1/1'")
+        admin.rows("UPDATE customer_import.imports SET state = 'held', finished_at = NULL; UPDATE customer_import._background_imports SET origin = '1/1'")
         with harness.settings(admin, max_queued_imports=1):
             with Session("regress_ann") as again:
                 report.refused(submit_error(again, new_customers(10)), "53400", "held imports count as unfinished")
@@ -131,8 +131,8 @@ def test_template_copy(report):
         # As if it had just been submitted. No session may be in the database while it is copied, and none starts a worker there.
         with Session() as admin:
             admin.rows("UPDATE customer_import.imports SET state = 'queued', finished_at = NULL, started_at = NULL;"
-                       "UPDATE customer_import.import_slices SET ended = false, position = 0, created = 0, records = NULL;"
-                       "UPDATE customer_import.background_imports SET slices = 0; DELETE FROM customers; DELETE FROM customer_import.import_change_pages")
+                       "UPDATE customer_import._import_slices SET ended = false, position = 0, created = 0, records = NULL;"
+                       "UPDATE customer_import._background_imports SET slices = 0; DELETE FROM customers; DELETE FROM customer_import._import_change_pages")
         harness.psql("postgres", f"--command=CREATE DATABASE {COPY} TEMPLATE {DATABASE}")
         with Session("regress_ann", COPY) as ann, Session(database=COPY) as admin:
             wait_ended(admin, submit(ann, "userName,addRoles\nb,buyer\n"))

@@ -55,7 +55,7 @@ def test_queued_bytes(report):
             first = submit(ann, megabyte)
             error = submit_error(ann, megabyte + megabyte)
             report.refused(error, "53400", "more than max_queued_bytes is refused", r"customer_import\.max_queued_bytes", "cancel")
-            report.equal(admin.value("SELECT count(DISTINCT import_id) FROM customer_import.import_files"), "1", "nothing of it is stored")
+            report.equal(admin.value("SELECT count(DISTINCT import_id) FROM customer_import._import_files"), "1", "nothing of it is stored")
             second = submit(ann, "userName,company\nsmall,x\n")
             holder.open()
             report.equal([wait_ended(admin, number)["state"] for number in (first, second)], ["completed"] * 2, "what fits is done")

@@ -28,10 +28,10 @@ def test_lock_timeout(report):
         with settings(admin, scope="ROLE regress_ann", lock_timeout="20ms"):
             holder.rows("BEGIN; UPDATE customers SET company = 'theirs' WHERE user_name = 'u50'")
             number = submit(ann, CONTENT)
-            waits = "SELECT waits FROM customer_import.import_slices WHERE import_id = $1"
+            waits = "SELECT waits FROM customer_import._import_slices WHERE import_id = $1"
             wait_until(lambda: int(admin.value(waits, [number])) >= 2, "it is tried again")
             row = record(admin, number)
-            report.equal((row["state"], admin.value("SELECT position % 10 FROM customer_import.import_slices WHERE import_id = $1", [number])),
+            report.equal((row["state"], admin.value("SELECT position % 10 FROM customer_import._import_slices WHERE import_id = $1", [number])),
                          ("running", "0"), "a lock timeout does not end the import, nor does it leave half a batch")
             holder.rows("COMMIT")
             row = wait_ended(admin, number)

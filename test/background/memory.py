@@ -30,7 +30,7 @@ def follow(admin, number):
 
     def ended():
         for pid, slice_number, done in admin.rows(f"SELECT h.pid, h.objsubid, s.position FROM ({HOLDERS}) AS h"
-                                                  " JOIN customer_import.import_slices AS s ON s.import_id = $1 AND s.slice = h.objsubid",
+                                                  " JOIN customer_import._import_slices AS s ON s.import_id = $1 AND s.slice = h.objsubid",
                                                   [number]):
             memory = private_memory(pid)
             if memory is not None:

@@ -4,8 +4,8 @@ from harness import (PROCESSES, DATABASE, Session, adds_up, counts_of, csv, fres
                      wait_idle, wait_until)
 from waiting import DUE, wait_set_aside
 
-WAITING = "SELECT wait_sqlstate, claims FROM customer_import.import_slices WHERE import_id = $1 AND next_attempt_at IS NOT NULL"
-PAUSE = ("SELECT round(extract(epoch FROM next_attempt_at - clock_timestamp())) FROM customer_import.import_slices"
+WAITING = "SELECT wait_sqlstate, claims FROM customer_import._import_slices WHERE import_id = $1 AND next_attempt_at IS NOT NULL"
+PAUSE = ("SELECT round(extract(epoch FROM next_attempt_at - clock_timestamp())) FROM customer_import._import_slices"
          " WHERE import_id = $1 AND waits = $2 AND next_attempt_at IS NOT NULL")
 
 
@@ -43,7 +43,7 @@ def test_states_that_pass(report):
             admin.rows("TRUNCATE v_trouble; " + DUE)
             report.equal(counts_of(wait_ended(admin, number)), (4, 0, 0, 0, 0, 0), f"{sqlstate}: it completes")
             report.equal(admin.value("SELECT count(*) FROM customer_import.import_changes"), "4", f"{sqlstate}: each record once")
-            report.equal(admin.rows("SELECT wait_reason, wait_sqlstate, waiting_since FROM customer_import.import_slices"), [(None, None, None)],
+            report.equal(admin.rows("SELECT wait_reason, wait_sqlstate, waiting_since FROM customer_import._import_slices"), [(None, None, None)],
                          f"{sqlstate}: nothing is left of it")
             clear(admin)
 
@@ -70,11 +70,11 @@ def test_pauses(report):
         raise_while(admin, "53100", "NEW.user_name = 'b' AND EXISTS (SELECT FROM public.v_trouble)")
         number = submit(ann, csv(["a,buyer", "b,buyer"]))
         wait_waiting(admin, number)
-        admin.rows("UPDATE customer_import.import_slices SET waits = 3, next_attempt_at = now()")
+        admin.rows("UPDATE customer_import._import_slices SET waits = 3, next_attempt_at = now()")
         admin.rows(DUE)
         wait_until(lambda: admin.rows(PAUSE, [number, 4]), "it waits longer")
         report.line(4 < int(admin.value(PAUSE, [number, 4])) <= 8, "the fourth pause has 8 s")
-        admin.rows("UPDATE customer_import.import_slices SET waits = 30, next_attempt_at = now()")
+        admin.rows("UPDATE customer_import._import_slices SET waits = 30, next_attempt_at = now()")
         admin.rows(DUE)
         wait_until(lambda: admin.rows(PAUSE, [number, 31]), "it waits longest")
         report.line(290 < int(admin.value(PAUSE, [number, 31])) <= 300, "none has more than five minutes")
@@ -93,17 +93,17 @@ def test_longest_wait(report):
         with settings(admin, longest_wait="1h"):
             number = submit(ann, csv(["b,buyer"]))
             wait_waiting(admin, number)
-            admin.rows("UPDATE customer_import.import_slices SET waiting_since = now() - interval '2 hours', next_attempt_at = now() + interval '1 hour'"
+            admin.rows("UPDATE customer_import._import_slices SET waiting_since = now() - interval '2 hours', next_attempt_at = now() + interval '1 hour'"
                        " WHERE import_id = $1", [number])
             report.equal(wait_ended(admin, number)["state"], "failed", "it ends although no worker is due")
         wait_idle(admin)
         with settings(admin, longest_wait="0"):
             number = submit(ann, csv(["b,buyer"]))
             wait_waiting(admin, number)
-            admin.rows("UPDATE customer_import.import_slices SET waiting_since = now() - interval '200 hours'")
-            before = int(admin.value("SELECT waits FROM customer_import.import_slices WHERE import_id = $1", [number]))
+            admin.rows("UPDATE customer_import._import_slices SET waiting_since = now() - interval '200 hours'")
+            before = int(admin.value("SELECT waits FROM customer_import._import_slices WHERE import_id = $1", [number]))
             admin.rows(DUE)
-            wait_until(lambda: int(admin.value("SELECT waits FROM customer_import.import_slices WHERE import_id = $1", [number])) > before, "it waits again")
+            wait_until(lambda: int(admin.value("SELECT waits FROM customer_import._import_slices WHERE import_id = $1", [number])) > before, "it waits again")
             report.equal(state(admin, number), "running", "0 is no limit")
             ann.rows("SELECT customer_import.cancel_import($1)", [number])
         clear(admin)
@@ -115,16 +115,16 @@ def test_nobody_there(report):
         raise_while(admin, "53100", "NEW.user_name = 'b'")
         number = submit(ann, csv(["b,buyer"]))
         wait_waiting(admin, number)
-        admin.rows("UPDATE customer_import.import_slices SET next_attempt_at = now() + interval '1 hour'")
+        admin.rows("UPDATE customer_import._import_slices SET next_attempt_at = now() + interval '1 hour'")
         supervisors = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE backend_type = 'customer_import supervisor' AND datname = current_database()"
         wait_until(lambda: admin.value(supervisors) == "0", "there is no supervisor")
-        admin.rows("UPDATE customer_import.import_slices SET waiting_since = now() - interval '2 hours'")
+        admin.rows("UPDATE customer_import._import_slices SET waiting_since = now() - interval '2 hours'")
         other = submit(ann, csv(["c,buyer"]))
         report.equal((wait_ended(admin, other)["state"], state(admin, number)), ("completed", "running"), "a supervisor that starts lets it wait on")
-        report.equal(admin.value("SELECT waiting_since > now() - interval '1 hour' FROM customer_import.import_slices WHERE import_id = $1", [number]), "t",
+        report.equal(admin.value("SELECT waiting_since > now() - interval '1 hour' FROM customer_import._import_slices WHERE import_id = $1", [number]), "t",
                      "from now on")
         clear(admin)
-        admin.rows("UPDATE customer_import.import_slices SET next_attempt_at = NULL WHERE import_id = $1", [number])
+        admin.rows("UPDATE customer_import._import_slices SET next_attempt_at = NULL WHERE import_id = $1", [number])
         report.equal(wait_ended(admin, number)["state"], "completed", "and it completes")
 
 
@@ -137,7 +137,7 @@ def test_worker_ended(report):
                 holder.wait()
                 admin.rows(f"SELECT {function}(pid) FROM pg_stat_activity WHERE backend_type = 'customer_import worker'")
                 wait_waiting(admin, number)
-                report.equal(admin.value("SELECT claims FROM customer_import.import_slices WHERE import_id = $1", [number]), "0", f"{function}: no death")
+                report.equal(admin.value("SELECT claims FROM customer_import._import_slices WHERE import_id = $1", [number]), "0", f"{function}: no death")
                 admin.rows(DUE)
             holder.open()
             row = wait_ended(admin, number)
@@ -179,7 +179,7 @@ def test_halved(report):
         raise_while(admin, "40P01", "NEW.user_name = 'user0000005' AND EXISTS (SELECT FROM public.v_trouble)")
         number = submit(ann, new_customers(10))
         wait_waiting(admin, number)
-        report.equal(admin.value("SELECT position FROM customer_import.import_slices WHERE import_id = $1", [number]), "5", "one that deadlocks alone waits")
+        report.equal(admin.value("SELECT position FROM customer_import._import_slices WHERE import_id = $1", [number]), "5", "one that deadlocks alone waits")
         admin.rows("TRUNCATE v_trouble; " + DUE)
         report.equal(counts_of(wait_ended(admin, number)), (10, 0, 0, 0, 0, 0), "and is applied")
         clear(admin)

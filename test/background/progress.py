@@ -237,12 +237,12 @@ def test_long_history(report):
     with fresh() as admin, Session("regress_ann") as ann:
         admin.rows("INSERT INTO customer_import.imports (operator, database_role, mode, state, finished_at, records, created)"
                    " SELECT 'regress_ann', 'regress_ann', 'create_only', 'completed', now(), 10, 10 FROM generate_series(1, 10000);"
-                   "INSERT INTO customer_import.import_slices (import_id, slice, ended) SELECT id, 0, true FROM customer_import.imports;"
-                   "DELETE FROM pg_statistic WHERE starelid IN ('customer_import.imports'::regclass, 'customer_import.import_slices'::regclass)")
+                   "INSERT INTO customer_import._import_slices (import_id, slice, ended) SELECT id, 0, true FROM customer_import.imports;"
+                   "DELETE FROM pg_statistic WHERE starelid IN ('customer_import.imports'::regclass, 'customer_import._import_slices'::regclass)")
         limit = float(ann.value("SHOW jit_above_cost"))
         for analyzed in (False, True):
             if analyzed:
-                admin.rows("ANALYZE customer_import.imports; ANALYZE customer_import.import_slices")
+                admin.rows("ANALYZE customer_import.imports; ANALYZE customer_import._import_slices")
             for condition, most in (("", limit / 10), (" WHERE id = 7", limit / 100)):
                 plan = ann.json(f"EXPLAIN (FORMAT JSON) SELECT * FROM customer_import.import_status{condition}")
                 cost = plan[0]["Plan"]["Total Cost"]

@@ -75,7 +75,7 @@ def test_immediate_stop(report):
         with Session() as admin, Session("regress_ann") as ann:
             admin.rows(f"ALTER DATABASE {DATABASE} SET customer_import.batch_rows = 1000")
             number = submit(ann, new_customers(30_000))
-            wait_until(lambda: int(admin.value("SELECT COALESCE(sum(position), 0) FROM customer_import.import_slices")) > 0, "a batch is done")
+            wait_until(lambda: int(admin.value("SELECT COALESCE(sum(position), 0) FROM customer_import._import_slices")) > 0, "a batch is done")
             server.stop("immediate")
         server.start()
         wait_for_server()

@@ -2,7 +2,7 @@
 
 from harness import Session, adds_up, csv, fresh, gate, import_file, record, run_in_background, settings, state, submit, wait_ended, wait_idle, wait_until
 
-TABLES = ("imports", "import_files", "background_imports", "import_slices", "import_issues", "import_change_pages")
+TABLES = ("imports", "_import_files", "_background_imports", "_import_slices", "import_issues", "_import_change_pages")
 CONTENT = "userName,addRoles,removeRoles,email\nold,buyer,approver,new@example.com\nnew,buyer,,n@example.com\nbad,nonsense,,b@example.com\nold\n"
 CHANGES = "SELECT user_name, created, added::text, removed::text FROM customer_import.import_changes WHERE import_id = $1 ORDER BY line"
 
@@ -19,7 +19,7 @@ def old_import(admin, ann, days=100):
 
 
 def stored(admin, number):
-    return admin.rows("SELECT (SELECT count(*) FROM customer_import.import_files WHERE import_id = $1),"
+    return admin.rows("SELECT (SELECT count(*) FROM customer_import._import_files WHERE import_id = $1),"
                       " (SELECT count(record) + count(value) FROM customer_import.import_issues WHERE import_id = $1),"
                       " (SELECT count(*) FROM customer_import.import_changes WHERE import_id = $1 AND (before <> '{}' OR after <> '{}'))", [number])[0]
 
@@ -61,7 +61,7 @@ def test_retention(report):
 MARK = "Zq7mark"
 PLACES = ("SELECT c.oid::regclass FROM pg_class AS c WHERE c.relkind = 'r' AND c.relnamespace = 'customer_import'::regnamespace ORDER BY 1")
 
-BY_HAND = "SELECT user_name, codes::text FROM customer_import.removal_marks ORDER BY marked_at"
+BY_HAND = "SELECT user_name, codes::text FROM customer_import._removal_marks ORDER BY marked_at"
 
 
 def marked(admin):
@@ -102,10 +102,10 @@ def test_no_value_stays(report):
         admin.rows("UPDATE customer_import.email_outbox SET message = $1::text::bytea, last_error = $1::text, state = CASE WHEN id % 2 = 0 THEN 'sent' ELSE 'failed' END",
                    [MARK])
         report.line(len(marked(admin)) >= 5, "before, many tables have such values", marked(admin))
-        report.line("customer_import.removal_marks" in marked(admin), "that of removals by hand too", marked(admin))
+        report.line("customer_import._removal_marks" in marked(admin), "that of removals by hand too", marked(admin))
         wait_idle(admin)
         admin.rows("UPDATE customer_import.imports SET finished_at = finished_at - interval '100 days';"
-                   "UPDATE customer_import.removal_marks SET marked_at = marked_at - interval '100 days'")
+                   "UPDATE customer_import._removal_marks SET marked_at = marked_at - interval '100 days'")
         run_in_background(admin, ann, csv(["x,buyer"]))
         wait_idle(admin)
         report.equal(marked(admin), [], "afterwards none has")
@@ -141,7 +141,7 @@ def starts_supervisor(session, name):
     session.rows("BEGIN")
     session.rows("SELECT customer_import.import_customers($1::text, 'Create Only')", [f"userName,email\n{name},x\n"])
     locked = session.value("SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'object' AND objid = 1"
-                           " AND classid = (SELECT oid FROM pg_class WHERE relname = 'background_imports')")
+                           " AND classid = (SELECT oid FROM pg_class WHERE relname = '_background_imports')")
     session.rows("COMMIT")
     return locked == "1"
 
@@ -166,9 +166,9 @@ def test_only_foreground(report):
         report.line(not starts_supervisor(ann, "f"), "once it is emptied none is started")
         admin.rows("UPDATE customers SET roles = '{buyer}' WHERE user_name = 'a'; UPDATE customers SET roles = '{}' WHERE user_name = 'a'")
         report.line(not starts_supervisor(ann, "g"), "nor for a removal by hand that is young")
-        admin.rows("UPDATE customer_import.removal_marks SET marked_at = now() - interval '91 days'")
+        admin.rows("UPDATE customer_import._removal_marks SET marked_at = now() - interval '91 days'")
         report.line(starts_supervisor(ann, "h"), "for an old one it is")
-        wait_until(lambda: admin.value("SELECT count(database_role) FROM customer_import.removal_marks") == "0", "it says no more who it was")
+        wait_until(lambda: admin.value("SELECT count(database_role) FROM customer_import._removal_marks") == "0", "it says no more who it was")
 
 
 def test_running_are_left_alone(report):

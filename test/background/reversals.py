@@ -78,7 +78,7 @@ def test_slices(report):
         source = int(import_file(ann, content)["import_id"])
         number = reverse("regress_ann", UNDO, source, True)
         row = wait_ended(admin, number, 60)
-        slices = admin.rows("SELECT slice, position > 0 FROM customer_import.import_slices WHERE import_id = $1 ORDER BY 1", [number])
+        slices = admin.rows("SELECT slice, position > 0 FROM customer_import._import_slices WHERE import_id = $1 ORDER BY 1", [number])
         report.equal(slices, [(str(index), "t") for index in range(3)], "a large undo is split, and each slice has its part")
         report.equal((row["state"], counts_of(row)), ("completed", (0, 10_000, 0, 0, 0, 10_000, 0)), "all of it is done once")
         report.line(admin.rows(CUSTOMERS) == before, "the customers are as they were")
@@ -99,7 +99,7 @@ def test_slices(report):
         admin.rows("SELECT customer_import.add_role_codes('{later}')")
         number = reverse("regress_ann", RETRY, source, True)
         row = wait_ended(admin, number, 60)
-        report.equal((admin.value("SELECT count(*) FROM customer_import.import_slices WHERE import_id = $1 AND position > 0", [number]),
+        report.equal((admin.value("SELECT count(*) FROM customer_import._import_slices WHERE import_id = $1 AND position > 0", [number]),
                       row["state"], counts_of(row)), ("3", "completed", (20_000, 0, 0, 0, 0, 0, 0)), "a large retry too")
         report.equal(admin.rows("SELECT retried_by, count(*) FROM customer_import.import_issues WHERE import_id = $1 GROUP BY 1", [source]),
                      [(str(number), "20000")], "each record was retried by it")
@@ -111,7 +111,7 @@ def test_canceled(report):
         source = int(import_file(ann, content)["import_id"])
         holder.rows("BEGIN; SELECT FROM customers WHERE user_name IN ('user0012000', 'user0012001', 'user0012002', 'user0012003') FOR UPDATE")
         number = reverse("regress_ann", UNDO, source, True)
-        wait_until(lambda: int(admin.value("SELECT sum(position) FROM customer_import.import_slices WHERE import_id = $1", [number])) > 1000, "it gets on")
+        wait_until(lambda: int(admin.value("SELECT sum(position) FROM customer_import._import_slices WHERE import_id = $1", [number])) > 1000, "it gets on")
         seen = status(ann, number)
         report.line(seen["mode"] == "undo" and seen["state"] == "running" and seen["records"] == 20_000 and "%" in seen["bar"], "import_status follows it", seen)
         ann.rows("SELECT customer_import.cancel_import($1)", [number])

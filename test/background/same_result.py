@@ -86,7 +86,7 @@ def background(admin, user, content, mode):
         number = int(import_file(session, content, mode, background=True)["import_id"])
     row = wait_ended(admin, number, 60)
     wait_idle(admin)
-    slices = admin.value("SELECT count(*) FROM customer_import.import_slices WHERE import_id = $1", [number])
+    slices = admin.value("SELECT count(*) FROM customer_import._import_slices WHERE import_id = $1", [number])
     return tuple(row[name] for name in COUNTS), admin.json(STATE, [number]), int(slices), row
 
 
@@ -151,7 +151,7 @@ def test_file_order(report):
         lines += [f"u{index},,,last of {index}" for index in range(0, 700, 2)]
         content = "\n".join(lines) + "\n"
         row = wait_ended(admin, int(import_file(ann, content, background=True)["import_id"]), 60)
-        report.equal(admin.value("SELECT count(*) FROM customer_import.import_slices"), "4", "a file of repeats is split into four slices")
+        report.equal(admin.value("SELECT count(*) FROM customer_import._import_slices"), "4", "a file of repeats is split into four slices")
         report.equal(row["state"], "completed", "it completes")
         wrong = admin.rows("SELECT user_name, company, roles FROM customers WHERE company IS DISTINCT FROM CASE substr(user_name, 2)::int % 2"
                            " WHEN 0 THEN 'last of ' ELSE 'turn 19 of ' END || substr(user_name, 2) OR roles <> CASE (19 +"

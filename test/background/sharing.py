@@ -39,7 +39,7 @@ def aside(admin, submit_import, slices="2", held=HELD):
                     ["{" + ",".join(map(str, held)) + "}"])
         number = submit_import()
         # A worker that tries again makes it NULL meanwhile.
-        wait_until(lambda: state(admin, number) not in OPEN_STATES or admin.rows("SELECT count(*) FROM customer_import.import_slices WHERE import_id = $1 AND wait_reason IS NOT NULL"
+        wait_until(lambda: state(admin, number) not in OPEN_STATES or admin.rows("SELECT count(*) FROM customer_import._import_slices WHERE import_id = $1 AND wait_reason IS NOT NULL"
                                       "   AND position > 0 AND NOT ended", [number]) == [(slices,)], "the slices are set aside")
         if state(admin, number) not in OPEN_STATES:
             raise RuntimeError(record(admin, number)["message"])
@@ -54,7 +54,7 @@ def empty(admin, name):
 
 def cut(admin, number):
     """Has the stored file of an import lose its records."""
-    admin.rows("UPDATE customer_import.import_files SET bytes = substring(bytes FOR position('\\x0a'::bytea IN bytes)) WHERE import_id = $1",
+    admin.rows("UPDATE customer_import._import_files SET bytes = substring(bytes FOR position('\\x0a'::bytea IN bytes)) WHERE import_id = $1",
                [number])
 
 
@@ -93,9 +93,9 @@ def test_ended_slice(report):
         admin.rows("INSERT INTO customers (user_name) VALUES ('user0015000')")
         holder.rows("BEGIN; SELECT FROM customers FOR UPDATE")
         number = submit(ann, CONTENT)
-        wait_until(lambda: admin.rows("SELECT count(*) FILTER (WHERE ended), count(wait_reason) FROM customer_import.import_slices"
+        wait_until(lambda: admin.rows("SELECT count(*) FILTER (WHERE ended), count(wait_reason) FROM customer_import._import_slices"
                                       " WHERE import_id = $1", [number]) == [("1", "1")], "one slice ends, the other one waits")
-        open_slice = admin.value("SELECT slice FROM customer_import.import_slices WHERE import_id = $1 AND NOT ended", [number])
+        open_slice = admin.value("SELECT slice FROM customer_import._import_slices WHERE import_id = $1 AND NOT ended", [number])
         wait_until(lambda: [name.split("/")[1] for name in files(admin)] == ["head.0", f"slice{open_slice}.0"], "its file is gone", 60)
         report.line(True, "the file of the slice that waits is left")
         holder.rows("ROLLBACK")
@@ -117,13 +117,13 @@ def test_read_once(report):
     content = csv((f"user{index:07d},{'x' * 200}" for index in range(RECORDS)), "userName,company")
     def fetched():
         admin.rows("SELECT pg_stat_force_next_flush()")
-        return int(admin.value("SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_all_tables WHERE relid = 'customer_import.import_files'::regclass"))
+        return int(admin.value("SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_all_tables WHERE relid = 'customer_import._import_files'::regclass"))
     with fresh(workers_per_import=4) as admin, Session("regress_ann") as ann:
         before = fetched()
         row = wait_ended(admin, submit(ann, content))
         wait_idle(admin)
         times = fetched() - before
-        chunks = int(admin.value("SELECT count(*) FROM customer_import.import_files WHERE import_id = $1", [row["id"]]))
+        chunks = int(admin.value("SELECT count(*) FROM customer_import._import_files WHERE import_id = $1", [row["id"]]))
         report.equal((row["state"], counts_of(row)), ("completed", (RECORDS, 0, 0, 0, 0, 0)), "a large file is imported")
         report.line(chunks > 3 and chunks <= times <= chunks + 3, "its chunks are read once, and the first one by each other worker", chunks, times)
 

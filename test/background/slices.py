@@ -4,7 +4,7 @@ import harness
 from harness import Session, adds_up, counts_of, csv, fresh, gate, new_customers, submit, wait_ended, wait_until
 
 SLICES = ("SELECT slice, records, position, created + updated + unchanged + skipped + rejected, ended"
-          "  FROM customer_import.import_slices WHERE import_id = $1 ORDER BY slice")
+          "  FROM customer_import._import_slices WHERE import_id = $1 ORDER BY slice")
 
 
 def test_threshold(report):
@@ -15,7 +15,7 @@ def test_threshold(report):
             content += "z," + " " * (size - len(content) - 3) + "\n"
             number = submit(ann, content)
             row = wait_ended(admin, number)
-            report.equal((row["file_bytes"], admin.value("SELECT slices FROM customer_import.background_imports WHERE import_id = $1", [number]),
+            report.equal((row["file_bytes"], admin.value("SELECT slices FROM customer_import._background_imports WHERE import_id = $1", [number]),
                           row["state"]), (size, slices, "completed"), f"{size} bytes: {slices} slices")
 
 
@@ -55,7 +55,7 @@ def test_repeats(report):
             wait_ended(admin, number)
             report.equal(admin.rows("SELECT state, to_json(warnings)::jsonb FROM customer_import.imports WHERE id = $1", [number]),
                          [("completed", f'["{warning}"]' if warning else "[]")], warning or "no warning without repeats")
-            report.equal(admin.value("SELECT count(*) FROM customer_import.import_slices WHERE import_id = $1", [number]), "2", "of two slices")
+            report.equal(admin.value("SELECT count(*) FROM customer_import._import_slices WHERE import_id = $1", [number]), "2", "of two slices")
 
 
 def test_at_the_same_time(report):
@@ -65,7 +65,7 @@ def test_at_the_same_time(report):
         admin.rows("INSERT INTO customers (user_name) VALUES ('user0000001')")
         holder.rows("BEGIN; SELECT FROM customers WHERE user_name = 'user0000001' FOR UPDATE")
         number = submit(ann, new_customers(20_000))
-        wait_until(lambda: admin.value("SELECT count(*) FROM customer_import.import_slices WHERE ended AND import_id = $1", [number]) == "1",
+        wait_until(lambda: admin.value("SELECT count(*) FROM customer_import._import_slices WHERE ended AND import_id = $1", [number]) == "1",
                    "one slice ends")
         row = harness.record(admin, number)
         done = admin.rows(SLICES, [number])
@@ -83,7 +83,7 @@ def test_frozen(report):
         admin.rows("INSERT INTO customers (user_name) VALUES ('user0000001')")
         holder.rows("BEGIN; SELECT FROM customers WHERE user_name = 'user0000001' FOR UPDATE")
         number = submit(ann, new_customers(20_000))
-        wait_until(lambda: admin.value("SELECT count(*) FROM customer_import.import_slices WHERE import_id = $1 AND ended", [number]) == "2",
+        wait_until(lambda: admin.value("SELECT count(*) FROM customer_import._import_slices WHERE import_id = $1 AND ended", [number]) == "2",
                    "two of three slices end")
         with harness.settings(admin, workers_per_import=1):
             pids = [pid for (pid,) in admin.rows("SELECT pid FROM pg_stat_activity WHERE backend_type = 'customer_import worker'")]
@@ -95,7 +95,7 @@ def test_frozen(report):
             row = wait_ended(admin, number)
         report.equal((row["state"], counts_of(row)), ("completed", (19_999, 1, 0, 0, 0, 0)),
                      "a worker that is terminated is replaced, each record is applied once")
-        report.equal(admin.value("SELECT slices FROM customer_import.background_imports WHERE import_id = $1", [number]), "3", "the slices stay three")
+        report.equal(admin.value("SELECT slices FROM customer_import._background_imports WHERE import_id = $1", [number]), "3", "the slices stay three")
         report.equal(admin.value("SELECT count(DISTINCT line) FROM customer_import.import_changes"), "20000", "each change is listed once")
 
 
@@ -114,7 +114,7 @@ def test_one_by_one(report):
         number = submit(ann, new_customers(15_000) + "wait1,buyer\n")
         holder.wait()
         report.equal(admin.rows("SELECT slices, (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'customer_import worker')"
-                                " FROM customer_import.background_imports WHERE import_id = $1", [number]), [("1", "1")],
+                                " FROM customer_import._background_imports WHERE import_id = $1", [number]), [("1", "1")],
                      "with a trigger one worker applies a large file")
         holder.open()
         report.equal(counts_of(wait_ended(admin, number)), (15_001, 0, 0, 0, 0, 0), "it completes")

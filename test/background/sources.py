@@ -4,7 +4,7 @@ from harness import (ServerError, Session, adds_up, counts_of, csv, fresh, impor
                      run_in_background, submit, submit_error, wait_ended, wait_idle, wait_until)
 
 STORED = ("SELECT string_agg(bytes, ''::bytea ORDER BY begins_at) = $2::bytea, count(*), max(length(bytes)), min(begins_at), max(begins_at)"
-          "  FROM customer_import.import_files WHERE import_id = $1")
+          "  FROM customer_import._import_files WHERE import_id = $1")
 
 
 def large_object(session, content):
@@ -264,7 +264,7 @@ def test_null_arguments(report):
             report.line(ann.error(sql) is not None, f"{what} is an error of the call")
         report.refused(ann.error("SELECT customer_import.import_customers(E'userName,email\\nx,y\\n'::text, 'Create Only', background => NULL)"),
                        "22004", "background => NULL is an error, as NULL is where a value is needed")
-        report.equal(admin.value("SELECT count(*) FROM customer_import.background_imports"), "0", "no import is left")
+        report.equal(admin.value("SELECT count(*) FROM customer_import._background_imports"), "0", "no import is left")
 
 
 def test_options_are_kept(report):

@@ -4,8 +4,8 @@ import harness
 from harness import (ServerError, Session, adds_up, counts_of, fresh, gate, import_file, new_customers, record,
                      run_in_background, state, submit, submit_error, wait_ended, wait_until, waits_for_lock)
 
-QUEUE = ("SELECT (SELECT count(*) FROM customer_import.imports), (SELECT count(*) FROM customer_import.background_imports),"
-         " (SELECT count(*) FROM customer_import.import_files), (SELECT count(*) FROM customer_import.import_slices),"
+QUEUE = ("SELECT (SELECT count(*) FROM customer_import.imports), (SELECT count(*) FROM customer_import._background_imports),"
+         " (SELECT count(*) FROM customer_import._import_files), (SELECT count(*) FROM customer_import._import_slices),"
          " (SELECT count(*) FROM customer_import.import_issues), (SELECT count(*) FROM customers)")
 NOTHING = [("0",) * 6]
 

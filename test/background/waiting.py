@@ -8,8 +8,8 @@ from harness import (PATIENCE, Session, call_import, counts_of, csv, fresh, gate
 SEED = "INSERT INTO customers (user_name) SELECT 'u' || n FROM generate_series(1, 30) AS n"
 CONTENT = csv(f"u{index},buyer" for index in range(1, 31))
 HOLD = "BEGIN; UPDATE customers SET company = 'theirs' WHERE user_name = 'u5'"
-WAITS = "SELECT sum(waits) FROM customer_import.import_slices WHERE import_id = $1"
-DUE = ("UPDATE customer_import.import_slices SET next_attempt_at = now() WHERE next_attempt_at > now();"
+WAITS = "SELECT sum(waits) FROM customer_import._import_slices WHERE import_id = $1"
+DUE = ("UPDATE customer_import._import_slices SET next_attempt_at = now() WHERE next_attempt_at > now();"
        "SELECT pg_reload_conf()")  # which also wakes the supervisor
 
 
@@ -75,7 +75,7 @@ def test_as_long_as_it_takes(report):
             admin.rows(DUE)
             return int(admin.value(WAITS, [number])) > 20
         wait_until(waited, "it has waited more often than workers may die or start")
-        report.equal((state(admin, number), admin.value("SELECT claims FROM customer_import.import_slices WHERE import_id = $1", [number])),
+        report.equal((state(admin, number), admin.value("SELECT claims FROM customer_import._import_slices WHERE import_id = $1", [number])),
                      ("running", "0"), "after 20 waits it still runs")
         holder.rows("COMMIT")
         admin.rows(DUE)
@@ -170,7 +170,7 @@ def test_open_cancel(report):
         holder.open()
         wait_ended(admin, first)
         report.equal(run_in_background(admin, ben, csv(["b,buyer"]))["state"], "completed", "others run while a cancel is not committed")
-        report.equal(admin.value("SELECT fence FROM customer_import.import_slices WHERE import_id = $1", [number]), "0", "no worker has claimed it")
+        report.equal(admin.value("SELECT fence FROM customer_import._import_slices WHERE import_id = $1", [number]), "0", "no worker has claimed it")
         ann.rows("ROLLBACK")
         report.equal(wait_ended(admin, number)["state"], "completed", "rolled back, it is none")
 
@@ -239,7 +239,7 @@ def test_table_locks(report):
         report.equal(taken, {"ACCESS SHARE"}, "even administrators lock the extension's tables against nothing but DROP")
         report.equal(run_in_background(admin, ben, csv(["a,buyer"]))["state"], "completed", "imports run meanwhile")
         adm.rows("ROLLBACK")
-        for table in ("imports", "background_imports", "import_slices", "email_outbox"):
+        for table in ("imports", "_background_imports", "_import_slices", "email_outbox"):
             with Session() as holder:
                 holder.rows("BEGIN")
                 number = submit(ben, csv([f"{table},buyer"]))

@@ -217,8 +217,8 @@ def reversals(report):
     """Undo, retry and preview of an import of that file; all of what they do, or nothing."""
     def prepare(session):
         one_old_customer(session)
-        session.rows("TRUNCATE customer_import.imports, customer_import.import_issues, customer_import.import_change_pages,"
-                     " customer_import.background_imports, customer_import.import_slices RESTART IDENTITY;"
+        session.rows("TRUNCATE customer_import.imports, customer_import.import_issues, customer_import._import_change_pages,"
+                     " customer_import._background_imports, customer_import._import_slices RESTART IDENTITY;"
                      " SELECT customer_import.import_customers(bytes, 'Create & Update', encoding => 'LATIN1') FROM files")
 
     def result(session):

@@ -106,7 +106,7 @@ def created(count):
 
 CONTENTS = """
 SELECT (SELECT count(*) FROM customers), (SELECT count(*) FROM customer_import.imports),
-       (SELECT count(*) FROM customer_import.import_issues), (SELECT count(*) FROM customer_import.import_change_pages),
+       (SELECT count(*) FROM customer_import.import_issues), (SELECT count(*) FROM customer_import._import_change_pages),
        (SELECT count(*) FROM customer_import.role_codes)
 """
 

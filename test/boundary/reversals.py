@@ -18,7 +18,7 @@ FAULTY = csv(f"user{index},later" for index in range(RECORDS))
 
 
 def clean(session):
-    session.rows("TRUNCATE customers, customer_import.imports, customer_import.import_issues, customer_import.import_change_pages")
+    session.rows("TRUNCATE customers, customer_import.imports, customer_import.import_issues, customer_import._import_change_pages")
 
 
 def interrupted(report):

@@ -40,8 +40,8 @@ DROPS = {
     "gateway": "SELECT customer_import.revoke_gateway('regress_chaos_web'); DROP ROLE regress_chaos_web",
     "privileges": "REVOKE ALL ON shop.customers FROM regress_chaos_vic, regress_chaos_ann; REVOKE USAGE ON SCHEMA shop FROM regress_chaos_vic",
     "role codes": "DELETE FROM customer_import.role_codes",
-    "history": "DELETE FROM customer_import.imports; DELETE FROM customer_import.import_issues; DELETE FROM customer_import.import_change_pages; DELETE FROM customer_import.removal_marks;"
-               " DELETE FROM customer_import.background_imports; DELETE FROM customer_import.import_slices",
+    "history": "DELETE FROM customer_import.imports; DELETE FROM customer_import.import_issues; DELETE FROM customer_import._import_change_pages; DELETE FROM customer_import._removal_marks;"
+               " DELETE FROM customer_import._background_imports; DELETE FROM customer_import._import_slices",
     "operators": "DELETE FROM customer_import.operators",
     "extension": "DROP EXTENSION customer_import CASCADE",
 }

@@ -76,7 +76,7 @@ class Values:
     def page(self):
         """A page of the change log, damaged in some place or not."""
         return (f"(SELECT overlay(payload placing '\\x{self.random.randbytes(self.random.randint(0, 2)).hex()}'::bytea"
-                f" FROM {self.random.randint(1, 60)}) FROM customer_import.import_change_pages LIMIT 1)")
+                f" FROM {self.random.randint(1, 60)}) FROM customer_import._import_change_pages LIMIT 1)")
 
     def number(self, largest):
         return self.random.choice((0, 1, 2, 3, 4, 5, 7, -1, 4711, 16384, 1000000, largest, -largest - 1, self.random.randint(-9, 99)))

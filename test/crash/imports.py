@@ -12,7 +12,7 @@ SUBMIT = ("SELECT import_id FROM customer_import.import_customers($1::text, $2, 
 PROGRESS = """
 SELECT i.state, i.finished_at IS NOT NULL, COALESCE(sum(s.position), 0), COALESCE(sum(s.records), 0), sum(s.fence),
        COALESCE(sum(s.claims), 0), count(*) FILTER (WHERE NOT s.ended), i.message
-  FROM customer_import.imports AS i LEFT JOIN customer_import.import_slices AS s ON s.import_id = i.id
+  FROM customer_import.imports AS i LEFT JOIN customer_import._import_slices AS s ON s.import_id = i.id
  WHERE i.id = $1 GROUP BY i.id
 """
 PROCESSES = """

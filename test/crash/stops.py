@@ -108,7 +108,7 @@ def submitters_killed(report, suite):
     suite.server.wait_ready()
     report.equal(onlooker.rows("SELECT count(*) FROM customer_import.imports AS i WHERE id > $1", [number]), [("0",)],
                  "a submission that was killed before its COMMIT is not there")
-    report.equal(onlooker.rows("SELECT count(*) FROM customer_import.import_files WHERE import_id > $1", [number]), [("0",)],
+    report.equal(onlooker.rows("SELECT count(*) FROM customer_import._import_files WHERE import_id > $1", [number]), [("0",)],
                  "nor is its file")
     for attempt in range(3):
         background = BackgroundImport(Scenario(seed=10 + attempt))

@@ -39,7 +39,7 @@ DECLARE
 BEGIN
     DROP TRIGGER IF EXISTS waits ON customers;
     TRUNCATE customers;
-    TRUNCATE customer_import.email_outbox, customer_import.imports, customer_import.import_issues, customer_import.import_change_pages, customer_import.removal_marks RESTART IDENTITY;
+    TRUNCATE customer_import.email_outbox, customer_import.imports, customer_import.import_issues, customer_import._import_change_pages, customer_import._removal_marks RESTART IDENTITY;
     INSERT INTO customers (user_name, roles)
     VALUES ('boss', '{administrator}'), ('first', '{}'), ('second', '{approver}');
     IF waiting <> '' THEN

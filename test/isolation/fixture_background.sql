@@ -9,7 +9,7 @@ BEGIN
             AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type LIKE 'customer_import %' AND datname = current_database());
         PERFORM pg_sleep(0.005);
     END LOOP;
-    TRUNCATE customer_import.import_files, customer_import.background_imports, customer_import.import_slices;
+    TRUNCATE customer_import._import_files, customer_import._background_imports, customer_import._import_slices;
 END $$;
 
 CREATE FUNCTION submit(csv text, OUT import_id bigint, OUT state text) LANGUAGE sql AS $$

@@ -56,7 +56,7 @@ def test_mailer_may_do_nothing_else(report):
                              ("customer_import.imports", "*"),
                              ("customer_import.import_issues", "*"), ("customer_import.email_outbox", "recipient"),
                              ("customer_import.operators", "*"), ("customer_import.mailers", "*"),
-                             ("customer_import.import_files", "*")):
+                             ("customer_import._import_files", "*")):
             report.equal(mailer.error(f"SELECT {column} FROM {name}"), "42501", f"the mailer cannot read {name}")
         for call in ("import_report(1)", "rejected_csv(1)", "rejected_csv_bytes(1)", "skipped_csv(1)", "rejected_lines(1)", "skipped_lines(1)", "retry_message(1)", "act_as('x')",
                      "purge_imports('1 day')", f"grant_mailer('{OTHER}')", f"revoke_mailer('{MAILER}')",

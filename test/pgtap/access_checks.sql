@@ -164,9 +164,9 @@ GRANT EXECUTE ON FUNCTION customer_import.release_restored() TO regress_check_an
 SELECT is(pg_temp.attempt('regress_check_ann', NULL, 'SELECT customer_import.release_restored()'),
           '42501 permission denied to release restored imports | Only superusers of the database may do this.', 'EXECUTE alone does not release restored imports');
 INSERT INTO customer_import.imports (id, operator, database_role, mode, state) VALUES (-1, 'cleo', 'cleo', 'create_only', 'running'), (-2, 'regress_check_ann', 'regress_check_ann', 'create_only', 'running');
-INSERT INTO customer_import.import_slices (import_id, slice) VALUES (-1, 0), (-2, 0);
-SELECT is(pg_temp.attempt('regress_check_ann', NULL, 'SELECT string_agg(import_id::text, '','') FROM customer_import.import_slices'), 'ok -2', 'it sees how far its imports are, and not those of others');
-SELECT is(pg_temp.attempt('regress_check_gateway', 'cleo', 'SELECT count(*) FROM customer_import.import_slices'), 'ok 2', 'an administrator sees all');
+INSERT INTO customer_import._import_slices (import_id, slice) VALUES (-1, 0), (-2, 0);
+SELECT is(pg_temp.attempt('regress_check_ann', NULL, 'SELECT string_agg(import_id::text, '','') FROM customer_import._import_slices'), 'ok -2', 'it sees how far its imports are, and not those of others');
+SELECT is(pg_temp.attempt('regress_check_gateway', 'cleo', 'SELECT count(*) FROM customer_import._import_slices'), 'ok 2', 'an administrator sees all');
 
 --
 -- Messages: EXECUTE alone is not enough

@@ -66,7 +66,7 @@ SELECT import_id AS id FROM customer_import.import_customers(E'userName,addRoles
 SELECT import_id AS id FROM customer_import.import_customers(E'userName,addRoles,email\nann,approver,ann@b.c\n', 'Update Only')
 \gset
 SET LOCAL SESSION AUTHORIZATION DEFAULT;
-SELECT is((SELECT payload FROM customer_import.import_change_pages WHERE import_id = :id),
+SELECT is((SELECT payload FROM customer_import._import_change_pages WHERE import_id = :id),
           pg_temp.page('ann', 'approver', 'email', 'a@b.c', 'ann@b.c'), 'such a page is as the extension writes it');
 
 -- What each reader says of a page that is in the log
@@ -74,14 +74,14 @@ CREATE FUNCTION pg_temp.readers(bytes bytea, id bigint) RETURNS text LANGUAGE pl
 DECLARE
     outcomes text[];
 BEGIN
-    UPDATE customer_import.import_change_pages SET payload = bytes WHERE import_id = id;
+    UPDATE customer_import._import_change_pages SET payload = bytes WHERE import_id = id;
     outcomes := ARRAY[
         pg_temp.attempt('regress_bytes_ann', NULL, format('SELECT string_agg(convert_to(c::text, ''UTF8'')::text, '''') FROM customer_import.import_changes AS c WHERE import_id = %s', id)),
         pg_temp.attempt('regress_bytes_ann', NULL, format('SELECT state FROM customer_import.undo_import(%s)', id)),
         -- A page without the name is passed over
         CASE WHEN position('ann'::bytea IN bytes) > 0
              THEN pg_temp.attempt('regress_bytes_ann', NULL, $q$SELECT count(*) FROM customer_import.customer_roles('ann')$q$) END,
-        pg_temp.attempt(NULL, NULL, format('SELECT length(customer_import._strip_change_page(payload, changes)) FROM customer_import.import_change_pages WHERE import_id = %s', id))];
+        pg_temp.attempt(NULL, NULL, format('SELECT length(customer_import._strip_change_page(payload, changes)) FROM customer_import._import_change_pages WHERE import_id = %s', id))];
     RETURN (SELECT string_agg(DISTINCT CASE WHEN o LIKE 'ok %' THEN 'ok' ELSE o END, '; ') FROM unnest(outcomes) AS o WHERE o IS NOT NULL);
 END
 $$;
@@ -109,13 +109,13 @@ INSERT INTO damages VALUES
     ('\x0101040003616e6e01057f000000', 'a name that no one has brought'),
     ('\x01020400' || pg_temp.as_text('bob') || '\x000000' || '\x0400' || pg_temp.as_text('ann') || '\x000000', 'user names out of order');
 SELECT is(pg_temp.readers(page, :id), 'XX001 a page of the change log is damaged', what) FROM damages;
-UPDATE customer_import.import_change_pages SET payload = pg_temp.page('ann', 'buyer', 'email', 'b', 'a'), first_user_name = 'abe' WHERE import_id = :id;
+UPDATE customer_import._import_change_pages SET payload = pg_temp.page('ann', 'buyer', 'email', 'b', 'a'), first_user_name = 'abe' WHERE import_id = :id;
 SELECT throws_ok(format('SELECT count(*) FROM customer_import.import_changes WHERE import_id = %s', :id), 'XX001',
                  'a page of the change log is damaged', 'another first user name than the row says');
-UPDATE customer_import.import_change_pages SET first_user_name = 'ann', last_user_name = 'bob' WHERE import_id = :id;
+UPDATE customer_import._import_change_pages SET first_user_name = 'ann', last_user_name = 'bob' WHERE import_id = :id;
 SELECT throws_ok(format('SELECT count(*) FROM customer_import.import_changes WHERE import_id = %s', :id), 'XX001',
                  'a page of the change log is damaged', 'another last user name than the row says');
-UPDATE customer_import.import_change_pages SET last_user_name = 'ann' WHERE import_id = :id;
+UPDATE customer_import._import_change_pages SET last_user_name = 'ann' WHERE import_id = :id;
 
 -- Every byte of a page replaced by some others, every length cut: whatever is read is text, or the page is damaged
 CREATE FUNCTION pg_temp.changed_pages(page bytea, id bigint) RETURNS TABLE (outcome text, pages bigint) LANGUAGE plpgsql AS $$
@@ -125,7 +125,7 @@ DECLARE
 BEGIN
     FOR changed IN SELECT set_byte(page, place, byte) FROM generate_series(0, length(page) - 1) AS place, unnest('{0,1,2,3,5,127,128,255}'::int[]) AS byte
                    UNION ALL SELECT substring(page FROM 1 FOR size) FROM generate_series(0, length(page) - 1) AS size LOOP
-        UPDATE customer_import.import_change_pages SET payload = changed WHERE import_id = id;
+        UPDATE customer_import._import_change_pages SET payload = changed WHERE import_id = id;
         BEGIN
             PERFORM convert_to(c::text, 'UTF8') FROM customer_import.import_changes AS c WHERE import_id = id;
         EXCEPTION WHEN OTHERS THEN
@@ -137,7 +137,7 @@ END
 $$;
 SELECT results_eq(format('SELECT outcome, pages > 100 FROM pg_temp.changed_pages(pg_temp.page(''ann'', ''buyer'', ''email'', ''b'', ''é''), %s)', :id),
                   $$VALUES ('XX001', true)$$, 'a page of which a byte has changed is read as text, or damaged');
-UPDATE customer_import.import_change_pages SET payload = pg_temp.page('ann', 'buyer', 'email', 'b', 'a') WHERE import_id = :id;
+UPDATE customer_import._import_change_pages SET payload = pg_temp.page('ann', 'buyer', 'email', 'b', 'a') WHERE import_id = :id;
 
 -- No operator reads pages of imports of others, not even by their number; nor can it tell whether there are any
 SELECT is(pg_temp.attempt(who, NULL, format('SELECT count(*) FROM customer_import._read_change_page(%s, 1)', :id)), expected, 'a page by its number: ' || who)

@@ -139,19 +139,19 @@ SELECT is(pg_temp.given('ann'), 'buyer:::', 'by hand: nobody knows');
 SELECT is(pg_temp.given('eva'), 'Auditor:regress_find_clerk:0:3 buyer:regress_find_clerk:-1:2', 'with the creation, and later');
 SELECT is(pg_temp.given(' EVA '), pg_temp.given('eva'), 'the user name is folded');
 SELECT is(pg_temp.given('fred'), 'administrator::: approver:regress_find_clerk:-1:3 buyer:::', 'taken by an import and given again by hand: nobody knows');
-SELECT results_eq($$SELECT code, name, description, granted_at = (SELECT applied_at FROM customer_import.import_change_pages WHERE import_id = s.import_id)
+SELECT results_eq($$SELECT code, name, description, granted_at = (SELECT applied_at FROM customer_import._import_change_pages WHERE import_id = s.import_id)
                       FROM customer_import.customer_roles('eva') AS s$$,
                   $$VALUES ('Auditor', NULL, NULL, true), ('buyer', 'Buyer', 'May buy', true)$$, 'what the code means, and since when it has it');
 SELECT is(pg_temp.given('cid'), 'gone:::', 'a code that the catalog has lost');
 -- An undo, as it is logged
-CREATE TEMPORARY TABLE page AS SELECT * FROM customer_import.import_change_pages WHERE import_id = :last;
+CREATE TEMPORARY TABLE page AS SELECT * FROM customer_import._import_change_pages WHERE import_id = :last;
 INSERT INTO customer_import.imports (id, operator, database_role, mode, state, source_import_id, customers_table)
     SELECT :last + 1, 'x', 'x', 'undo', 'completed', :last, relation FROM customer_import.customers_table;
-INSERT INTO customer_import.import_change_pages
+INSERT INTO customer_import._import_change_pages
     SELECT :last + 1, 1, 'fred', 'fred', 1, '\x0101'::bytea || '\x08'::bytea || '\x00'::bytea || '\x0466726564'::bytea || '\x010005'::bytea || 'buyer'::bytea || '\x0000'::bytea, clock_timestamp();
 SELECT is((SELECT count(*) FROM customer_import.import_changes WHERE import_id = :last + 1 AND user_name = 'fred' AND line = 4 AND added = '{buyer}'), 1::bigint, 'after an undo of the import that took it');
 SELECT is(pg_temp.given('fred'), 'administrator::: approver:regress_find_clerk:-1:3 buyer:regress_find_clerk:-1:3', 'a role comes from where it was before');
-DELETE FROM customer_import.import_change_pages WHERE import_id = :last + 1;
+DELETE FROM customer_import._import_change_pages WHERE import_id = :last + 1;
 DELETE FROM customer_import.imports WHERE id IN (:last, :last + 1);
 SELECT is(pg_temp.given('eva'), 'Auditor::: buyer:regress_find_clerk:-1:2', 'of an import that was purged nobody knows');
 

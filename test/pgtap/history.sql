@@ -48,7 +48,7 @@ SELECT is_empty($$SELECT h.import_id, h.line, h.created, h.added, h.removed, h.b
                   EXCEPT SELECT c.import_id, c.line, c.created, c.added, c.removed, c.before, c.after FROM customer_import.import_changes AS c WHERE c.user_name = 'mia'$$,
                 'all of it as in import_changes');
 SELECT is_empty($$SELECT FROM customer_import.customer_history('mia') AS h
-                   WHERE NOT EXISTS (SELECT FROM customer_import.import_change_pages AS p WHERE p.import_id = h.import_id AND p.applied_at = h.applied_at)$$,
+                   WHERE NOT EXISTS (SELECT FROM customer_import._import_change_pages AS p WHERE p.import_id = h.import_id AND p.applied_at = h.applied_at)$$,
                 'with the time of its batch');
 
 -- Undo, and the undo of an undo
@@ -77,26 +77,26 @@ SELECT is(pg_temp.attempt('regress_history_boss', NULL, 'SELECT customer_import.
           'ok 6 => 0', 'of imports that were purged nothing is left');
 
 -- A thousand imports of a hundred customers each, the pages of which are read by the index alone
-CREATE TEMPORARY TABLE page AS SELECT * FROM customer_import.import_change_pages WHERE import_id = :b;
+CREATE TEMPORARY TABLE page AS SELECT * FROM customer_import._import_change_pages WHERE import_id = :b;
 INSERT INTO customer_import.imports (id, operator, database_role, mode, state, customers_table, submitted_at)
     SELECT :first + 1000 + n, 'op' || n % 200, 'x', 'create_and_update', 'completed', relation, '2020-01-01'::timestamptz + make_interval(hours => n)
       FROM generate_series(1, 1000) AS n, customer_import.customers_table;
-INSERT INTO customer_import.import_change_pages
+INSERT INTO customer_import._import_change_pages
     SELECT :first + 1000 + n, 1, u, u, 1, '\x0101'::bytea || '\x04'::bytea || '\x00'::bytea || '\x04'::bytea || u::bytea || '\x010005'::bytea || 'buyer'::bytea || '\x0000'::bytea,
            '2020-01-01'::timestamptz + make_interval(hours => n)
       FROM generate_series(1, 1000) AS n CROSS JOIN LATERAL (SELECT 'c' || lpad((n % 200)::text, 3, '0')) AS c (u);
-ANALYZE customer_import.import_change_pages;
+ANALYZE customer_import._import_change_pages;
 ANALYZE customer_import.imports;
 -- A plain index scan counts the rows that it fetches with its index, a bitmap scan with the table
 CREATE TEMPORARY TABLE pages AS
-    SELECT unnest('{customer_import.import_change_pages,customer_import.import_change_pages_user_names}'::regclass[]) AS r;
+    SELECT unnest('{customer_import._import_change_pages,customer_import._import_change_pages_user_names}'::regclass[]) AS r;
 CREATE TEMPORARY TABLE read AS
-    SELECT pg_stat_get_xact_numscans('customer_import.import_change_pages'::regclass) AS whole,
-           pg_stat_get_xact_numscans('customer_import.import_change_pages_user_names'::regclass) AS by_index,
+    SELECT pg_stat_get_xact_numscans('customer_import._import_change_pages'::regclass) AS whole,
+           pg_stat_get_xact_numscans('customer_import._import_change_pages_user_names'::regclass) AS by_index,
            (SELECT sum(pg_stat_get_xact_tuples_fetched(r)) FROM pages AS r) AS pages;
 SELECT is((SELECT count(*) FROM customer_import.customer_history('c007') WHERE operator = 'op7' AND NOT undone), 5::bigint, 'among a thousand imports');
-SELECT is(pg_stat_get_xact_numscans('customer_import.import_change_pages'::regclass) - whole, 0::bigint, 'the change log is not read as a whole') FROM read;
-SELECT is(pg_stat_get_xact_numscans('customer_import.import_change_pages_user_names'::regclass) - by_index, 1::bigint, 'but once by the index') FROM read;
+SELECT is(pg_stat_get_xact_numscans('customer_import._import_change_pages'::regclass) - whole, 0::bigint, 'the change log is not read as a whole') FROM read;
+SELECT is(pg_stat_get_xact_numscans('customer_import._import_change_pages_user_names'::regclass) - by_index, 1::bigint, 'but once by the index') FROM read;
 SELECT is((SELECT sum(pg_stat_get_xact_tuples_fetched(r)) FROM pages AS r) - pages, 5::numeric, 'which gives the pages that may speak of the customer') FROM read;
 
 -- Imports by operator and by time
@@ -119,7 +119,7 @@ SELECT matches(pg_temp.plan($$SELECT * FROM customer_import.imports WHERE submit
 RESET ROLE;
 
 -- A page that is damaged
-UPDATE customer_import.import_change_pages SET payload = substr(payload, 1, length(payload) - 1) WHERE import_id = :first + 1007;
+UPDATE customer_import._import_change_pages SET payload = substr(payload, 1, length(payload) - 1) WHERE import_id = :first + 1007;
 SELECT throws_ok($$SELECT * FROM customer_import.customer_history('c007')$$, 'XX001', 'a page of the change log is damaged', 'a damaged page is none');
 
 SELECT * FROM finish();

@@ -26,7 +26,7 @@ SELECT :first + depth, operator, database_role, 'undo', :first + depth - 1, CASE
   FROM customer_import.imports, generate_series(1, 4000) AS depth
  WHERE id = :first;
 SELECT setval('customer_import.imports_id_seq', :first + 4000);
-UPDATE customer_import.import_change_pages SET import_id = :first + 4000 WHERE import_id = :first;
+UPDATE customer_import._import_change_pages SET import_id = :first + 4000 WHERE import_id = :first;
 SET LOCAL max_stack_depth = '100kB';
 SELECT is((SELECT state || ' ' || deleted FROM customer_import.undo_import(:first + 4000)), 'completed 1', 'an undo 4,000 deep');
 RESET max_stack_depth;

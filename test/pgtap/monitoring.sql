@@ -54,9 +54,9 @@ INSERT INTO customer_import.imports (id, operator, database_role, mode, state, m
     (7, 'ann', 'ann', 'create_only', 'denied', 'secret', 'secret.csv', now() - interval '20 hours', now() - interval '15 hours', now() - interval '10 hours', 100, 0, 10),
     (8, 'ann', 'ann', 'create_only', 'completed', 'secret', 'secret.csv', now() - interval '20 seconds', now() - interval '20 seconds', now() - interval '10 seconds', 100, 100, 10),
     (9, 'ann', 'ann', 'create_only', 'failed', 'secret', 'secret.csv', now() - interval '3 days', now() - interval '3 days', now() - interval '2 days', 100, 0, 10);
-INSERT INTO customer_import.background_imports (import_id, role_oid, acts, origin, settings)
+INSERT INTO customer_import._background_imports (import_id, role_oid, acts, origin, settings)
     SELECT id, 0, false, CASE id WHEN 5 THEN '1/1' ELSE :'origin' END, '{}' FROM customer_import.imports WHERE finished_at IS NULL;
-INSERT INTO customer_import.import_slices (import_id, slice, created, rejected, wait_reason, next_attempt_at) VALUES (3, 1, 40, 2, 'a lock', now() + interval '1 minute'), (3, 2, 10, 0, NULL, NULL);
+INSERT INTO customer_import._import_slices (import_id, slice, created, rejected, wait_reason, next_attempt_at) VALUES (3, 1, 40, 2, 'a lock', now() + interval '1 minute'), (3, 2, 10, 0, NULL, NULL);
 INSERT INTO customer_import.email_outbox (import_id, operator, recipient, state, origin, created_at) VALUES
     (1, 'ann', 'secret@example.com', 'queued', :'origin', now() - interval '2 hours'), (2, 'ann', 'secret@example.com', 'sending', :'origin', now() - interval '1 hour'),
     (3, 'ann', 'secret@example.com', 'failed', :'origin', now() - interval '5 hours'), (4, 'ann', 'secret@example.com', 'sent', :'origin', now() - interval '9 hours'),
@@ -78,7 +78,7 @@ SELECT ok(free_worker_slots BETWEEN 0 AND current_setting('max_worker_processes'
 SELECT ok(notify_queue_share BETWEEN 0 AND 1, 'the queue of notifications') FROM customer_import.import_health;
 SELECT is(xmin_age, NULL, 'nothing holds a snapshot') FROM customer_import.import_health;
 RESET ROLE;
-SELECT is(file_bytes, pg_total_relation_size('customer_import.import_files') + pg_total_relation_size('customer_import.upload_chunks'), 'the size of files') FROM customer_import.import_health;
+SELECT is(file_bytes, pg_total_relation_size('customer_import._import_files') + pg_total_relation_size('customer_import._upload_chunks'), 'the size of files') FROM customer_import.import_health;
 SELECT is(history_bytes, (SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relnamespace = 'customer_import'::regnamespace AND relkind = 'r')::bigint - file_bytes,
           'the size of all else') FROM customer_import.import_health;
 SELECT results_eq('SELECT state, messages FROM customer_import.mailer_status ORDER BY state', $$VALUES ('failed', 2::bigint), ('held', 1), ('queued', 1), ('sending', 1), ('sent', 1)$$,

@@ -27,8 +27,8 @@ SELECT is_empty($$SELECT relname FROM relations WHERE relowner <> (SELECT extown
                 'its owner owns every table, view and sequence');
 SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'customer_import'::regnamespace
                      AND proowner <> (SELECT extowner FROM pg_extension WHERE extname = 'customer_import')$$, 'its owner owns every function');
-SELECT tables_are('customer_import', '{role_codes,operators,gateways,operator_privileges,granted_privileges,customers_table,customers_table_columns,imports,import_issues,import_change_pages,removal_marks,import_files,background_imports,import_slices,uploads,upload_chunks,email_outbox,mailers}'::name[]);
-SELECT is((SELECT concat_ws(' ', attstorage, NULLIF(attcompression::text, '')) FROM pg_attribute WHERE attrelid = 'customer_import.import_change_pages'::regclass AND attname = 'payload'),
+SELECT tables_are('customer_import', '{role_codes,operators,gateways,operator_privileges,granted_privileges,customers_table,customers_table_columns,imports,import_issues,_import_change_pages,_removal_marks,_import_files,_background_imports,_import_slices,uploads,_upload_chunks,email_outbox,mailers}'::name[]);
+SELECT is((SELECT concat_ws(' ', attstorage, NULLIF(attcompression::text, '')) FROM pg_attribute WHERE attrelid = 'customer_import._import_change_pages'::regclass AND attname = 'payload'),
           (SELECT CASE WHEN 'lz4' = ANY (enumvals) THEN 'm l' ELSE 'e' END FROM pg_settings WHERE name = 'default_toast_compression'), 'the change log is compressed by lz4 alone');
 SELECT views_are('customer_import', '{import_changes,import_status,mailer_status,import_activity,import_health}'::name[]);
 SELECT sequences_are('customer_import', '{imports_id_seq,uploads_id_seq,email_outbox_id_seq}'::name[]);
@@ -56,16 +56,16 @@ SELECT is_empty($$SELECT conname FROM pg_constraint WHERE contype = 'f' AND (con
                      OR confrelid IN (SELECT oid FROM relations))$$, 'there are no foreign keys: a parallel restore would fail on them');
 SELECT is_empty($$SELECT relname FROM relations WHERE relkind = 'r' AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = relations.oid AND indisprimary)$$,
                 'every table has a primary key');
-SELECT is_empty($$SELECT relname FROM relations WHERE relpersistence <> 'p' AND relname <> 'upload_chunks'$$, 'every table is durable, but for the chunks of uploads');
+SELECT is_empty($$SELECT relname FROM relations WHERE relpersistence <> 'p' AND relname <> '_upload_chunks'$$, 'every table is durable, but for the chunks of uploads');
 SELECT is_empty($$SELECT tgname FROM pg_trigger WHERE tgrelid IN (SELECT oid FROM relations)
                      AND tgfoid NOT IN (SELECT objid FROM members WHERE classid = 'pg_proc'::regclass)$$, 'only functions of the extension are triggers on its tables');
 SELECT is((SELECT tgtype FROM pg_trigger WHERE tgname = 'role_codes_changed'), 60::int2,
           'a statement trigger behind every INSERT, DELETE, UPDATE and TRUNCATE announces changes of the catalog');
 SELECT is((SELECT tgenabled FROM pg_trigger WHERE tgname = 'role_codes_changed'), 'O'::"char", 'it is enabled');
 SELECT col_is_pk('customer_import', 'import_issues', '{import_id,line,issue_number}'::name[], 'an issue is known by its import, line and number');
-SELECT col_is_pk('customer_import', 'import_change_pages', '{import_id,page}'::name[], 'a page of changes by its import and number');
+SELECT col_is_pk('customer_import', '_import_change_pages', '{import_id,page}'::name[], 'a page of changes by its import and number');
 SELECT col_is_unique('customer_import', 'imports', '{operator,request_id}'::name[], 'a request id is used once by an operator');
-SELECT col_is_pk('customer_import', 'import_slices', '{import_id,slice}'::name[], 'a slice by its import and number');
+SELECT col_is_pk('customer_import', '_import_slices', '{import_id,slice}'::name[], 'a slice by its import and number');
 SELECT is(pg_get_indexdef('customer_import.imports_open_reversal_key'::regclass),
           'CREATE UNIQUE INDEX imports_open_reversal_key ON customer_import.imports USING btree (source_import_id) WHERE (finished_at IS NULL)',
           'one undo or retry of an import at a time');
@@ -90,13 +90,13 @@ SELECT results_eq($$SELECT aggtransfn::oid, aggcombinefn::oid, agginitval COLLAT
                   'the aggregate unites, also what workers have united');
 
 -- What a dump takes along
-SELECT set_eq('SELECT relation::regclass::text FROM registered', $$SELECT oid::regclass::text FROM relations WHERE relkind IN ('r', 'S') AND relname NOT IN ('operator_privileges', 'uploads', 'upload_chunks', 'uploads_id_seq')$$,
+SELECT set_eq('SELECT relation::regclass::text FROM registered', $$SELECT oid::regclass::text FROM relations WHERE relkind IN ('r', 'S') AND relname NOT IN ('operator_privileges', 'uploads', '_upload_chunks', 'uploads_id_seq')$$,
               'every table and its identity sequence is registered for dump, but what the install script fills, and uploads');
-SELECT is((SELECT condition FROM registered WHERE relation = 'customer_import.import_files'::regclass), 'WHERE import_id > 0', 'of the files all but uploads');
+SELECT is((SELECT condition FROM registered WHERE relation = 'customer_import._import_files'::regclass), 'WHERE import_id > 0', 'of the files all but uploads');
 SELECT is((SELECT condition FROM registered WHERE relation = 'customer_import.role_codes'::regclass),
           $$WHERE code NOT IN ('administrator', 'superuser', 'customerView', 'customerEdit', 'importView', 'importEdit')$$,
           'of the role codes all but those of the install script');
-SELECT is_empty($$SELECT relation::regclass FROM registered WHERE relation::regclass::text NOT IN ('customer_import.role_codes', 'customer_import.import_files') AND condition <> ''$$, 'of all others everything');
+SELECT is_empty($$SELECT relation::regclass FROM registered WHERE relation::regclass::text NOT IN ('customer_import.role_codes', 'customer_import._import_files') AND condition <> ''$$, 'of all others everything');
 SELECT set_eq('SELECT code FROM customer_import.role_codes',
               $$VALUES ('administrator'), ('superuser'), ('customerView'), ('customerEdit'), ('importView'), ('importEdit')$$, 'the install script brings six role codes');
 SELECT is_empty('SELECT code FROM customer_import.role_codes WHERE NOT privileged', 'all of them privileged');

@@ -85,13 +85,13 @@ SELECT throws_ok('TABLE customer_import.customers_table', '42501', 'permission d
 SELECT throws_ok('TABLE customer_import.customers_table_columns', '42501', 'permission denied for table customers_table_columns');
 SELECT throws_ok('TABLE customer_import.imports', '42501', 'permission denied for table imports');
 SELECT throws_ok('TABLE customer_import.import_issues', '42501', 'permission denied for table import_issues');
-SELECT throws_ok('TABLE customer_import.import_change_pages', '42501', 'permission denied for table import_change_pages');
+SELECT throws_ok('TABLE customer_import._import_change_pages', '42501', 'permission denied for table _import_change_pages');
 SELECT throws_ok('TABLE customer_import.import_changes', '42501', 'permission denied for view import_changes');
 SELECT throws_ok($$SELECT nextval('customer_import.imports_id_seq')$$, '42501', 'permission denied for sequence imports_id_seq');
 SELECT throws_ok($$INSERT INTO customer_import.role_codes (code) VALUES ('mine')$$, '42501', 'permission denied for table role_codes');
 SELECT throws_ok($$UPDATE customer_import.imports SET state = 'undone'$$, '42501', 'permission denied for table imports');
 SELECT throws_ok('DELETE FROM customer_import.import_issues', '42501', 'permission denied for table import_issues');
-SELECT throws_ok('TRUNCATE customer_import.import_change_pages', '42501', 'permission denied for table import_change_pages');
+SELECT throws_ok('TRUNCATE customer_import._import_change_pages', '42501', 'permission denied for table _import_change_pages');
 SELECT throws_ok('CREATE TABLE customer_import.mine (i int)', '42501', 'permission denied for schema customer_import');
 SELECT throws_ok('TABLE public.customers', '42501', 'permission denied for table customers');
 SELECT throws_ok('TABLE customer_import.customer_export', '42501', 'permission denied for view customer_export');

@@ -19,12 +19,12 @@ CREATE FUNCTION pg_temp.given(who text) RETURNS text LANGUAGE sql AS $$
 $$;
 CREATE FUNCTION pg_temp.marks() RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(concat_ws('-', user_name, COALESCE(array_to_string(codes, ','), 'all'), database_role), ' ' ORDER BY marked_at)
-      FROM customer_import.removal_marks
+      FROM customer_import._removal_marks
 $$;
 CREATE FUNCTION pg_temp.load(csv text) RETURNS bigint LANGUAGE sql AS $$
     SELECT import_id FROM customer_import.import_customers(csv, 'Create & Update')
 $$;
-CREATE FUNCTION pg_temp.clear() RETURNS void LANGUAGE sql AS 'DELETE FROM customer_import.removal_marks';
+CREATE FUNCTION pg_temp.clear() RETURNS void LANGUAGE sql AS 'DELETE FROM customer_import._removal_marks';
 SELECT current_user AS me \gset
 
 SELECT pg_temp.load(E'userName,addRoles\nann,"approver,buyer"\nbob,"approver,buyer"\ncleo,buyer\ndora,Auditor\n') AS first \gset
@@ -111,9 +111,9 @@ INSERT INTO public.customers (user_name, roles) VALUES ('ivy', '{buyer}');
 SET LOCAL ROLE regress_marks_ann;
 UPDATE public.customers SET roles = '{}' WHERE user_name = 'ivy';
 SELECT is(current_user::text, 'regress_marks_ann', 'afterwards she is who she was');
-SELECT throws_ok('TABLE customer_import.removal_marks', '42501', 'permission denied for table removal_marks', 'marks are not for operators');
-SELECT throws_ok('DELETE FROM customer_import.removal_marks', '42501', 'permission denied for table removal_marks', 'nor can they take them away');
-SELECT throws_ok($$INSERT INTO customer_import.removal_marks VALUES ('public.customers', 'x')$$, '42501', 'permission denied for table removal_marks', 'or make some');
+SELECT throws_ok('TABLE customer_import._removal_marks', '42501', 'permission denied for table _removal_marks', 'marks are not for operators');
+SELECT throws_ok('DELETE FROM customer_import._removal_marks', '42501', 'permission denied for table _removal_marks', 'nor can they take them away');
+SELECT throws_ok($$INSERT INTO customer_import._removal_marks VALUES ('public.customers', 'x')$$, '42501', 'permission denied for table _removal_marks', 'or make some');
 RESET ROLE;
 SELECT is(pg_temp.marks(), 'ivy-buyer-regress_marks_ann', 'but what they remove is marked');
 -- Nothing of theirs runs as the owner of the marks, nor replaces them
@@ -123,17 +123,17 @@ CREATE SCHEMA regress_marks_trap AUTHORIZATION regress_marks_ann;
 SET LOCAL ROLE regress_marks_ann;
 CREATE FUNCTION regress_marks_trap.clock_timestamp() RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'caught'; END $$;
 CREATE FUNCTION regress_marks_trap.pg_trigger_depth() RETURNS integer LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'caught'; END $$;
-CREATE TEMPORARY TABLE removal_marks (customers_table oid, user_name text, codes text[], marked_at timestamptz, database_role text);
+CREATE TEMPORARY TABLE _removal_marks (customers_table oid, user_name text, codes text[], marked_at timestamptz, database_role text);
 SET LOCAL search_path = regress_marks_trap, pg_temp, pg_catalog, public;
 UPDATE public.customers SET roles = '{}' WHERE user_name = 'ivy';
 RESET search_path;
-SELECT is_empty('TABLE pg_temp.removal_marks', 'a temporary table is not taken for theirs');
+SELECT is_empty('TABLE pg_temp._removal_marks', 'a temporary table is not taken for theirs');
 RESET ROLE;
 SELECT is(pg_temp.marks(), 'ivy-buyer-regress_marks_ann', 'nor are functions in the search_path of who removes called');
-DROP TABLE pg_temp.removal_marks;
-GRANT SELECT ON customer_import.removal_marks TO regress_marks_ann;
+DROP TABLE pg_temp._removal_marks;
+GRANT SELECT ON customer_import._removal_marks TO regress_marks_ann;
 SET LOCAL ROLE regress_marks_ann;
-SELECT is_empty('TABLE customer_import.removal_marks', 'even who may read the table sees none');
+SELECT is_empty('TABLE customer_import._removal_marks', 'even who may read the table sees none');
 RESET ROLE;
 
 -- How long they stay
@@ -154,7 +154,7 @@ UPDATE public.account_a SET codes = '{}' WHERE login = 'ann';
 UPDATE public.account SET login = 'Dora' WHERE login = 'bob';
 UPDATE public.account_c SET codes = NULL WHERE login = 'Cleo';
 UPDATE public.account SET codes = '{buyer}';
-SELECT is((SELECT string_agg(concat_ws('-', customers_table, user_name, codes), ' ' ORDER BY marked_at) FROM customer_import.removal_marks WHERE codes IS NOT NULL),
+SELECT is((SELECT string_agg(concat_ws('-', customers_table, user_name, codes), ' ' ORDER BY marked_at) FROM customer_import._removal_marks WHERE codes IS NOT NULL),
           'account-ann-{buyer} account-Cleo-{buyer}', 'partitions are marked as the table');
 SELECT is(pg_temp.given('ann') || ' ' || pg_temp.given('Dora') || ' ' || pg_temp.given('Cleo'), 'buyer: buyer: buyer:', 'and end the chain there, too');
 
@@ -166,7 +166,7 @@ INSERT INTO public.account VALUES (repeat('x', 321), '{buyer}'), (repeat('y', 32
 ALTER TABLE public.account ENABLE TRIGGER USER;
 SELECT lives_ok($$DELETE FROM public.account WHERE length(login) > 300 OR login LIKE 'a%'; UPDATE public.account SET codes = '{}' WHERE login = 'lost'$$,
                 'whatever stands in the table can be removed');
-SELECT is((SELECT string_agg(concat_ws('-', length(user_name), codes), ' ' ORDER BY length(user_name) DESC) FROM customer_import.removal_marks), '320 4-{gone} 3',
+SELECT is((SELECT string_agg(concat_ws('-', length(user_name), codes), ' ' ORDER BY length(user_name) DESC) FROM customer_import._removal_marks), '320 4-{gone} 3',
           'what no import can have written is not marked');
 
 SELECT finish();

@@ -247,20 +247,20 @@ INSERT INTO forgeries VALUES
     ('brings in a record', 'INSERT INTO customer_import.import_issues (import_id, line, issue_number, outcome, code, message, record) VALUES ({own}, 99, 1, ''rejected'', ''x'', ''x'', ''other,administrator'')'),
     ('removes one', 'DELETE FROM customer_import.import_issues WHERE import_id = {own}'),
     ('locks them', 'SELECT count(*) FROM (SELECT FROM customer_import.import_issues WHERE import_id = {own} FOR UPDATE) AS s'),
-    ('says what was changed', 'INSERT INTO customer_import.import_change_pages (import_id, page, first_user_name, last_user_name, changes, payload) VALUES ({own}, 99, ''a'', ''b'', 1, '''')'),
-    ('changes what was changed', 'UPDATE customer_import.import_change_pages SET payload = '''' WHERE import_id = {own}'),
+    ('says what was changed', 'INSERT INTO customer_import._import_change_pages (import_id, page, first_user_name, last_user_name, changes, payload) VALUES ({own}, 99, ''a'', ''b'', 1, '''')'),
+    ('changes what was changed', 'UPDATE customer_import._import_change_pages SET payload = '''' WHERE import_id = {own}'),
     ('makes an import undone', 'UPDATE customer_import.imports SET state = ''undone'', undo_import_id = {own} WHERE id = {own}'),
     ('makes it the undo of another', 'UPDATE customer_import.imports SET mode = ''undo'', source_import_id = 1 WHERE id = {own}'),
     ('opens an undo', 'INSERT INTO customer_import.imports (operator, database_role, mode, state, source_import_id) VALUES (''regress_rev_ann'', ''regress_rev_ann'', ''undo'', ''running'', {own})');
 CREATE FUNCTION pg_temp.history() RETURNS text LANGUAGE sql AS $$
     SELECT md5(concat((SELECT jsonb_agg(i ORDER BY id) FROM customer_import.imports AS i), (SELECT jsonb_agg(s ORDER BY import_id, line, issue_number) FROM customer_import.import_issues AS s),
-                      (SELECT jsonb_agg(p ORDER BY import_id, page) FROM customer_import.import_change_pages AS p)))
+                      (SELECT jsonb_agg(p ORDER BY import_id, page) FROM customer_import._import_change_pages AS p)))
 $$;
 CREATE TEMPORARY TABLE history_before AS SELECT pg_temp.history() AS now;
 SELECT is_empty($$SELECT name, outcome FROM history_before, forgeries,
                          pg_temp.attempt('regress_rev_ann', NULL, replace(statement, '{own}', current_setting('regress.anns')), 'SELECT pg_temp.history()') AS outcome
                    WHERE outcome !~ '^42501 permission denied for table' OR outcome NOT LIKE '% => ' || now$$, 'nobody writes history by hand');
-GRANT ALL ON customer_import.imports, customer_import.import_issues, customer_import.import_change_pages TO regress_rev_ann;
+GRANT ALL ON customer_import.imports, customer_import.import_issues, customer_import._import_change_pages TO regress_rev_ann;
 SELECT is_empty($$SELECT name, outcome FROM history_before, forgeries,
                          pg_temp.attempt('regress_rev_ann', NULL, replace(statement, '{own}', current_setting('regress.anns')), 'SELECT pg_temp.history()') AS outcome
                    WHERE outcome !~ '^(ok 0|42501 new row violates row-level security policy)' OR outcome NOT LIKE '% => ' || now$$, 'not even with all privileges');

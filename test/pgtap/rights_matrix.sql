@@ -61,9 +61,9 @@ BEGIN
         INSERT INTO customer_import.import_issues (import_id, line, issue_number, outcome, code, message, record)
             SELECT person.own, s.line, s.issue_number, s.outcome, s.code, s.message, s.record
               FROM customer_import.import_issues AS s JOIN customer_import.imports AS i ON i.id = s.import_id WHERE i.file_name = 'pattern';
-        INSERT INTO customer_import.import_change_pages
+        INSERT INTO customer_import._import_change_pages
             SELECT person.own, p.page, p.first_user_name, p.last_user_name, p.changes, p.payload
-              FROM customer_import.import_change_pages AS p JOIN customer_import.imports AS i ON i.id = p.import_id WHERE i.file_name = 'pattern';
+              FROM customer_import._import_change_pages AS p JOIN customer_import.imports AS i ON i.id = p.import_id WHERE i.file_name = 'pattern';
     END LOOP;
     PERFORM customer_import.alter_operator('regress_rights_inactive', active => false);
     PERFORM customer_import.grant_gateway('regress_rights_gateway', may_act_as_admin => true);
@@ -101,7 +101,7 @@ INSERT INTO actions (name, needs, object, statement, allowed, refused, weaker, h
     ('see its changes', 'history', 'view import_changes', 'SELECT user_name FROM customer_import.import_changes WHERE import_id = {own}', 'ok ann', 'ok NULL', NULL, NULL),
     ('see what its imports did to a customer', 'history', 'function customer_history', $$SELECT count(*) FROM customer_import.customer_history('ann') WHERE import_id = {own}$$, 'ok 1', '42501 permission denied to see the history of customers', NULL, NULL),
     ('see what imports of others did to a customer', 'admin', 'function customer_history', $$SELECT count(*) FROM customer_import.customer_history('ann') WHERE import_id = {other}$$, 'ok 1', '42501 permission denied to see the history of customers', 'history', 'ok 0'),
-    ('see pages of its changes', 'history', 'table import_change_pages', 'SELECT count(*) FROM customer_import.import_change_pages WHERE import_id = {own}', 'ok 1', 'ok 0', NULL, NULL),
+    ('see pages of its changes', 'history', 'table _import_change_pages', 'SELECT count(*) FROM customer_import._import_change_pages WHERE import_id = {own}', 'ok 1', 'ok 0', NULL, NULL),
     ('report on its import', 'history', 'function import_report', $$SELECT customer_import.import_report({own}) ->> 'operator'$$, 'ok {who}', '42501 permission denied to view imports', NULL, NULL),
     ('its rejected records', 'history', 'function rejected_csv', $$SELECT customer_import.rejected_csv({own}) LIKE '%byer%'$$, 'ok true', '42501 permission denied to view imports', NULL, NULL),
     ('its rejected bytes', 'history', 'function rejected_csv_bytes', $$SELECT position('byer' IN customer_import.rejected_csv_bytes({own})) > 0$$, 'ok true', '42501 permission denied to view imports', NULL, NULL),
@@ -114,7 +114,7 @@ INSERT INTO actions (name, needs, object, statement, allowed, refused, weaker, h
     ('see imports of others', 'admin', 'table imports', 'SELECT count(*) FROM customer_import.imports WHERE id = {other}', 'ok 1', 'ok 0', 'history', 'ok 0'),
     ('see issues of others', 'admin', 'table import_issues', 'SELECT count(*) FROM customer_import.import_issues WHERE import_id = {other}', 'ok 1', 'ok 0', 'history', 'ok 0'),
     ('see changes of others', 'admin', 'view import_changes', 'SELECT count(*) FROM customer_import.import_changes WHERE import_id = {other}', 'ok 1', 'ok 0', 'history', 'ok 0'),
-    ('see pages of others', 'admin', 'table import_change_pages', 'SELECT count(*) FROM customer_import.import_change_pages WHERE import_id = {other}', 'ok 1', 'ok 0', 'history', 'ok 0'),
+    ('see pages of others', 'admin', 'table _import_change_pages', 'SELECT count(*) FROM customer_import._import_change_pages WHERE import_id = {other}', 'ok 1', 'ok 0', 'history', 'ok 0'),
     ('report on the import of another', 'admin', 'function import_report', $$SELECT customer_import.import_report({other}) ->> 'file_name'$$, 'ok pattern', '42501 permission denied to view imports', 'history', '42704 import {other} does not exist'),
     ('rejected records of another', 'admin', 'function rejected_csv', $$SELECT customer_import.rejected_csv({other}) LIKE '%byer%'$$, 'ok true', '42501 permission denied to view imports', 'history', '42704 import {other} does not exist'),
     ('cancel an import that has ended', 'import', 'function cancel_import', $$SELECT customer_import.cancel_import({own})$$, '55000 import {own} has ended already', '42501 permission denied to cancel imports', NULL, NULL),
@@ -201,7 +201,7 @@ CREATE TEMPORARY VIEW state AS
         (SELECT jsonb_agg(o ORDER BY name) FROM customer_import.operators AS o),
         (SELECT jsonb_agg(g ORDER BY name) FROM customer_import.gateways AS g),
         (SELECT jsonb_agg(i ORDER BY id) FROM customer_import.imports AS i),
-        (SELECT jsonb_agg(s ORDER BY import_id, line, issue_number) FROM customer_import.import_issues AS s), (SELECT count(*) FROM customer_import.import_change_pages)) AS now;
+        (SELECT jsonb_agg(s ORDER BY import_id, line, issue_number) FROM customer_import.import_issues AS s), (SELECT count(*) FROM customer_import._import_change_pages)) AS now;
 CREATE TEMPORARY TABLE state_before AS TABLE state;
 
 UPDATE attempts SET outcome = pg_temp.attempt(role_name, acts_as, statement) WHERE way <> 'granted all by hand';

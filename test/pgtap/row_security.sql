@@ -29,7 +29,7 @@ $$;
 -- The catalog
 --
 SELECT is((SELECT relrowsecurity AND relforcerowsecurity FROM pg_class WHERE oid = name::regclass), true, 'row security is enabled and forced on ' || name)
-  FROM unnest('{public.customers,customer_import.imports,customer_import.import_issues,customer_import.import_change_pages,customer_import.import_files,customer_import.background_imports,customer_import.import_slices,customer_import.uploads,customer_import.upload_chunks,customer_import.email_outbox,customer_import.operators,customer_import.role_codes,customer_import.customers_table_columns}'::text[]) AS name;
+  FROM unnest('{public.customers,customer_import.imports,customer_import.import_issues,customer_import._import_change_pages,customer_import._import_files,customer_import._background_imports,customer_import._import_slices,customer_import.uploads,customer_import._upload_chunks,customer_import.email_outbox,customer_import.operators,customer_import.role_codes,customer_import.customers_table_columns}'::text[]) AS name;
 SELECT set_eq($$SELECT relname::text FROM pg_class WHERE relnamespace = 'customer_import'::regnamespace AND relkind IN ('r', 'p') AND NOT (relrowsecurity AND relforcerowsecurity)$$,
               ARRAY['customers_table', 'gateways', 'mailers', 'operator_privileges', 'granted_privileges'], 'tables without it hold nothing of customers or imports');
 SELECT is_empty($$SELECT oid::regclass FROM pg_class WHERE relnamespace = 'customer_import'::regnamespace AND relkind IN ('v', 'm')
@@ -40,7 +40,7 @@ SELECT is_empty($$SELECT polname FROM pg_policy WHERE NOT polpermissive OR polro
 SELECT is_empty($$SELECT polrelid::regclass, polname FROM pg_policy WHERE polrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'customer_import'::regnamespace) AND polcmd <> 'r'$$,
                 'on tables of the extension there are policies for reading only');
 SELECT is_empty($$SELECT c.oid::regclass FROM pg_class AS c WHERE relnamespace = 'customer_import'::regnamespace AND relrowsecurity AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid)
-                     AND relname NOT IN ('import_files', 'upload_chunks', 'background_imports', 'removal_marks')$$, 'each table with row security has one, but those that nobody is to see');
+                     AND relname NOT IN ('_import_files', '_upload_chunks', '_background_imports', '_removal_marks')$$, 'each table with row security has one, but those that nobody is to see');
 -- Helpers are in sub-selects: once they are cut out, no function call is left
 CREATE TEMPORARY VIEW expressions AS
     SELECT format('%s.%s', schemaname, tablename) AS relation, policyname AS policy, expression FROM pg_policies, unnest(ARRAY[qual, with_check]) AS expression WHERE expression IS NOT NULL;
@@ -96,7 +96,7 @@ GRANT ALL ON ALL SEQUENCES IN SCHEMA customer_import TO regress_rls_all;
 GRANT regress_rls_all TO regress_rls_ann, regress_rls_admin, regress_rls_gateway;
 SELECT is_empty(format($$SELECT b.name, w.name, outcome FROM bookkeeping AS b CROSS JOIN writers AS w
                          CROSS JOIN LATERAL pg_temp.attempt(w.who, w.acts_as, format(%L, b.name, b.first_column)) AS outcome
-                          WHERE b.has_rls AND outcome !~ %L AND NOT (outcome = 'ok 0' AND (w.name IN ('an operator', 'a gateway') OR b.name IN ('import_files', 'upload_chunks', 'background_imports', 'removal_marks')) AND %L = 'INSERT')$$, template, granted, kind), kind || ': nobody on tables with row security, whatever a DBA has granted')
+                          WHERE b.has_rls AND outcome !~ %L AND NOT (outcome = 'ok 0' AND (w.name IN ('an operator', 'a gateway') OR b.name IN ('_import_files', '_upload_chunks', '_background_imports', '_removal_marks')) AND %L = 'INSERT')$$, template, granted, kind), kind || ': nobody on tables with row security, whatever a DBA has granted')
   FROM writes WHERE granted IS NOT NULL ORDER BY number;
 REVOKE regress_rls_all FROM regress_rls_ann, regress_rls_admin, regress_rls_gateway;
 
@@ -210,12 +210,12 @@ SELECT is(pg_temp.attempt('regress_rls_ann', NULL, replace(statement, '{bobs}', 
   FROM (VALUES ('SELECT string_agg(DISTINCT operator, '','') FROM customer_import.imports', 'ok regress_rls_ann'),
                ('SELECT string_agg(value, '','') FROM customer_import.import_issues', 'ok byer'),
                ('SELECT string_agg(user_name, '','') FROM customer_import.import_changes', 'ok a3'),
-               ('SELECT count(*) FROM customer_import.import_change_pages', 'ok 1'),
+               ('SELECT count(*) FROM customer_import._import_change_pages', 'ok 1'),
                ('SELECT count(*) FROM customer_import.imports WHERE regress_mine.leak(operator)', 'ok 1'),
                ('SELECT count(*) FROM customer_import.import_issues WHERE regress_mine.leak(value) AND regress_mine.leak(convert_from(record, ''UTF8''))', 'ok 1'),
                ('SELECT count(*) FROM customer_import.import_changes WHERE regress_mine.leak(user_name) AND regress_mine.leak(after::text)', 'ok 1'),
-               ('SELECT count(*) FROM customer_import.import_change_pages WHERE regress_mine.leak(first_user_name)', 'ok 1'),
-               ('SELECT count(*) FROM customer_import.import_change_pages AS p, customer_import._read_change_page(p.import_id, p.page) AS c WHERE regress_mine.leak(c.user_name)', 'ok 1'),
+               ('SELECT count(*) FROM customer_import._import_change_pages WHERE regress_mine.leak(first_user_name)', 'ok 1'),
+               ('SELECT count(*) FROM customer_import._import_change_pages AS p, customer_import._read_change_page(p.import_id, p.page) AS c WHERE regress_mine.leak(c.user_name)', 'ok 1'),
                ('SELECT count(*) FROM customer_import._read_change_page({bobs}, 1) AS c WHERE regress_mine.leak(c.user_name)', 'ok 0'),
                ('SELECT customer_import.import_report({bobs})', '42704 import {bobs} does not exist'),
                ('SELECT customer_import.rejected_csv({bobs})', '42704 import {bobs} does not exist'),
@@ -285,7 +285,7 @@ SELECT is_empty(format($$SELECT outcome FROM pg_temp.attempt('regress_rls_ann', 
                ('SELECT customer_import.import_customers((SELECT string_agg(concat_ws('','', u, p), chr(10)) FROM (SELECT ''userName'' AS u, ''phone'' AS p UNION ALL (SELECT user_name, ''8'' FROM public.customers)) AS t), ''Update Only'')', 10)) AS t (statement, most);
 SELECT is((pg_temp.attempt(who, acts_as, format('EXPLAIN (COSTS OFF, FORMAT JSON) %s', statement)) ~ '"Parent Relationship": "InitPlan"'), true, format('a helper is an InitPlan: %s: %s', who, statement))
   FROM (VALUES ('regress_rls_ann', NULL), ('regress_rls_gateway', 'regress_rls_ann'), ('regress_rls_admin', NULL)) AS w (who, acts_as)
- CROSS JOIN unnest('{TABLE public.customers,DELETE FROM public.customers,TABLE customer_import.imports,TABLE customer_import.import_issues,TABLE customer_import.import_change_pages,TABLE customer_import.operators}'::text[]) AS statement;
+ CROSS JOIN unnest('{TABLE public.customers,DELETE FROM public.customers,TABLE customer_import.imports,TABLE customer_import.import_issues,TABLE customer_import._import_change_pages,TABLE customer_import.operators}'::text[]) AS statement;
 DROP POLICY company ON public.customers;
 SELECT matches(pg_temp.attempt('regress_rls_ann', NULL, 'EXPLAIN (COSTS OFF, FORMAT JSON) TABLE public.customers'), '"Filter": "(\$0|\(InitPlan 1\)\.col1)"', 'whose result is all that a row is compared with');
 SELECT matches(pg_temp.attempt('regress_rls_ann', NULL, $$EXPLAIN (COSTS OFF, FORMAT JSON) SELECT * FROM public.customers WHERE user_name = 'a1'$$), '"Index Name": "customers_pkey"', 'and the key is still used');

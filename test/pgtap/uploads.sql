@@ -38,7 +38,7 @@ CREATE FUNCTION pg_temp.append(upload bigint, chunk bytea, at bigint DEFAULT NUL
     SELECT pg_temp.attempt('regress_up_ann', NULL, format('SELECT customer_import.append_upload(%s, %L, %L)', upload, chunk, at))
 $$;
 \set import 'SELECT concat_ws('' '', state, records, created, rejected) FROM customer_import.import_upload'
-\set left 'SELECT concat_ws('' '', (SELECT count(*) FROM customer_import.uploads), (SELECT count(*) FROM customer_import.upload_chunks), (SELECT count(*) FROM customer_import.import_files WHERE import_id < 0))'
+\set left 'SELECT concat_ws('' '', (SELECT count(*) FROM customer_import.uploads), (SELECT count(*) FROM customer_import._upload_chunks), (SELECT count(*) FROM customer_import._import_files WHERE import_id < 0))'
 
 --
 -- Chunks
@@ -82,7 +82,7 @@ SELECT pg_temp.as_ann($$SELECT customer_import.begin_upload()$$) AS c \gset
 CREATE TEMP TABLE large AS SELECT convert_to(E'userName,phone\n' || string_agg(format(E'large%s,%s\n', i, repeat('7', 5000)), ''), 'UTF8') AS file FROM generate_series(1, 1000) AS i;
 GRANT SELECT ON large TO regress_up_ann;
 SELECT is(pg_temp.as_ann(format('SELECT customer_import.append_upload(%s, file) = length(file) FROM large', :c)), 'true', 'five megabytes at once');
-SELECT is((SELECT concat_ws(' ', count(*), max(length(bytes))) FROM customer_import.upload_chunks), '5 1048576', 'are stored in pieces of one at the most');
+SELECT is((SELECT concat_ws(' ', count(*), max(length(bytes))) FROM customer_import._upload_chunks), '5 1048576', 'are stored in pieces of one at the most');
 SELECT is(pg_temp.as_ann(format('SELECT customer_import.append_upload(%s, substr(file, 1000001, 3000000), 1000000) = length(file) FROM large', :c)), 'true', 'and are known again from the middle');
 SELECT is(pg_temp.as_ann(format('%s(%s, ''Create Only'')', :'import', :c)), 'completed 1000 1000 0', 'and imported');
 
@@ -96,12 +96,12 @@ SELECT is(pg_temp.attempt(NULL, NULL, :'left'), 'ok 1 0 2', 'its chunks are with
 SELECT is(pg_temp.attempt('regress_up_ann', NULL, format('%s(%s, ''Create Only'')', :'import', :d), :'left'), 'ok completed 1 1 0 => 0 0 0', 'the foreground can import it as well');
 SELECT is(pg_temp.as_ann(format('SELECT state FROM customer_import.import_upload(%s, ''Create Only'', background => true)', :d)), 'queued', 'it is queued');
 SELECT is((SELECT concat_ws(' ', i.file_name, i.file_bytes, count(*), string_agg(convert_from(f.bytes, 'UTF8'), '' ORDER BY f.begins_at)) FROM customer_import.imports AS i
-             JOIN customer_import.import_files AS f ON f.import_id = i.id WHERE i.state = 'queued' GROUP BY i.id), E'd.csv 29 2 userName,addRoles\ndora,buyer\n', 'with its chunks');
+             JOIN customer_import._import_files AS f ON f.import_id = i.id WHERE i.state = 'queued' GROUP BY i.id), E'd.csv 29 2 userName,addRoles\ndora,buyer\n', 'with its chunks');
 SELECT is(pg_temp.attempt(NULL, NULL, :'left'), 'ok 0 0 0', 'of the upload nothing is left');
 SELECT pg_temp.as_ann($$SELECT customer_import.begin_upload('e.csv')$$) AS e \gset
 SELECT pg_temp.as_ann(format('SELECT customer_import.append_upload(%s, %L)', :e, E'userName,addRoles\nemma,buyer\n')) \g /dev/null
 SELECT is(pg_temp.attempt('regress_up_ann', NULL, format('SELECT state FROM customer_import.import_upload(%s, ''Create Only'', background => true)', :e),
-                          'SELECT convert_from(bytes, ''UTF8'') FROM customer_import.import_files AS f JOIN customer_import.imports AS i ON i.id = f.import_id WHERE i.file_name = ''e.csv'''),
+                          'SELECT convert_from(bytes, ''UTF8'') FROM customer_import._import_files AS f JOIN customer_import.imports AS i ON i.id = f.import_id WHERE i.file_name = ''e.csv'''),
           E'ok queued => userName,addRoles\nemma,buyer\n', 'chunks that a crash would take are copied');
 
 --
@@ -134,7 +134,7 @@ SELECT is(pg_temp.attempt('regress_up_bob', NULL, 'SELECT customer_import.begin_
 SET LOCAL customer_import.upload_lifetime = '1d';
 SELECT is(pg_temp.attempt('regress_up_bob', NULL, 'SELECT customer_import.begin_upload() > 0', :'left'), 'ok true => 1 0 0', 'after it the next one removes it, whoever begins that');
 -- As after a crash
-DELETE FROM customer_import.upload_chunks;
+DELETE FROM customer_import._upload_chunks;
 SELECT is(pg_temp.attempt('regress_up_ann', NULL, format('%s(%s, ''Create Only'')', :'import', :e)),
           format('55000 the content of upload %s is lost | The server has crashed since, or was restored.', :e), 'without its chunks');
 SELECT is(pg_temp.attempt('regress_up_ann', NULL, format('SELECT customer_import.discard_upload(%s)', :e), :'left'), 'ok  => 0 0 0', 'it can only be discarded');

@@ -61,7 +61,7 @@ def who_sees_what(report, bouncer):
     """The history of one pooled login is that of several operators: each sees its own."""
     sees = "SELECT DISTINCT operator FROM customer_import.imports ORDER BY operator"
     with superuser() as session, bouncer.client() as web, bouncer.client() as other:
-        session.rows("TRUNCATE customer_import.imports, customer_import.import_issues, customer_import.import_change_pages")
+        session.rows("TRUNCATE customer_import.imports, customer_import.import_issues, customer_import._import_change_pages")
         for client, name in ((web, "ann"), (other, "ben")):
             with client.transaction(name):
                 client.row(IMPORT, [file_of("customer1,approver", "customer2,nonsense", f"of-{name},buyer"), "Create & Update"])

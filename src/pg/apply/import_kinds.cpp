@@ -39,7 +39,7 @@ std::int64_t stored_bytes(const ImportRequest& request) {
     OwnerScope owner;
     if (request.kind == ImportKind::undo) {
         return std::stoll(*query("SELECT COALESCE(sum(length(payload)), 0)::bigint"
-                                 "  FROM customer_import.import_change_pages WHERE import_id = $1",
+                                 "  FROM customer_import._import_change_pages WHERE import_id = $1",
                                  {parameter(request.source_import_id)})
                                .front()[0]);
     }

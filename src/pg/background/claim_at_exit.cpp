@@ -28,7 +28,7 @@ bool lock_at_once() {
         return false;
     }
     return get_extension_oid("customer_import", true) == extension &&
-           ConditionalLockRelationOid(own_table("import_slices"), RowExclusiveLock);
+           ConditionalLockRelationOid(own_table("_import_slices"), RowExclusiveLock);
 }
 
 void leave_claim() {
@@ -36,7 +36,7 @@ void leave_claim() {
     {
         OwnerScope owner;
         if (query(
-                "SELECT FROM customer_import.import_slices WHERE import_id = $1 AND slice = $2 FOR UPDATE SKIP LOCKED",
+                "SELECT FROM customer_import._import_slices WHERE import_id = $1 AND slice = $2 FOR UPDATE SKIP LOCKED",
                 {parameter(claimed_import), parameter(std::int64_t{claimed_slice})})
                 .empty()) {
             return;

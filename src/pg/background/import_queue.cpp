@@ -65,8 +65,8 @@ void remove_background_import(std::int64_t import_id) {
             "       sum(s.rejected), sum(s.deleted), i.operator,"
             "       (extract(epoch FROM clock_timestamp() - GREATEST(i.started_at, j.resumed_at)) * 1000)::bigint,"
             "       sum(s.repeats), min(s.first_repeat)"
-            "  FROM customer_import.imports AS i JOIN customer_import.background_imports AS j ON j.import_id = i.id"
-            "  LEFT JOIN customer_import.import_slices AS s ON s.import_id = i.id"
+            "  FROM customer_import.imports AS i JOIN customer_import._background_imports AS j ON j.import_id = i.id"
+            "  LEFT JOIN customer_import._import_slices AS s ON s.import_id = i.id"
             " WHERE i.id = $1 GROUP BY i.id, j.import_id",
             {parameter(import_id)});
         if (rows.empty()) {
@@ -104,11 +104,11 @@ void enqueue(const QueuedImport& import, Oid role, bool acts, const std::string&
                                       format("queued: {}, {} bytes", import.mode, format_count(import.bytes))));
     OwnerScope owner;
     execute(
-        "INSERT INTO customer_import.background_imports (import_id, role_oid, acts, origin, settings)"
+        "INSERT INTO customer_import._background_imports (import_id, role_oid, acts, origin, settings)"
         " VALUES ($1, $2, $3, $4, $5::jsonb)",
         {parameter(import_id), parameter_oid(role), parameter(acts), parameter(database_origin()),
          parameter(std::string_view(settings))});
-    execute("INSERT INTO customer_import.import_slices (import_id, slice) VALUES ($1, 0)", {parameter(import_id)});
+    execute("INSERT INTO customer_import._import_slices (import_id, slice) VALUES ($1, 0)", {parameter(import_id)});
 }
 
 std::optional<BackgroundImport> load_background_import(std::int64_t import_id) {
@@ -120,7 +120,7 @@ std::optional<BackgroundImport> load_background_import(std::int64_t import_id) {
         "       COALESCE((extract(epoch FROM GREATEST(i.started_at, j.resumed_at) - '2000-01-01 UTC') * 1000000)::bigint, 0),"
         "       COALESCE(i.source_import_id, 0), i.customers_table::oid, j.by_line, COALESCE(j.record_shape, ''),"
         "       j.resumed_at IS NOT NULL"
-        "  FROM customer_import.imports AS i JOIN customer_import.background_imports AS j ON j.import_id = i.id"
+        "  FROM customer_import.imports AS i JOIN customer_import._background_imports AS j ON j.import_id = i.id"
         " WHERE i.id = $1 AND i.state IN ('queued', 'checking', 'running')",
         {parameter(import_id)});
     if (rows.empty()) {
@@ -156,7 +156,7 @@ std::optional<BackgroundImport> load_background_import(std::int64_t import_id) {
     import.shape = *row[20];
     import.is_resumed = row[21] == "t";
     for (const Row& code :
-         query_latest("SELECT unnest(role_codes) FROM customer_import.background_imports WHERE import_id = $1",
+         query_latest("SELECT unnest(role_codes) FROM customer_import._background_imports WHERE import_id = $1",
                       {parameter(import_id)})) {
         import.role_codes.push_back(*code[0]);
     }
@@ -168,7 +168,7 @@ namespace {
 std::vector<int> find_slices(std::int64_t import_id, const std::string& condition) {
     OwnerScope owner;
     std::vector<int> slices;
-    for (const Row& row : query_latest(format("SELECT slice FROM customer_import.import_slices"
+    for (const Row& row : query_latest(format("SELECT slice FROM customer_import._import_slices"
                                               " WHERE import_id = $1 AND NOT ended AND {} ORDER BY slice",
                                               condition),
                                        {parameter(import_id)})) {
@@ -188,7 +188,7 @@ std::vector<int> due_slices(std::int64_t import_id) {
 int count_claims(std::int64_t import_id, int slice) {
     OwnerScope owner;
     const std::vector<Row> rows = query_latest(
-        "SELECT claims FROM customer_import.import_slices WHERE import_id = $1 AND slice = $2",
+        "SELECT claims FROM customer_import._import_slices WHERE import_id = $1 AND slice = $2",
         {parameter(import_id), parameter(std::int64_t{slice})});
     return rows.empty() ? 0 : static_cast<int>(number(rows.front()[0]));
 }
@@ -196,7 +196,7 @@ int count_claims(std::int64_t import_id, int slice) {
 std::optional<Slice> claim_slice(std::int64_t import_id, int slice) {
     OwnerScope owner;
     const std::vector<Row> rows = query(
-        "UPDATE customer_import.import_slices SET fence = fence + 1, claims = claims + 1,"
+        "UPDATE customer_import._import_slices SET fence = fence + 1, claims = claims + 1,"
         "       next_attempt_at = NULL, wait_reason = NULL, wait_sqlstate = NULL, blocked_by = NULL,"
         "       waiting_since = CASE WHEN waits > 0 THEN waiting_since END"
         " WHERE import_id = $1 AND slice = $2 AND NOT ended"
@@ -245,14 +245,14 @@ void record_check(const BackgroundImport& import, const Counts& counts, const st
     execute("UPDATE customer_import.imports SET state = 'running', records = $2, warnings = $3 WHERE id = $1",
             {parameter(import.id), parameter(counts.records), text_array_parameter(warnings)});
     execute(
-        "UPDATE customer_import.background_imports SET role_codes = $2, slices = $3, by_line = $4, record_shape = $5,"
+        "UPDATE customer_import._background_imports SET role_codes = $2, slices = $3, by_line = $4, record_shape = $5,"
         "       slice_hash = 'FNV-1a, 64 bits'"
         " WHERE import_id = $1",
         {parameter(import.id), text_array_parameter(role_codes), parameter(static_cast<std::int64_t>(valid.size())),
          parameter(import.by_line), parameter(std::string_view(import.shape))});
     for (std::size_t slice = 0; slice < valid.size(); ++slice) {
         execute(
-            "INSERT INTO customer_import.import_slices (import_id, slice, records, rejected) VALUES ($1, $2, $3, $4)"
+            "INSERT INTO customer_import._import_slices (import_id, slice, records, rejected) VALUES ($1, $2, $3, $4)"
             " ON CONFLICT (import_id, slice) DO UPDATE SET records = EXCLUDED.records, rejected = EXCLUDED.rejected,"
             "       claims = 1, waits = 0, waiting_since = NULL",
             {parameter(import.id), parameter(static_cast<std::int64_t>(slice)), parameter(valid[slice]),
@@ -266,7 +266,7 @@ void record_repeats(std::int64_t import_id, const Slice& slice, const Repeats& r
     }
     OwnerScope owner;
     execute(
-        "UPDATE customer_import.import_slices SET repeats = $3, first_repeat = $4 WHERE import_id = $1 AND slice = $2",
+        "UPDATE customer_import._import_slices SET repeats = $3, first_repeat = $4 WHERE import_id = $1 AND slice = $2",
         {parameter(import_id), parameter(std::int64_t{slice.number}), parameter(repeats.records),
          parameter(repeats.first_line)});
 }
@@ -275,7 +275,7 @@ bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t reco
                    const Counts& counts) {
     OwnerScope owner;
     return execute(
-               "UPDATE customer_import.import_slices SET position = position + $4, pages = $5, claims = 1, waits = 0,"
+               "UPDATE customer_import._import_slices SET position = position + $4, pages = $5, claims = 1, waits = 0,"
                "       waiting_since = NULL,"
                "       created = created + $6, updated = updated + $7, unchanged = unchanged + $8,"
                "       skipped = skipped + $9, rejected = rejected + $10, deleted = deleted + $11"
@@ -289,14 +289,14 @@ bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t reco
 std::int64_t rejected_so_far(std::int64_t import_id) {
     OwnerScope owner;
     return number(
-        query("SELECT sum(rejected) FROM customer_import.import_slices WHERE import_id = $1", {parameter(import_id)})
+        query("SELECT sum(rejected) FROM customer_import._import_slices WHERE import_id = $1", {parameter(import_id)})
             .front()[0]);
 }
 
 void request_stop(std::int64_t import_id, const Stop& stop) {
     OwnerScope owner;
     execute(
-        "UPDATE customer_import.background_imports SET stop_state = $2, stop_reason = $3, stop_sqlstate = NULLIF($4, '')"
+        "UPDATE customer_import._background_imports SET stop_state = $2, stop_reason = $3, stop_sqlstate = NULLIF($4, '')"
         " WHERE import_id = $1 AND stop_state IS NULL",
         {parameter(import_id), parameter(std::string_view(stop.state)), parameter(std::string_view(stop.reason)),
          parameter(std::string_view(stop.sqlstate))});
@@ -305,7 +305,7 @@ void request_stop(std::int64_t import_id, const Stop& stop) {
 std::optional<Stop> requested_stop(std::int64_t import_id) {
     OwnerScope owner;
     const std::vector<Row> rows = query_latest(
-        "SELECT stop_state, stop_reason, stop_sqlstate FROM customer_import.background_imports"
+        "SELECT stop_state, stop_reason, stop_sqlstate FROM customer_import._background_imports"
         " WHERE import_id = $1 AND stop_state IS NOT NULL",
         {parameter(import_id)});
     if (rows.empty()) {
@@ -319,7 +319,7 @@ namespace {
 
 // What an error has said may quote a customer: it goes when there is nothing to wait for any more.
 constexpr const char* kEndSlices =
-    "UPDATE customer_import.import_slices SET ended = true, wait_reason = NULL, wait_sqlstate = NULL, waiting_since = NULL,"
+    "UPDATE customer_import._import_slices SET ended = true, wait_reason = NULL, wait_sqlstate = NULL, waiting_since = NULL,"
     "       next_attempt_at = NULL, blocked_by = NULL";
 
 }  // namespace

@@ -149,7 +149,7 @@ bool Supervisor::settle(const WaitingImport& import) {
         if (!obstacle) {
             execute(
                 "UPDATE customer_import.imports SET state = 'held', message = $2 WHERE id = $1 AND EXISTS ("
-                "SELECT FROM customer_import.background_imports AS j WHERE j.import_id = $1 AND j.origin = $3)",
+                "SELECT FROM customer_import._background_imports AS j WHERE j.import_id = $1 AND j.origin = $3)",
                 {id,
                  parameter(format("Import {} is held: it was restored from another database. "
                                   "Resume it with SELECT customer_import.release_restored().",

@@ -41,7 +41,7 @@ int find_supervisor() {
     OwnerScope owner;
     const std::vector<Row> rows = query(
         "SELECT l.pid FROM pg_locks AS l WHERE l.locktype = 'object' AND l.granted AND l.objid = 0"
-        "   AND l.classid = 'customer_import.background_imports'::regclass"
+        "   AND l.classid = 'customer_import._background_imports'::regclass"
         "   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())");
     return rows.empty() ? 0 : std::stoi(*rows.front()[0]);
 }
@@ -213,7 +213,7 @@ void start_waiting() {
         OwnerScope owner;
         waits =
             !query(
-                 "SELECT FROM customer_import.imports AS i JOIN customer_import.background_imports AS j ON j.import_id = i.id"
+                 "SELECT FROM customer_import.imports AS i JOIN customer_import._background_imports AS j ON j.import_id = i.id"
                  " WHERE i.finished_at IS NULL AND i.state IN ('queued', 'checking', 'running') LIMIT 1")
                  .empty();
     }

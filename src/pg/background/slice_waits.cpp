@@ -14,7 +14,7 @@ namespace {
 
 // A slice is set aside, but not for longer than it may wait in all, customer_import.longest_wait.
 constexpr const char* kSetAside =
-    "UPDATE customer_import.import_slices SET waits = waits + 1, wait_reason = $2, wait_sqlstate = $3,"
+    "UPDATE customer_import._import_slices SET waits = waits + 1, wait_reason = $2, wait_sqlstate = $3,"
     "       waiting_since = COALESCE(waiting_since, clock_timestamp()),"
     "       next_attempt_at = LEAST(clock_timestamp() + LEAST(interval '1 second' * 2 ^ LEAST(waits, 10), interval '5 minutes'),"
     "              CASE WHEN $4 > 0 THEN GREATEST(clock_timestamp(), COALESCE(waiting_since, clock_timestamp())"
@@ -59,7 +59,7 @@ void set_aside_all(std::int64_t import_id, const Wait& wait) {
 void note_wait(std::int64_t import_id, const Wait& wait) {
     OwnerScope owner;
     execute(
-        "UPDATE customer_import.import_slices SET wait_reason = $2, wait_sqlstate = $3, next_attempt_at = NULL,"
+        "UPDATE customer_import._import_slices SET wait_reason = $2, wait_sqlstate = $3, next_attempt_at = NULL,"
         "       waiting_since = COALESCE(waiting_since, clock_timestamp())"
         " WHERE import_id = $1 AND NOT ended AND wait_reason IS DISTINCT FROM $2"
         "   AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp())",
@@ -69,7 +69,7 @@ void note_wait(std::int64_t import_id, const Wait& wait) {
 void begin_waits_anew() {
     OwnerScope owner;
     execute(
-        "UPDATE customer_import.import_slices SET waiting_since = clock_timestamp() WHERE waiting_since IS NOT NULL");
+        "UPDATE customer_import._import_slices SET waiting_since = clock_timestamp() WHERE waiting_since IS NOT NULL");
 }
 
 std::string waited_too_long_reason(std::string_view reason) {

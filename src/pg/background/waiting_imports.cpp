@@ -17,7 +17,7 @@ std::vector<WaitingImport> find_waiting() {
             "       $2 > 0 AND GREATEST(i.started_at, j.resumed_at) < clock_timestamp() - make_interval(secs => $2::double precision / 1000),"
             "       COALESCE(s.pause, 0), COALESCE(s.lacks_resources, false)"
             "  FROM customer_import.imports AS i"
-            "  JOIN customer_import.background_imports AS j ON j.import_id = i.id"
+            "  JOIN customer_import._background_imports AS j ON j.import_id = i.id"
             "  JOIN pg_database AS d ON d.datname = current_database()"
             "  LEFT JOIN pg_roles AS r ON r.oid = j.role_oid"
             " CROSS JOIN LATERAL ("
@@ -28,13 +28,13 @@ std::vector<WaitingImport> find_waiting() {
             "                      clock_timestamp() - make_interval(secs => $1::double precision)) AS long_wait,"
             "                  (extract(epoch FROM min(p.next_attempt_at) - clock_timestamp()) * 1000)::bigint AS pause,"
             "                  bool_or(starts_with(p.wait_sqlstate, '53')) AS lacks_resources"
-            "             FROM customer_import.import_slices AS p WHERE p.import_id = i.id) AS s"
+            "             FROM customer_import._import_slices AS p WHERE p.import_id = i.id) AS s"
             " CROSS JOIN LATERAL ("
             "           SELECT count(*) FILTER (WHERE l.mode = 'ExclusiveLock') AS workers,"
             "                  count(*) FILTER (WHERE l.mode <> 'ExclusiveLock') > 0 AS is_locked_out"
             "             FROM pg_locks AS l"
             "            WHERE l.locktype = 'object' AND l.granted AND l.objid::bigint = i.id & 4294967295"
-            "              AND l.classid = 'customer_import.import_slices'::regclass"
+            "              AND l.classid = 'customer_import._import_slices'::regclass"
             "              AND l.database = d.oid) AS w"
             " WHERE i.state IN ('queued', 'checking', 'running')"
             " ORDER BY i.state = 'queued', i.id",
@@ -71,10 +71,10 @@ namespace {
 // The workers that wait for a lock, each with its slice: w (pid, import_id, slice).
 constexpr const char* kWaitingWorkers =
     "WITH w AS (SELECT l.pid, s.import_id, s.slice FROM pg_locks AS l"
-    "             JOIN customer_import.import_slices AS s"
+    "             JOIN customer_import._import_slices AS s"
     "               ON l.objid::bigint = s.import_id & 4294967295 AND l.objsubid = s.slice AND NOT s.ended"
     "            WHERE l.locktype = 'object' AND l.granted AND l.mode = 'ExclusiveLock'"
-    "              AND l.classid = 'customer_import.import_slices'::regclass"
+    "              AND l.classid = 'customer_import._import_slices'::regclass"
     "              AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())"
     "              AND EXISTS (SELECT FROM pg_locks AS n WHERE n.pid = l.pid AND NOT n.granted)) ";
 
@@ -84,9 +84,9 @@ void note_blockers() {
     OwnerScope owner;
     execute(
         std::string(kWaitingWorkers) +
-        "UPDATE customer_import.import_slices AS s SET blocked_by = f.blockers FROM ("
+        "UPDATE customer_import._import_slices AS s SET blocked_by = f.blockers FROM ("
         "       SELECT t.import_id, t.slice, b.blockers FROM w CROSS JOIN LATERAL customer_import._blockers(w.pid) AS b (blockers)"
-        "         JOIN customer_import.import_slices AS t USING (import_id, slice)"
+        "         JOIN customer_import._import_slices AS t USING (import_id, slice)"
         "        WHERE t.blocked_by IS DISTINCT FROM b.blockers AND b.blockers IS NOT NULL FOR UPDATE OF t SKIP LOCKED) AS f"
         " WHERE s.import_id = f.import_id AND s.slice = f.slice");
 }
@@ -94,7 +94,7 @@ void note_blockers() {
 void end_waits() {
     OwnerScope owner;
     execute(std::string(kWaitingWorkers) +
-            "SELECT pg_cancel_backend(w.pid) FROM w JOIN customer_import.background_imports AS j USING (import_id)"
+            "SELECT pg_cancel_backend(w.pid) FROM w JOIN customer_import._background_imports AS j USING (import_id)"
             " WHERE j.stop_state IS NOT NULL");
 }
 

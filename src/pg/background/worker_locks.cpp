@@ -19,13 +19,13 @@ LOCKTAG make_tag(const char* table, std::uint32_t number, std::uint16_t part) {
 }
 
 LOCKTAG slice_tag(std::int64_t import_id, int slice) {
-    return make_tag("import_slices", static_cast<std::uint32_t>(import_id), static_cast<std::uint16_t>(slice));
+    return make_tag("_import_slices", static_cast<std::uint32_t>(import_id), static_cast<std::uint16_t>(slice));
 }
 
 constexpr Oid kSuspectsClass = 0x43494d50;  // of no database: any number that all versions agree on
 
 enum : std::uint32_t { kSupervisor = 0, kSubmission = 1 };
-LOCKTAG queue_tag(std::uint32_t which) { return make_tag("background_imports", which, 0); }
+LOCKTAG queue_tag(std::uint32_t which) { return make_tag("_background_imports", which, 0); }
 
 // Takes a session lock at once or not at all.
 bool try_session_lock(const LOCKTAG& tag, LOCKMODE mode) {

@@ -51,7 +51,7 @@ EndedImport lock_ended(std::int64_t import_id) {
         "SELECT i.operator, i.mode, i.source_import_id, i.state, i.finished_at IS NULL, j.import_id IS NULL, i.undo_import_id,"
         "       COALESCE(i.file_bytes, 0),"
         "       EXISTS (SELECT FROM customer_import.customers_table AS t WHERE t.relation = i.customers_table)"
-        "  FROM customer_import.imports AS i LEFT JOIN customer_import.background_imports AS j ON j.import_id = i.id"
+        "  FROM customer_import.imports AS i LEFT JOIN customer_import._background_imports AS j ON j.import_id = i.id"
         " WHERE i.id = $1 AND (i.operator = $2 OR $3) FOR UPDATE OF i",
         {parameter(import_id), parameter(std::string_view(identity.name)),
          parameter(identity.rights.has(Right::administer))});
@@ -81,7 +81,7 @@ EndedImport lock_ended(std::int64_t import_id) {
                        std::stoll(*row[7])};
     const Row slices = query_latest(
                            "SELECT COALESCE(bool_or(position > 0), false), COALESCE(max(fence), 0),"
-                           "       COALESCE(bool_and(position >= records), false) FROM customer_import.import_slices"
+                           "       COALESCE(bool_and(position >= records), false) FROM customer_import._import_slices"
                            " WHERE import_id = $1",
                            {parameter(import_id)})
                            .front();
@@ -138,21 +138,21 @@ void reopen(std::int64_t import_id, const EndedImport& import) {
     const Parameter id = parameter(import_id);
     if (import.has_applied) {
         execute(
-            "UPDATE customer_import.import_slices SET ended = position >= records, fence = fence + 1, claims = 0, waits = 0"
+            "UPDATE customer_import._import_slices SET ended = position >= records, fence = fence + 1, claims = 0, waits = 0"
             " WHERE import_id = $1",
             {id});
     } else {
-        execute("DELETE FROM customer_import.import_slices WHERE import_id = $1", {id});
+        execute("DELETE FROM customer_import._import_slices WHERE import_id = $1", {id});
         execute("DELETE FROM customer_import.import_issues WHERE import_id = $1", {id});
-        execute("INSERT INTO customer_import.import_slices (import_id, slice, fence) VALUES ($1, 0, $2)",
+        execute("INSERT INTO customer_import._import_slices (import_id, slice, fence) VALUES ($1, 0, $2)",
                 {id, parameter(import.fence + 1)});
         execute(
-            "UPDATE customer_import.background_imports SET slices = 0, slice_hash = NULL, by_line = NULL, role_codes = NULL,"
+            "UPDATE customer_import._background_imports SET slices = 0, slice_hash = NULL, by_line = NULL, role_codes = NULL,"
             "       record_shape = NULL WHERE import_id = $1",
             {id});
     }
     execute(
-        "UPDATE customer_import.background_imports SET stop_state = NULL, stop_reason = NULL, stop_sqlstate = NULL,"
+        "UPDATE customer_import._background_imports SET stop_state = NULL, stop_reason = NULL, stop_sqlstate = NULL,"
         "       resumed_at = clock_timestamp() WHERE import_id = $1",
         {id});
     execute(
@@ -172,14 +172,14 @@ void bind_role(std::int64_t import_id, bool is_own) {
     const Parameter id = parameter(import_id), origin = parameter(database_origin());
     if (is_own) {
         execute(
-            "UPDATE customer_import.background_imports SET role_oid = $2, acts = $3, origin = $4 WHERE import_id = $1",
+            "UPDATE customer_import._background_imports SET role_oid = $2, acts = $3, origin = $4 WHERE import_id = $1",
             {id, parameter_oid(role), parameter(is_acting()), origin});
         execute("UPDATE customer_import.imports SET database_role = $2 WHERE id = $1",
                 {id, parameter(std::string_view(name))});
         return;
     }
     execute(
-        "UPDATE customer_import.background_imports AS j SET origin = $2,"
+        "UPDATE customer_import._background_imports AS j SET origin = $2,"
         "       role_oid = COALESCE((SELECT r.oid FROM pg_roles AS r WHERE r.rolname = i.database_role), 0)"
         "  FROM customer_import.imports AS i WHERE i.id = $1 AND j.import_id = $1 AND j.origin <> $2",
         {id, origin});

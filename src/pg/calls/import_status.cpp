@@ -34,7 +34,7 @@ std::optional<StatusFacts> read_status_facts(std::int64_t import_id) {
     OwnerScope owner;
     const std::vector<Row> rows = query(
         "SELECT j.origin <> $2, j.stop_state, i.state = 'checking'"
-        "  FROM customer_import.imports AS i JOIN customer_import.background_imports AS j ON j.import_id = i.id"
+        "  FROM customer_import.imports AS i JOIN customer_import._background_imports AS j ON j.import_id = i.id"
         " WHERE i.id = $1 AND i.finished_at IS NULL",
         {parameter(import_id), parameter(database_origin())});
     if (rows.empty()) {

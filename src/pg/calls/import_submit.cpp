@@ -145,7 +145,7 @@ OpenImport lock_import(std::int64_t import_id) {
     OwnerScope owner;
     const std::vector<Row> rows = query(
         "SELECT i.operator, j.import_id IS NOT NULL, i.finished_at IS NOT NULL"
-        "  FROM customer_import.imports AS i LEFT JOIN customer_import.background_imports AS j ON j.import_id = i.id"
+        "  FROM customer_import.imports AS i LEFT JOIN customer_import._background_imports AS j ON j.import_id = i.id"
         " WHERE i.id = $1 AND (i.operator = $2 OR $3) FOR UPDATE OF i",
         {parameter(import_id), parameter(std::string_view(identity.name)),
          parameter(identity.rights.has(Right::administer))});
@@ -208,7 +208,7 @@ std::vector<std::int64_t> own_imports() {
     std::vector<std::int64_t> ids;
     for (
         const Row& row : query_latest(
-            "SELECT i.id FROM customer_import.imports AS i JOIN customer_import.background_imports AS j ON j.import_id = i.id"
+            "SELECT i.id FROM customer_import.imports AS i JOIN customer_import._background_imports AS j ON j.import_id = i.id"
             " WHERE j.role_oid = $1 AND j.origin = $2 AND i.state IN ('queued', 'checking', 'running') ORDER BY i.id",
             {parameter_oid(role), parameter(database_origin())})) {
         ids.push_back(std::stoll(*row[0]));
@@ -251,15 +251,15 @@ std::int64_t release_restored() {
             "   SET state = CASE WHEN i.started_at IS NULL THEN 'queued' WHEN j.slices = 0 THEN 'checking'"
             "                    ELSE 'running' END,"
             "       message = 'Import ' || i.id || ' resumes.'"
-            "  FROM customer_import.background_imports AS j"
+            "  FROM customer_import._background_imports AS j"
             " WHERE j.import_id = i.id AND j.origin <> $1 AND i.finished_at IS NULL",
             {origin});
         execute(
-            "UPDATE customer_import.import_slices AS s SET waiting_since = NULL"
-            "  FROM customer_import.background_imports AS j WHERE j.import_id = s.import_id AND j.origin <> $1",
+            "UPDATE customer_import._import_slices AS s SET waiting_since = NULL"
+            "  FROM customer_import._background_imports AS j WHERE j.import_id = s.import_id AND j.origin <> $1",
             {origin});
         execute(
-            "UPDATE customer_import.background_imports AS j SET origin = $1,"
+            "UPDATE customer_import._background_imports AS j SET origin = $1,"
             "       role_oid = COALESCE((SELECT r.oid FROM pg_roles AS r WHERE r.rolname = i.database_role), 0)"
             "  FROM customer_import.imports AS i WHERE i.id = j.import_id AND j.origin <> $1",
             {origin});

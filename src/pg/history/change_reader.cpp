@@ -37,7 +37,7 @@ struct PageRow {
 };
 
 constexpr const char* kPages =
-    "SELECT p.import_id, p.page, p.applied_at, p.payload, p.changes FROM customer_import.import_change_pages AS p"
+    "SELECT p.import_id, p.page, p.applied_at, p.payload, p.changes FROM customer_import._import_change_pages AS p"
     " WHERE customer_import._user_name_range(p.first_user_name, p.last_user_name, '[]')"
     "       OPERATOR(pg_catalog.&&) customer_import._user_name_range($1, $2, '[]')"
     "   AND p.applied_at OPERATOR(pg_catalog.>=) $3";

@@ -22,7 +22,7 @@ struct LastImport {
     bool is_visible;
 };
 
-// A row of import_change_pages, as plain data.
+// A row of _import_change_pages, as plain data.
 struct StoredPage {
     bool found;
     std::int64_t changes;
@@ -86,7 +86,7 @@ bool may_see_import(std::int64_t import_id) {
 StoredPage find_page(std::int64_t import_id, std::int64_t page) {
     return call([&] {
         StoredPage found{};
-        Relation pages = open_own_table("import_change_pages");
+        Relation pages = open_own_table("_import_change_pages");
         const Datum key[] = {Int64GetDatum(import_id), Int64GetDatum(page)};
         if (HeapTuple row = find_row(pages, key, 2)) {
             found.found = true;
@@ -187,7 +187,7 @@ void put_effect(const Change& change, Datum* values, bool* nulls) {
 
 namespace pg = customer_import::pg;
 
-// _read_change_page(import_id bigint, page bigint): the changes of a page of import_change_pages as rows; none when
+// _read_change_page(import_id bigint, page bigint): the changes of a page of _import_change_pages as rows; none when
 // there is no such page, or the caller may not see the import. Errors: XX001 when the page is damaged.
 CI_CATALOG_FUNCTION(ci_read_change_page) {
     return pg::entry([&] {

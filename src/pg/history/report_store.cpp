@@ -168,7 +168,7 @@ void ChangeLog::write(std::vector<Change>& changes) {
     {
         OwnerScope owner;
         execute(
-            "INSERT INTO customer_import.import_change_pages"
+            "INSERT INTO customer_import._import_change_pages"
             " (import_id, page, first_user_name, last_user_name, changes, payload)"
             " SELECT $1, p.page, p.first_user_name, p.last_user_name, p.changes, p.payload"
             "  FROM customer_import_new_pages AS p",

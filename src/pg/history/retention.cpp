@@ -37,8 +37,8 @@ std::vector<std::int64_t> lock_unread(const std::string& condition, std::initial
     return ids;
 }
 
-constexpr const char* kTables[] = {"import_files",  "background_imports",  "import_slices",
-                                   "import_issues", "import_change_pages", "email_outbox"};
+constexpr const char* kTables[] = {"_import_files", "_background_imports",  "_import_slices",
+                                   "import_issues", "_import_change_pages", "email_outbox"};
 
 // The imports that are old enough, and that no undo or retry reads. The time is read once, in a sub-SELECT, so that an
 // index can be asked for what is older.
@@ -87,15 +87,15 @@ void empty_import(std::int64_t import_id) {
         "  FROM format('Import %s failed. Why is not kept any more.', $1) AS t (text)"
         " WHERE id = $1",
         {id, parameter(std::string_view(remark.empty() ? remark : remark + " "))});
-    execute("DELETE FROM customer_import.import_files WHERE import_id = $1", {id});
-    execute("UPDATE customer_import.background_imports SET stop_reason = NULL WHERE import_id = $1", {id});
+    execute("DELETE FROM customer_import._import_files WHERE import_id = $1", {id});
+    execute("UPDATE customer_import._background_imports SET stop_reason = NULL WHERE import_id = $1", {id});
     execute("UPDATE customer_import.email_outbox SET message = NULL, last_error = NULL WHERE import_id = $1", {id});
     execute(
         "UPDATE customer_import.import_issues SET record = NULL, amended_record = NULL, value = NULL, detail = NULL, hint = NULL,"
         "       message = 'the text is not kept any more' WHERE import_id = $1",
         {id});
     execute(
-        "UPDATE customer_import.import_change_pages SET payload = customer_import._strip_change_page(payload, changes)"
+        "UPDATE customer_import._import_change_pages SET payload = customer_import._strip_change_page(payload, changes)"
         " WHERE import_id = $1",
         {id});
 }

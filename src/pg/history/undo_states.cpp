@@ -121,7 +121,7 @@ bool is_in_force(std::int64_t import_id) {
             OwnerScope owner;
             const std::vector<Row> rows = query_latest(
                 "SELECT DISTINCT c.user_name, max(p.page) OVER ()"
-                "  FROM (SELECT import_id, page FROM customer_import.import_change_pages"
+                "  FROM (SELECT import_id, page FROM customer_import._import_change_pages"
                 "         WHERE import_id = $1 AND page > $2 ORDER BY page LIMIT 64) AS p"
                 " CROSS JOIN LATERAL customer_import._read_change_page(p.import_id, p.page) AS c",
                 {parameter(import_id), parameter(last_page)});

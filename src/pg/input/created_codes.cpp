@@ -101,7 +101,7 @@ std::set<std::string> find_awaited(const std::vector<std::string>& codes) {
     for (
         const Row& row : query_latest(
             "SELECT c.code FROM unnest($1) AS c (code)"
-            " WHERE EXISTS (SELECT FROM customer_import.imports AS i JOIN customer_import.background_imports AS j ON j.import_id = i.id"
+            " WHERE EXISTS (SELECT FROM customer_import.imports AS i JOIN customer_import._background_imports AS j ON j.import_id = i.id"
             "                WHERE i.finished_at IS NULL AND (j.role_codes IS NULL OR c.code = ANY (j.role_codes)))",
             {text_array_parameter(codes)})) {
         awaited.insert(*row[0]);

@@ -53,7 +53,7 @@ public:
 private:
     void read_chunk(std::string& chunk) override {
         OwnerScope owner;
-        chunk = query_bytes("SELECT bytes FROM customer_import.import_files WHERE import_id = $1 AND begins_at = $2",
+        chunk = query_bytes("SELECT bytes FROM customer_import._import_files WHERE import_id = $1 AND begins_at = $2",
                             {parameter(import_id_), parameter(bytes_)})
                     .value_or("");
     }
@@ -187,7 +187,7 @@ void store_file(std::int64_t import_id, InputSource& source) {
     auto store = [&](std::string_view bytes) {
         OwnerScope owner;
         const Parameter data = bytes_parameter(bytes);
-        execute("INSERT INTO customer_import.import_files (import_id, begins_at, bytes) VALUES ($1, $2, $3)",
+        execute("INSERT INTO customer_import._import_files (import_id, begins_at, bytes) VALUES ($1, $2, $3)",
                 {parameter(import_id), parameter(stored), data});
         call([&] { pfree(DatumGetPointer(data.value)); });
         stored += static_cast<std::int64_t>(bytes.size());

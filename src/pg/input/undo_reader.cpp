@@ -14,8 +14,9 @@ constexpr long kPagesAtOnce = 64;  // half a megabyte
 
 Cursor open_pages(std::int64_t import_id) {
     OwnerScope owner;
-    return Cursor("SELECT payload, changes FROM customer_import.import_change_pages WHERE import_id = $1 ORDER BY page",
-                  {parameter(import_id)}, Cursor::Snapshot::latest);
+    return Cursor(
+        "SELECT payload, changes FROM customer_import._import_change_pages WHERE import_id = $1 ORDER BY page",
+        {parameter(import_id)}, Cursor::Snapshot::latest);
 }
 
 }  // namespace

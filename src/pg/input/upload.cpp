@@ -20,7 +20,7 @@ struct Upload {
 // Where the chunks of an upload are, and the number that they have there.
 struct ChunkPlace {
     ChunkPlace(std::int64_t upload, bool background)
-        : table(background ? "customer_import.import_files" : "customer_import.upload_chunks"),
+        : table(background ? "customer_import._import_files" : "customer_import._upload_chunks"),
           column(background ? "import_id" : "upload"),
           number(background ? -upload : upload) {}
 
@@ -142,7 +142,7 @@ public:
             return false;
         }
         OwnerScope owner;
-        execute("UPDATE customer_import.import_files SET import_id = $1 WHERE import_id = $2",
+        execute("UPDATE customer_import._import_files SET import_id = $1 WHERE import_id = $2",
                 {parameter(import_id), parameter(-upload_)});
         bytes_ = found_->bytes;
         return true;

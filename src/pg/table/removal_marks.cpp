@@ -29,7 +29,7 @@ void prepare_insert() {
     }
     Oid types[] = {OIDOID, TEXTOID, TEXTARRAYOID, TEXTOID};
     SPIPlanPtr plan = SPI_prepare(
-        "INSERT INTO customer_import.removal_marks (customers_table, user_name, codes, database_role)"
+        "INSERT INTO customer_import._removal_marks (customers_table, user_name, codes, database_role)"
         " VALUES ($1, $2, $3, $4)"
         " ON CONFLICT DO NOTHING",  // where the clock has not advanced, one mark is enough
         4, types);
@@ -47,7 +47,7 @@ Datum name_of_role(Oid role, bool& is_null) {
 }
 
 constexpr const char* kDueMarks =
-    "customer_import.removal_marks WHERE database_role IS NOT NULL"
+    "customer_import._removal_marks WHERE database_role IS NOT NULL"
     " AND marked_at < (SELECT clock_timestamp() - make_interval(secs => $1))";
 constexpr std::uint64_t kMarksAtOnce = 10000;
 
@@ -74,7 +74,7 @@ void mark_removal(Oid customers_table, std::string_view user_name,
         bool is_unknown;
         Datum values[] = {ObjectIdGetDatum(customers_table), name, lost, name_of_role(user, is_unknown)};
         const char nulls[] = {' ', ' ', codes ? ' ' : 'n', is_unknown ? 'n' : ' ', '\0'};
-        SetUserIdAndSecContext(relation_owner(own_table("removal_marks")), context | SECURITY_LOCAL_USERID_CHANGE);
+        SetUserIdAndSecContext(relation_owner(own_table("_removal_marks")), context | SECURITY_LOCAL_USERID_CHANGE);
         SPI_connect();
         prepare_insert();
         require_spi(SPI_execute_plan(insert_plan, values, nulls, false, 0), "SPI_execute_plan");
@@ -90,7 +90,7 @@ void read_marks(std::string_view user_name, const MarkTaker& take) {
         rows = query_latest(
             "SELECT (extract(epoch FROM m.marked_at - '2000-01-01 UTC') * 1000000)::bigint, m.number, c.code"
             "  FROM (SELECT r.marked_at, r.codes, row_number() OVER (ORDER BY r.marked_at) AS number"
-            "          FROM customer_import.removal_marks AS r"
+            "          FROM customer_import._removal_marks AS r"
             "          JOIN customer_import.customers_table AS t ON t.relation = r.customers_table"
             "         WHERE r.user_name = $1) AS m"
             "  LEFT JOIN LATERAL unnest(m.codes) AS c (code) ON true ORDER BY m.number",
@@ -111,7 +111,7 @@ void read_marks(std::string_view user_name, const MarkTaker& take) {
 void remove_old_marks() {
     OwnerScope owner;
     execute(
-        "DELETE FROM customer_import.removal_marks AS m"
+        "DELETE FROM customer_import._removal_marks AS m"
         " WHERE m.marked_at < COALESCE((SELECT min(i.submitted_at) FROM customer_import.imports AS i), 'infinity')"
         "    OR NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = m.customers_table)");
 }
@@ -123,7 +123,7 @@ bool marks_are_due(double seconds) {
 
 bool empty_marks(double seconds) {
     OwnerScope owner;
-    return execute(format("UPDATE customer_import.removal_marks SET database_role = NULL WHERE ctid = ANY (ARRAY("
+    return execute(format("UPDATE customer_import._removal_marks SET database_role = NULL WHERE ctid = ANY (ARRAY("
                           "    SELECT ctid FROM {} ORDER BY marked_at LIMIT {} FOR UPDATE SKIP LOCKED))",
                           kDueMarks, kMarksAtOnce),
                    {seconds_parameter(seconds)}) == kMarksAtOnce;

@@ -126,7 +126,7 @@ class Database:
                             + ("DELETE FROM public.v_by_email;" if "unique" in table.VARIANTS[self.variant] else "")
                             + """
 DELETE FROM customer_import.imports; DELETE FROM customer_import.import_issues;
-DELETE FROM customer_import.import_change_pages; DELETE FROM customer_import.email_outbox; DELETE FROM customer_import.removal_marks;
+DELETE FROM customer_import._import_change_pages; DELETE FROM customer_import.email_outbox; DELETE FROM customer_import._removal_marks;
 SET session_replication_role = origin;
 SELECT customer_import.remove_role_codes(ARRAY(SELECT code FROM customer_import.role_codes WHERE code <> ALL (%s)));
 SELECT customer_import.add_role_codes('{buyer,approver,Viewer,zeta}'), customer_import.add_role_codes('{vip}', privileged => true);
