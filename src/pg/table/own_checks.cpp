@@ -39,27 +39,47 @@ bool is_own_check(const ConstrCheck& check, TupleDesc columns, const CheckedColu
     return column > 0 && has_name(NameStr(TupleDescAttr(columns, column - 1)->attname), keys.user_name);
 }
 
-}  // namespace
+int count_checks(const ResultRelInfo* table) {
+    const TupleConstr* constraints = RelationGetDescr(table->ri_RelationDesc)->constr;
+    return constraints != nullptr ? constraints->num_check : 0;
+}
 
-bool leave_out_own_checks(EState* state, const CheckedColumns& keys) {
-    if (list_length(state->es_opened_result_relations) != 1) {
-        return false;
-    }
-    auto table = static_cast<ResultRelInfo*>(linitial(state->es_opened_result_relations));
-    Relation relation = table->ri_RelationDesc;
-    const TupleConstr* constraints = RelationGetDescr(relation)->constr;
-    const int checks = constraints != nullptr ? constraints->num_check : 0;
-    if (relation->rd_rel->relkind != RELKIND_RELATION || !has_guard_alone(table->ri_TrigDesc, keys) || checks > 1 ||
-        (checks == 1 && !is_own_check(constraints->check[0], RelationGetDescr(relation), keys))) {
-        return false;
-    }
+bool has_own_checks_alone(const ResultRelInfo* table, const CheckedColumns& keys) {
+    const int checks = count_checks(table);
+    TupleDesc columns = RelationGetDescr(table->ri_RelationDesc);
+    return has_guard_alone(table->ri_TrigDesc, keys) && checks <= 1 &&
+           (checks == 0 || is_own_check(columns->constr->check[0], columns, keys));
+}
+
+void leave_out(ResultRelInfo* table, MemoryContext context) {
     // Both are the executor's own copies.
     table->ri_TrigDesc->trig_insert_before_row = false;
     table->ri_TrigDesc->trig_update_before_row = false;
-    if (checks == 1) {  // a state that is not there is a CHECK that holds
-        MemoryContext before = MemoryContextSwitchTo(state->es_query_cxt);
-        table->ri_CheckConstraintExprs = static_cast<ExprState**>(palloc0(sizeof(ExprState*)));
-        MemoryContextSwitchTo(before);
+    if (count_checks(table) == 1) {  // a state that is not there is a CHECK that holds
+        table->ri_CheckConstraintExprs = static_cast<ExprState**>(MemoryContextAllocZero(context, sizeof(ExprState*)));
+    }
+}
+
+}  // namespace
+
+// An UPDATE has opened the partitions that it may write. The engine changes no user name, so that no row moves to
+// another one. An INSERT opens each partition with its first row, after this.
+bool leave_out_own_checks(EState* state, const CheckedColumns& keys) {
+    const List* opened = state->es_opened_result_relations;
+    bool holds_rows = false;
+    for (int index = 0; index < list_length(opened); ++index) {
+        const auto table = static_cast<const ResultRelInfo*>(list_nth(opened, index));
+        const char kind = table->ri_RelationDesc->rd_rel->relkind;
+        if ((kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE) || !has_own_checks_alone(table, keys)) {
+            return false;
+        }
+        holds_rows = holds_rows || kind == RELKIND_RELATION;
+    }
+    if (!holds_rows) {
+        return false;
+    }
+    for (int index = 0; index < list_length(opened); ++index) {
+        leave_out(static_cast<ResultRelInfo*>(list_nth(opened, index)), state->es_query_cxt);
     }
     return true;
 }

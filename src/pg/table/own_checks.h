@@ -16,8 +16,8 @@ struct CheckedColumns {
 // Takes the guard trigger and the CHECK on user names, for this run alone, out of a statement of the engine that has
 // been started and whose rows hold canonical user names and role sets of codes that the catalog has, within the ceiling
 // of the operator. Returns whether it did. It does nothing, so that all is checked again, where the table is not as simple
-// as the extension makes it: where it has another trigger or CHECK, or partitions, or where guard and CHECK are not exactly
-// ours. What the table demands beyond them, policies included, stays in force. Server code.
+// as the extension makes it: where it, or a partition, has another trigger or CHECK, or where guard and CHECK are not
+// exactly ours; and for an INSERT into partitions. What the table demands beyond them, policies included, stays in force. Server code.
 bool leave_out_own_checks(EState* state, const CheckedColumns& keys);
 
 }  // namespace customer_import::pg
