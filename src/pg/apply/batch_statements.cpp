@@ -59,6 +59,30 @@ bool any(const std::vector<bool>& flags) { return std::find(flags.begin(), flags
 
 bool is_domain(const TargetColumn& column) { return column.type != column.base_type; }
 
+struct TableSize {
+    double rows;
+    double blocks;
+};
+
+// Server code. What a table and its partitions hold, by the statistics and the size of their files.
+TableSize read_size(Oid table) {
+    TableSize size{};
+    const List* parts = find_all_inheritors(table, AccessShareLock, nullptr);
+    for (int index = 0; index < list_length(parts); ++index) {
+        Relation part = table_open(list_nth_oid(parts, index), NoLock);
+        if (RELKIND_HAS_TABLE_AM(part->rd_rel->relkind)) {
+            BlockNumber blocks = 0;
+            double rows = 0;
+            double all_visible = 0;
+            estimate_rel_size(part, nullptr, &blocks, &rows, &all_visible);
+            size.rows += rows;
+            size.blocks += RelationGetNumberOfBlocks(part);
+        }
+        table_close(part, NoLock);
+    }
+    return size;
+}
+
 // Server code. `keys` is a CheckedColumns.
 void run_trusted(QueryDesc* query, const void* keys) {
     const bool left_out = leave_out_own_checks(query->estate, *static_cast<const CheckedColumns*>(keys));
@@ -141,18 +165,7 @@ bool BatchStatements::covers_table(std::int64_t records) const {
     }
     const double rows = call([&]() -> double {
         // The records come in the order of bytes; an index along another one is not met in order.
-        if (!orders_by_bytes(target_.user_name.collation)) {
-            return -1;
-        }
-        Relation relation = table_open(target_.relation, NoLock);
-        double tuples = -1;
-        if (relation->rd_rel->relkind == RELKIND_RELATION) {
-            BlockNumber pages;
-            double all_visible;
-            estimate_rel_size(relation, nullptr, &pages, &tuples, &all_visible);
-        }
-        table_close(relation, NoLock);
-        return tuples;
+        return orders_by_bytes(target_.user_name.collation) ? read_size(target_.relation).rows : -1;
     });
     return rows >= 0 && rows <= static_cast<double>(records) * kRowsPerRecord;
 }
@@ -388,12 +401,7 @@ void BatchStatements::convert_cells() {
 
 // A plan for a table of a few rows reads all of them, and would still do so when an import has made a million of them.
 void BatchStatements::watch_growth() {
-    const BlockNumber blocks = call([&] {
-        Relation relation = table_open(target_.relation, NoLock);
-        BlockNumber number = RELKIND_HAS_STORAGE(relation->rd_rel->relkind) ? RelationGetNumberOfBlocks(relation) : 0;
-        table_close(relation, NoLock);
-        return number;
-    });
+    const double blocks = call([&] { return read_size(target_.relation).blocks; });
     if (blocks > 2 * planned_blocks_) {
         planned_blocks_ = blocks;
         for (Statement* statement : {&look_, &look_in_order_, &update_, &update_few_, &read_back_}) {

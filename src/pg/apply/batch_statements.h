@@ -157,7 +157,7 @@ private:
     Statement read_back_;
     std::optional<Statement> lock_, lock_to_delete_, remove_;  // of an undo
 
-    BlockNumber planned_blocks_ = 0;  // size of the customers table for which the statements were planned
+    double planned_blocks_ = 0;  // size of the customers table for which the statements were planned
     std::vector<Row> rows_;
     std::vector<std::string_view> names_;
     std::vector<Value> converted_;
