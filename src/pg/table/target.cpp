@@ -177,7 +177,8 @@ bool watches_written_columns(const Target& target) {
                     "    AND (c.conkey IS NULL OR 0 = ANY (c.conkey) OR EXISTS ("
                     "         SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)"
                     "            AND pg_catalog.quote_ident(a.attname) = ANY ($2))))"
-                    " OR EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
+                    " OR EXISTS (SELECT FROM pg_catalog.pg_index i"
+                    "  JOIN pg_catalog.pg_class c ON c.oid = COALESCE(pg_catalog.pg_partition_root(i.indexrelid), i.indexrelid)"
                     "  WHERE i.indrelid IN " +
                     tree +
                     " AND c.relname <> 'customer_import_search_text'"
