@@ -169,6 +169,12 @@ bool BatchApplier::rejects(const PgError& error) const {
     return rejects_record(error, statements_.refused_column() != nullptr);
 }
 
+bool BatchApplier::is_on_the_move(const PgError& error) const {
+    return error.sqlstate() == ERRCODE_T_R_SERIALIZATION_FAILURE && call([&] {
+               return !IsolationUsesXactSnapshot() && get_rel_relkind(target_.relation) == RELKIND_PARTITIONED_TABLE;
+           });
+}
+
 void BatchApplier::forget_changes(std::size_t kept) { changes_.resize(kept); }
 
 void BatchApplier::apply_halving(Indexes records) {

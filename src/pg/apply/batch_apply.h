@@ -79,6 +79,7 @@ public:
 protected:
     using Indexes = std::span<const std::uint32_t>;
     using Codes = std::vector<std::string_view>;
+    static constexpr int kMaxTries = 10;  // against sessions that keep moving customers
 
     // All arguments must outlive the object. `records` is how many there will be at the most; `context` holds what
     // lives longer than a batch. Needs an SPI connection.
@@ -99,18 +100,28 @@ protected:
     // share a subtransaction: many small ones would slow down the whole server, and a row that each of them locks
     // collects all of their locks.
     void apply_in_turn(std::span<const Indexes> sets);
-    // Runs `body` in a subtransaction of its own; on failure nothing of it remains, not even in changes_.
+    // Runs `body` in a subtransaction of its own; on failure nothing of it remains, not even in changes_. Again where it
+    // has met a customer on the move.
     template <typename Body>
     std::optional<PgError> try_apply(Body&& body) {
         const std::size_t changes = changes_.size();
-        std::optional<PgError> error = in_subtransaction(body);
-        if (error) {
+        for (int tries = 1;; ++tries) {
+            std::optional<PgError> error = in_subtransaction(body);
+            if (!error) {
+                return error;
+            }
             forget_changes(changes);
+            if (tries == kMaxTries || !is_on_the_move(*error)) {
+                return error;
+            }
+            forget(*error);
         }
-        return error;
     }
     // The changes after the first `kept` ones were taken back.
     virtual void forget_changes(std::size_t kept);
+    // Whether the error may come from a customer that another session has given a name of another partition meanwhile:
+    // the server does not follow it there. Now the customer has its new name, as one of a plain table has at once.
+    bool is_on_the_move(const PgError& error) const;
     // True for errors that are a record's fault.
     bool rejects(const PgError& error) const;
 

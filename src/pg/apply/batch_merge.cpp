@@ -43,7 +43,10 @@ void BatchApplier::apply_customers() {
 // the customers that cause it, and theirs are applied record by record.
 void BatchApplier::apply_at_once(std::span<const Indexes> customers, std::vector<Indexes>& left) {
     const std::size_t known = left.size();
-    std::optional<PgError> error = try_apply([&] { write_once(customers, left); });
+    std::optional<PgError> error = try_apply([&] {
+        left.resize(known);
+        write_once(customers, left);
+    });
     if (!error) {
         return;
     }
