@@ -5,7 +5,7 @@
 CREATE TABLE public.attached_how AS SELECT :own_row_triggers AS own_row_triggers;
 GRANT SELECT ON public.attached_how TO PUBLIC;
 
-CREATE FUNCTION public.original_create_customers_table(name text) RETURNS regclass
+CREATE FUNCTION public.original_create_customers_table(name text, partitions integer) RETURNS regclass
     LANGUAGE C STRICT AS '$libdir/customer_import', 'ci_create_customers_table';
 
 CREATE FUNCTION public.touch() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -14,14 +14,16 @@ BEGIN
     RETURN NEW;
 END $$;
 
-CREATE OR REPLACE FUNCTION customer_import.create_customers_table(name text DEFAULT 'public.customers') RETURNS regclass
+CREATE OR REPLACE FUNCTION customer_import.create_customers_table(
+    name text DEFAULT 'public.customers', partitions integer DEFAULT 0
+) RETURNS regclass
 LANGUAGE plpgsql AS $$
 DECLARE
     with_triggers boolean := (SELECT own_row_triggers FROM public.attached_how);
     target regclass;
 BEGIN
     -- What it refuses, it refuses in its own words.
-    target := public.original_create_customers_table(name);
+    target := public.original_create_customers_table(name, partitions);
     PERFORM customer_import.detach_customers_table();
     EXECUTE format('DROP TABLE %s', target);
     EXECUTE format($sql$

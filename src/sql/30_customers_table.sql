@@ -57,10 +57,12 @@ CREATE FUNCTION customer_import._guard_customers() RETURNS trigger
 COMMENT ON FUNCTION customer_import._guard_customers() IS
     'Keeps the roles of the customers table canonical and in the catalog, and what operators do below the grant ceiling.';
 
-CREATE FUNCTION customer_import.create_customers_table(name text DEFAULT 'public.customers') RETURNS regclass
+CREATE FUNCTION customer_import.create_customers_table(
+    name text DEFAULT 'public.customers', partitions integer DEFAULT 0
+) RETURNS regclass
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_create_customers_table';
-COMMENT ON FUNCTION customer_import.create_customers_table(text) IS
-    'Creates the customers table, owned by the caller. There is one in a database.';
+COMMENT ON FUNCTION customer_import.create_customers_table(text, integer) IS
+    'Creates the customers table, owned by the caller, in so many hash partitions. There is one in a database.';
 
 CREATE FUNCTION customer_import.attach_customers_table(
     target regclass, user_name name, roles name, columns jsonb DEFAULT '{}', ignore_case boolean DEFAULT false,

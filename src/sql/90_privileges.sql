@@ -99,7 +99,7 @@ SELECT o.object, o.privilege, o.needs || '{gateway}'
         ('customer_import.add_operator(text,text,text[],boolean,text)', 'EXECUTE', '{administer}'),
         ('customer_import.alter_operator(text,text,text[],boolean,text,boolean)', 'EXECUTE', '{administer}'),
         ('customer_import.remove_operator(text)', 'EXECUTE', '{administer}'),
-        ('customer_import.create_customers_table(text)', 'EXECUTE', '{administer}'),
+        ('customer_import.create_customers_table(text,integer)', 'EXECUTE', '{administer}'),
         ('customer_import.attach_customers_table(regclass,name,name,jsonb,boolean,boolean,boolean)', 'EXECUTE',
          '{administer}'),
         ('customer_import.detach_customers_table()', 'EXECUTE', '{administer}'),

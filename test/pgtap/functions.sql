@@ -26,7 +26,7 @@ INSERT INTO expected VALUES
     ('alter_role_code(text,text,text,boolean)', 'v', false, 'u', false),
     ('remove_role_codes(text[])', 'v', false, 'u', false),
     ('_guard_customers()', 'v', false, 'u', false),
-    ('create_customers_table(text)', 'v', false, 'u', false),
+    ('create_customers_table(text,integer)', 'v', false, 'u', false),
     ('attach_customers_table(regclass,name,name,jsonb,boolean,boolean,boolean)', 'v', false, 'u', false),
     ('detach_customers_table()', 'v', false, 'u', false),
     ('_read_change_page(bigint,bigint)', 's', true, 'r', false),

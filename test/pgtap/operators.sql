@@ -67,7 +67,7 @@ INSERT INTO needed VALUES
     ('admin', 'add_role_codes(text[],boolean)', 'EXECUTE'), ('admin', 'alter_role_code(text,text,text,boolean)', 'EXECUTE'),
     ('admin', 'remove_role_codes(text[])', 'EXECUTE'), ('admin', 'add_operator(text,text,text[],boolean,text)', 'EXECUTE'),
     ('admin', 'alter_operator(text,text,text[],boolean,text,boolean)', 'EXECUTE'), ('admin', 'remove_operator(text)', 'EXECUTE'),
-    ('admin', 'create_customers_table(text)', 'EXECUTE'), ('admin', 'attach_customers_table(regclass,name,name,jsonb,boolean,boolean,boolean)', 'EXECUTE'), ('admin', 'detach_customers_table()', 'EXECUTE'), ('admin', '_guard_customers()', 'EXECUTE'),
+    ('admin', 'create_customers_table(text,integer)', 'EXECUTE'), ('admin', 'attach_customers_table(regclass,name,name,jsonb,boolean,boolean,boolean)', 'EXECUTE'), ('admin', 'detach_customers_table()', 'EXECUTE'), ('admin', '_guard_customers()', 'EXECUTE'),
     ('gateway', 'act_as(text)', 'EXECUTE');
 CREATE TEMPORARY TABLE kinds (number integer GENERATED ALWAYS AS IDENTITY, roles text[], needs text[]);
 INSERT INTO kinds (roles, needs) VALUES

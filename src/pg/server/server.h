@@ -35,6 +35,7 @@ extern "C" {
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/async.h"
+#include "commands/defrem.h"
 #include "commands/extension.h"
 #include "commands/progress.h"
 #include "commands/trigger.h"

@@ -2,6 +2,7 @@
 #include "pg/table/customers_table.h"
 
 #include <string>
+#include <vector>
 
 #include "core/format.h"
 #include "pg/access/access.h"
@@ -43,6 +44,26 @@ std::string creation_name(std::string_view name) {
     return quoted;
 }
 
+// Each session that imports locks every partition, with its indexes, and the server has room for few more than 64 locks
+// a session.
+constexpr std::int32_t kMostPartitions = 256;
+
+// Returns the names of the partitions of a table that creation_name() has accepted, as SQL writes them.
+std::vector<std::string> partition_names(std::string_view table, std::int32_t count) {
+    std::vector<std::string> names;
+    for (std::int32_t number = 0; number < count; ++number) {
+        const char* quoted = call([&]() -> const char* {
+            text* value = cstring_to_text_with_len(table.data(), static_cast<int>(table.size()));
+            RangeVar* range = makeRangeVarFromNameList(textToQualifiedNameList(value));
+            const char* name = makeObjectName(range->relname, nullptr, psprintf("p%d", number));
+            return static_cast<const char*>(
+                psprintf("%s.%s", quoted_schema(RangeVarGetCreationNamespace(range)), quote_identifier(name)));
+        });
+        names.emplace_back(quoted);
+    }
+    return names;
+}
+
 constexpr const char* kPolicies[] = {"customer_import_select", "customer_import_insert", "customer_import_update",
                                      "customer_import_delete"};
 
@@ -67,7 +88,10 @@ bool is_registered() {
     return !query_latest("SELECT FROM customer_import.customers_table").empty();
 }
 
-void create_table(const std::string& name) {
+// With partitions each of them has the policies, too: those of the table do not hold for who names a partition. The
+// guard and the CHECK are on each by themselves.
+void create_table(const std::string& name, const std::vector<std::string>& partitions) {
+    constexpr const char* kStorage = "WITH (fillfactor = 85)";
     execute_ddl(
         format("CREATE TABLE {} (user_name pg_catalog.text COLLATE pg_catalog.\"C\" PRIMARY KEY"
                "      CONSTRAINT customer_import_user_name CHECK (customer_import.is_user_name(user_name)),"
@@ -79,9 +103,13 @@ void create_table(const std::string& name) {
                "  active pg_catalog.bool NOT NULL DEFAULT true,"
                "  roles pg_catalog.text[] COLLATE pg_catalog.\"C\" NOT NULL DEFAULT '{{}}',"
                "  created_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),"
-               "  updated_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now())"
-               " WITH (fillfactor = 85)",
-               name));
+               "  updated_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now()) {}",
+               name, partitions.empty() ? kStorage : "PARTITION BY HASH (user_name)"));
+    for (std::size_t number = 0; number < partitions.size(); ++number) {
+        execute_ddl(format("CREATE TABLE {} PARTITION OF {} FOR VALUES WITH (MODULUS {}, REMAINDER {}) {}",
+                           partitions[number], name, partitions.size(), number, kStorage));
+        add_policies(partitions[number]);
+    }
     execute_ddl(format("COMMENT ON TABLE {} IS 'Customers and their role codes, written by customer_import.'", name));
     execute_ddl(format("COMMENT ON COLUMN {}.user_name IS 'Key; as customer_import.fold_user_name() gives it.'", name));
     execute_ddl(
@@ -103,12 +131,16 @@ void register_created(const std::string& name) {
         "        (4, 'phone', 'phone'), (5, 'company', 'company'), (6, 'active', 'active')");
 }
 
-Oid create_customers_table(std::string_view requested) {
+Oid create_customers_table(std::string_view requested, std::int32_t partitions) {
     require_right(Right::administer, "create the customers table");
+    if (partitions < 0 || partitions > kMostPartitions) {
+        throw ImportError(ERRCODE_INVALID_PARAMETER_VALUE, format("invalid number of partitions: {}", partitions),
+                          format("Allowed are 0, for a table without partitions, to {}.", kMostPartitions));
+    }
     SpiConnection spi;
     require_no_customers_table();
     const std::string name = creation_name(requested);
-    create_table(name);
+    create_table(name, partition_names(requested, partitions));
     register_created(name);
     const std::string oid =
         *query_latest("SELECT $1::pg_catalog.regclass::pg_catalog.oid", {parameter(std::string_view(name))}).front()[0];
@@ -123,18 +155,43 @@ Oid create_customers_table(std::string_view requested) {
     return relation;
 }
 
+void drop_policies(const std::string& table, bool keep_enabled, bool keep_forced) {
+    for (const char* policy : kPolicies) {
+        execute_ddl(format("DROP POLICY IF EXISTS {} ON {}", policy, table));
+    }
+    if (!keep_forced) {
+        execute_ddl(format("ALTER TABLE {} NO FORCE ROW LEVEL SECURITY", table));
+    }
+    if (!keep_enabled) {
+        execute_ddl(format("ALTER TABLE {} DISABLE ROW LEVEL SECURITY", table));
+    }
+}
+
+// The partitions of a table to which create_table() has given policies: attach gives them to none.
+std::vector<std::string> partitions_with_policies(Oid relation) {
+    OwnerScope owner;
+    std::vector<std::string> names;
+    for (Row& row :
+         query_latest("SELECT format('%I.%I', n.nspname, c.relname) FROM pg_partition_tree($1) AS t"
+                      "  JOIN pg_class AS c ON c.oid = t.relid JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+                      " WHERE c.oid <> $1"
+                      "   AND EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid AND p.polname = $2::name)"
+                      " ORDER BY 1",
+                      {parameter_oid(relation), parameter(std::string_view(kPolicies[0]))})) {
+        names.push_back(*std::move(row[0]));
+    }
+    return names;
+}
+
 // Takes away what create or attach have added, and nothing else.
 void clean_table(const RegisteredTable& table) {
     drop_search_indexes(table);
     if (table.row_security) {
-        for (const char* policy : kPolicies) {
-            execute_ddl(format("DROP POLICY IF EXISTS {} ON {}", policy, table.name));
-        }
-        if (!table.was_forced) {
-            execute_ddl(format("ALTER TABLE {} NO FORCE ROW LEVEL SECURITY", table.name));
-        }
-        if (!table.was_enabled) {
-            execute_ddl(format("ALTER TABLE {} DISABLE ROW LEVEL SECURITY", table.name));
+        drop_policies(table.name, table.was_enabled, table.was_forced);
+    }
+    if (table.created) {
+        for (const std::string& partition : partitions_with_policies(table.relation)) {
+            drop_policies(partition, false, false);
         }
     }
     execute_ddl(format("DROP TRIGGER IF EXISTS \"{}\" ON {}", kGuardTrigger, table.name));
@@ -230,11 +287,12 @@ void lock_owned_tree(Oid relation, LOCKMODE lock) {
 
 namespace pg = customer_import::pg;
 
-// create_customers_table(name text) returns regclass. Errors: 42501, 42P07, 55000 when there is one already, 40001.
+// create_customers_table(name text, partitions integer) returns regclass. Errors: 42501; 22023 for a number of partitions
+// that is negative or too large; 42P07, also for the name of a partition; 55000 when there is one already; 40001.
 CI_PUBLIC_FUNCTION(ci_create_customers_table) {
     return pg::entry([&] {
         std::string_view name = pg::text_argument(fcinfo, 0, "the name");
-        return ObjectIdGetDatum(pg::create_customers_table(name));
+        return ObjectIdGetDatum(pg::create_customers_table(name, PG_GETARG_INT32(1)));
     });
 }
 
