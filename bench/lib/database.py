@@ -8,10 +8,16 @@ from .workloads import BENCH, WORKLOADS
 # Two runs on one server must not take each other's databases away.
 TEMPLATE = f"regress_bench_base_{os.getpid()}"
 APPLIED = f"regress_bench_applied_{os.getpid()}"
+PARTITIONED = f"regress_bench_partitioned_{os.getpid()}"
+PARTITIONED_APPLIED = f"regress_bench_partitioned_applied_{os.getpid()}"
 CLONE = f"regress_bench_run_{os.getpid()}"
 OPERATOR = f"regress_bench_operator_{os.getpid()}"
-SIZES = """SELECT pg_relation_size('public.customers'), pg_indexes_size('public.customers'),
-    pg_current_wal_insert_lsn() - '0/0'"""
+# The tables that hold the rows: the customers table, or its partitions.
+PARTS = """(SELECT oid::regclass AS part FROM pg_class
+    WHERE relkind = 'r' AND (oid = 'public.customers'::regclass
+        OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'public.customers'::regclass)))"""
+SIZES = f"""SELECT sum(pg_relation_size(part)), sum(pg_indexes_size(part)), pg_current_wal_insert_lsn() - '0/0'
+FROM {PARTS} AS parts"""
 ENGINE_ISSUES = """SELECT count(DISTINCT line), coalesce(sum(DISTINCT line), 0)
 FROM customer_import.import_issues
 WHERE outcome IN ('rejected', 'skipped')"""
@@ -37,13 +43,25 @@ def make_templates(server, files, fillfactor, applied):
         variables["fillfactor"] = fillfactor
     server.run_file(TEMPLATE, sql_file("load.sql"), variables)
     if applied:
-        clone(server, TEMPLATE, APPLIED)
-        server.run_file(APPLIED, sql_file("apply_update.sql"),
-                        {"file": os.path.join(files, WORKLOADS["N"].file)})
+        make_applied(server, files, TEMPLATE, APPLIED)
+
+
+def make_applied(server, files, template, name):
+    clone(server, template, name)
+    server.run_file(name, sql_file("apply_update.sql"), {"file": os.path.join(files, WORKLOADS["N"].file)})
+
+
+def make_partitioned_templates(server, files, partitions):
+    """Makes both templates again, with the customers table in partitions."""
+    clone(server, TEMPLATE, PARTITIONED)
+    server.query(PARTITIONED, ["SELECT customer_import.detach_customers_table()", "DROP TABLE public.customers",
+                               f"SELECT customer_import.create_customers_table(partitions => {partitions})"])
+    server.run_file(PARTITIONED, sql_file("load.sql"), {"customers": os.path.join(files, "customers.csv")})
+    make_applied(server, files, PARTITIONED, PARTITIONED_APPLIED)
 
 
 def drop_all(server):
-    for name in (CLONE, APPLIED, TEMPLATE):
+    for name in (CLONE, APPLIED, TEMPLATE, PARTITIONED_APPLIED, PARTITIONED):
         drop(server, name)
     server.query("postgres", f"DROP ROLE IF EXISTS {OPERATOR}")
 
@@ -55,8 +73,8 @@ def clone(server, template, name):
 
 def warm_up(server, name):
     """Reads the customers table and its indexes into memory, and makes a checkpoint."""
-    server.query(name, ["SELECT pg_prewarm('public.customers')",
-                        "SELECT pg_prewarm(indexrelid) FROM pg_index WHERE indrelid = 'public.customers'::regclass",
+    server.query(name, [f"SELECT pg_prewarm(part) FROM {PARTS} AS parts",
+                        f"SELECT pg_prewarm(indexrelid) FROM {PARTS} AS parts JOIN pg_index ON indrelid = part",
                         "CHECKPOINT"])
 
 
@@ -64,8 +82,18 @@ def sizes(server):
     return [int(number) for number in server.query(CLONE, SIZES).split("|")]
 
 
-def measure(server, files, workload, contender, template=None):
-    """Runs one contender on a fresh clone of a template and returns its Measurement."""
+def run_contender(server, workload, contender, variables):
+    script = contender.script(workload)
+    if script.endswith(".py"):
+        return run_session([sys.executable, script, CLONE, variables["file"], variables["mode"]], server.environment, "")
+    with open(script) as text:
+        return run_session(server.psql_command(CLONE, variables), server.environment, text.read(),
+                           contender.name == "engine_background")
+
+
+def measure(server, files, workload, contender, template=None, beside=None):
+    """Runs one contender on a fresh clone of a template and returns its Measurement. `beside` is a thread that works in
+    the clone meanwhile; it has a stop()."""
     clone(server, template or (APPLIED if workload == "N" else TEMPLATE), CLONE)
     try:
         variables = {"file": os.path.join(files, WORKLOADS[workload].file),
@@ -80,13 +108,13 @@ def measure(server, files, workload, contender, template=None):
         heap, index, wal = sizes(server)
         for name, value in contender.settings:
             server.query("postgres", f"ALTER DATABASE {CLONE} SET {name} = '{value}'")
-        script = contender.script(workload)
-        if script.endswith(".py"):
-            measured = run_session([sys.executable, script, CLONE, variables["file"], variables["mode"]], server.environment, "")
-        else:
-            with open(script) as text:
-                measured = run_session(server.psql_command(CLONE, variables), server.environment, text.read(),
-                                       contender.name == "engine_background")
+        if beside:
+            beside.start()
+        try:
+            measured = run_contender(server, workload, contender, variables)
+        finally:
+            if beside:
+                beside.stop()
         heap_after, index_after, wal_after = sizes(server)
         measured.heap_growth, measured.index_growth = heap_after - heap, index_after - index
         measured.wal_bytes = wal_after - wal

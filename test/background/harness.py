@@ -18,7 +18,7 @@ from report import Report  # noqa: E402,F401
 from waits import LIMIT, wait_until  # noqa: E402
 
 DATABASE = "regress_background"
-ATTACHED = False  # --attached: the customers table is an application's own
+TABLE = None  # --attached: the customers table is an application's own; --partitioned: it is in partitions
 ROLES = re.findall(r"CREATE ROLE (\w+)", (HERE / "roles.sql").read_text(encoding="utf-8"))
 RESULT = ("import_id", "state", "message", "records", "created", "updated", "unchanged", "skipped", "rejected", "deleted",
           "unprocessed", "warnings")
@@ -45,8 +45,8 @@ class Session(client.Session):
 def create_database(name, fixture=True):
     databases.create_database(name)
     if fixture:
-        attached = ["--set=own_row_triggers=false", f"--file={HERE.parent / 'attached.sql'}"] if ATTACHED else []
-        psql(name, "--single-transaction", "--command=CREATE EXTENSION customer_import", *attached, f"--file={HERE / 'fixture.sql'}")
+        table = ["--set=own_row_triggers=false", f"--file={HERE.parent / TABLE}.sql"] if TABLE else []
+        psql(name, "--single-transaction", "--command=CREATE EXTENSION customer_import", *table, f"--file={HERE / 'fixture.sql'}")
 
 
 @contextmanager

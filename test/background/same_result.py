@@ -2,6 +2,7 @@
 
 import time
 
+import harness
 from harness import COUNTS, Session, fresh, import_file, state, wait_ended, wait_idle
 
 MODES = ("Create & Update", "Create Only", "Update Only")
@@ -120,6 +121,8 @@ def test_all_outcomes(report):
     with fresh(batch_rows=1000) as admin:
         began = time.monotonic()
         for variant, extra in VARIANTS.items():
+            if harness.TABLE == "partitioned" and "UNIQUE" in extra:
+                continue  # such a table has no second key
             for mode in MODES:
                 for user in ("regress_ann", "regress_adm"):
                     if user == "regress_adm" and (mode != MODES[0] or variant not in ("plain table", "restrictive policies")):

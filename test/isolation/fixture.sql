@@ -1,7 +1,8 @@
--- What all specs start from. Each spec calls set_up() for each of its permutations.
+-- What all specs start from. Each spec calls set_up() for each of its permutations. The psql variable partitions: how many
+-- the customers table has.
 
 CREATE EXTENSION customer_import;
-SELECT customer_import.create_customers_table();
+SELECT customer_import.create_customers_table(partitions => :partitions);
 SELECT customer_import.add_role_codes('{buyer,approver,companyAdmin}');
 
 -- ann and ben may import; vic only views. Each has a database role. web acts for others.

@@ -17,6 +17,7 @@ OLD = "2001-01-01 00:00:00+00"
 # With --attached the customers table is one of an application: other names, columns of its own, a trigger. The scripts
 # are renamed; the names of a file's columns are not among them.
 ATTACHED = False
+PARTITIONS = 0  # of the created table; some with --partitioned
 NAMES = {"public.customers": "public.web_users", "user_name": "login_name", "first_name": "given_name",
          "last_name": "family_name", "created_at": "date_joined", "updated_at": "date_changed"}
 ATTACHED_TABLE = """
@@ -145,7 +146,8 @@ def make_databases():
     codes = ",".join(variants.literal(c) for c in pools.KNOWN_CODES + pools.LOST_CODES)
     lost = ",".join(variants.literal(c) for c in pools.LOST_CODES)
     psql(TEMPLATE, "CREATE EXTENSION customer_import;" + (
-        ATTACHED_TABLE if ATTACHED else "SELECT 'x 1' FROM customer_import.create_customers_table();"))
+        ATTACHED_TABLE if ATTACHED else
+        "SELECT 'x 1' FROM customer_import.create_customers_table(partitions => %d);" % PARTITIONS))
     psql(TEMPLATE, "SELECT 'x 1' FROM customer_import.add_role_codes(ARRAY[%s]);"
                    "SELECT 'x 1' FROM customer_import.remove_role_codes(ARRAY[%s]);" % (codes, lost))
     end_sessions()
