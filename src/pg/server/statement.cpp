@@ -163,7 +163,8 @@ void Statement::forget_plan() {
 void Statement::plan() {
     SettingsScope settings;
     const char* other_join = join_ == JoinMethod::merge ? "enable_nestloop" : "enable_mergejoin";
-    for (const char* setting : {"enable_seqscan", "enable_hashjoin", "enable_bitmapscan", other_join}) {
+    // What is off costs so much where a policy leaves no other way that the server would compile the plan, at each import.
+    for (const char* setting : {"enable_seqscan", "enable_hashjoin", "enable_bitmapscan", other_join, "jit"}) {
         settings.set(setting, "off");
     }
     call([&] {
