@@ -8,7 +8,7 @@ from waits import wait_until
 
 MOST_LINES, LONGEST_LINE = 40, 120
 HEADER = "userName,addRoles,company,_notes,"
-# MB that a program, and a process of the server, may take. An undo keeps some 80 bytes a record.
+# MB that a program, and a process of the server, may take.
 MOST_MEMORY = {"client": 160, "server": 64}
 
 
