@@ -23,6 +23,17 @@ std::string after_failure(std::int64_t import_id, bool has_issues) {
                       : "Put that right and try again.";
 }
 
+// What may be done with an import that ended early; each ends in the statement that resumes it.
+constexpr std::string_view kOffer = "Resume it with ";
+constexpr std::string_view kOfferToDenied = "Ask an administrator for the right to import, then resume it with ";
+constexpr std::string_view kOfferToCanceled = "Resume it when you want it with ";
+constexpr std::string_view kOfferToFailed = "Put that right and resume it with ";
+constexpr std::string_view kSeeChanges = "See every change: ";
+
+std::string resume_offer(std::string_view offer, std::int64_t import_id) {
+    return format("{}SELECT customer_import.resume_import({})", offer, import_id);
+}
+
 constexpr std::size_t kCodesInWarning = 100, kCodesInMessage = 10;
 
 std::string list_codes(std::span<const std::string> codes, std::size_t limit) {
@@ -131,16 +142,16 @@ std::string stopped_message(std::int64_t import_id, const Stop& stop, const Coun
                                                        : format("Import {} {}: {}.", import_id, stop.state, why);
     if (!stop.is_fault_of_file() && changed > 0) {
         return format(
-            "{0} It stopped at {1}. Resume it with SELECT customer_import.resume_import({2}), take it back with SELECT * FROM"
-            " customer_import.undo_import({2}), or leave it. See every change: {3}",
-            end, describe_counts(counts), import_id, select_from("import_changes", import_id));
+            "{} It stopped at {}. {}, take it back with SELECT * FROM customer_import.undo_import({}), or leave it. {}{}",
+            end, describe_counts(counts), resume_offer(stop.state == "denied" ? kOfferToDenied : kOffer, import_id),
+            import_id, kSeeChanges, select_from("import_changes", import_id));
     }
     if (!stop.is_fault_of_file()) {
-        return format("{} Nothing was applied. {} with SELECT customer_import.resume_import({})", end,
-                      stop.state == "denied"     ? "Ask an administrator for the right to import, then resume it"
-                      : stop.state == "canceled" ? "Resume it when you want it"
-                                                 : "Put that right and resume it",
-                      import_id);
+        return format("{} Nothing was applied. {}", end,
+                      resume_offer(stop.state == "denied"     ? kOfferToDenied
+                                   : stop.state == "canceled" ? kOfferToCanceled
+                                                              : kOfferToFailed,
+                                   import_id));
     }
     if (changed == 0) {
         return format("{} Nothing was applied. {}", end, after_failure(import_id, has_issues));
@@ -148,6 +159,18 @@ std::string stopped_message(std::int64_t import_id, const Stop& stop, const Coun
     return format("{} It stopped at {}. {}See every change: {}", end, describe_counts(counts),
                   has_issues ? std::string() : format("{} ", after_failure(import_id, false)),
                   select_from("import_changes", import_id));
+}
+
+std::string without_resume_offer(std::string_view message, std::int64_t import_id) {
+    for (const std::string_view offer : {kOffer, kOfferToDenied, kOfferToCanceled, kOfferToFailed}) {
+        const std::size_t begin = message.rfind(format(" {}", resume_offer(offer, import_id)));
+        if (begin != std::string_view::npos) {
+            const std::size_t end = message.find(format(" {}", kSeeChanges), begin);
+            return format("{}{}", message.substr(0, begin),
+                          end == std::string_view::npos ? std::string_view() : message.substr(end));
+        }
+    }
+    return std::string(message);
 }
 
 std::string as_sentence(std::string_view warning) {

@@ -64,6 +64,9 @@ std::string resumed_message(std::int64_t import_id);
 // 20,000 unprocessed." and what can be done: resume it, undo it, or leave it. What was applied stays.
 std::string stopped_message(std::int64_t import_id, const Stop& stop, const Counts& counts, bool has_issues);
 
+// The message of an import that ended early, without what can be done: where it cannot be resumed any more.
+std::string without_resume_offer(std::string_view message, std::int64_t import_id);
+
 // Writes a warning as a sentence of its own.
 std::string as_sentence(std::string_view warning);
 

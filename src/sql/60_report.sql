@@ -11,6 +11,11 @@ CREATE FUNCTION customer_import._may_reverse(import_id bigint) RETURNS boolean
 COMMENT ON FUNCTION customer_import._may_reverse(bigint) IS
     'Whether the caller may undo and retry the import, and it went into today''s customers table.';
 
+CREATE FUNCTION customer_import._may_resume(import_id bigint) RETURNS boolean
+    LANGUAGE C STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'ci_may_resume';
+COMMENT ON FUNCTION customer_import._may_resume(bigint) IS
+    'Whether the caller may resume the import, and that would neither be refused nor end in the same way.';
+
 CREATE FUNCTION customer_import.import_report(import_id bigint) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
@@ -36,10 +41,7 @@ BEGIN ATOMIC
                                       WHERE s.import_id = i.id AND s.issue_number = 1 AND s.outcome = 'rejected'
                                         AND s.record IS NOT NULL AND s.retried_by IS NULL)
                              THEN format('SELECT * FROM customer_import.retry_rejects(%s);', i.id) END,
-               'resume', CASE WHEN i.state IN ('failed', 'denied', 'canceled') AND (i.unprocessed > 0 OR (i.records = 0 AND i.state <> 'failed'))
-                              AND o.is_open AND o.may_reverse
-                              AND EXISTS (SELECT FROM customer_import._import_slices AS s WHERE s.import_id = i.id)
-                              AND NOT EXISTS (SELECT FROM customer_import.imports AS r WHERE r.source_import_id = i.id)
+               'resume', CASE WHEN i.state IN ('failed', 'denied', 'canceled') AND customer_import._may_resume(i.id)
                               THEN format('SELECT customer_import.resume_import(%s);', i.id) END,
                'counts', jsonb_build_object(
                    'records', i.records, 'created', i.created, 'updated', i.updated, 'unchanged', i.unchanged,

@@ -67,6 +67,7 @@ SELECT o.object, o.privilege, o.needs || '{gateway}'
         ('customer_import.import_report(bigint)', 'EXECUTE', '{view_imports}'),
         ('customer_import._visible_import(bigint)', 'EXECUTE', '{view_imports}'),
         ('customer_import._may_reverse(bigint)', 'EXECUTE', '{view_imports}'),
+        ('customer_import._may_resume(bigint)', 'EXECUTE', '{view_imports}'),
         ('customer_import.rejected_csv(bigint)', 'EXECUTE', '{view_imports}'),
         ('customer_import.rejected_csv_bytes(bigint)', 'EXECUTE', '{view_imports}'),
         ('customer_import.skipped_csv(bigint)', 'EXECUTE', '{view_imports}'),

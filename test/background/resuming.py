@@ -17,6 +17,15 @@ def refused(report, session, number, message, what):
     report.line(error and error.sqlstate == "55000" and message in error.message, what, error and error.message)
 
 
+def not_offered(report, session, number, message, what):
+    refused(report, session, number, message, what)
+    report.equal(offer(session, number), None, f"{what}: its report does not offer it")
+
+
+def offer(session, number):
+    return session.json("SELECT customer_import.import_report($1) -> 'resume'", [number])
+
+
 def stopped(admin, session, content, at, **options):
     """An import that has applied what comes before the record of this customer, and then failed."""
     raise_while(admin, "0A000", f"NEW.user_name = '{at}'")
@@ -35,8 +44,7 @@ def test_failed(report):
         report.equal((row["state"], counts_of(row)), ("failed", (5, 0, 0, 0, 1, 5)), "it failed after half of it")
         report.matches(row["message"], rf"Resume it with SELECT customer_import\.resume_import\({number}\), take it back with SELECT \* FROM"
                                        rf" customer_import\.undo_import\({number}\), or leave it\.", "its message says what can be done")
-        report.equal(ann.json("SELECT customer_import.import_report($1) -> 'resume'", [number]), f"SELECT customer_import.resume_import({number});",
-                     "its report, too")
+        report.equal(offer(ann, number), f"SELECT customer_import.resume_import({number});", "its report, too")
         ann.rows("BEGIN")
         report.equal(ann.value(RESUME, [number]), f"Import {number} resumes. Follow it: SELECT * FROM customer_import.import_status WHERE id = {number}",
                      "the call says how to follow it")
@@ -51,7 +59,7 @@ def test_failed(report):
         report.equal(admin.value("SELECT count(*) FROM customer_import.import_issues"), "1", "what was rejected is listed once")
         report.equal(admin.rows("SELECT report_number FROM customer_import.email_outbox ORDER BY 1"), [("1",)],
                      "the first report was not on its way yet: there is one, of the end")
-        refused(report, ann, number, "has nothing left to apply", "completed, it cannot be resumed")
+        not_offered(report, ann, number, "has nothing left to apply", "completed, it cannot be resumed")
         undo = ann.value("SELECT state FROM customer_import.undo_import($1)", [number])
         report.equal((undo, admin.value("SELECT count(*) FROM customers")), ("completed", "0"), "an undo takes all of it back")
 
@@ -119,7 +127,7 @@ def test_amended(report):
         row = wait_ended(admin, submit(ann, csv(["a,buyer", "b,nonsense"])))
         clear(admin)
         ann.rows("SELECT customer_import.amend_record($1, 3, 'b,buyer')", [row["id"]])
-        refused(report, ann, row["id"], "have been amended", "it is refused")
+        not_offered(report, ann, row["id"], "have been amended", "it is refused")
 
 
 def test_warnings(report):
@@ -161,12 +169,12 @@ def test_refused(report):
             error = ann.error(RESUME, [number])
             report.equal(error and error.sqlstate, "42704" if number else "22004", f"{number}: there is no such import")
         ann.rows(call_import(), [names("x"), "Create & Update"])
-        refused(report, ann, admin.value("SELECT max(id) FROM customer_import.imports"), "has nothing left to apply", "a complete one of the foreground")
+        not_offered(report, ann, admin.value("SELECT max(id) FROM customer_import.imports"), "has nothing left to apply", "a complete one of the foreground")
         raise_while(admin, "0A000", "NEW.user_name = 'y'")
         ann.error(call_import(), [names("y"), "Create & Update"])
         ann.rows(call_import(reject_limit=0), [csv(["y,nonsense"]), "Create & Update"])
         clear(admin)
-        refused(report, ann, admin.value("SELECT max(id) FROM customer_import.imports"), "ran in the foreground", "one of the foreground that failed")
+        not_offered(report, ann, admin.value("SELECT max(id) FROM customer_import.imports"), "ran in the foreground", "one of the foreground that failed")
         row = stopped(admin, ann, names("a", "b", "c"), "b")
         number = row["id"]
         error = ben.error(RESUME, [number])
@@ -182,13 +190,13 @@ def test_refused(report):
         ann.rows("ROLLBACK")
         admin.rows("ALTER TABLE customers ALTER phone TYPE text")
         admin.rows("UPDATE customer_import.imports SET emptied_at = now() WHERE id = $1", [number])
-        refused(report, ann, number, "are not kept any more", "one that was emptied")
+        not_offered(report, ann, number, "are not kept any more", "one that was emptied")
         admin.rows("UPDATE customer_import.imports SET emptied_at = NULL WHERE id = $1", [number])
         report.equal(record(admin, number), row, "nothing has changed")
         ann.rows("SELECT customer_import.undo_import($1)", [number])
-        refused(report, ann, number, "was undone by import", "one that was undone")
+        not_offered(report, ann, number, "was undone by import", "one that was undone")
         ann.rows("SELECT customer_import.undo_import($1)", [admin.value("SELECT max(id) FROM customer_import.imports")])
-        refused(report, ann, number, "an undo of import", "one whose undo was undone")
+        not_offered(report, ann, number, "an undo of import", "one whose undo was undone")
     with fresh(batch_rows=1) as admin, Session("regress_ann") as ann:
         content = "userName,phone\na,1\nb,2\nc,3\n"
         row = stopped(admin, ann, content, "b")
@@ -202,6 +210,37 @@ def test_refused(report):
             report.equal(error and error.sqlstate, "53400", "a full queue refuses it")
         ann.rows(RESUME, [row["id"]])
         wait_ended(admin, row["id"])
+
+
+def test_offered(report):
+    """What cannot be resumed, or would end in the same way, is offered neither by its message nor by its report."""
+    with fresh(batch_rows=1) as admin, Session("regress_ann") as ann, Session("regress_adm") as adm:
+        row = stopped(admin, ann, names("a", "b", "c"), "b")
+        report.equal(offer(adm, row["id"]), f"SELECT customer_import.resume_import({row['id']});", "administrators are offered those of others")
+        admin.rows("SELECT customer_import.alter_operator('regress_ann', roles => '{customerView,importView}')")
+        report.equal(offer(ann, row["id"]), None, "without the right to import it is not offered")
+        admin.rows(f"SELECT customer_import.alter_operator('regress_ann', roles => {FOUR})")
+        ann.rows("SELECT customer_import.undo_import($1)", [row["id"]])
+        ann.rows("SELECT customer_import.undo_import($1)", [admin.value("SELECT max(id) FROM customer_import.imports")])
+        again = record(admin, row["id"])
+        report.line(again["state"] == "failed" and again["message"].startswith(row["message"].split(" Resume it")[0])
+                    and "resume_import" not in again["message"], "the undo of its undo brings its message back, without the offer", again["message"])
+        limited = stopped(admin, ann, csv(["e,nonsense", "f,buyer", "g,buyer"]), "g")
+        ann.rows("SELECT customer_import.amend_record($1, 2, 'e,buyer')", [limited["id"]])
+        ann.rows("SELECT customer_import.retry_rejects($1)", [limited["id"]])
+        report.line("resume_import" not in record(admin, limited["id"])["message"], "nor does the message of one that was retried")
+        passed = wait_ended(admin, submit(ann, csv(["h,nonsense", "i,nonsense"]), reject_limit=1))
+        report.line(passed["state"] == "failed" and "resume_import" not in passed["message"], "too many rejected records", passed["message"])
+        report.equal(offer(ann, passed["id"]), None, "its report does not offer it either")
+        emptied = stopped(admin, ann, names("j", "k"), "k")
+        admin.rows("UPDATE customer_import.imports SET state = 'canceled', message = replace(message, 'failed', 'canceled'), finished_at = now() - interval '1 day'"
+                   " WHERE id = $1", [emptied["id"]])
+        with settings(admin, retention="1h"):
+            submit(ann, names("l"))
+            wait_until(lambda: record(admin, emptied["id"])["emptied_at"], "it is emptied")
+        emptied = record(admin, emptied["id"])
+        report.line(emptied["message"].startswith(f"Import {emptied['id']} canceled") and "resume_import" not in emptied["message"],
+                    "one that was emptied says no more how to resume it", emptied["message"])
 
 
 def test_at_once(report):
@@ -259,7 +298,7 @@ def test_undo_and_retry(report):
         report.equal((state(admin, first["id"]), record(admin, first["id"])["undone_in_part"]), ("undone", True), "its source is undone in part")
         admin.rows("DROP FUNCTION v_keeps() CASCADE")
         admin.rows("UPDATE customer_import.imports SET emptied_at = now() WHERE id = $1", [first["id"]])
-        refused(report, ann, number, f"the records of import {first['id']} are not kept any more", "an undo whose source was emptied")
+        not_offered(report, ann, number, f"the records of import {first['id']} are not kept any more", "an undo whose source was emptied")
         admin.rows("UPDATE customer_import.imports SET emptied_at = NULL WHERE id = $1", [first["id"]])
         ann.rows(RESUME, [number])
         row = wait_ended(admin, number)
@@ -276,7 +315,7 @@ def test_undo_and_retry(report):
         ann.rows("ROLLBACK")
         admin.rows("BEGIN; UPDATE customer_import.imports SET emptied_at = now(), header = NULL WHERE id = $1".replace("$1", str(first["id"])))
         admin.rows("COMMIT")
-        refused(report, ann, number, f"the records of import {first['id']} are not kept any more", "a retry whose source was emptied")
+        not_offered(report, ann, number, f"the records of import {first['id']} are not kept any more", "a retry whose source was emptied")
         admin.rows("UPDATE customer_import.imports SET emptied_at = NULL, header = 'userName,addRoles' WHERE id = $1", [first["id"]])
         ann.rows(RESUME, [number])
         report.equal(counts_of(wait_ended(admin, number)), (3, 0, 0, 0, 0, 0), "a retry that was resumed has retried all")
@@ -289,7 +328,7 @@ def test_undo_and_retry(report):
         wait_ended(admin, number)
         clear(admin)
         ann.rows("SELECT customer_import.retry_rejects($1)", [first["id"]])
-        refused(report, ann, number, "was undone or retried again", "a retry after which its source was retried again")
+        not_offered(report, ann, number, "was undone or retried again", "a retry after which its source was retried again")
 
 
 def test_created_codes(report):

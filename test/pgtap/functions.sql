@@ -1,6 +1,6 @@
 -- Every function: volatility, strictness, parallel safety, language, and which roles may call it.
 BEGIN;
-SELECT plan(306);
+SELECT plan(309);
 
 CREATE ROLE regress_anybody;
 
@@ -21,6 +21,7 @@ INSERT INTO expected VALUES
     ('_role_of(text,text)', 's', true, 's', false),
     ('_bind_role()', 'v', false, 'u', false),
     ('_visible_import(bigint)', 's', false, 'r', false),
+    ('_may_resume(bigint)', 's', true, 'r', false),
     ('_may_reverse(bigint)', 's', true, 'r', false),
     ('add_role_codes(text[],boolean)', 'v', false, 'u', false),
     ('alter_role_code(text,text,text,boolean)', 'v', false, 'u', false),

@@ -53,7 +53,7 @@ INSERT INTO needed VALUES
     ('import', '_decide(bigint,integer,boolean,tid,xid,text[],"any")', 'EXECUTE'), ('import', '_merged_roles(bigint,integer)', 'EXECUTE'),
     ('history', 'imports', 'SELECT'), ('history', 'import_issues', 'SELECT'), ('history', '_import_change_pages', 'SELECT'),
     ('history', 'import_changes', 'SELECT'), ('history', '_read_change_page(bigint,bigint)', 'EXECUTE'), ('history', 'import_report(bigint)', 'EXECUTE'),
-    ('history', 'customer_history(text)', 'EXECUTE'), ('history', '_visible_import(bigint)', 'EXECUTE'), ('history', '_may_reverse(bigint)', 'EXECUTE'),
+    ('history', 'customer_history(text)', 'EXECUTE'), ('history', '_visible_import(bigint)', 'EXECUTE'), ('history', '_may_reverse(bigint)', 'EXECUTE'), ('history', '_may_resume(bigint)', 'EXECUTE'),
     ('import', 'cancel_import(bigint)', 'EXECUTE'), ('import', 'resume_import(bigint)', 'EXECUTE'), ('import', 'run_imports()', 'EXECUTE'), ('admin', 'purge_imports(interval)', 'EXECUTE'),
     ('admin', 'email_outbox', 'SELECT'), ('admin', 'mailer_status', 'SELECT'), ('admin', '_database_origin()', 'EXECUTE'),
     ('admin', 'import_activity', 'SELECT'), ('admin', '_import_activity()', 'EXECUTE'), ('admin', 'import_health', 'SELECT'), ('admin', '_import_health()', 'EXECUTE'),

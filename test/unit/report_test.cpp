@@ -132,6 +132,29 @@ TEST(StoppedMessage, SaysWhatToDoWhenNothingWasApplied) {
               "customer_import.resume_import(7)");
 }
 
+TEST(StoppedMessage, SaysWhomToAskForALostRight) {
+    const Counts counts{.records = 2, .updated = 1, .unprocessed = 1};
+    EXPECT_EQ(
+        stopped_message(7, {"denied", "the reason", "42501"}, counts, false),
+        "Import 7 denied: the reason. It stopped at 1 updated, 1 unprocessed. Ask an administrator for the right to "
+        "import, then resume it with SELECT customer_import.resume_import(7), take it back with SELECT * FROM "
+        "customer_import.undo_import(7), or leave it. "
+        "See every change: SELECT * FROM customer_import.import_changes WHERE import_id = 7");
+}
+
+TEST(StoppedMessage, CanBeRidOfWhatCanBeDone) {
+    const Counts counts{.records = 2, .updated = 1, .unprocessed = 1};
+    for (const char* state : {"canceled", "denied", "failed"}) {
+        EXPECT_EQ(without_resume_offer(stopped_message(7, {state, ""}, counts, false), 7),
+                  format("Import 7 {}. It stopped at 1 updated, 1 unprocessed. "
+                         "See every change: SELECT * FROM customer_import.import_changes WHERE import_id = 7",
+                         state));
+        EXPECT_EQ(without_resume_offer(stopped_message(7, {state, ""}, {}, false), 7),
+                  format("Import 7 {}. Nothing was applied.", state));
+    }
+    EXPECT_EQ(without_resume_offer("Import 7 failed: a reason.", 7), "Import 7 failed: a reason.");
+}
+
 TEST(StoppedMessage, DoesNotResumeWhatIsTheFaultOfTheFile) {
     const Counts nothing{.records = 2, .unprocessed = 2};
     EXPECT_EQ(stopped_message(7, {"failed", "the reason", "22000"}, nothing, true),

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/format.h"
+#include "core/report.h"
 #include "core/text.h"
 #include "pg/access/access.h"
 #include "pg/access/identity.h"
@@ -21,6 +22,7 @@
 #include "pg/history/outbox.h"
 #include "pg/history/retention.h"
 #include "pg/history/reversal.h"
+#include "pg/input/import_options.h"
 #include "pg/input/input_source.h"
 #include "pg/server/arguments.h"
 #include "pg/server/database_origin.h"
@@ -34,25 +36,36 @@ namespace {
     throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, std::move(message), std::move(detail), std::move(hint));
 }
 
+// A call that only looks locks nothing, as it may run on a standby.
+enum class Purpose { resume, look };
+
+const char* lock_for(Purpose purpose, const char* lock) { return purpose == Purpose::resume ? lock : ""; }
+
 struct EndedImport {
+    std::int64_t id = 0;
     std::string operator_name;
     std::string mode;
     std::optional<std::int64_t> source;  // of an undo or a retry
     std::int64_t bytes = 0;
+    std::int64_t records = 0;
+    std::string options;
+    Stop stop;
     bool has_applied = false;
     std::int64_t fence = 0;  // the highest one of its slices
 };
 
-// Locks the row of an import that ended early, until the end of the transaction. Errors: 42704, 55000.
-EndedImport lock_ended(std::int64_t import_id) {
+// Reads an import that ended early, and locks its row until the end of the transaction. Errors: 42704, 55000.
+EndedImport load_ended(std::int64_t import_id, Purpose purpose) {
     const Identity& identity = current_identity();
     OwnerScope owner;
     const std::vector<Row> rows = query(
         "SELECT i.operator, i.mode, i.source_import_id, i.state, i.finished_at IS NULL, j.import_id IS NULL, i.undo_import_id,"
         "       COALESCE(i.file_bytes, 0),"
-        "       EXISTS (SELECT FROM customer_import.customers_table AS t WHERE t.relation = i.customers_table)"
+        "       EXISTS (SELECT FROM customer_import.customers_table AS t WHERE t.relation = i.customers_table),"
+        "       i.records, i.options, j.stop_sqlstate"
         "  FROM customer_import.imports AS i LEFT JOIN customer_import._background_imports AS j ON j.import_id = i.id"
-        " WHERE i.id = $1 AND (i.operator = $2 OR $3) FOR UPDATE OF i",
+        " WHERE i.id = $1 AND (i.operator = $2 OR $3)" +
+            std::string(lock_for(purpose, " FOR UPDATE OF i")),
         {parameter(import_id), parameter(std::string_view(identity.name)),
          parameter(identity.rights.has(Right::administer))});
     if (rows.empty()) {
@@ -77,8 +90,14 @@ EndedImport lock_ended(std::int64_t import_id) {
     if (*row[8] != "t") {
         refuse_other_table(import_id);
     }
-    EndedImport import{*row[0], *row[1], row[2] ? std::optional(std::stoll(*row[2])) : std::nullopt,
-                       std::stoll(*row[7])};
+    EndedImport import{.id = import_id,
+                       .operator_name = *row[0],
+                       .mode = *row[1],
+                       .source = row[2] ? std::optional(std::stoll(*row[2])) : std::nullopt,
+                       .bytes = std::stoll(*row[7]),
+                       .records = std::stoll(*row[9]),
+                       .options = *row[10],
+                       .stop = {*row[3], {}, row[11].value_or("")}};
     const Row slices = query_latest(
                            "SELECT COALESCE(bool_or(position > 0), false), COALESCE(max(fence), 0),"
                            "       COALESCE(bool_and(position >= records), false) FROM customer_import._import_slices"
@@ -94,7 +113,8 @@ EndedImport lock_ended(std::int64_t import_id) {
 }
 
 // An undo or a retry has read what the import did, and which records it left. Errors: 55000.
-void refuse_reversed(std::int64_t import_id, const EndedImport& import) {
+void refuse_reversed(const EndedImport& import, Purpose purpose) {
+    const std::int64_t import_id = import.id;
     OwnerScope owner;
     const std::vector<Row> rows = query_latest(
         "SELECT id, mode FROM customer_import.imports WHERE source_import_id = $1 ORDER BY id LIMIT 1",
@@ -109,7 +129,9 @@ void refuse_reversed(std::int64_t import_id, const EndedImport& import) {
         return;
     }
     // Sessions that undo or retry its source have that one's row locked until theirs can be seen.
-    if (query("SELECT FROM customer_import.imports WHERE id = $1 FOR UPDATE", {parameter(*import.source)}).empty()) {
+    if (query(format("SELECT FROM customer_import.imports WHERE id = $1{}", lock_for(purpose, " FOR UPDATE")),
+              {parameter(*import.source)})
+            .empty()) {
         refuse(format("import {}, from which it reads, has been purged", *import.source));
     }
     require_not_emptied(*import.source);
@@ -132,8 +154,34 @@ void refuse_amended(std::int64_t import_id) {
     }
 }
 
+// Errors: 55000.
+void refuse_reject_limit(const EndedImport& import) {
+    ImportRequest request;
+    read_options(import.options, request);
+    if (const std::optional<std::string> reason =
+            request.has_reject_limit() ? request.reject_limit_passed(rejected_so_far(import.id), import.records)
+                                       : std::nullopt) {
+        refuse(format("import {} would end again: {}", import.id, *reason), {},
+               "Undo the import, or leave it, and import the file again.");
+    }
+}
+
+// Returns an import that can be resumed, as far as the rights and the table of its operator let it. Errors: 42704, 55000.
+EndedImport load_resumable(std::int64_t import_id, Purpose purpose) {
+    EndedImport import = load_ended(import_id, purpose);
+    require_not_emptied(import_id);
+    refuse_reversed(import, purpose);
+    if (import.has_applied) {
+        refuse_reject_limit(import);
+    } else {
+        refuse_amended(import_id);
+    }
+    return import;
+}
+
 // Makes the import an unfinished one. The fences of its slices grow: a worker that still had one could write nothing.
-void reopen(std::int64_t import_id, const EndedImport& import) {
+void reopen(const EndedImport& import) {
+    const std::int64_t import_id = import.id;
     OwnerScope owner;
     const Parameter id = parameter(import_id);
     if (import.has_applied) {
@@ -205,37 +253,21 @@ void require_same_shape(BackgroundImport& import) {
     }
 }
 
-void refuse_reject_limit(const BackgroundImport& import) {
-    if (const std::optional<std::string> reason = import.request.has_reject_limit()
-                                                      ? import.request.reject_limit_passed(rejected_so_far(import.id),
-                                                                                           import.records)
-                                                      : std::nullopt) {
-        refuse(format("import {} would end again: {}", import.id, *reason), {},
-               "Undo the import, or leave it, and import the file again.");
-    }
-}
-
 std::string resume_import(std::int64_t import_id) {
     require_right(Right::import_customers, "resume imports");
     (void)lock_extension();
     SpiConnection spi;
     start_waiting();
     const std::string caller = current_identity().name;
-    const EndedImport import = lock_ended(import_id);
-    require_not_emptied(import_id);
-    refuse_reversed(import_id, import);
-    if (!import.has_applied) {
-        refuse_amended(import_id);
-    }
+    const EndedImport import = load_resumable(import_id, Purpose::resume);
     require_room_in_queue(import.operator_name, import.bytes);
-    reopen(import_id, import);
+    reopen(import);
     bind_role(import_id, caller == import.operator_name);
     std::optional<BackgroundImport> open = load_background_import(import_id);
     if (!open) {
         refuse(format("import {} has nothing left to apply", import_id));
     }
     if (import.has_applied) {
-        refuse_reject_limit(*open);
         require_same_shape(*open);
     }
     withdraw_report(import_id);
@@ -243,6 +275,23 @@ std::string resume_import(std::int64_t import_id) {
     announce_import(import_id, open->state);
     start_after_commit();
     return resumed_message(import_id);
+}
+
+// An error that the refusal of a call would be is an answer here.
+bool may_resume(std::int64_t import_id) {
+    if (!current_identity().rights.has(Right::import_customers)) {
+        return false;
+    }
+    SpiConnection spi;
+    try {
+        return !load_resumable(import_id, Purpose::look).stop.is_fault_of_file();
+    } catch (const ImportError& refusal) {
+        if (refusal.sqlstate() != ERRCODE_UNDEFINED_OBJECT &&
+            refusal.sqlstate() != ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE) {
+            throw;
+        }
+        return false;
+    }
 }
 
 }  // namespace
@@ -254,4 +303,9 @@ namespace pg = customer_import::pg;
 // resume_import(import_id bigint) returns text. Errors: 42501, 42704, 53400, 55000 for an import that cannot be resumed.
 CI_PUBLIC_FUNCTION(ci_resume_import) {
     return pg::entry([&] { return pg::text_datum(pg::resume_import(PG_GETARG_INT64(0))); });
+}
+
+// _may_resume(import_id bigint) returns boolean: whether the caller may resume it, and that would not be in vain.
+CI_CATALOG_FUNCTION(ci_may_resume) {
+    return pg::entry([&] { return BoolGetDatum(pg::may_resume(PG_GETARG_INT64(0))); });
 }

@@ -102,6 +102,7 @@ ImportRequest undo_request(std::int64_t import_id) {
     if (source.state == "undone" && !source.is_undone_in_part && !is_in_force(import_id)) {
         refuse_undone(source);
     }
+    withdraw_resume_offer(import_id);
     ImportRequest request;
     request.kind = ImportKind::undo;
     request.source_import_id = import_id;
@@ -139,6 +140,7 @@ ImportRequest retry_request(std::int64_t import_id, std::optional<ImportMode> mo
         refuse_undone(source);
     }
     require_retriable(import_id, mode);
+    withdraw_resume_offer(import_id);
     ImportRequest request;
     request.kind = ImportKind::retry;
     request.source_import_id = import_id;

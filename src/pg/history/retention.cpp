@@ -7,6 +7,7 @@
 
 #include "core/format.h"
 #include "pg/history/import_lookup.h"
+#include "pg/history/reversal.h"
 #include "pg/input/stored_changes.h"
 #include "pg/input/upload.h"
 #include "pg/server/settings.h"
@@ -78,6 +79,7 @@ void empty_import(std::int64_t import_id) {
     }
     const Parameter id = parameter(import_id);
     const std::string remark = ignored_remark_of(import_id);
+    withdraw_resume_offer(import_id);
     // Whatever an error says may quote a customer: only what was counted stays, and texts of our own.
     execute(
         "UPDATE customer_import.imports SET emptied_at = clock_timestamp(), header = NULL, warnings = '{}', ignored_columns = '{}',"

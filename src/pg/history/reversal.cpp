@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "core/format.h"
+#include "core/report.h"
 #include "pg/history/import_lookup.h"
 #include "pg/server/statement.h"
 
@@ -39,6 +40,25 @@ ImportMode original_mode(std::int64_t import_id) {
             return ImportMode::create_and_update;  // an undo has none
         }
         next = std::stoll(*rows.front()[1]);
+    }
+}
+
+void withdraw_resume_offer(std::int64_t import_id) {
+    OwnerScope owner;
+    const std::vector<Row> rows = query(
+        "SELECT message, message_before_undo FROM customer_import.imports WHERE id = $1", {parameter(import_id)});
+    if (rows.empty()) {
+        return;
+    }
+    Row messages = rows.front();
+    for (std::optional<std::string>& message : messages) {
+        if (message) {
+            message = without_resume_offer(*message, import_id);
+        }
+    }
+    if (messages != rows.front()) {
+        execute("UPDATE customer_import.imports SET message = $2, message_before_undo = $3 WHERE id = $1",
+                {parameter(import_id), optional_parameter(messages[0]), optional_parameter(messages[1])});
     }
 }
 
