@@ -41,8 +41,9 @@ CREATE TABLE customer_import.imports (
     CONSTRAINT imports_request_key UNIQUE (operator, request_id)
 );
 CREATE UNIQUE INDEX imports_open_reversal_key ON customer_import.imports (source_import_id) WHERE finished_at IS NULL;
--- By it the undos of an import are found, and those of its undos.
-CREATE INDEX imports_undos ON customer_import.imports (source_import_id) WHERE mode = 'undo';
+-- By it the undos and retries of an import are found, and those of its undos; the first one without a sort, so that no
+-- plan reads them all.
+CREATE INDEX imports_reversals ON customer_import.imports (source_import_id, id) WHERE source_import_id IS NOT NULL;
 -- What retention has to empty: each import checks whether there is anything.
 CREATE INDEX imports_not_emptied ON customer_import.imports (finished_at) WHERE emptied_at IS NULL;
 -- What has not ended, or ended lately.

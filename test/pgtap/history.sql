@@ -2,7 +2,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = warning;
-SELECT plan(26);
+SELECT plan(32);
 
 CREATE ROLE regress_history_ann;
 CREATE ROLE regress_history_bob;
@@ -117,6 +117,18 @@ SET LOCAL ROLE regress_history_boss;
 SELECT matches(pg_temp.plan($$SELECT * FROM customer_import.imports WHERE operator = 'op1' ORDER BY submitted_at DESC LIMIT 5$$), 'imports_operator', 'also where the policies hold');
 SELECT matches(pg_temp.plan($$SELECT * FROM customer_import.imports WHERE submitted_at > '2020-02-11'$$), 'imports_submitted', 'for a time, too');
 RESET ROLE;
+
+-- Undos and retries by what they are made from; among many of one import, too
+SELECT matches(pg_temp.plan(q), 'imports_reversals', q) FROM unnest(ARRAY[
+    'SELECT id, mode FROM customer_import.imports WHERE source_import_id = 5 ORDER BY id LIMIT 1',
+    'SELECT id FROM customer_import.imports WHERE source_import_id = 5 AND id > 6 ORDER BY id LIMIT 1',
+    $$SELECT id FROM customer_import.imports WHERE source_import_id = 5 AND mode = 'undo'$$]) AS q;
+UPDATE customer_import.imports SET source_import_id = :first, mode = 'retry', finished_at = clock_timestamp() WHERE id > :first;
+ANALYZE customer_import.imports;
+SELECT matches(pg_temp.plan('SELECT id, mode FROM customer_import.imports WHERE source_import_id = 5 ORDER BY id LIMIT 1'), 'imports_reversals', 'where most are retries');
+SELECT pg_stat_get_xact_numscans('customer_import.imports'::regclass) AS whole \gset
+SELECT ok(customer_import.import_report(:first) IS NOT NULL, 'a report');
+SELECT is(pg_stat_get_xact_numscans('customer_import.imports'::regclass), :whole::bigint, 'reads no table of imports as a whole');
 
 -- A page that is damaged
 UPDATE customer_import._import_change_pages SET payload = substr(payload, 1, length(payload) - 1) WHERE import_id = :first + 1007;

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "core/format.h"
+
 namespace customer_import {
 namespace {
 
