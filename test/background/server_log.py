@@ -62,6 +62,25 @@ def test_life(report):
         report.line("STATEMENT" not in whole_log(server) and "CONTEXT" not in whole_log(server), "no line takes its statement along")
 
 
+def test_retention(report):
+    """An import that cannot be emptied: the error that is in the way may quote a customer."""
+    with cluster(**LOGS_ALL) as server, Session() as admin, Session("regress_ann") as ann:
+        old = submit(ann, csv([f"{SECRET},buyer"]))
+        wait_ended(admin, old)
+        admin.rows("UPDATE customer_import.imports SET finished_at = now() - interval '1 day'")
+        admin.rows("CREATE FUNCTION quotes() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no: %', OLD USING DETAIL = OLD::text; END $$;"
+                   "CREATE TRIGGER quotes BEFORE UPDATE ON customer_import._import_change_pages FOR EACH ROW EXECUTE FUNCTION quotes()")
+        wait_idle(admin)  # the next supervisor has the setting
+        with settings(admin, retention="1h"):
+            submit(ann, csv(["a,buyer"]))
+            wait_until(lambda: "could not empty" in whole_log(server), "the log says that it is not emptied", 60)
+        admin.rows("DROP FUNCTION quotes() CASCADE")
+        wait_idle(admin)
+        report.equal({line[1:] for line in lines(server) if "could not" in line[2]}, {("WARNING", f"could not empty import {old} (SQLSTATE P0001)")},
+                     "with its SQLSTATE, at WARNING")
+        report.line(SECRET not in whole_log(server) and "no: " not in whole_log(server), "but not with its text")
+
+
 def test_client(report):
     """A session that wants to see LOG and WARNING sees none of these lines."""
     with fresh() as admin, Session("regress_ann") as ann:

@@ -56,7 +56,7 @@ private:
     bool is_stuck(const WaitingImport& import);
     void start_workers(const WaitingImport& import);
     bool start_worker(const WaitingImport& import);
-    void note(const WaitingImport& import, const Wait& wait);
+    void note(const WaitingImport& import, const char* reason, const char* sqlstate);
     Finding look_again();
     int count_workers(std::int64_t import_id) const;
     bool is_running(const WaitingImport& import) const {
@@ -243,7 +243,7 @@ void Supervisor::start_workers(const WaitingImport& import) {
         return;
     }
     if (!import.database_is_open) {
-        note(import, {"the database takes no connections (ALLOW_CONNECTIONS is false)", "55000"});
+        note(import, "the database takes no connections (ALLOW_CONNECTIONS is false)", "55000");
         return;
     }
     if (is_stuck(import)) {
@@ -251,7 +251,7 @@ void Supervisor::start_workers(const WaitingImport& import) {
     }
     while (std::max(count_workers(import.id), import.locked_slices) < wanted) {
         if (!start_worker(import)) {  // no slot is free: one of the next looks will find one
-            note(import, {"no background worker slot is free (max_worker_processes)", "53000"});
+            note(import, "no background worker slot is free (max_worker_processes)", "53000");
             return;
         }
     }
@@ -262,16 +262,16 @@ void Supervisor::start_workers(const WaitingImport& import) {
     starts.count += import.is_suspect() ? 0 : 1;
 }
 
-// Says why an import waits that could run, once.
-void Supervisor::note(const WaitingImport& import, const Wait& wait) {
-    if (is_running(import) || noted_[import.id] == wait.reason) {
+// Says why an import waits that could run, once; in words of ours, since the log gets them too.
+void Supervisor::note(const WaitingImport& import, const char* reason, const char* sqlstate) {
+    if (is_running(import) || noted_[import.id] == reason) {
         return;
     }
-    noted_[import.id] = wait.reason;
+    noted_[import.id] = reason;
     if (!std::exchange(has_warned_, true)) {
-        write_log(WARNING, format("import {} waits: {}", import.id, wait.reason));
+        write_log(WARNING, format("import {} waits: {}", import.id, reason));
     }
-    (void)transactions_.run_unless_locked([&] { note_wait(import.id, wait); });
+    (void)transactions_.run_unless_locked([&] { note_wait(import.id, {reason, sqlstate}); });
 }
 
 bool Supervisor::start_worker(const WaitingImport& import) {

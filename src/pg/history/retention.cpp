@@ -10,6 +10,7 @@
 #include "pg/history/reversal.h"
 #include "pg/input/stored_changes.h"
 #include "pg/input/upload.h"
+#include "pg/server/server_log.h"
 #include "pg/server/settings.h"
 #include "pg/server/statement.h"
 #include "pg/server/text_array.h"
@@ -128,9 +129,8 @@ bool apply_retention(Transactions& transactions, std::int64_t& last) {
         last = id;
         const std::optional<PgError> error = transactions.run([&] { empty_import(id); });
         if (error && error->sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE) {
-            call([&] {
-                ereport(LOG, (errmsg("could not empty import %lld: %s", static_cast<long long>(id), error->what())));
-            });
+            write_log(WARNING,
+                      format("could not empty import {} (SQLSTATE {})", id, unpack_sql_state(error->sqlstate())));
         }
         if (error) {
             forget(*error);
