@@ -2,14 +2,7 @@
 -- tables behind them; the functions in C read these as the extension's owner, for pg_monitor and administrators.
 
 -- An import of the foreground is in no table before its transaction ends: the sessions tell of it.
-CREATE FUNCTION customer_import._collect_activity(
-    OUT id bigint, OUT activity text, OUT state text, OUT mode text, OUT session_pid integer, OUT workers integer,
-    OUT blocked_by integer[], OUT next_attempt_at timestamptz, OUT file_bytes bigint, OUT records bigint,
-    OUT records_done bigint, OUT records_per_second bigint, OUT rejected bigint, OUT submitted_at timestamptz,
-    OUT started_at timestamptz, OUT finished_at timestamptz
-) RETURNS SETOF record
-    LANGUAGE sql VOLATILE PARALLEL RESTRICTED
-BEGIN ATOMIC
+CREATE VIEW customer_import._collected_activity WITH (security_invoker = true) AS
     WITH blocked AS MATERIALIZED (  -- short waits, for one another too, are nothing to count
         SELECT DISTINCT l.pid, pg_blocking_pids(l.pid) AS blocked_by
           FROM pg_locks AS l
@@ -26,9 +19,10 @@ BEGIN ATOMIC
                 WHEN cardinality(c.blocked_by) > 0 THEN 'blocked'
                 WHEN c.workers > 0 OR c.session_pid IS NOT NULL THEN 'running'
                 WHEN c.next_attempt_at IS NOT NULL OR c.state <> 'queued' THEN 'waiting'
-                ELSE 'queued' END,
+                ELSE 'queued' END AS activity,
            c.state, c.mode, c.session_pid, c.workers, c.blocked_by, c.next_attempt_at, c.file_bytes, c.records, c.records_done,
-           (c.records_done / NULLIF(extract(epoch FROM COALESCE(c.finished_at, clock_timestamp()) - c.started_at), 0))::bigint,
+           (c.records_done / NULLIF(extract(epoch FROM COALESCE(c.finished_at, clock_timestamp()) - c.started_at), 0))::bigint
+               AS records_per_second,
            c.rejected, c.submitted_at, c.started_at, c.finished_at
       FROM (SELECT i.id, i.state, i.mode, NULL::integer AS session_pid, w.workers, w.blocked_by, s.next_attempt_at, i.file_bytes, i.records,
                    i.created + i.updated + i.unchanged + i.skipped + i.rejected + i.deleted + s.done AS records_done,
@@ -52,20 +46,11 @@ BEGIN ATOMIC
                    NULL, r.records, r.records_done, NULL, NULL, r.started_at, NULL, false
               FROM customer_import._running_imports() AS r LEFT JOIN blocked AS b ON b.pid = r.pid
              WHERE NOT r.is_background) AS c;
-END;
-COMMENT ON FUNCTION customer_import._collect_activity() IS
+COMMENT ON VIEW customer_import._collected_activity IS
     'A row for each import that has not ended, or ended in the last day, for those who may see all of them.';
 
-CREATE FUNCTION customer_import._collect_health(
-    OUT queued integer, OUT waiting integer, OUT running integer, OUT blocked integer, OUT held integer,
-    OUT oldest_queued interval, OUT failed_last_hour integer, OUT failed_last_day integer, OUT records_per_second bigint,
-    OUT messages_waiting integer, OUT messages_failed integer, OUT messages_held integer, OUT oldest_message interval,
-    OUT supervisor_needed boolean, OUT supervisor_running boolean, OUT free_worker_slots integer,
-    OUT history_bytes bigint, OUT file_bytes bigint, OUT xmin_age integer, OUT notify_queue_share double precision
-) RETURNS record
-    LANGUAGE sql VOLATILE PARALLEL RESTRICTED
-BEGIN ATOMIC
-    WITH imports AS MATERIALIZED (SELECT * FROM customer_import._collect_activity()),
+CREATE VIEW customer_import._collected_health WITH (security_invoker = true) AS
+    WITH imports AS MATERIALIZED (SELECT * FROM customer_import._collected_activity),
     own_locks AS MATERIALIZED (
         SELECT l.pid, l.classid = 'customer_import._background_imports'::regclass AS is_supervisor
           FROM pg_locks AS l
@@ -74,13 +59,14 @@ BEGIN ATOMIC
            AND (l.classid = 'customer_import._import_slices'::regclass
                 OR l.classid = 'customer_import._background_imports'::regclass AND l.objid = 0))
     SELECT i.queued, i.waiting, i.running, i.blocked, i.held, i.oldest_queued, i.failed_last_hour, i.failed_last_day,
-           i.records_per_second, m.waiting, m.failed, m.held, m.oldest,
-           i.in_background > 0 AND NOT pg_is_in_recovery(), (SELECT COALESCE(bool_or(l.is_supervisor), false) FROM own_locks AS l),
-           customer_import._free_worker_slots(), t.history_bytes, t.file_bytes,
+           i.records_per_second, m.waiting AS messages_waiting, m.failed AS messages_failed, m.held AS messages_held,
+           m.oldest AS oldest_message, i.in_background > 0 AND NOT pg_is_in_recovery() AS supervisor_needed,
+           (SELECT COALESCE(bool_or(l.is_supervisor), false) FROM own_locks AS l) AS supervisor_running,
+           customer_import._free_worker_slots() AS free_worker_slots, t.history_bytes, t.file_bytes,
            (SELECT max(age(a.backend_xmin))
               FROM pg_stat_activity AS a
-             WHERE a.pid IN (SELECT l.pid FROM own_locks AS l UNION ALL SELECT r.session_pid FROM imports AS r)),
-           pg_notification_queue_usage()
+             WHERE a.pid IN (SELECT l.pid FROM own_locks AS l UNION ALL SELECT r.session_pid FROM imports AS r)) AS xmin_age,
+           pg_notification_queue_usage() AS notify_queue_share
       FROM (SELECT count(*) FILTER (WHERE a.activity = 'queued')::integer AS queued,
                    count(*) FILTER (WHERE a.activity = 'waiting')::integer AS waiting,
                    count(*) FILTER (WHERE a.activity = 'running')::integer AS running,
@@ -104,25 +90,13 @@ BEGIN ATOMIC
                         sum(pg_total_relation_size(c.oid)) FILTER (WHERE c.relname IN ('_import_files', '_upload_chunks'))::bigint AS file_bytes
                    FROM pg_class AS c
                   WHERE c.relnamespace = 'customer_import'::regnamespace AND c.relkind = 'r') AS t;
-END;
-COMMENT ON FUNCTION customer_import._collect_health() IS 'The figures of import_health, for those who may see all imports.';
+COMMENT ON VIEW customer_import._collected_health IS 'The figures of import_health, for those who may see all imports.';
 
-CREATE FUNCTION customer_import._import_activity(
-    OUT id bigint, OUT activity text, OUT state text, OUT mode text, OUT session_pid integer, OUT workers integer,
-    OUT blocked_by integer[], OUT next_attempt_at timestamptz, OUT file_bytes bigint, OUT records bigint,
-    OUT records_done bigint, OUT records_per_second bigint, OUT rejected bigint, OUT submitted_at timestamptz,
-    OUT started_at timestamptz, OUT finished_at timestamptz
-) RETURNS SETOF record
+CREATE FUNCTION customer_import._import_activity() RETURNS SETOF customer_import._collected_activity
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_import_activity';
 COMMENT ON FUNCTION customer_import._import_activity() IS 'What the view import_activity shows to pg_monitor and administrators.';
 
-CREATE FUNCTION customer_import._import_health(
-    OUT queued integer, OUT waiting integer, OUT running integer, OUT blocked integer, OUT held integer,
-    OUT oldest_queued interval, OUT failed_last_hour integer, OUT failed_last_day integer, OUT records_per_second bigint,
-    OUT messages_waiting integer, OUT messages_failed integer, OUT messages_held integer, OUT oldest_message interval,
-    OUT supervisor_needed boolean, OUT supervisor_running boolean, OUT free_worker_slots integer,
-    OUT history_bytes bigint, OUT file_bytes bigint, OUT xmin_age integer, OUT notify_queue_share double precision
-) RETURNS SETOF record
+CREATE FUNCTION customer_import._import_health() RETURNS SETOF customer_import._collected_health
     LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'ci_import_health';
 COMMENT ON FUNCTION customer_import._import_health() IS 'What the view import_health shows to pg_monitor and administrators.';
 

@@ -23,8 +23,8 @@ SELECT is(pg_temp.attempt('regress_monitor_boss', NULL, 'SELECT queued FROM cust
 SELECT is(pg_temp.attempt('regress_monitor_ann', NULL, 'SELECT queued FROM customer_import.import_health'), '42501 permission denied for view import_health', 'another operator may not');
 SELECT is(pg_temp.attempt('regress_monitor_any', NULL, 'SELECT * FROM customer_import.import_activity'), '42501 permission denied for view import_activity', 'nor anybody else');
 SELECT is(pg_temp.attempt('regress_monitor_mon', NULL, statement), expected, statement)
-  FROM (VALUES ('SELECT FROM customer_import._collect_activity()', '42501 permission denied for function _collect_activity'),
-               ('SELECT FROM customer_import._collect_health()', '42501 permission denied for function _collect_health'),
+  FROM (VALUES ('SELECT FROM customer_import._collected_activity', '42501 permission denied for view _collected_activity'),
+               ('SELECT FROM customer_import._collected_health', '42501 permission denied for view _collected_activity'),
                ('TABLE customer_import.imports', '42501 permission denied for table imports'),
                ('TABLE customer_import.import_issues', '42501 permission denied for table import_issues'),
                ('TABLE customer_import.import_changes', '42501 permission denied for view import_changes'),

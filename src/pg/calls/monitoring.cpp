@@ -35,7 +35,7 @@ namespace pg = customer_import::pg;
 // caller is a member of pg_monitor or an administrator.
 CI_CATALOG_FUNCTION(ci_import_activity) {
     return pg::entry([&] {
-        pg::return_collected(fcinfo, "SELECT * FROM customer_import._collect_activity()");
+        pg::return_collected(fcinfo, "SELECT * FROM customer_import._collected_activity");
         return Datum{0};
     });
 }
@@ -43,7 +43,7 @@ CI_CATALOG_FUNCTION(ci_import_activity) {
 // _import_health(): one row of figures. Errors: 42501 unless the caller is a member of pg_monitor or an administrator.
 CI_CATALOG_FUNCTION(ci_import_health) {
     return pg::entry([&] {
-        pg::return_collected(fcinfo, "SELECT * FROM customer_import._collect_health()");
+        pg::return_collected(fcinfo, "SELECT * FROM customer_import._collected_health");
         return Datum{0};
     });
 }
