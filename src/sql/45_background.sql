@@ -252,7 +252,8 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
                                     WHEN w.workers > 0 THEN 'when its batch has ended'
                                     ELSE 'when the supervisor looks at it' END)
                         WHEN w.waiting IS NOT NULL THEN format('Import %s has waited %s.', i.id, w.waiting)
-                        WHEN s.next_attempt_at IS NOT NULL AND (w.looked_after OR s.wait_sqlstate <> '57P01')
+                        WHEN (s.next_attempt_at > clock_timestamp() OR s.next_attempt_at IS NOT NULL AND w.workers = 0)
+                             AND (w.looked_after OR s.wait_sqlstate <> '57P01')
                         THEN format('Import %s waits: %s%s. %s', i.id, s.wait_reason,
                                     CASE WHEN s.wait_sqlstate = '55P03' THEN ', by ' || s.blocked_by END, CASE WHEN w.looked_after
                                     THEN format('It is tried again at %s.', to_char(s.next_attempt_at, 'HH24:MI:SS'))
@@ -282,15 +283,18 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
                    i.rejected + s.rejected, i.deleted + s.deleted,
                    i.created + i.updated + i.unchanged + i.skipped + i.rejected + i.deleted
                    + s.created + s.updated + s.unchanged + s.skipped + s.rejected + s.deleted,
-                   w.workers = 0 OR w.waiting IS NOT NULL OR s.next_attempt_at IS NOT NULL, NULL
+                   w.workers = 0 OR w.waiting IS NOT NULL OR COALESCE(s.next_attempt_at > clock_timestamp(), false), NULL
               FROM customer_import.imports AS i
              CROSS JOIN LATERAL (
                        SELECT count(*) > 0 AS is_background,
                               COALESCE(sum(p.created), 0)::bigint AS created, COALESCE(sum(p.updated), 0)::bigint AS updated,
                               COALESCE(sum(p.unchanged), 0)::bigint AS unchanged, COALESCE(sum(p.skipped), 0)::bigint AS skipped,
                               COALESCE(sum(p.rejected), 0)::bigint AS rejected, COALESCE(sum(p.deleted), 0)::bigint AS deleted,
-                              min(p.next_attempt_at) AS next_attempt_at, min(p.wait_reason) AS wait_reason, min(p.wait_sqlstate) AS wait_sqlstate,
-                              min(p.blocked_by) AS blocked_by
+                              -- Of the slice that is tried next.
+                              min(p.next_attempt_at) AS next_attempt_at,
+                              (array_agg(p.wait_reason ORDER BY p.next_attempt_at, p.slice) FILTER (WHERE p.wait_reason IS NOT NULL))[1] AS wait_reason,
+                              (array_agg(p.wait_sqlstate ORDER BY p.next_attempt_at, p.slice) FILTER (WHERE p.wait_reason IS NOT NULL))[1] AS wait_sqlstate,
+                              (array_agg(p.blocked_by ORDER BY p.next_attempt_at, p.slice) FILTER (WHERE p.wait_reason IS NOT NULL))[1] AS blocked_by
                          FROM customer_import._import_slices AS p
                         WHERE p.import_id = i.id) AS s
              CROSS JOIN LATERAL (

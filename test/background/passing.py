@@ -2,6 +2,7 @@
 
 from harness import (PROCESSES, DATABASE, Session, adds_up, counts_of, csv, fresh, gate, new_customers, settings, state, status, submit, wait_ended,
                      wait_idle, wait_until)
+from own_server import cluster
 from waiting import DUE, wait_set_aside
 
 WAITING = "SELECT wait_sqlstate, claims FROM customer_import._import_slices WHERE import_id = $1 AND next_attempt_at IS NOT NULL"
@@ -107,6 +108,27 @@ def test_longest_wait(report):
             report.equal(state(admin, number), "running", "0 is no limit")
             ann.rows("SELECT customer_import.cancel_import($1)", [number])
         clear(admin)
+
+
+def test_behind_a_busy_worker(report):
+    """A slice whose time has come has its turn when a worker is free: nobody calls that a wait, and no longest_wait ends it."""
+    with cluster(max_worker_processes=3) as _, Session() as admin, Session("regress_ann") as ann, gate(admin, busy=True) as holder:
+        admin.rows(f"ALTER DATABASE {DATABASE} SET customer_import.longest_wait = '1h'")
+        number = submit(ann, csv(["wait1,buyer", "b,buyer"]))
+        holder.wait()
+        admin.rows("INSERT INTO customer_import._import_slices (import_id, slice, records, waits, waiting_since, wait_reason, wait_sqlstate, next_attempt_at)"
+                   " VALUES ($1, 1, 0, 3, now() - interval '2 hours', 'there was trouble', '53100', now() - interval '1 minute')", [number])
+        other = submit(ann, csv(["c,buyer"]))
+        wait_until(lambda: admin.value("SELECT wait_reason FROM customer_import._import_slices WHERE import_id = $1", [other]),
+                   "the supervisor has looked, and has no slot")
+        report.equal(status(ann, number)["message"], f"Import {number} is running.", "what waited and now runs is running")
+        admin.rows("UPDATE customer_import._import_slices SET next_attempt_at = now() + interval '1 minute' WHERE import_id = $1 AND slice = 1", [number])
+        report.matches(status(ann, number)["message"], rf"^Import {number} waits: there was trouble\. It is tried again at ", "not before its time has come")
+        admin.rows(DUE)
+        holder.open()
+        row = wait_ended(admin, number)
+        report.equal((row["state"], row["created"]), ("completed", 2), "it completes")
+        wait_ended(admin, other)
 
 
 def test_nobody_there(report):

@@ -276,7 +276,7 @@ bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t reco
     OwnerScope owner;
     return execute(
                "UPDATE customer_import._import_slices SET position = position + $4, pages = $5, claims = 1, waits = 0,"
-               "       waiting_since = NULL,"
+               "       waiting_since = NULL, wait_reason = NULL, wait_sqlstate = NULL, next_attempt_at = NULL, blocked_by = NULL,"
                "       created = created + $6, updated = updated + $7, unchanged = unchanged + $8,"
                "       skipped = skipped + $9, rejected = rejected + $10, deleted = deleted + $11"
                " WHERE import_id = $1 AND slice = $2 AND fence = $3 AND NOT ended",

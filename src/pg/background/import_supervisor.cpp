@@ -119,7 +119,8 @@ std::optional<Stop> Supervisor::find_obstacle(const WaitingImport& import) {
     if (import.is_too_late) {
         return Stop{"failed", too_late_reason()};
     }
-    if (import.long_wait) {
+    // While it is running, a slice may only wait for its turn: its next worker finds out whether the trouble has passed.
+    if (import.long_wait && !is_running(import)) {
         return Stop{"failed", waited_too_long_reason(*import.long_wait)};
     }
     return std::nullopt;
@@ -131,9 +132,6 @@ bool Supervisor::settle(const WaitingImport& import) {
     const std::optional<Stop> obstacle = is_restored(import) ? std::nullopt : find_obstacle(import);
     if (!is_restored(import) && !obstacle) {
         return false;
-    }
-    if (is_running(import) && import.long_wait) {  // of one of its slices: the workers of the others are to stop
-        (void)transactions_.run_unless_locked([&] { request_stop(import.id, *obstacle); });
     }
     if (is_running(import) || import.is_locked_out) {
         return true;
