@@ -17,7 +17,8 @@ SELECT i.state, i.finished_at IS NOT NULL, COALESCE(sum(s.position), 0), COALESC
 """
 PROCESSES = """
 SELECT pid FROM pg_stat_activity
- WHERE backend_type = 'customer_import ' || $1 AND datname = current_database() ORDER BY backend_start
+ WHERE backend_type = 'customer_import ' || $1 AND datname = current_database()
+    OR backend_type = $1 OR $1 = 'session' AND pid = pg_backend_pid() ORDER BY backend_start
 """
 LONGEST_IMPORT = 90  # seconds
 FOREGROUND = "SELECT state FROM customer_import.import_customers(E'userName,addRoles\\nnobody\\n', 'Update Only')"
@@ -66,7 +67,7 @@ class Onlooker:
             self.session = None
 
     def processes(self, kind):
-        """Process numbers of the workers or the supervisor."""
+        """Process numbers of the workers, the supervisor, a process of the server, or the session of this onlooker."""
         return [int(row[0]) for row in self.rows(PROCESSES, [kind])]
 
 
