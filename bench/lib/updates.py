@@ -1,0 +1,32 @@
+"""Updates of single rows beside what is measured: how long those take that other sessions make meanwhile."""
+import glob
+import os
+import subprocess
+
+# Customers other1, other2, ... of the table.
+UPDATE = """\\set number random(1, {others})
+UPDATE public.customers SET phone = :client_id::text WHERE user_name = 'other' || :number;
+"""
+
+
+class Updates:
+    """pgbench with one client that updates random other customers, until it is stopped."""
+
+    def __init__(self, binaries, environment, database, folder, others):
+        self.log = os.path.join(folder, "pgbench")
+        script = os.path.join(folder, "update.sql")
+        with open(script, "w") as out:
+            out.write(UPDATE.format(others=others))
+        self.process = subprocess.Popen([os.path.join(binaries, "pgbench"), "-n", "-f", script, "-T", "100000", "--log",
+                                         f"--log-prefix={self.log}", database],
+                                        env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def stop(self):
+        """Returns the milliseconds of all updates, sorted."""
+        self.process.terminate()
+        self.process.wait()
+        times = []
+        for path in glob.glob(self.log + ".*"):
+            with open(path) as log:
+                times += [int(line.split()[2]) / 1000 for line in log if len(line.split()) > 3]
+        return sorted(times)
