@@ -17,6 +17,7 @@ namespace customer_import::pg {
 namespace {
 
 constexpr long kPagesAtOnce = 64;  // half a megabyte
+constexpr long kOriginsAtOnce = 1000;
 
 // What is wanted of a page of the log, packed again.
 struct Extract {
@@ -34,6 +35,7 @@ struct PageRow {
     std::int64_t applied_at;
     std::int64_t changes;
     varlena* payload;
+    bool is_copy;  // of what is compressed or elsewhere in the row of the cursor
 };
 
 constexpr const char* kPages =
@@ -49,7 +51,9 @@ PageRow read_row(HeapTuple tuple, TupleDesc columns) {
     row.page = DatumGetInt64(SPI_getbinval(tuple, columns, 2, &is_null));
     row.applied_at = DatumGetInt64(SPI_getbinval(tuple, columns, 3, &is_null));
     row.changes = DatumGetInt32(SPI_getbinval(tuple, columns, 5, &is_null));
-    row.payload = PG_DETOAST_DATUM_PACKED(SPI_getbinval(tuple, columns, 4, &is_null));
+    const Datum stored = SPI_getbinval(tuple, columns, 4, &is_null);
+    row.payload = PG_DETOAST_DATUM_PACKED(stored);
+    row.is_copy = PointerGetDatum(row.payload) != stored;
     return row;
 }
 
@@ -92,20 +96,31 @@ struct Origin {
 // The imports of the pages. Imports into another customers table, and those that were purged meanwhile, are not among
 // them.
 std::map<std::int64_t, Origin> read_origins(const std::vector<Extract>& extracts) {
-    std::vector<std::string> ids;
+    std::map<std::int64_t, Origin> origins;
+    if (extracts.empty()) {
+        return origins;
+    }
+    std::vector<Datum> ids;
     ids.reserve(extracts.size());
     for (const Extract& extract : extracts) {
-        ids.push_back(std::to_string(extract.import_id));
+        ids.push_back(Int64GetDatum(extract.import_id));
     }
-    std::map<std::int64_t, Origin> origins;
+    const Datum list = call([&] {
+        return PointerGetDatum(construct_array(ids.data(), static_cast<int>(ids.size()), INT8OID, sizeof(int64),
+                                               FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+    });
     OwnerScope owner;
-    for (const Row& row :
-         query("SELECT id, CASE WHEN mode = 'undo' THEN source_import_id END, operator"
-               "  FROM customer_import.imports JOIN customer_import.customers_table ON relation = customers_table"
-               " WHERE id = ANY ($1::bigint[])",
-               {text_array_parameter(ids)})) {
-        origins.emplace(std::stoll(*row[0]),
-                        Origin{row[1] ? std::optional(std::stoll(*row[1])) : std::nullopt, *row[2]});
+    Cursor rows(
+        "SELECT id, CASE WHEN mode OPERATOR(pg_catalog.=) 'undo' THEN source_import_id END, operator"
+        "  FROM customer_import.imports JOIN customer_import.customers_table"
+        "    ON relation OPERATOR(pg_catalog.=) customers_table WHERE id OPERATOR(pg_catalog.=) ANY ($1)",
+        {Parameter{INT8ARRAYOID, list, false}}, Cursor::Snapshot::latest);
+    for (rows.fetch(kOriginsAtOnce); rows.count() > 0; rows.fetch(kOriginsAtOnce)) {
+        for (std::uint64_t index = 0; index < rows.count(); ++index) {
+            const std::int64_t source = rows.number(index, 2);
+            origins.emplace(rows.number(index, 1), Origin{source == 0 ? std::nullopt : std::optional(source),
+                                                          std::string(rows.bytes(index, 3))});
+        }
     }
     return origins;
 }
@@ -121,12 +136,14 @@ std::vector<Extract> read_extracts(std::string_view first, std::string_view last
     for (pages.fetch(kPagesAtOnce); pages.count() > 0; pages.fetch(kPagesAtOnce)) {
         for (std::uint64_t index = 0; index < pages.count(); ++index) {
             const PageRow row = call([&] { return read_row(pages.row(index), pages.columns()); });
-            if (finder && !finder->is_in(varlena_view(row.payload))) {
-                continue;
-            }
             std::string payload;
-            if (const std::int64_t changes = extract(row, first, last, is_wanted, payload); changes > 0) {
+            const bool may_be_wanted = !finder || finder->is_in(varlena_view(row.payload));
+            const std::int64_t changes = may_be_wanted ? extract(row, first, last, is_wanted, payload) : 0;
+            if (changes > 0) {
                 extracts.push_back({row.applied_at, row.import_id, row.page, changes, std::move(payload)});
+            }
+            if (row.is_copy) {
+                pfree(row.payload);  // a page has some ten kilobytes
             }
         }
     }

@@ -102,31 +102,27 @@ StoredPage find_page(std::int64_t import_id, std::int64_t page) {
 
 using Side = std::optional<std::string_view> FieldChange::*;
 
+JsonbValue json_string(std::string_view text) {
+    JsonbValue value;
+    value.type = jbvString;
+    value.val.string.val = const_cast<char*>(text.data());
+    value.val.string.len = static_cast<int>(text.size());
+    return value;
+}
+
 // One side of a change's fields as JSON: {"email": "a@b.c", "phone": null}.
 Datum make_object(const std::vector<FieldChange>& fields, Side side) {
     return call([&] {
-        StringInfoData json;
-        initStringInfo(&json);
-        auto append_string = [&](std::string_view text) {
-            char* copy = pnstrdup(text.data(), text.size());
-            escape_json(&json, copy);
-            pfree(copy);
-        };
-        appendStringInfoChar(&json, '{');
+        JsonbParseState* state = nullptr;
+        pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
         for (const FieldChange& field : fields) {
-            if (json.len > 1) {
-                appendStringInfoString(&json, ", ");
-            }
-            append_string(field.field);
-            appendStringInfoString(&json, ": ");
-            if (field.*side) {
-                append_string(*(field.*side));
-            } else {
-                appendStringInfoString(&json, "null");
-            }
+            JsonbValue key = json_string(field.field);
+            pushJsonbValue(&state, WJB_KEY, &key);
+            JsonbValue value = json_string((field.*side).value_or(std::string_view()));
+            value.type = field.*side ? jbvString : jbvNull;
+            pushJsonbValue(&state, WJB_VALUE, &value);
         }
-        appendStringInfoChar(&json, '}');
-        return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
+        return PointerGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
     });
 }
 
