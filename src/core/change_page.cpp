@@ -104,21 +104,20 @@ ChangePageReader::ChangePageReader(std::string_view payload, TextCheck is_text) 
     left_ = damaged_ ? 0 : count_;
 }
 
-bool ChangePageReader::next(Change& change) {
-    if (damaged_) {
-        return false;
+bool ChangePageReader::next(Change& change, std::string_view from) {
+    while (!damaged_ && left_ > 0) {
+        --left_;
+        damaged_ = !read_change(change, from) || change.user_name < last_user_name_;
+        last_user_name_ = change.user_name;
+        if (!damaged_ && change.user_name >= from) {
+            return true;
+        }
     }
-    if (left_ == 0) {
-        damaged_ = !rest_.empty();
-        return false;
-    }
-    --left_;
-    damaged_ = !read_change(change) || change.user_name < last_user_name_;
-    last_user_name_ = change.user_name;
-    return !damaged_;
+    damaged_ = damaged_ || !rest_.empty();
+    return false;
 }
 
-bool ChangePageReader::read_change(Change& change) {
+bool ChangePageReader::read_change(Change& change, std::string_view from) {
     std::uint64_t line_difference = 0;
     unsigned char existence = 0;
     if (!get_number(rest_, line_difference) || !get_byte(rest_, existence) || existence > kDeleted) {
@@ -128,8 +127,12 @@ bool ChangePageReader::read_change(Change& change) {
     change.line = last_line_;
     change.created = existence == kCreated;
     change.deleted = existence == kDeleted;
-    return read_text(change.user_name) && read_names(change.added) && read_names(change.removed) &&
-           read_fields(change.fields);
+    if (!read_text(change.user_name)) {
+        return false;
+    }
+    return change.user_name < from
+               ? skip_names() && skip_names() && skip_fields()
+               : read_names(change.added) && read_names(change.removed) && read_fields(change.fields);
 }
 
 bool ChangePageReader::read_text(std::string_view& text) { return get_text(rest_, text) && is_text_(text); }
@@ -188,6 +191,28 @@ bool ChangePageReader::read_fields(std::vector<FieldChange>& fields) {
         }
     }
     return true;
+}
+
+// Later changes may refer to the names.
+bool ChangePageReader::skip_names() {
+    std::uint64_t count = 0;
+    bool good = get_count(rest_, kLeastName, count);
+    for (std::string_view name; good && count > 0; --count) {
+        good = read_name(name);
+    }
+    return good;
+}
+
+bool ChangePageReader::skip_fields() {
+    std::uint64_t count = 0;
+    bool good = get_count(rest_, kLeastField, count);
+    for (std::string_view text; good && count > 0; --count) {
+        unsigned char present = 0;
+        good = read_name(text) && get_byte(rest_, present) && present <= (kHasBefore | kHasAfter) &&
+               ((present & kHasBefore) == 0 || get_text(rest_, text)) &&
+               ((present & kHasAfter) == 0 || get_text(rest_, text));
+    }
+    return good;
 }
 
 }  // namespace customer_import

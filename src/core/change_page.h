@@ -82,18 +82,21 @@ public:
     // Changes that the page says it has.
     std::uint64_t count() const { return count_; }
 
-    // Reads the next change. Returns false at the end and on damage (another version, an impossible length or number,
+    // Reads the next change of a user name from `from` on; what is before it is passed over, and its texts are not checked.
+    // Returns false at the end and on damage (another version, an impossible length or number,
     // user names that are not in order, bytes that are not text, bytes after the last change); damaged() tells which.
-    bool next(Change& change);
+    bool next(Change& change, std::string_view from = {});
     bool damaged() const { return damaged_; }
 
 private:
-    bool read_change(Change& change);
+    bool read_change(Change& change, std::string_view from);
     bool read_text(std::string_view& text);
     bool read_optional_text(bool present, std::optional<std::string_view>& text);
     bool read_name(std::string_view& name);
     bool read_names(std::vector<std::string_view>& names);
     bool read_fields(std::vector<FieldChange>& fields);
+    bool skip_names();
+    bool skip_fields();
 
     std::string_view rest_;
     TextCheck is_text_;

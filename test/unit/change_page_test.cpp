@@ -131,6 +131,38 @@ TEST(ChangePage, ReadsBackNothing) { expect_reads_back(write({}), {}); }
 
 TEST(ChangePage, ReadsBackChanges) { expect_reads_back(write(some_changes()), some_changes()); }
 
+TEST(ChangePage, PassesOverWhatComesBefore) {
+    const std::vector<Change> changes = some_changes();
+    for (std::size_t wanted = 0; wanted < changes.size(); ++wanted) {
+        const std::string payload = write(changes);
+        ChangePageReader reader(payload, is_utf8);
+        Change change;
+        ASSERT_TRUE(reader.next(change, changes[wanted].user_name));
+        EXPECT_EQ(change.line, changes[wanted].line);
+        EXPECT_EQ(change.user_name, changes[wanted].user_name);
+        EXPECT_EQ(change.added, changes[wanted].added);
+        EXPECT_EQ(change.removed, changes[wanted].removed);
+        EXPECT_EQ(change.fields.size(), changes[wanted].fields.size());
+        for (std::size_t next = wanted + 1; next < changes.size(); ++next) {
+            ASSERT_TRUE(reader.next(change));
+            EXPECT_EQ(change.user_name, changes[next].user_name);
+            EXPECT_EQ(change.removed, changes[next].removed);
+        }
+        EXPECT_FALSE(reader.next(change));
+        EXPECT_FALSE(reader.damaged());
+    }
+    Change change;
+    const std::string payload = write(changes);
+    ChangePageReader reader(payload, is_utf8);
+    EXPECT_FALSE(reader.next(change, "eve"));
+    EXPECT_FALSE(reader.damaged());
+    for (std::size_t size = 0; size < payload.size(); ++size) {
+        ChangePageReader truncated(std::string_view(payload).substr(0, size), is_utf8);
+        EXPECT_FALSE(truncated.next(change, "eve"));
+        EXPECT_TRUE(truncated.damaged());
+    }
+}
+
 TEST(ChangePage, TellsNullFromEmpty) {
     const std::vector<Change> changes = {
         {1, "a", false, {}, {}, {{"f", std::nullopt, ""}, {"f", "", std::nullopt}, {"f", std::nullopt, std::nullopt}}}};

@@ -64,8 +64,8 @@ std::int64_t extract(const PageRow& page, std::string_view first, std::string_vi
     StoredChanges changes(varlena_view(page.payload), page.changes);
     ChangePageWriter wanted;
     Change change;
-    while (changes.next(change) && change.user_name <= last) {
-        if (change.user_name >= first && is_wanted(change.user_name)) {
+    while (changes.next(change, first) && change.user_name <= last) {
+        if (is_wanted(change.user_name)) {
             wanted.add(change);
         }
     }

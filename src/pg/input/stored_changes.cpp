@@ -22,9 +22,9 @@ StoredChanges::StoredChanges(std::string_view payload, std::int64_t changes) : r
     }
 }
 
-bool StoredChanges::next(Change& change) {
+bool StoredChanges::next(Change& change, std::string_view from) {
     check_interrupts();
-    if (reader_.next(change)) {
+    if (reader_.next(change, from)) {
         return true;
     }
     if (reader_.damaged()) {

@@ -15,8 +15,9 @@ public:
     // Errors: XX001 for a page that does not have `changes` changes.
     StoredChanges(std::string_view payload, std::int64_t changes);
 
-    // Returns false at the end. Errors: XX001 for a page that is damaged.
-    bool next(Change& change);
+    // Reads the next change of a user name from `from` on. Returns false at the end. Errors: XX001 for a page that is
+    // damaged.
+    bool next(Change& change, std::string_view from = {});
 
 private:
     ChangePageReader reader_;
