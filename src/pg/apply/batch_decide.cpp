@@ -140,8 +140,29 @@ bool ImportApplier::refuse_missing(const Attempt& attempt) {
     return true;
 }
 
+// Whether adding the codes to held_ changes nothing: all are there, none of them in another spelling as well.
+bool ImportApplier::holds_as_spelled(std::span<const std::string_view> codes) const {
+    return std::all_of(codes.begin(), codes.end(), [&](std::string_view code) {
+        check_interrupts();
+        bool found = false;
+        for (const std::string_view held : held_) {
+            if (held.size() == code.size()) {
+                if (held == code) {
+                    found = true;
+                } else if (equal_ignoring_ascii_case(held, code)) {
+                    return false;
+                }
+            }
+        }
+        return found;
+    });
+}
+
 // Merges held_ and the record's roles: remove, then add.
 bool ImportApplier::decide_roles(const Record& record, Decision& decision) {
+    if (!record.replaces_roles && record.remove_roles.empty() && lost_.empty() && holds_as_spelled(record.add_roles)) {
+        return false;
+    }
     merged_.clear();
     kept_.clear();
     std::span<const std::string_view> base = record.replaces_roles ? record.replace_roles : held_;

@@ -100,6 +100,7 @@ private:
     bool refuse_new_customer(const Attempt& attempt);
     static void add_violations(const GrantCeiling::Violations& violations, const Record& record,
                                std::vector<Issue>& faults);
+    bool holds_as_spelled(std::span<const std::string_view> codes) const;
     bool decide_roles(const Record& record, Decision& decision);
     std::string_view written_cell(std::uint32_t index, std::size_t cell);
     bool decide_values(std::uint32_t index, const CustomerRow& customer, Change& change);
