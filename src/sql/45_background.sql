@@ -21,6 +21,7 @@ CREATE TABLE customer_import._background_imports (
     settings jsonb NOT NULL,
     slices integer NOT NULL DEFAULT 0,
     slice_hash text,
+    slice_names text[],
     by_line boolean,
     role_codes text[],
     stop_state text CHECK (stop_state IN ('failed', 'denied', 'canceled')),
@@ -34,7 +35,10 @@ COMMENT ON COLUMN customer_import._background_imports.role_oid IS 'The database 
 COMMENT ON COLUMN customer_import._background_imports.acts IS 'The role is a gateway that acts as the operator.';
 COMMENT ON COLUMN customer_import._background_imports.origin IS 'The database that the import was made in: it runs in no other.';
 COMMENT ON COLUMN customer_import._background_imports.slices IS 'Into how many slices the file is split; frozen when it is claimed first.';
-COMMENT ON COLUMN customer_import._background_imports.slice_hash IS 'The hash of the user name that decides about the slice.';
+COMMENT ON COLUMN customer_import._background_imports.slice_hash IS
+    'The hash of the user name that decides about the slice; NULL: slices are ranges of user names.';
+COMMENT ON COLUMN customer_import._background_imports.slice_names IS
+    'The first user names of the ranges but the first, as far as there are records.';
 COMMENT ON COLUMN customer_import._background_imports.by_line IS
     'Whether records are applied in the order of the file, as they were at the check: positions count in it.';
 COMMENT ON COLUMN customer_import._background_imports.role_codes IS 'The role codes that the file was checked against.';

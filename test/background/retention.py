@@ -39,6 +39,8 @@ def test_retention(report):
                      ([], f"Import {named} completed: 1 created. See every change: SELECT * FROM customer_import.import_changes WHERE import_id = {named}"),
                      "ignored columns are not named any more")
         report.equal(stored(admin, old), ("0", "0", "0"), "after 90 days files, records, values, before and after are gone")
+        report.equal(admin.rows("SELECT slice_names FROM customer_import._background_imports WHERE import_id IN ($1, $2) ORDER BY import_id", [old, young]),
+                     [(None,), ("{}",)], "and the names at which slices begin")
         report.line(all(int(value) > 0 for value in stored(admin, young)), "those of 80 days stay", stored(admin, young))
         report.equal(reader.rows(CHANGES, [old]), changes, "created, added and removed stay")
         report.line(changes and changes[0][2:] == ("{buyer}", "{approver}"), "they were there", changes)

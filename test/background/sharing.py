@@ -8,7 +8,7 @@ from harness import (OPEN_STATES, PATIENCE, PROCESSES, Session, counts_of, creat
 
 OTHER = "regress_background_other"
 RECORDS = 20_000
-HELD = range(10_000, RECORDS, 250)  # customers of both slices, in the middle of what is applied
+HELD = (*range(4_000, 7_000, 250), *range(12_000, RECORDS, 250))  # of both slices, behind their first batches
 CONTENT = csv((f"user{index:07d},buyer,of {index}" for index in range(RECORDS)), "userName,addRoles,company")
 # What the workers share, in the temporary files of the server.
 FILES = ("SELECT d || '/' || f FROM pg_ls_dir($1, true, false) AS d CROSS JOIN LATERAL pg_ls_dir($1 || '/' || d, true, false) AS f"
@@ -209,6 +209,8 @@ def test_no_room(report):
     with patient(temp_file_limit="200kB") as admin, Session("regress_ann") as ann:
         with aside(admin, lambda: submit(ann, CONTENT)) as (number, _):
             report.equal(files(admin), [], "without room there are no files")
+            report.equal(admin.value("SELECT slice_names FROM customer_import._background_imports WHERE slice_hash IS NOT NULL AND import_id = $1", [number]),
+                         "{}", "a hash decides about the slice")
         all_there(report, admin, number, "the import completes")
 
 

@@ -162,16 +162,7 @@ def supervisor_replaced(report, suite):
 
 def late_customer(suite, scenario):
     """One of the last customers that the last slice changes."""
-    names = sorted(row[1] for row in suite.oracle.result(scenario)["changes"]
-                   if row[2] == "f" and slice_of(row[1], scenario.workers) == scenario.workers - 1)
-    return names[-20]
-
-
-def slice_of(user_name, slices):
-    value = 0xcbf29ce484222325
-    for byte in user_name.encode():
-        value = (value ^ byte) * 0x100000001b3 % 2 ** 64
-    return (value >> 32) * slices >> 32
+    return sorted(row[1] for row in suite.oracle.result(scenario)["changes"] if row[2] == "f")[-20]
 
 
 def blocked_workers(background):

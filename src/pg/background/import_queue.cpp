@@ -1,6 +1,7 @@
 #include "pg/background/import_queue.h"
 
 #include "core/format.h"
+#include "core/slices.h"
 #include "core/text.h"
 #include "pg/history/import_history.h"
 #include "pg/history/notification.h"
@@ -119,7 +120,7 @@ std::optional<BackgroundImport> load_background_import(std::int64_t import_id) {
         "       j.stop_state, j.stop_reason, j.stop_sqlstate,"
         "       COALESCE((extract(epoch FROM GREATEST(i.started_at, j.resumed_at) - '2000-01-01 UTC') * 1000000)::bigint, 0),"
         "       COALESCE(i.source_import_id, 0), i.customers_table::oid, j.by_line, COALESCE(j.record_shape, ''),"
-        "       j.resumed_at IS NOT NULL"
+        "       j.resumed_at IS NOT NULL, j.slice_hash IS NULL"
         "  FROM customer_import.imports AS i JOIN customer_import._background_imports AS j ON j.import_id = i.id"
         " WHERE i.id = $1 AND i.state IN ('queued', 'checking', 'running')",
         {parameter(import_id)});
@@ -155,12 +156,23 @@ std::optional<BackgroundImport> load_background_import(std::int64_t import_id) {
     import.by_line = row[19] == "t";
     import.shape = *row[20];
     import.is_resumed = row[21] == "t";
-    for (const Row& code :
-         query_latest("SELECT unnest(role_codes) FROM customer_import._background_imports WHERE import_id = $1",
-                      {parameter(import_id)})) {
-        import.role_codes.push_back(*code[0]);
-    }
+    import.is_cut = row[22] == "t";
+    const auto read_texts = [&](const char* column) {
+        std::vector<std::string> texts;
+        for (const Row& text : query_latest(
+                 format("SELECT unnest({}) FROM customer_import._background_imports WHERE import_id = $1", column),
+                 {parameter(import_id)})) {
+            texts.push_back(*text[0]);
+        }
+        return texts;
+    };
+    import.role_codes = read_texts("role_codes");
+    import.slice_names = read_texts("slice_names");
     return import;
+}
+
+int BackgroundImport::slice_of(std::string_view user_name) const {
+    return is_cut ? customer_import::slice_of(user_name, slice_names) : customer_import::slice_of(user_name, slices);
 }
 
 namespace {
@@ -246,10 +258,12 @@ void record_check(const BackgroundImport& import, const Counts& counts, const st
             {parameter(import.id), parameter(counts.records), text_array_parameter(warnings)});
     execute(
         "UPDATE customer_import._background_imports SET role_codes = $2, slices = $3, by_line = $4, record_shape = $5,"
-        "       slice_hash = 'FNV-1a, 64 bits'"
+        "       slice_hash = $6, slice_names = $7"
         " WHERE import_id = $1",
         {parameter(import.id), text_array_parameter(role_codes), parameter(static_cast<std::int64_t>(valid.size())),
-         parameter(import.by_line), parameter(std::string_view(import.shape))});
+         parameter(import.by_line), parameter(std::string_view(import.shape)),
+         optional_parameter(import.is_cut ? std::nullopt : std::optional<std::string>("FNV-1a, 64 bits")),
+         text_array_parameter(import.slice_names)});
     for (std::size_t slice = 0; slice < valid.size(); ++slice) {
         execute(
             "INSERT INTO customer_import._import_slices (import_id, slice, records, rejected) VALUES ($1, $2, $3, $4)"

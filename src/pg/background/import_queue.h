@@ -29,15 +29,20 @@ struct BackgroundImport {
     ImportRequest request;
     std::string settings;  // JSON
     std::int64_t file_bytes = 0;
-    std::int64_t records = 0;             // known after the check
-    int slices = 0;                       // 0: not claimed yet
-    bool by_line = false;                 // the order of its records; known after the check
-    std::vector<std::string> role_codes;  // those of the check; empty before
+    std::int64_t records = 0;  // known after the check
+    int slices = 0;            // 0: not claimed yet
+    bool is_cut = false;       // the slices are ranges of user names; else a hash decides. Known after the check
+    std::vector<std::string> slice_names;  // where the slices but the first begin, as far as there are records
+    bool by_line = false;                  // the order of its records; known after the check
+    std::vector<std::string> role_codes;   // those of the check; empty before
     std::optional<Stop> stop;
     std::string shape;                 // see record_shape(); of the check
     bool is_resumed = false;           // by resume_import()
     TimestampTz started_at = 0;        // or resumed; 0: not yet
     Oid customers_table = InvalidOid;  // when it was submitted
+
+    // The slice of a customer, after the check.
+    int slice_of(std::string_view user_name) const;
 
     // How long it has been running.
     std::int64_t milliseconds() const { return started_at == 0 ? 0 : (GetCurrentTimestamp() - started_at) / 1000; }

@@ -19,7 +19,7 @@ struct SharedSlices::Content {
 
 namespace {
 
-constexpr std::uint64_t kMagic = 0x31736563696c73;  // changes with what is written
+constexpr std::uint64_t kMagic = 0x32736563696c73;  // changes with what is written
 constexpr std::size_t kPieceBytes = 32 * 1024;      // that are read or written at once
 const char* const kHeadName = "head";
 
@@ -168,9 +168,11 @@ void SliceWriter::write(File& file) {
     file.rest.clear();
 }
 
-void SliceWriter::add(int slice, std::string_view row) {
+void SliceWriter::add(int slice, std::string_view record) {
     File& file = files_[static_cast<std::size_t>(slice)];
-    file.rest += row;
+    const Size bytes = record.size();
+    file.rest.append(reinterpret_cast<const char*>(&bytes), sizeof bytes);
+    file.rest += record;
     if (file.rest.size() >= kPieceBytes) {
         write(file);
     }
@@ -244,18 +246,17 @@ bool SliceReader::fill(std::size_t bytes) {
 }
 
 std::string_view SliceReader::next() {
-    if (!fill(VARHDRSZ)) {
+    Size bytes;
+    if (!fill(sizeof bytes)) {
         return {};
     }
-    varattrib_4b header;  // the buffer may begin anywhere
-    memcpy(&header, buffer_.data() + taken_, VARHDRSZ);
-    const std::size_t bytes = VARSIZE_4B(&header);
-    if (bytes <= std::size_t{VARHDRSZ} || !fill(bytes)) {
+    memcpy(&bytes, buffer_.data() + taken_, sizeof bytes);
+    if (bytes > MaxAllocSize || !fill(sizeof bytes + bytes)) {
         return {};
     }
-    row_.assign(buffer_, taken_, bytes);
-    taken_ += bytes;
-    return row_;
+    const std::string_view record = std::string_view(buffer_).substr(taken_ + sizeof bytes, bytes);
+    taken_ += sizeof bytes + bytes;
+    return record;
 }
 
 }  // namespace customer_import::pg

@@ -69,8 +69,8 @@ public:
     SliceWriter(const SliceWriter&) = delete;
     SliceWriter& operator=(const SliceWriter&) = delete;
 
-    // Adds a row of a RecordSpool.
-    void add(int slice, std::string_view row);
+    // Adds a record as a RecordSpool has shown it.
+    void add(int slice, std::string_view record);
 
     // Ends the files. `shape` and `header` are handed to the readers.
     void finish(std::string_view shape, std::string_view header);
@@ -100,7 +100,7 @@ public:
     const std::string& shape() const { return shape_; }
     const std::string& header() const { return header_; }
 
-    // Returns the next row, valid until the next call; an empty view at the end, and where the file breaks off.
+    // Returns the next record, valid until the next call; an empty view at the end, and where the file breaks off.
     std::string_view next();
 
 private:
@@ -112,7 +112,6 @@ private:
     BufFile* file_ = nullptr;
     std::string shape_;
     std::string header_;
-    std::string row_;
     std::string buffer_;
     std::size_t taken_ = 0;  // of the buffer
 };

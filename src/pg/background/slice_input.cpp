@@ -4,7 +4,7 @@
 
 #include "core/format.h"
 #include "core/grant_ceiling.h"
-#include "core/slice_hash.h"
+#include "core/slices.h"
 #include "core/text.h"
 #include "pg/access/role_catalog.h"
 #include "pg/apply/import_kinds.h"
@@ -20,6 +20,9 @@ namespace customer_import::pg {
 namespace {
 
 constexpr std::int64_t kStopCheckRecords = 65536;
+// What the check of a file takes, of the time to apply its records: measured with one line a customer.
+constexpr double kCheckCost = 0.25;
+constexpr double kCheckCostOfCreates = 0.45;
 
 }  // namespace
 
@@ -75,34 +78,26 @@ void mark_retried(const BackgroundImport& import, const std::vector<std::int64_t
     }
 }
 
-// Takes the records of the whole file, and keeps those of the slice.
+// Takes the records of the whole file, and keeps those of the slice; all where the slices are cut from the whole.
 class SliceInput::Taker final : public RecordTaker {
 public:
-    // Without an issue store and a trial the check was made before. `writer` is for all slices, if there is one.
-    Taker(SliceInput& input, IssueStore* issues, Trial* trial, SliceWriter* writer)
+    // Without an issue store and a trial the check was made before.
+    Taker(SliceInput& input, IssueStore* issues, Trial* trial)
         : input_(input),
           issues_(issues),
           trial_(trial),
-          writer_(writer),
-          valid_(static_cast<std::size_t>(input.import_.slices), 0) {}
+          takes_all_(trial != nullptr && input.is_sharing_),
+          valid_(takes_all_ ? 1 : static_cast<std::size_t>(input.import_.slices), 0) {}
 
     void valid(const Record& record) override {
         count();
         if (trial_ != nullptr) {
             trial_->add(record);
         }
-        const int slice = slice_of(record.user_name, input_.import_.slices);
+        const int slice = takes_all_ ? 0 : input_.import_.slice_of(record.user_name);
         ++valid_[static_cast<std::size_t>(slice)];
-        const bool is_own = slice == input_.slice_.number;
-        if (!is_own && writer_ == nullptr) {
-            return;
-        }
-        const std::string& row = input_.spool_->make_row(record);
-        if (writer_ != nullptr) {
-            writer_->add(slice, row);
-        }
-        if (is_own) {
-            input_.spool_->add_row(row);
+        if (takes_all_ || slice == input_.slice_.number) {
+            input_.spool_->add(record);
         }
     }
 
@@ -135,8 +130,8 @@ private:
     SliceInput& input_;
     IssueStore* issues_;
     Trial* trial_;
-    SliceWriter* writer_;
-    std::vector<std::int64_t> valid_;
+    const bool takes_all_;
+    std::vector<std::int64_t> valid_;     // of each slice
     std::vector<std::int64_t> rejected_;  // of a retry
     Counts counts_;
 };
@@ -209,9 +204,21 @@ void SliceInput::make_spool() {
     spool_ = std::make_unique<RecordSpool>(order_, import_.request.kind == ImportKind::file);
 }
 
-void SliceInput::keep_spool() {
-    spool_->sort();
-    spool_->keep(context_);
+// Cuts the slices from all `records`, and keeps the own one. Returns how many records each has.
+std::vector<std::int64_t> SliceInput::share_out(std::int64_t records) {
+    std::vector<std::int64_t> shares(static_cast<std::size_t>(import_.slices), 0);
+    SliceWriter writer(shared_, import_.slices);
+    const bool only_creates = import_.request.kind == ImportKind::file && !updates(import_.request.mode);
+    SliceCutter cutter(records, import_.slices, only_creates ? kCheckCostOfCreates : kCheckCost);
+    spool_->keep(context_, [&](std::string_view record) {
+        const int slice = cutter.next(record_key(record, order_).user_name);
+        ++shares[static_cast<std::size_t>(slice)];
+        writer.add(slice, record);
+        return slice == slice_.number;
+    });
+    import_.slice_names = cutter.names();
+    writer.finish(record_shape(import_, *target_, reader_->header()), reader_->header_to_keep());
+    return shares;
 }
 
 // Takes the records from the worker that has checked the file. Returns false when it has left none, or when the table was
@@ -225,27 +232,27 @@ bool SliceInput::take_shared() {
     if (stored.shape() != record_shape(import_, *target_, reader_->header())) {
         return false;
     }
-    std::int64_t records = 0;
-    for (std::string_view row = stored.next(); !row.empty(); row = stored.next()) {
-        spool_->add_row(row);
-        progress_.checked(++records, 0);
-        if (records % kStopCheckRecords == 0) {
+    std::int64_t taken = 0;
+    const std::int64_t records = spool_->keep_sorted(context_, [&] {
+        progress_.checked(taken, 0);
+        if (++taken % kStopCheckRecords == 0) {
             check_stop_();
         }
-    }
+        return stored.next();
+    });
     if (slice_.records != records) {
         make_spool();
         return false;
     }
-    keep_spool();
     return true;
 }
 
 // Reads the file as at the check, by the role codes of that time.
 void SliceInput::read_again() {
-    Taker taker(*this, nullptr, nullptr, nullptr);
+    Taker taker(*this, nullptr, nullptr);
     reader_->read(taker);
-    keep_spool();
+    spool_->sort();
+    spool_->keep(context_);
     if (slice_.records != taker.valid_records()[static_cast<std::size_t>(slice_.number)]) {
         throw ImportError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                           "the customers table was changed, and the file reads otherwise than at the check");
@@ -256,24 +263,26 @@ void SliceInput::check(const Identity& identity) {
     const bool is_split = !target_->one_by_one && import_.file_bytes >= kSharedFileBytes;
     import_.slices = is_split ? slices_wanted_ : 1;
     is_sharing_ = may_share_ && import_.slices > 1;
-    std::optional<SliceWriter> writer;
+    import_.is_cut = is_sharing_;
+    import_.slice_names.clear();
     if (is_sharing_) {
         shared_.begin();
-        writer.emplace(shared_, import_.slices);
     }
     Trial trial(import_.request);
     IssueStore issues(transaction_context_, import_.request.encoding);
     if (import_.request.create_unknown_roles) {
         reader_->add_unknown_codes();
     }
-    Taker taker(*this, &issues, &trial, writer ? &*writer : nullptr);
+    Taker taker(*this, &issues, &trial);
     reader_->read(taker);
     import_.shape = kept_shape(import_, *target_, reader_->header());
-    if (writer) {
-        writer->finish(record_shape(import_, *target_, reader_->header()), reader_->header_to_keep());
-        writer.reset();
+    std::vector<std::int64_t> shares = taker.valid_records();
+    spool_->sort();
+    if (is_sharing_) {
+        shares = share_out(shares.front());
+    } else {
+        spool_->keep(context_);
     }
-    keep_spool();
     const Counts& counts = taker.counts();
     std::optional<std::string> failure = import_.request.reject_limit_passed(counts.rejected, counts.records);
     if (!failure) {
@@ -281,14 +290,14 @@ void SliceInput::check(const Identity& identity) {
         failure = try_first_records(trial, identity);
     }
     issues.write(import_.id, true, reader_->encoding_hint());
-    record_check(import_, counts, taker.valid_records(), catalog_->codes(),
+    record_check(import_, counts, shares, catalog_->codes(),
                  import_.request.kind == ImportKind::file ? reader_->warnings() : std::vector<std::string>());
     mark_retried(import_, taker.rejected_lines());
     if (failure) {
         request_stop(import_.id, {"failed", *failure, kFaultOfFile});
     }
     import_.records = counts.records;
-    slice_.records = taker.valid_records()[static_cast<std::size_t>(slice_.number)];
+    slice_.records = shares[static_cast<std::size_t>(slice_.number)];
 }
 
 std::optional<std::string> SliceInput::try_first_records(Trial& trial, const Identity& identity) {

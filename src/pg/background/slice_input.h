@@ -77,7 +77,7 @@ private:
     void read_again();
     void check(const Identity& identity);
     void make_spool();
-    void keep_spool();
+    std::vector<std::int64_t> share_out(std::int64_t records);
     std::optional<std::string> try_first_records(Trial& trial, const Identity& identity);
 
     BackgroundImport& import_;

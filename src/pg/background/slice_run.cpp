@@ -287,7 +287,8 @@ void SliceRun::apply_batch(const Batch& batch) {
         const bool is_undo = import_.request.kind == ImportKind::undo;
         const std::unique_ptr<BatchApplier> applier = make_applier(
             import_.request, import_.id, target, input_.header(), is_undo ? *current : input_.catalog(),
-            slice_.records.value_or(0), state_, transaction_context_, import_.is_resumed);
+            import_.is_cut ? import_.records : slice_.records.value_or(0), state_, transaction_context_,
+            import_.is_resumed);
         IssueStore issues(transaction_context_, import_.request.encoding);
         ChangeLog log(transaction_context_, import_.id, slice_.number, slice_.pages);
         const ConstraintsChecked constraints(target);

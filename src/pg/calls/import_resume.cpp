@@ -195,7 +195,7 @@ void reopen(const EndedImport& import) {
         execute("INSERT INTO customer_import._import_slices (import_id, slice, fence) VALUES ($1, 0, $2)",
                 {id, parameter(import.fence + 1)});
         execute(
-            "UPDATE customer_import._background_imports SET slices = 0, slice_hash = NULL, by_line = NULL, role_codes = NULL,"
+            "UPDATE customer_import._background_imports SET slices = 0, slice_hash = NULL, slice_names = NULL, by_line = NULL, role_codes = NULL,"
             "       record_shape = NULL WHERE import_id = $1",
             {id});
     }

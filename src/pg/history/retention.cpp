@@ -91,7 +91,9 @@ void empty_import(std::int64_t import_id) {
         " WHERE id = $1",
         {id, parameter(std::string_view(remark.empty() ? remark : remark + " "))});
     execute("DELETE FROM customer_import._import_files WHERE import_id = $1", {id});
-    execute("UPDATE customer_import._background_imports SET stop_reason = NULL WHERE import_id = $1", {id});
+    execute(
+        "UPDATE customer_import._background_imports SET stop_reason = NULL, slice_names = NULL WHERE import_id = $1",
+        {id});
     execute("UPDATE customer_import.email_outbox SET message = NULL, last_error = NULL WHERE import_id = $1", {id});
     execute(
         "UPDATE customer_import.import_issues SET record = NULL, amended_record = NULL, value = NULL, detail = NULL, hint = NULL,"

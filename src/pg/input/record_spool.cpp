@@ -61,29 +61,24 @@ RecordSpool::~RecordSpool() {
             end_sort();
         }
         if (kept_ != nullptr) {
-            ExecDropSingleTupleTableSlot(slot_);
+            ExecDropSingleTupleTableSlot(kept_slot_);
             tuplestore_end(kept_);
         }
     });
 }
 
-const std::string& RecordSpool::make_row(const Record& record) {
+void RecordSpool::add(const Record& record) {
+    check_interrupts();
+    if (sorted_names_ != nullptr) {
+        sorted_names_->add({.line = record.line, .user_name = record.user_name});
+    }
     // The server's value header precedes the bytes.
     encode_record(record, order_, encoded_, VARHDRSZ);
     SET_VARSIZE(encoded_.data(), encoded_.size());
-    return encoded_;
-}
-
-void RecordSpool::add_row(std::string_view row) {
-    check_interrupts();
-    if (sorted_names_ != nullptr) {
-        const RecordKey key = record_key(varlena_view(row.data()), order_);
-        sorted_names_->add({.line = key.line, .user_name = key.user_name});
-    }
     call([&] {
         CHECK_FOR_INTERRUPTS();
         ExecClearTuple(added_);
-        added_->tts_values[0] = PointerGetDatum(row.data());
+        added_->tts_values[0] = PointerGetDatum(encoded_.data());
         added_->tts_isnull[0] = false;
         tuplesort_puttupleslot(sort_, ExecStoreVirtualTuple(added_));
     });
@@ -105,32 +100,52 @@ void RecordSpool::count_sorted_names() {
     sorted_names_.reset();
 }
 
-void RecordSpool::keep(MemoryContext context) {
-    Tuplestorestate* kept = nullptr;
-    TupleTableSlot* kept_slot = nullptr;
+void RecordSpool::begin_keeping(MemoryContext context) {
     call([&] {
         MemoryContext before = MemoryContextSwitchTo(context);
-        kept = tuplestore_begin_heap(false, true, kKeptKilobytes);
-        tuplestore_set_eflags(kept, 0);
-        kept_slot = MakeSingleTupleTableSlot(record_columns(), &TTSOpsMinimalTuple);
+        kept_slot_ = MakeSingleTupleTableSlot(record_columns(), &TTSOpsMinimalTuple);
+        kept_ = tuplestore_begin_heap(false, true, kKeptKilobytes);
+        tuplestore_set_eflags(kept_, 0);
         MemoryContextSwitchTo(before);
     });
-    const auto move_record = [&] {
-        return call([&]() -> std::string_view {
+}
+
+void RecordSpool::keep(MemoryContext context, const Stays& stays) {
+    begin_keeping(context);
+    for (;;) {
+        const std::string_view record = call([&]() -> std::string_view {
             CHECK_FOR_INTERRUPTS();
-            if (!tuplesort_gettupleslot(sort_, true, false, slot_, nullptr)) {
-                return {};
-            }
-            tuplestore_puttupleslot(kept, slot_);
-            return record_of(slot_);
+            return tuplesort_gettupleslot(sort_, true, false, slot_, nullptr) ? record_of(slot_) : std::string_view();
         });
-    };
-    for (std::string_view record = move_record(); !record.empty(); record = move_record()) {
-        see(record);
+        if (record.empty()) {
+            break;
+        }
+        if (!stays || stays(record)) {
+            see(record);
+            call([&] { tuplestore_puttupleslot(kept_, slot_); });
+        }
     }
     call([&] { end_sort(); });
-    kept_ = kept;
-    slot_ = kept_slot;
+}
+
+std::int64_t RecordSpool::keep_sorted(MemoryContext context, const std::function<std::string_view()>& next) {
+    begin_keeping(context);
+    std::int64_t records = 0;
+    for (std::string_view record = next(); !record.empty(); record = next()) {
+        check_interrupts();
+        see(record);
+        encoded_.resize(VARHDRSZ);
+        encoded_ += record;
+        SET_VARSIZE(encoded_.data(), encoded_.size());
+        call([&] {
+            Datum row = PointerGetDatum(encoded_.data());
+            bool is_null = false;
+            tuplestore_putvalues(kept_, kept_slot_->tts_tupleDescriptor, &row, &is_null);
+        });
+        ++records;
+    }
+    call([&] { end_sort(); });
+    return records;
 }
 
 void RecordSpool::see(std::string_view record) {
@@ -144,7 +159,7 @@ void RecordSpool::see(std::string_view record) {
 std::string_view RecordSpool::next_record() {
     if (kept_ != nullptr) {
         return call([&]() -> std::string_view {
-            return tuplestore_gettupleslot(kept_, true, false, slot_) ? record_of(slot_) : std::string_view();
+            return tuplestore_gettupleslot(kept_, true, false, kept_slot_) ? record_of(kept_slot_) : std::string_view();
         });
     }
     const std::string_view record = call([&]() -> std::string_view {

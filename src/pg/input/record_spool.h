@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -26,18 +27,19 @@ public:
     RecordSpool(const RecordSpool&) = delete;
     RecordSpool& operator=(const RecordSpool&) = delete;
 
-    void add(const Record& record) { add_row(make_row(record)); }
-
-    // The same in two steps: a record as the row that is sorted, valid until the next call, and adding such a row, which
-    // may have been made by another spool of the same order.
-    const std::string& make_row(const Record& record);
-    void add_row(std::string_view row);
+    void add(const Record& record);
 
     // Ends the adding.
     void sort();
 
-    // Lets what was sorted outlive the transaction. `context` must live as long as the object.
-    void keep(MemoryContext context);
+    // Lets what was sorted outlive the transaction. `context` must live as long as the object. `stays`, if there is one,
+    // is shown each record in order, as it was encoded; those for which it returns false are gone then.
+    using Stays = std::function<bool(std::string_view record)>;
+    void keep(MemoryContext context, const Stays& stays = {});
+
+    // Instead of add(), sort() and keep(): takes the records that another spool of the same order has shown, in order,
+    // from `next`, which returns an empty view at the end. Returns how many there were.
+    std::int64_t keep_sorted(MemoryContext context, const std::function<std::string_view()>& next);
 
     // Passes over the next records.
     void skip(std::int64_t records);
@@ -52,6 +54,7 @@ public:
 private:
     std::string_view next_record();
     void see(std::string_view record);
+    void begin_keeping(MemoryContext context);
     void end_sort();
 
     RecordSpool(RecordOrder order, bool counts_repeats, int kilobytes);
@@ -60,8 +63,9 @@ private:
     RecordOrder order_;
     Tuplesortstate* sort_ = nullptr;  // nullptr: kept_ has taken over
     Tuplestorestate* kept_ = nullptr;
-    TupleTableSlot* slot_ = nullptr;   // of the record that was handed out last
-    TupleTableSlot* added_ = nullptr;  // of the record that is added to sort_
+    TupleTableSlot* slot_ = nullptr;       // of the record that sort_ has handed out last
+    TupleTableSlot* kept_slot_ = nullptr;  // the same of kept_
+    TupleTableSlot* added_ = nullptr;      // of the record that is added to sort_
     std::string encoded_;
     bool counts_repeats_;
     RepeatedNames names_;
