@@ -1,22 +1,18 @@
--- The engine in the background, until the import and its processes have ended.
+-- The engine in the background, until the import and its processes have ended. The session waits as a client does, without a
+-- transaction: one that stays open keeps the workers from reusing the room of the rows that they have replaced.
 \echo @step upload
 \lo_import :file
 SELECT pg_current_wal_insert_lsn() - '0/0' AS wal \gset
 \echo @uploaded :wal
 \echo @step import
-SELECT set_config('bench.import_id', import_id::text, false) IS NULL AS unset
+SELECT import_id
 FROM customer_import.import_customers(:LASTOID::oid, :'mode', unlink => true, background => true) \gset
+CALL customer_import.wait_for_import(:import_id, NULL, NULL, NULL) \gset
 DO $$
 BEGIN
-    LOOP
-        PERFORM pg_stat_clear_snapshot();
-        EXIT WHEN EXISTS (SELECT FROM customer_import.imports
-                          WHERE id = current_setting('bench.import_id')::bigint AND finished_at IS NOT NULL)
-            AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type LIKE 'customer_import %'
-                            AND datname = current_database());
-        PERFORM pg_sleep(0.02);
+    WHILE EXISTS (SELECT FROM pg_stat_activity WHERE backend_type LIKE 'customer_import %' AND datname = current_database()) LOOP
+        PERFORM pg_sleep(0.02), pg_stat_clear_snapshot();
     END LOOP;
 END $$;
-SELECT created, updated, unchanged, skipped, rejected FROM customer_import.imports
-WHERE id = current_setting('bench.import_id')::bigint \gset
+SELECT created, updated, unchanged, skipped, rejected FROM customer_import.imports WHERE id = :import_id \gset
 \echo @counts :created :updated :unchanged :skipped :rejected
