@@ -12,6 +12,11 @@ namespace {
 // libcsv trims what this function calls a space; cells are taken as they are.
 int is_never_space(unsigned char) { return 0; }
 
+std::size_t size_without_break(std::string_view line) {
+    const std::size_t last = line.find_last_not_of("\r\n");
+    return last == std::string_view::npos ? 0 : last + 1;
+}
+
 }  // namespace
 
 FieldSplitter::FieldSplitter() { open_parser(); }
@@ -47,7 +52,8 @@ void FieldSplitter::on_field(void* text, std::size_t size, void* self) noexcept 
 void FieldSplitter::on_record(int, void* self) noexcept { static_cast<FieldSplitter*>(self)->record_ended_ = true; }
 
 FieldSplitter::State FieldSplitter::add_line(std::string_view line) {
-    if (state_ != State::open) {
+    const bool begins_record = state_ != State::open;
+    if (begins_record) {
         text_.clear();
         field_ends_.clear();
         fields_.clear();
@@ -63,24 +69,30 @@ FieldSplitter::State FieldSplitter::add_line(std::string_view line) {
         open_parser();
         return state_ = State::malformed;
     }
-    return state_ = state_after_parsing();
+    return state_ = state_after_parsing(begins_record ? line : std::string_view());
 }
 
 FieldSplitter::State FieldSplitter::end() {
     csv_fini(&parser_, on_field, on_record, this);
-    return state_ = state_after_parsing();
+    return state_ = state_after_parsing({});
 }
 
-FieldSplitter::State FieldSplitter::state_after_parsing() {
+// `line` is the record, if it is of one line.
+FieldSplitter::State FieldSplitter::state_after_parsing(std::string_view line) {
     if (out_of_memory_) {
         throw std::bad_alloc();
     }
     if (!record_ended_) {
         return State::open;
     }
+    // Where libcsv has taken no quote out, the fields are in the line as they are, with a delimiter between each two.
+    const std::size_t delimiters = field_ends_.size() - 1;
+    const bool is_plain = field_ends_.size() <= kMaxFields && text_.size() + delimiters == size_without_break(line);
+    const std::string_view text = is_plain ? line : text_;
     std::size_t begin = 0;
     for (std::size_t i = 0; i < std::min(field_ends_.size(), kMaxFields); ++i) {
-        fields_.emplace_back(text_.data() + begin, field_ends_[i] - begin);
+        const std::size_t size = field_ends_[i] - begin;
+        fields_.push_back(text.substr(begin + (is_plain ? i : 0), size));
         begin = field_ends_[i];
     }
     return State::complete;

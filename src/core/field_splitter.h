@@ -33,7 +33,8 @@ public:
     // Ends the file after a last line without line break. Stays open when a quoted field is not closed.
     State end();
 
-    // The unquoted fields of a complete record, at most kMaxFields. They live until the next add_line().
+    // The unquoted fields of a complete record, at most kMaxFields. They live until the next add_line(), and as long as
+    // the line in which the record ends: those of a line without quotes are views of it.
     std::span<const std::string_view> fields() const { return fields_; }
     bool too_many_fields() const { return field_ends_.size() > fields_.size(); }
 
@@ -41,7 +42,7 @@ private:
     static void on_field(void* text, std::size_t size, void* self) noexcept;
     static void on_record(int terminator, void* self) noexcept;
     void open_parser();
-    State state_after_parsing();
+    State state_after_parsing(std::string_view line);
 
     csv_parser parser_;
     char delimiter_ = ',';

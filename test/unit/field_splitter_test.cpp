@@ -106,8 +106,28 @@ TEST(FieldSplitter, PassesAnyByte) {
         }
     }
     line += '\0';
-    EXPECT_EQ(splitter.add_line(line + "\n"), State::complete);
+    const std::string whole = line + "\n";
+    EXPECT_EQ(splitter.add_line(whole), State::complete);
     EXPECT_EQ(fields_of(splitter), (Fields{line}));
+}
+
+// What is in the line as it is, is not copied.
+TEST(FieldSplitter, ViewsTheLine) {
+    for (const std::string line : {"a,,b c\n", "a,,b c\r\n", "a,,b c\r"}) {
+        FieldSplitter splitter;
+        ASSERT_EQ(splitter.add_line(line), State::complete);
+        EXPECT_EQ(fields_of(splitter), (Fields{"a", "", "b c"}));
+        EXPECT_EQ(splitter.fields()[0].data(), line.data());
+        EXPECT_EQ(splitter.fields()[2].data(), line.data() + 3);
+    }
+}
+
+// Fields and delimiter are together as long as the second line.
+TEST(FieldSplitter, ViewsNoLineOfSeveral) {
+    FieldSplitter splitter;
+    ASSERT_EQ(splitter.add_line("\"\n"), State::open);
+    ASSERT_EQ(splitter.add_line("b\",c\n"), State::complete);
+    EXPECT_EQ(fields_of(splitter), (Fields{"\nb", "c"}));
 }
 
 }  // namespace
