@@ -26,7 +26,7 @@ struct Cell {
 // A record that passed validation. Views point into its batch or, for role codes, into the catalog.
 struct Record {
     std::int64_t line = 0;
-    std::string_view raw;
+    std::string_view raw;                         // many cells are views of it
     std::string_view user_name;                   // folded
     std::span<const std::string_view> add_roles;  // canonical role sets in the catalog's spelling
     std::span<const std::string_view> remove_roles;
@@ -42,6 +42,15 @@ struct Record {
                                       // is_doubtful_name()
     bool has_doubtful_cells = false;  // a cell has text that is written nowhere: see is_doubtful_text()
 };
+
+// Where `part` begins in `text`, of which it is a view; npos for a text of its own.
+inline std::size_t place_in(std::string_view text, std::string_view part) {
+    const auto begin = reinterpret_cast<std::uintptr_t>(text.data());
+    const auto place = reinterpret_cast<std::uintptr_t>(part.data());
+    const bool is_inside = !part.empty() && place >= begin && place - begin < text.size() &&
+                           part.size() <= text.size() - (place - begin);
+    return is_inside ? place - begin : std::string_view::npos;
+}
 
 // Owns records. clear() gives the memory up for the next batch. Not copyable: records point into it.
 class Batch {

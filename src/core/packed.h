@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,42 @@ inline void put_text(std::string& out, std::string_view text) {
     put_number(out, text.size());
     out += text;
 }
+
+// The most bytes that a number, and that a text takes.
+inline constexpr std::size_t kMostNumberBytes = 10;
+inline std::size_t most_bytes(std::string_view text) { return kMostNumberBytes + text.size(); }
+
+// Writes the same to memory that is known to be enough: where each byte asks for room, it takes several times as long.
+class PackedWriter {
+public:
+    explicit PackedWriter(char* out) : out_(out) {}
+    char* end() const { return out_; }
+
+    void byte(unsigned char byte) { *out_++ = static_cast<char>(byte); }
+
+    void number(std::uint64_t number) {
+        while (number >= 0x80) {
+            byte(static_cast<unsigned char>(number | 0x80));
+            number >>= 7;
+        }
+        byte(static_cast<unsigned char>(number));
+    }
+
+    void bytes(std::string_view text) {
+        if (!text.empty()) {
+            std::memcpy(out_, text.data(), text.size());
+            out_ += text.size();
+        }
+    }
+
+    void text(std::string_view text) {
+        number(text.size());
+        bytes(text);
+    }
+
+private:
+    char* out_;
+};
 
 inline bool get_byte(std::string_view& rest, unsigned char& byte) {
     if (rest.empty()) {

@@ -1,6 +1,5 @@
 #include "core/record_codec.h"
 
-#include <cstring>
 #include <span>
 
 #include "core/packed.h"
@@ -13,12 +12,13 @@ namespace customer_import {
 //                 backwards: the line's complement
 //   rest          raw record (text), flags (1 byte), the doubtful name if there is one (text), codes to add, to remove,
 //                 lost, to replace (number, texts), number of cells, cells
-//   cell          action (1 byte), text; kSetWithout: the bytes that were lost before and after it (2 bytes), the whole text
+//   cell          action and kWithout, kInRaw (1 byte); with kWithout the bytes that were lost before and after it (2 bytes);
+//                 the whole text or, with kInRaw, where it begins in the raw record and its size (numbers)
 
 namespace {
 
 constexpr std::size_t kLineBytes = 8;
-constexpr unsigned char kSetWithout = static_cast<unsigned char>(Cell::Action::clear) + 1;  // set, and not whole
+constexpr unsigned char kActionBits = 3, kWithout = 4, kInRaw = 8;  // of a cell; the last two of one that is set
 constexpr unsigned char kReplacesRoles = 1, kHasDoubtfulName = 2, kHasDoubtfulCells = 4;
 
 bool begins_with_line(RecordOrder order) {
@@ -29,76 +29,40 @@ std::uint64_t line_bits(RecordOrder order, std::uint64_t line) {
     return order == RecordOrder::by_user_name_backwards || order == RecordOrder::by_line_backwards ? ~line : line;
 }
 
-// The most bytes that a number takes.
-constexpr std::size_t kNumberBytes = 10;
-
-std::size_t most_bytes(std::string_view text) { return kNumberBytes + text.size(); }
-
-std::size_t most_bytes(std::span<const std::string_view> codes) {
-    std::size_t bytes = kNumberBytes;
+// No less than what is written of codes, and of a record.
+std::size_t most_bytes_of_codes(std::span<const std::string_view> codes) {
+    std::size_t bytes = kMostNumberBytes;
     for (const std::string_view code : codes) {
         bytes += most_bytes(code);
     }
     return bytes;
 }
 
-// No less than what is written of a record.
-std::size_t most_bytes(const Record& record) {
+std::size_t most_bytes_of_record(const Record& record) {
     std::size_t bytes = record.user_name.size() + 1 + kLineBytes + most_bytes(record.raw) + 1 +
-                        most_bytes(record.add_roles) + most_bytes(record.remove_roles) + most_bytes(record.lost_roles) +
-                        most_bytes(record.replace_roles) + most_bytes(record.doubtful_name) + kNumberBytes;
+                        most_bytes(record.doubtful_name) + kMostNumberBytes;
+    for (const auto codes : {record.add_roles, record.remove_roles, record.lost_roles, record.replace_roles}) {
+        bytes += most_bytes_of_codes(codes);
+    }
     for (const Cell& cell : record.cells) {
-        bytes += 3 + most_bytes(cell.whole());
+        bytes += 3 + kMostNumberBytes + most_bytes(cell.whole());
     }
     return bytes;
 }
 
-// Writes what core/packed.h reads to memory that is known to be enough: where each byte asks for room, a record takes
-// several times as long.
-class Writer {
-public:
-    explicit Writer(char* out) : out_(out) {}
-    char* end() const { return out_; }
-
-    void byte(unsigned char byte) { *out_++ = static_cast<char>(byte); }
-
-    void number(std::uint64_t number) {
-        while (number >= 0x80) {
-            byte(static_cast<unsigned char>(number | 0x80));
-            number >>= 7;
-        }
-        byte(static_cast<unsigned char>(number));
+void put_line(PackedWriter& writer, RecordOrder order, std::int64_t line) {
+    const std::uint64_t bits = line_bits(order, static_cast<std::uint64_t>(line));
+    for (int shift = 56; shift >= 0; shift -= 8) {
+        writer.byte(static_cast<unsigned char>(bits >> shift));
     }
+}
 
-    void bytes(std::string_view text) {
-        if (!text.empty()) {
-            std::memcpy(out_, text.data(), text.size());
-            out_ += text.size();
-        }
+void put_codes(PackedWriter& writer, std::span<const std::string_view> codes) {
+    writer.number(codes.size());
+    for (const std::string_view code : codes) {
+        writer.text(code);
     }
-
-    void text(std::string_view text) {
-        number(text.size());
-        bytes(text);
-    }
-
-    void line(RecordOrder order, std::int64_t line) {
-        const std::uint64_t bits = line_bits(order, static_cast<std::uint64_t>(line));
-        for (int shift = 56; shift >= 0; shift -= 8) {
-            byte(static_cast<unsigned char>(bits >> shift));
-        }
-    }
-
-    void codes(std::span<const std::string_view> codes) {
-        number(codes.size());
-        for (const std::string_view code : codes) {
-            text(code);
-        }
-    }
-
-private:
-    char* out_;
-};
+}
 
 bool get_line(std::string_view& rest, RecordOrder order, std::int64_t& line) {
     if (rest.size() < kLineBytes) {
@@ -143,23 +107,39 @@ bool get_codes(std::string_view& rest, Batch& batch, std::span<const std::string
     return true;
 }
 
-bool get_cells(std::string_view& rest, Batch& batch, std::span<const Cell>& cells) {
+// Reads where a part of the raw record is.
+bool get_part(std::string_view& rest, std::string_view raw, std::string_view& part) {
+    std::uint64_t begin = 0, size = 0;
+    if (!get_number(rest, begin) || !get_number(rest, size) || begin > raw.size() || size > raw.size() - begin) {
+        return false;
+    }
+    part = raw.substr(begin, size);
+    return true;
+}
+
+bool get_cells(std::string_view& rest, std::string_view raw, Batch& batch, std::span<const Cell>& cells) {
     std::uint64_t count = 0;
     if (!get_count(rest, 2, count)) {
         return false;
     }
     const std::span<Cell> list = batch.make_cells(count);
     for (Cell& cell : list) {
-        unsigned char action = 0;
-        if (!get_byte(rest, action) || action > kSetWithout) {
+        unsigned char kind = 0;
+        if (!get_byte(rest, kind) || kind > (kActionBits | kWithout | kInRaw)) {
             return false;
         }
-        cell.action = action == kSetWithout ? Cell::Action::set : static_cast<Cell::Action>(action);
-        if (action == kSetWithout && (!get_byte(rest, cell.lost_before) || !get_byte(rest, cell.lost_after))) {
+        const int action = kind & kActionBits;
+        const bool is_set = action == static_cast<int>(Cell::Action::set);
+        if (action > static_cast<int>(Cell::Action::clear) || (!is_set && action != kind)) {
+            return false;
+        }
+        cell.action = static_cast<Cell::Action>(action);
+        if ((kind & kWithout) != 0 && (!get_byte(rest, cell.lost_before) || !get_byte(rest, cell.lost_after))) {
             return false;
         }
         const std::size_t lost = std::size_t{cell.lost_before} + cell.lost_after;
-        if (!get_text(rest, cell.text) || cell.text.size() < lost || cell.is_whole() != (action != kSetWithout)) {
+        if (!((kind & kInRaw) != 0 ? get_part(rest, raw, cell.text) : get_text(rest, cell.text)) ||
+            cell.text.size() < lost || cell.is_whole() != ((kind & kWithout) == 0)) {
             return false;
         }
         cell.text = cell.text.substr(cell.lost_before, cell.text.size() - lost);
@@ -171,15 +151,15 @@ bool get_cells(std::string_view& rest, Batch& batch, std::span<const Cell>& cell
 }  // namespace
 
 void encode_record(const Record& record, RecordOrder order, std::string& out, std::size_t begin) {
-    out.resize(begin + most_bytes(record));
-    Writer writer(out.data() + begin);
+    out.resize(begin + most_bytes_of_record(record));
+    PackedWriter writer(out.data() + begin);
     if (begins_with_line(order)) {
-        writer.line(order, record.line);
+        put_line(writer, order, record.line);
     }
     writer.bytes(record.user_name);
     writer.byte(0);
     if (!begins_with_line(order)) {
-        writer.line(order, record.line);
+        put_line(writer, order, record.line);
     }
     writer.text(record.raw);
     writer.byte(static_cast<unsigned char>((record.replaces_roles ? kReplacesRoles : 0) |
@@ -188,18 +168,26 @@ void encode_record(const Record& record, RecordOrder order, std::string& out, st
     if (!record.doubtful_name.empty()) {
         writer.text(record.doubtful_name);
     }
-    writer.codes(record.add_roles);
-    writer.codes(record.remove_roles);
-    writer.codes(record.lost_roles);
-    writer.codes(record.replace_roles);
+    put_codes(writer, record.add_roles);
+    put_codes(writer, record.remove_roles);
+    put_codes(writer, record.lost_roles);
+    put_codes(writer, record.replace_roles);
     writer.number(record.cells.size());
     for (const Cell& cell : record.cells) {
-        writer.byte(cell.is_whole() ? static_cast<unsigned char>(cell.action) : kSetWithout);
+        const std::size_t place = place_in(record.raw, cell.whole());
+        const bool is_in_raw = cell.action == Cell::Action::set && place != std::string_view::npos;
+        writer.byte(static_cast<unsigned char>(static_cast<unsigned char>(cell.action) |
+                                               (cell.is_whole() ? 0 : kWithout) | (is_in_raw ? kInRaw : 0)));
         if (!cell.is_whole()) {
             writer.byte(cell.lost_before);
             writer.byte(cell.lost_after);
         }
-        writer.text(cell.whole());
+        if (is_in_raw) {
+            writer.number(place);
+            writer.number(cell.whole().size());
+        } else {
+            writer.text(cell.whole());
+        }
     }
     out.resize(static_cast<std::size_t>(writer.end() - out.data()));
 }
@@ -224,7 +212,7 @@ bool decode_record(std::string_view bytes, RecordOrder order, Batch& batch) {
         ((flags & kHasDoubtfulName) != 0 && (!get_text(rest, record.doubtful_name) || record.doubtful_name.empty())) ||
         !get_codes(rest, batch, record.add_roles) || !get_codes(rest, batch, record.remove_roles) ||
         !get_codes(rest, batch, record.lost_roles) || !get_codes(rest, batch, record.replace_roles) ||
-        !get_cells(rest, batch, record.cells) || !rest.empty()) {
+        !get_cells(rest, record.raw, batch, record.cells) || !rest.empty()) {
         return false;
     }
     record.replaces_roles = (flags & kReplacesRoles) != 0;

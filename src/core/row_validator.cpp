@@ -499,7 +499,14 @@ void RowValidator::add_to(Batch& batch, const CsvRecord& record) {
     checked.replaces_roles = replace_roles_ != nullptr || clears_roles_;
     const std::span<Cell> cells = batch.make_cells(cells_.size());
     for (std::size_t i = 0; i < cells.size(); ++i) {
-        cells[i] = cells_[i].action == Cell::Action::set ? batch.keep(cells_[i]) : Cell{cells_[i].action};
+        if (cells_[i].action != Cell::Action::set) {
+            cells[i].action = cells_[i].action;
+        } else if (const std::size_t place = place_in(record.raw, cells_[i].whole()); place != std::string_view::npos) {
+            cells[i] = cells_[i];
+            cells[i].text = checked.raw.substr(place + cells_[i].lost_before, cells_[i].text.size());
+        } else {
+            cells[i] = batch.keep(cells_[i]);
+        }
     }
     checked.cells = cells;
     batch.add(checked);

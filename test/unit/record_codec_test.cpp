@@ -129,6 +129,41 @@ TEST(RecordCodec, GivesBackWhatWasWritten) {
     }
 }
 
+// Cells that are parts of the raw record are written once.
+TEST(RecordCodec, GivesBackCellsOfTheRawRecord) {
+    const std::string raw = "ann,\" a@b.c\",Ann";
+    const std::string_view view = raw;
+    const Cell cells[] = {{Cell::Action::set, view.substr(6, 5), 1, 0},
+                          {Cell::Action::set, view.substr(13, 3)},
+                          {Cell::Action::set, "Ann"},
+                          {Cell::Action::set, view.substr(0, 0)}};
+    Record record = record_of("ann", 7);
+    record.raw = raw;
+    record.cells = cells;
+    for (const RecordOrder order : kOrders) {
+        Batch batch;
+        const std::string bytes = encode(record, order);
+        ASSERT_TRUE(decode_record(bytes, order, batch));
+        const Record& read = batch.records().back();
+        expect_same(read, record);
+        EXPECT_EQ(read.cells[0].text.data(), read.raw.data() + 6);
+        EXPECT_EQ(read.cells[1].text.data(), read.raw.data() + 13);
+        EXPECT_EQ(std::count(bytes.begin(), bytes.end(), '@'), 1);
+        for (std::size_t i = bytes.size() - 20; i < bytes.size(); ++i) {
+            for (int byte = 0; byte < 256; ++byte) {
+                std::string changed = bytes;
+                changed[i] = static_cast<char>(byte);
+                Batch other;
+                if (decode_record(changed, order, other)) {
+                    for (const Cell& cell : other.records().back().cells) {
+                        EXPECT_LE(cell.whole().size(), bytes.size());
+                    }
+                }
+            }
+        }
+    }
+}
+
 TEST(RecordCodec, WritesBehindAHead) {
     for (const RecordOrder order : kOrders) {
         for (const std::size_t size : {0, 127, 128, 16383, 16384, 2'000'000}) {
