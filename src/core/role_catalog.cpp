@@ -44,13 +44,23 @@ bool RoleCatalog::is_privileged(std::string_view code) const {
 }
 
 const RoleCatalog::Entry* RoleCatalog::find_entry(std::string_view code) const {
+    const Entry*& recent = recent_[hash_of_ends(code) % recent_.size()];
+    if (recent != nullptr && recent->spelling == code) {
+        return recent;
+    }
     std::array<char, kMaxRoleCodeBytes> lower_case;
     if (code.size() > lower_case.size()) {
         return nullptr;  // whatever its length, no more is read
     }
     std::transform(code.begin(), code.end(), lower_case.begin(), [](char c) { return ascii_lower(c); });
     const auto found = spelling_.find(std::string_view(lower_case.data(), code.size()));
-    return found == spelling_.end() ? nullptr : &found->second;
+    if (found == spelling_.end()) {
+        return nullptr;
+    }
+    if (found->second.spelling == code) {
+        recent = &found->second;
+    }
+    return &found->second;
 }
 
 bool RoleCatalog::covers(const RoleCatalog& other) const {

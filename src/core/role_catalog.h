@@ -1,6 +1,7 @@
 // The role codes that exist, looked up ignoring ASCII case; the catalog's spelling is what is stored.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -63,7 +64,8 @@ private:
     const Entry* find_entry(std::string_view code) const;
     std::string_view find_nearest(std::string_view code, InterruptCheck check) const;
 
-    TextMap<Entry> spelling_;  // by lower case; node based, so views stay valid
+    TextMap<Entry> spelling_;                          // by lower case; node based, so views stay valid
+    mutable std::array<const Entry*, 1024> recent_{};  // found lately, where they were spelled as here
     std::vector<Candidate> candidates_;
     std::size_t longest_ = 0;
     mutable TextMap<std::string_view> remembered_;  // answers of nearest(), until the catalog grows

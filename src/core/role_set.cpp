@@ -1,6 +1,7 @@
 #include "core/role_set.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <utility>
 
@@ -9,6 +10,16 @@
 namespace customer_import {
 
 namespace {
+
+constexpr auto kIsRoleSeparator = [] {
+    std::array<bool, 256> is_separator{};
+    for (const char c : kRoleSeparators) {
+        is_separator[static_cast<unsigned char>(c)] = true;
+    }
+    return is_separator;
+}();
+
+bool is_role_separator(char c) { return kIsRoleSeparator[static_cast<unsigned char>(c)]; }
 
 // Compares codes at a pace.
 class PacedOrder {
@@ -47,6 +58,18 @@ void make_canonical(std::vector<std::string_view>& codes, InterruptCheck check) 
 // Drops all but the first of equal codes without changing the order.
 void drop_repeats(std::vector<std::string_view>& codes, InterruptCheck check) {
     Pace pace(check);
+    constexpr std::size_t kFewCodes = 16;  // so few are compared faster than sorted
+    if (codes.size() <= kFewCodes) {
+        auto end = codes.begin();
+        for (const std::string_view code : codes) {
+            pace.step(kFewCodes * code.size());
+            if (std::find(codes.begin(), end, code) == end) {
+                *end++ = code;
+            }
+        }
+        codes.erase(end, codes.end());
+        return;
+    }
     std::vector<std::string_view> sorted = codes;
     sort_codes(sorted, pace);
     if (sorted.size() == codes.size()) {
@@ -114,10 +137,13 @@ bool RoleSet::is_canonical(const std::string_view* codes, std::size_t count, Int
 
 std::vector<std::string_view> split_role_cell(std::string_view cell, InterruptCheck check) {
     std::vector<std::string_view> codes;
+    codes.reserve(8);
     Pace pace(check);
     for (std::size_t begin = 0; begin <= cell.size();) {
-        pace.step();
-        const std::size_t end = std::min(cell.find_first_of(kRoleSeparators, begin), cell.size());
+        const auto end = static_cast<std::size_t>(
+            std::find_if(cell.begin() + static_cast<std::ptrdiff_t>(begin), cell.end(), is_role_separator) -
+            cell.begin());
+        pace.step(end - begin);
         const std::string_view code = trim(cell.substr(begin, end - begin));
         if (!code.empty()) {
             codes.push_back(code);

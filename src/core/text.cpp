@@ -151,6 +151,9 @@ std::string describe_invalid_utf8(std::string_view text, std::size_t offset) {
 }
 
 std::string_view trim(std::string_view text) {
+    if (has_plain_ends(text)) {
+        return text;
+    }
     // ASCII ones first: a cell may be a megabyte of them.
     const auto is_other = [](char c) { return !is_ascii_space(c); };
     text.remove_prefix(static_cast<std::size_t>(std::find_if(text.begin(), text.end(), is_other) - text.begin()));

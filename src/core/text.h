@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -19,6 +21,25 @@ struct TextHash {
 template <class Value>
 using TextMap = std::unordered_map<std::string, Value, TextHash, std::equal_to<>>;
 
+// A hash that reads no more than the ends of a text: for caches alone, where texts of the same hash only take each other's
+// place.
+inline std::size_t hash_of_ends(std::string_view text) {
+    std::uint64_t begin = 0, end = 0;
+    if (text.size() >= sizeof begin) {
+        std::memcpy(&begin, text.data(), sizeof begin);
+        std::memcpy(&end, text.data() + text.size() - sizeof end, sizeof end);
+    } else if (text.size() >= sizeof begin / 2) {
+        std::memcpy(&begin, text.data(), sizeof begin / 2);
+        std::memcpy(&end, text.data() + text.size() - sizeof end / 2, sizeof end / 2);
+    } else {
+        for (const char c : text) {
+            begin = begin << 8 | static_cast<unsigned char>(c);
+        }
+    }
+    constexpr std::uint64_t kMixer = 0x9E3779B97F4A7C15;
+    return static_cast<std::size_t>(((begin ^ end * kMixer ^ text.size()) * kMixer) >> 32);
+}
+
 // Returns the offset of the first byte that is not valid UTF-8 (overlong forms, surrogates and code points above
 // U+10FFFF are invalid), or npos. Source: RFC 3629.
 std::size_t find_invalid_utf8(std::string_view text);
@@ -28,6 +49,12 @@ std::string describe_bytes(std::string_view bytes);
 
 // Describes the invalid sequence at `offset` as the server does, e.g. "0xe2 0x28".
 std::string describe_invalid_utf8(std::string_view text, std::size_t offset);
+
+// Whether the text begins and ends with visible ASCII characters: as nearly every cell, which has nothing to trim then.
+constexpr bool has_plain_ends(std::string_view text) {
+    const auto is_visible = [](char c) { return c > ' ' && c <= '~'; };
+    return !text.empty() && is_visible(text.front()) && is_visible(text.back());
+}
 
 // Returns `text` without Unicode White_Space at both ends. Bytes that are not UTF-8 are not white space.
 std::string_view trim(std::string_view text);

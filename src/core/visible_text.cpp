@@ -189,6 +189,9 @@ bool has_invisible(std::string_view text) {
 }
 
 std::string_view trim_cell(std::string_view cell) {
+    if (has_plain_ends(cell)) {
+        return cell;
+    }
     for (;;) {
         cell = trim(cell);
         const std::size_t leading = leading_ignorable(cell);
