@@ -34,65 +34,88 @@ constexpr std::size_t kLeastChange = 6;
 constexpr std::size_t kLeastName = 1;
 constexpr std::size_t kLeastField = 2;
 
+// No less than what is written of names, and of a change.
+std::size_t most_bytes_of_names(const std::vector<std::string_view>& names) {
+    std::size_t bytes = kMostNumberBytes;
+    for (const std::string_view name : names) {
+        bytes += kMostNumberBytes + most_bytes(name);
+    }
+    return bytes;
+}
+
+std::size_t most_bytes_of_change(const Change& change) {
+    std::size_t bytes = kMostNumberBytes + 1 + most_bytes(change.user_name) + most_bytes_of_names(change.added) +
+                        most_bytes_of_names(change.removed) + kMostNumberBytes;
+    for (const FieldChange& field : change.fields) {
+        bytes += kMostNumberBytes + most_bytes(field.field) + 1 + (field.before ? most_bytes(*field.before) : 0) +
+                 (field.after ? most_bytes(*field.after) : 0);
+    }
+    return bytes;
+}
+
 }  // namespace
 
 // Returns the index of a name in names_; its size for one that is not there yet.
 std::uint64_t ChangePageWriter::find_name(std::string_view name) {
-    constexpr int kAlignmentBits = 4;
-    PlacedName& placed = placed_[(reinterpret_cast<std::uintptr_t>(name.data()) >> kAlignmentBits) % placed_.size()];
-    if (placed.name.data() != name.data() || placed.name.size() != name.size() || name.empty()) {
+    RecentName& recent = recent_[hash_of_ends(name) % recent_.size()];
+    if (!recent.is_known || recent.name != name) {
         const auto known = names_.find(name);
-        placed = {name, known != names_.end() ? known->second : names_.size()};
+        recent = {name, known != names_.end() ? known->second : names_.size(), true};
     }
-    return placed.index;
+    return recent.index;
 }
 
-void ChangePageWriter::put_name(std::string_view name) {
+void ChangePageWriter::put_name(PackedWriter& writer, std::string_view name) {
     const std::uint64_t index = find_name(name);
-    put_number(body_, index);
+    writer.number(index);
     if (index == names_.size()) {
-        put_text(body_, name);
+        writer.text(name);
         names_.emplace(name, index);
     }
 }
 
-void ChangePageWriter::put_names(const std::vector<std::string_view>& names) {
-    put_number(body_, names.size());
+void ChangePageWriter::put_names(PackedWriter& writer, const std::vector<std::string_view>& names) {
+    writer.number(names.size());
     for (const std::string_view name : names) {
-        put_name(name);
+        put_name(writer, name);
     }
 }
 
 void ChangePageWriter::add(const Change& change) {
-    put_number(body_, zigzag(static_cast<std::uint64_t>(change.line) - static_cast<std::uint64_t>(last_line_)));
+    if (const std::size_t bytes = size_ + most_bytes_of_change(change); bytes > body_.size()) {
+        body_.resize(2 * bytes);
+    }
+    PackedWriter writer(body_.data() + size_);
+    writer.number(zigzag(static_cast<std::uint64_t>(change.line) - static_cast<std::uint64_t>(last_line_)));
     last_line_ = change.line;
-    body_ += static_cast<char>(change.created ? kCreated : change.deleted ? kDeleted : 0);
-    put_text(body_, change.user_name);
-    put_names(change.added);
-    put_names(change.removed);
-    put_number(body_, change.fields.size());
+    writer.byte(change.created ? kCreated : change.deleted ? kDeleted : 0);
+    writer.text(change.user_name);
+    put_names(writer, change.added);
+    put_names(writer, change.removed);
+    writer.number(change.fields.size());
     for (const FieldChange& field : change.fields) {
-        put_name(field.field);
-        body_ += static_cast<char>((field.before ? kHasBefore : 0) | (field.after ? kHasAfter : 0));
+        put_name(writer, field.field);
+        writer.byte(static_cast<unsigned char>((field.before ? kHasBefore : 0) | (field.after ? kHasAfter : 0)));
         if (field.before) {
-            put_text(body_, *field.before);
+            writer.text(*field.before);
         }
         if (field.after) {
-            put_text(body_, *field.after);
+            writer.text(*field.after);
         }
     }
+    size_ = static_cast<std::size_t>(writer.end() - body_.data());
     ++count_;
 }
 
-bool ChangePageWriter::full() const { return body_.size() >= kChangePageBytes; }
+bool ChangePageWriter::full() const { return size_ >= kChangePageBytes; }
 
 std::string ChangePageWriter::take() {
     std::string payload(1, kVersion);
     put_number(payload, count_);
-    payload += body_;
-    body_.clear();
+    payload.append(body_, 0, size_);
+    size_ = 0;
     names_.clear();
-    placed_.fill({});
+    recent_.fill({});
     count_ = 0;
     last_line_ = 0;
     return payload;

@@ -14,6 +14,8 @@
 
 namespace customer_import {
 
+class PackedWriter;
+
 // A value field that a change touched. nullopt is NULL.
 struct FieldChange {
     std::string_view field;  // its CSV name, e.g. email
@@ -51,20 +53,21 @@ public:
     std::string take();
 
 private:
-    // A name and its index in names_. Most are those of the catalog and of the table's fields, which stay in one place:
-    // there they are known without reading them.
-    struct PlacedName {
+    // A name and its index in names_.
+    struct RecentName {
         std::string_view name;
         std::uint64_t index = 0;
+        bool is_known = false;
     };
 
     std::uint64_t find_name(std::string_view name);
-    void put_name(std::string_view name);
-    void put_names(const std::vector<std::string_view>& names);
+    void put_name(PackedWriter& writer, std::string_view name);
+    void put_names(PackedWriter& writer, const std::vector<std::string_view>& names);
 
-    std::string body_;
+    std::string body_;  // its first size_ bytes; the rest is room
+    std::size_t size_ = 0;
     TextMap<std::uint64_t> names_;  // codes and field names of this page, by order of appearance
-    std::array<PlacedName, 256> placed_;
+    std::array<RecentName, 256> recent_;
     std::size_t count_ = 0;
     std::int64_t last_line_ = 0;
 };

@@ -158,6 +158,14 @@ bool ImportApplier::holds_as_spelled(std::span<const std::string_view> codes) co
     });
 }
 
+// Adds the record's roles to held_, which does not hold all of them; none goes.
+void ImportApplier::decide_added_roles(const Record& record, Decision& decision) {
+    add_difference(record.add_roles, held_, decision.change.added);
+    std::set_union(held_.begin(), held_.end(), record.add_roles.begin(), record.add_roles.end(),
+                   std::back_inserter(merged_));
+    decision.roles = memory_.keep_roles(merged_);
+}
+
 // Merges held_ and the record's roles: remove, then add.
 bool ImportApplier::decide_roles(const Record& record, Decision& decision) {
     if (!record.replaces_roles && record.remove_roles.empty() && lost_.empty() && holds_as_spelled(record.add_roles)) {
@@ -169,6 +177,10 @@ bool ImportApplier::decide_roles(const Record& record, Decision& decision) {
     if (!record.replaces_roles) {
         take_respelled(record.add_roles);
         take_respelled(record.remove_roles);
+        if (record.remove_roles.empty() && lost_.empty()) {
+            decide_added_roles(record, decision);
+            return true;
+        }
     }
     if (!record.remove_roles.empty()) {
         add_difference(base, record.remove_roles, kept_);
@@ -292,8 +304,10 @@ void ImportApplier::log_create(std::uint32_t index, const CustomerRow* after) {
     change.line = record.line;
     change.user_name = record.user_name;
     change.created = true;
-    read_role_set(target_.rewritten && after != nullptr ? after->roles : decisions_[index].roles, change.added);
-    if (target_.rewritten && after != nullptr) {
+    if (!target_.rewritten || after == nullptr) {
+        change.added = std::move(decisions_[index].change.added);
+    } else {
+        read_role_set(after->roles, change.added);
         for (std::string_view& code : change.added) {
             code = memory_.keep(code);
         }

@@ -193,6 +193,7 @@ void ImportApplier::create_missing(std::vector<Attempt>& again) {
     statements_.clear();
     for (std::uint32_t index = 0; index < attempts_.size(); ++index) {
         merge_new_roles(record(attempts_[index]));
+        decisions_[index].change.added = merged_;
         decisions_[index].roles = memory_.keep_roles(merged_);
         statements_.add(record(attempts_[index]), decisions_[index].roles);
     }

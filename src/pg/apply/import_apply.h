@@ -102,6 +102,7 @@ private:
                                std::vector<Issue>& faults);
     bool holds_as_spelled(std::span<const std::string_view> codes) const;
     bool decide_roles(const Record& record, Decision& decision);
+    void decide_added_roles(const Record& record, Decision& decision);
     std::string_view written_cell(std::uint32_t index, std::size_t cell);
     bool decide_values(std::uint32_t index, const CustomerRow& customer, Change& change);
     void merge_new_roles(const Record& record);
