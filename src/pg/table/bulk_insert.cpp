@@ -114,8 +114,9 @@ void collect(EState* state, ResultRelInfo* table, TupleTableSlot* planned, Colle
     if (table->ri_WithCheckOptions != NIL) {
         ExecWithCheckOptions(WCO_RLS_INSERT_CHECK, table, row, state);
     }
-    if (constraints != nullptr) {
-        ExecConstraints(table, row, state);
+    if (constraints !=
+        nullptr) {  // NOT NULL alone is left: the plan has the values at hand, a row would be taken apart
+        ExecConstraints(table, planned, state);
     }
     ++collected.count;
     bool to_free = false;
