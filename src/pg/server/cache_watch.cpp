@@ -2,16 +2,23 @@
 
 namespace customer_import::pg {
 
+CacheWatch* CacheWatch::newest_ = nullptr;
+
 void CacheWatch::start() {
     call([&] {
         if (!is_registered_) {
-            CacheRegisterRelcacheCallback(relation_changed, PointerGetDatum(this));
+            // One for all: the server has room for ten, and Citus takes five of them.
+            if (newest_ == nullptr) {
+                CacheRegisterRelcacheCallback(relation_changed, 0);
+            }
+            older_ = newest_;
+            newest_ = this;
+            is_registered_ = true;
             for (const int cache : system_caches_) {
                 if (cache >= 0) {
                     CacheRegisterSyscacheCallback(cache, system_cache_changed, PointerGetDatum(this));
                 }
             }
-            is_registered_ = true;
         }
         const Oid schema = get_namespace_oid("customer_import", false);
         for (int index = 0; index < kTables && names_[index] != nullptr; ++index) {
@@ -30,11 +37,12 @@ void CacheWatch::add_system_cache(int cache) {
     }
 }
 
-void CacheWatch::relation_changed(Datum self, Oid relation) {
-    auto watch = reinterpret_cast<CacheWatch*>(DatumGetPointer(self));
-    Oid* const end = std::end(watch->relations_);
-    if (relation == InvalidOid || std::find(std::begin(watch->relations_), end, relation) != end) {
-        watch->forget();
+void CacheWatch::relation_changed(Datum, Oid relation) {
+    for (CacheWatch* watch = newest_; watch != nullptr; watch = watch->older_) {
+        Oid* const end = std::end(watch->relations_);
+        if (relation == InvalidOid || std::find(std::begin(watch->relations_), end, relation) != end) {
+            watch->forget();
+        }
     }
 }
 

@@ -58,7 +58,10 @@ private:
     bool is_registered_ = false;
     bool is_current_ = false;
 
-    static void relation_changed(Datum self, Oid relation);
+    static CacheWatch* newest_;  // of those that are registered
+    CacheWatch* older_ = nullptr;
+
+    static void relation_changed(Datum, Oid relation);
     static void system_cache_changed(Datum self, int cache, uint32 hash);
 };
 
