@@ -3,7 +3,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = error;
-SELECT plan(27);
+SELECT plan(28);
 
 CREATE ROLE regress_shop;
 CREATE ROLE regress_ann;
@@ -79,7 +79,8 @@ SELECT is(pg_temp.behind(who, 'CREATE TRIGGER "~~" BEFORE INSERT ON public.custo
 
 -- A table that Citus distributes, as its register says
 SET LOCAL allow_system_table_mods = on;
-CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass, partmethod "char");
+CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass, partmethod "char", partkey text);
+CREATE FUNCTION pg_catalog.column_to_column_name(regclass, text) RETURNS text LANGUAGE sql AS 'SELECT $2';
 RESET allow_system_table_mods;
 SELECT is(pg_temp.attempt('regress_ann', NULL, $$SELECT pg_temp.import(E'userName,phone\nbob,1')$$), 'ok completed updated=1', 'Citus alone is no obstacle');
 INSERT INTO pg_catalog.pg_dist_partition VALUES ('public.customers', 'h');
@@ -103,8 +104,10 @@ RESET ROLE;
 \set attach 'SELECT customer_import.attach_customers_table(''shop.users'', ''login'', ''roles'', ''{"note": "note"}'')'
 SELECT is(pg_temp.behind(NULL, 'CREATE TRIGGER "~~" BEFORE UPDATE ON shop.users_bob ' || :'lift', :'attach'),
           '55000 cannot attach table shop.users | Trigger "~~" fires after the guard trigger: what it makes of a row would be stored unchecked. => {}', 'attach refuses it, on a partition too');
-SELECT is(pg_temp.behind(NULL, 'INSERT INTO pg_catalog.pg_dist_partition VALUES (''shop.users'', ''h'')', :'attach'),
-          '42809 cannot attach table shop.users | It is distributed by Citus: its rows are in shards, where the guard trigger knows no operator. => {}', 'and a distributed table');
+SELECT is(pg_temp.behind(NULL, 'INSERT INTO pg_catalog.pg_dist_partition VALUES (''shop.users'', ''h'', ''note'')', :'attach'),
+          '42809 cannot attach table shop.users | It is distributed by Citus: its rows are in shards, where the guard trigger knows no operator. => {}', 'and a table that is distributed by another column');
+SELECT is(pg_temp.behind(NULL, 'INSERT INTO pg_catalog.pg_dist_partition VALUES (''shop.users'', ''h'', ''login'')', :'attach'),
+          '42809 cannot attach table shop.users | It is distributed by Citus: its rows are in shards, where the guard trigger knows no operator. => {}', 'and a distributed one with partitions');
 SELECT is(pg_temp.behind(NULL, 'INSERT INTO pg_catalog.pg_dist_partition VALUES (''shop.users_rest'', ''h'')', :'attach'),
           '42809 cannot attach table shop.users | It is distributed by Citus: its rows are in shards, where the guard trigger knows no operator. => {}', 'and one with a distributed partition');
 SELECT customer_import.attach_customers_table('shop.users', 'login', 'roles', '{"note": "note"}');

@@ -13,6 +13,7 @@ namespace customer_import::pg {
 
 namespace {
 
+constexpr int kMaxFetches = 10;            // against writers that keep changing the same customer
 constexpr std::size_t kWindowSets = 1000;  // of records applied one after another that share a subtransaction
 
 std::vector<ColumnIo> make_columns(const Target& target, MemoryContext context) {
@@ -116,6 +117,9 @@ BatchApplier::BatchApplier(const Target& target, const HeaderMap& header, const 
       batch_context_(call([&] { return AllocSetContextCreate(context, "batch", ALLOCSET_DEFAULT_SIZES); })),
       memory_(batch_context_, columns_),
       older_(newest_) {
+    if (target.home) {
+        home_.emplace(target, context);
+    }
     newest_ = this;
 }
 
@@ -177,8 +181,64 @@ bool BatchApplier::is_on_the_move(const PgError& error) const {
 
 void BatchApplier::forget_changes(std::size_t kept) { changes_.resize(kept); }
 
+void BatchApplier::forget_customers(std::size_t known, const std::set<std::string_view>& customers) {
+    const auto forgotten = std::stable_partition(
+        changes_.begin() + static_cast<std::ptrdiff_t>(known), changes_.end(),
+        [&](const Change& change) { return customers.count(change.user_name) == 0; });
+    forget_changes(static_cast<std::size_t>(forgotten - changes_.begin()));
+}
+
+void BatchApplier::fetch(std::vector<std::string_view> names) {
+    check_interrupts();
+    home_->fetch(std::move(names));
+    fetched();
+}
+
+// Where others have changed a customer since it was fetched, its record is decided again.
+void BatchApplier::apply_set(Indexes records) {
+    if (!home_) {
+        apply_records(records);
+        return;
+    }
+    std::vector<std::uint32_t> todo(records.begin(), records.end());
+    for (int fetches = 0; !todo.empty(); ++fetches) {
+        if (fetches == kMaxFetches) {
+            throw ImportError(ERRCODE_T_R_SERIALIZATION_FAILURE,
+                              "could not apply a record because its customer keeps changing", {},
+                              "Import the file again.");
+        }
+        std::vector<std::string_view> names;
+        for (const std::uint32_t record : todo) {
+            names.push_back(this->record(record).user_name);
+        }
+        fetch(std::move(names));
+        const std::size_t known = changes_.size();
+        apply_records(todo);
+        const std::set<std::string_view> stale = home_->ship(std::span(changes_).subspan(known));
+        forget_customers(known, stale);
+        std::erase_if(todo, [&](std::uint32_t record) { return stale.count(this->record(record).user_name) == 0; });
+    }
+}
+
+void BatchApplier::write_set(std::span<const Indexes> customers, std::vector<Indexes>& left) {
+    if (!home_) {
+        write_once(customers, left);
+        return;
+    }
+    std::vector<std::string_view> names;
+    for (const Indexes records : customers) {
+        names.push_back(record(records.front()).user_name);
+    }
+    fetch(std::move(names));
+    const std::size_t known = changes_.size();
+    write_once(customers, left);
+    if (!home_->ship(std::span(changes_).subspan(known)).empty()) {
+        refuse_unwritten();
+    }
+}
+
 void BatchApplier::apply_halving(Indexes records) {
-    const auto apply_all = [&] { apply_records(records); };
+    const auto apply_all = [&] { apply_set(records); };
     std::optional<PgError> error = try_apply(apply_all);
     while (error && rejects(*error) && wants_another_try(*error)) {
         error = try_apply(apply_all);
@@ -205,7 +265,7 @@ void BatchApplier::apply_in_turn(std::span<const Indexes> sets) {
         std::size_t reached = 0;
         std::optional<PgError> error = try_apply([&] {
             for (reached = 0; reached < size; ++reached) {
-                apply_records(sets[reached]);
+                apply_set(sets[reached]);
             }
         });
         if (!error) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@
 #include "core/role_catalog.h"
 #include "pg/apply/batch_memory.h"
 #include "pg/apply/batch_statements.h"
+#include "pg/apply/home_rows.h"
 #include "pg/server/guard.h"
 #include "pg/server/server.h"
 #include "pg/table/column_io.h"
@@ -94,6 +96,10 @@ protected:
     // last.
     virtual void write_once(std::span<const Indexes> customers, std::vector<Indexes>& left) = 0;
 
+    // The rows of the records' customers have been fetched from where they are: what others have done to them up to now
+    // is in them. Only called where the engine writes a shadow.
+    virtual void fetched() {}
+
     // Applies records of different customers; a failure is narrowed down to the records that cause it.
     void apply_halving(Indexes records);
     // Applies sets of records of different customers one after another, each by its own statements. Those that go well
@@ -119,6 +125,8 @@ protected:
     }
     // The changes after the first `kept` ones were taken back.
     virtual void forget_changes(std::size_t kept);
+    // Those of these customers were, of the changes after the first `known` ones.
+    virtual void forget_customers(std::size_t known, const std::set<std::string_view>& customers);
     // Whether the error may come from a customer that another session has given a name of another partition meanwhile:
     // the server does not follow it there. Now the customer has its new name, as one of a plain table has at once.
     bool is_on_the_move(const PgError& error) const;
@@ -163,12 +171,18 @@ protected:
     std::vector<Change> changes_;
 
 private:
+    // Apply records as apply_records() and write_once() do, to rows that are fetched before and shipped afterwards
+    // where the engine writes a shadow.
+    void apply_set(Indexes records);
+    void write_set(std::span<const Indexes> customers, std::vector<Indexes>& left);
+    void fetch(std::vector<std::string_view> names);
     // Apply the batch on a table where only the order of each customer's records matters.
     void apply_customers();
     void apply_rounds();
     void apply_at_once(std::span<const Indexes> customers, std::vector<Indexes>& left);
     void reject(std::uint32_t record, const PgError& error);
 
+    std::optional<HomeRows> home_;
     static BatchApplier* newest_;
     BatchApplier* const older_;  // of an import whose triggers import again
 };

@@ -45,7 +45,7 @@ void BatchApplier::apply_at_once(std::span<const Indexes> customers, std::vector
     const std::size_t known = left.size();
     std::optional<PgError> error = try_apply([&] {
         left.resize(known);
-        write_once(customers, left);
+        write_set(customers, left);
     });
     if (!error) {
         return;

@@ -223,9 +223,12 @@ TupleDesc BatchStatements::batch_columns() const {
     });
 }
 
-// The columns of a CustomerRow, of the customers table as c; NULL where a value is not wanted.
+// The columns of a CustomerRow, of the customers table as c; NULL where a value is not wanted. A row that was fetched into
+// the shadow is none that this transaction has made: its writer is known to have been seen.
 std::string BatchStatements::customer_row(const std::vector<bool>& values) const {
-    return format("c.ctid, c.xmin, c.{}{}", target_.roles.name, value_list(values));
+    return format("c.ctid, {}, c.{}{}",
+                  target_.home ? "CASE WHEN c._fetched THEN '2'::pg_catalog.xid ELSE c.xmin END" : "c.xmin",
+                  target_.roles.name, value_list(values));
 }
 
 // The same of a row that an INSERT has just made. A row of a partition cannot tell its place and version then.

@@ -30,6 +30,7 @@ protected:
     // met_unknown() is true after apply(), which has to be rolled back then.
     virtual bool knows(const CustomerRow&) const { return true; }
     bool met_unknown() const { return met_unknown_; }
+    void meet_unknown() { met_unknown_ = true; }
 
 private:
     // A record to be applied; and what went wrong at the previous attempt, with which version of its customer.

@@ -53,7 +53,7 @@ std::int64_t stored_bytes(const ImportRequest& request) {
 std::unique_ptr<RecordReader> make_reader(ImportRequest& request, InputSource* source, const Target& target,
                                           RoleCatalog& catalog) {
     if (request.kind != ImportKind::file) {
-        require_same_table(request.source_import_id, target.relation);
+        require_same_table(request.source_import_id, target.table());
     }
     if (request.kind == ImportKind::undo) {
         return std::make_unique<UndoReader>(request.source_import_id, target, catalog);

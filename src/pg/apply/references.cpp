@@ -49,7 +49,7 @@ std::vector<ForeignKey> find_foreign_keys(const Target& target) {
             " WHERE c.contype = 'f' AND c.conparentid = 0"
             "   AND c.confrelid IN (SELECT $1 UNION SELECT relid FROM pg_partition_tree($1))"
             " ORDER BY c.oid, k.place",
-            {parameter_oid(target.relation)})) {
+            {parameter_oid(target.table())})) {
         if (*row[0] != last) {
             last = *row[0];
             ForeignKey& key = keys.emplace_back();
@@ -91,7 +91,7 @@ KeyColumns make_key_columns(const Target& target, const std::vector<ForeignKey>&
         const AttrNumber attribute = entry.first;
         const int position = entry.second;
         const char* name = call([&] {
-            Relation relation = table_open(target.relation, NoLock);
+            Relation relation = table_open(target.table(), NoLock);
             Form_pg_attribute form = TupleDescAttr(RelationGetDescr(relation), attribute - 1);
             char key_name[16];
             snprintf(key_name, sizeof key_name, "k%d", position);
@@ -112,6 +112,9 @@ KeyColumns make_key_columns(const Target& target, const std::vector<ForeignKey>&
 std::vector<std::string> find_references(const Target& target, BatchStatements& statements, std::size_t count,
                                          MemoryContext context) {
     std::vector<std::string> tables(count);
+    if (target.is_distributed) {
+        return tables;  // a foreign key lets the customer not be deleted
+    }
     const std::vector<ForeignKey> keys = find_foreign_keys(target);
     if (keys.empty()) {
         return tables;

@@ -39,6 +39,7 @@ RetryApplier::RetryApplier(std::int64_t source_import_id, std::int64_t retry_imp
 
 void RetryApplier::read_histories(const Batch& batch) {
     histories_.clear();
+    entries_ = 0;
     snapshot_.take();
     for (const Record& record : batch.records()) {
         histories_.try_emplace(std::string(record.user_name));
@@ -46,6 +47,7 @@ void RetryApplier::read_histories(const Batch& batch) {
     ContextScope scope(batch_context_);
     read_changes(batch, began_, [&](const LoggedChange& logged) {
         History& history = histories_.find(logged.change.user_name)->second;
+        ++entries_;
         history.history.add(logged.import_id, logged.source, logged.change.line, logged.change, logged.applied_at);
         for (const auto* codes : {&logged.change.removed, &logged.change.added}) {
             for (const std::string_view code : *codes) {
@@ -170,7 +172,20 @@ void RetryApplier::apply(const Batch& batch, const GrantCeiling* ceiling) {
     }
 }
 
+// The records are what was left of them by histories that are older than the rows: another import may have come between.
+void RetryApplier::fetched() {
+    if (snapshot_.is_latest()) {
+        return;
+    }
+    const std::size_t before = entries_;
+    read_histories(*source_);
+    if (entries_ != before) {
+        meet_unknown();
+    }
+}
+
 void RetryApplier::apply_known(const Batch& batch, const GrantCeiling* ceiling) {
+    source_ = &batch;
     read_histories(batch);
     kept_.clear();
     origin_.clear();

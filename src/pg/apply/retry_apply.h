@@ -32,6 +32,7 @@ private:
     };
 
     bool knows(const CustomerRow& customer) const override { return snapshot_.has_seen(customer.version.xmin); }
+    void fetched() override;
     void apply_known(const Batch& batch, const GrantCeiling* ceiling);
     void read_histories(const Batch& batch);
     bool is_superseded(const History& history, const ChangeHistory::Key& key, std::int64_t line) const;
@@ -44,7 +45,9 @@ private:
     std::vector<std::int64_t> chain_;  // the imports that the records come from, the first one last, and the retry
     std::int64_t began_ = 0;           // when the first one began; what others did later is not overwritten
 
+    const Batch* source_ = nullptr;
     TextMap<History> histories_;
+    std::size_t entries_ = 0;            // in all of them
     ReadSnapshot snapshot_;              // of the histories
     Batch kept_;                         // what is left of the records
     std::vector<std::uint32_t> origin_;  // for each of them its index in the batch

@@ -37,6 +37,18 @@ void UndoApplier::read_newer_histories(std::span<const CustomerRow> locked) {
     }
 }
 
+void UndoApplier::fetched() {
+    if (!histories_.are_latest()) {
+        histories_.read(*batch_, batch_context_);
+    }
+}
+
+// All changes have to be in the histories before some of them are taken out.
+void UndoApplier::forget_customers(std::size_t known, const std::set<std::string_view>& customers) {
+    histories_.add(changes_);
+    BatchApplier::forget_customers(known, customers);
+}
+
 void UndoApplier::forget_changes(std::size_t kept) {
     histories_.forget(changes_, kept);
     BatchApplier::forget_changes(kept);

@@ -29,7 +29,9 @@ public:
 private:
     void apply_records(Indexes records) override;
     void write_once(std::span<const Indexes> customers, std::vector<Indexes>& left) override;
+    void fetched() override;
     void forget_changes(std::size_t kept) override;
+    void forget_customers(std::size_t known, const std::set<std::string_view>& customers) override;
     std::optional<UndoPlan> plan_all(Indexes& records, const CustomerRow& locked);
 
     void take_back(const std::vector<std::uint32_t>& records);

@@ -38,6 +38,9 @@ public:
     // Whether another import has changed one of the locked rows between the reading and the lock.
     bool has_missed(std::span<const CustomerRow> locked) const;
 
+    // Whether nothing can have come since the reading.
+    bool are_latest() const { return snapshot_.is_latest(); }
+
     // Adds what the undo has changed in this batch and is not in the log yet: those of `changes` that came since the
     // last call. It matters where a customer has several records.
     void add(std::span<const Change> changes);

@@ -9,6 +9,7 @@ namespace {
 
 bool passes(int sqlstate) {
     switch (ERRCODE_TO_CATEGORY(sqlstate)) {
+        case ERRCODE_CONNECTION_EXCEPTION:  // to another server, of a table that is distributed
         case ERRCODE_INSUFFICIENT_RESOURCES:
         case ERRCODE_OPERATOR_INTERVENTION:
         case ERRCODE_SYSTEM_ERROR: return true;

@@ -14,8 +14,8 @@ struct Wait {
     std::string sqlstate;
 };
 
-// Trouble that passes: a lock that is held, no room on the disk, no memory, a worker that was canceled or ended. Nothing
-// for any other error.
+// Trouble that passes: a lock that is held, no room on the disk, no memory, a worker that was canceled or ended, another
+// server that is not there. Nothing for any other error.
 std::optional<Wait> reason_to_wait(const PgError& error);
 
 // The same for an error of ours.

@@ -29,7 +29,7 @@ constexpr double kCheckCostOfCreates = 0.45;
 // Another table may have been attached since the import was submitted: the import must not write to that one.
 Target load_same_target(const BackgroundImport& import, const std::optional<Target>& before) {
     Target target = load_import_target();
-    if (target.relation != import.customers_table) {
+    if (target.table() != import.customers_table) {
         throw Stopped({"failed", "the customers table is another one than when it was submitted"});
     }
     const auto has = [&](const std::string& field) {

@@ -27,6 +27,7 @@
 #include "pg/server/settings.h"
 #include "pg/server/statement.h"
 #include "pg/server/test_point.h"
+#include "pg/table/shadow.h"
 #include "pg/table/target.h"
 
 namespace customer_import::pg {
@@ -221,6 +222,7 @@ void SliceRun::throw_stop_after_cancel() {
 
 // Reads the file and keeps the records of the slice. The first one to do so records what the check found.
 void SliceRun::read_file() {
+    repeat(0, [] { settle_commits(); });
     try {
         try_to_read();
     } catch (const SetAside& waits) {

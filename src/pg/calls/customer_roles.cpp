@@ -21,8 +21,9 @@ namespace customer_import::pg {
 
 namespace {
 
-// The codes that a customer holds, sorted; nothing when the caller sees no such customer. Read as the caller.
+// The codes that a customer holds, sorted; nothing when the caller sees no such customer.
 std::vector<std::string> read_held(const Target& target, const std::string& key) {
+    const ReaderScope reader(target);
     std::vector<std::string> held;
     for (const Row& row :
          query(format("SELECT r.code FROM (SELECT DISTINCT pg_catalog.unnest({}) COLLATE pg_catalog.\"C\" AS code"

@@ -129,6 +129,7 @@ private:
 
     // Reads customers as the caller, and keeps the best.
     void look_at(const std::string& condition, std::initializer_list<Parameter> parameters) {
+        const ReaderScope reader(target_);
         std::string columns = format("({})::pg_catalog.text", target_.user_name.name);
         for (const char* field : {"email", "firstName", "lastName", "company"}) {
             columns += format(", {}", searched_column_sql(target_, field));
@@ -205,6 +206,7 @@ WantedCodes spell_codes(std::span<const std::string_view> codes) {
 }
 
 void return_holders(const Target& target, const std::vector<std::string>& keys, ReturnSetInfo* result) {
+    const ReaderScope reader(target);
     Cursor customers(format("SELECT ({0})::pg_catalog.text, ({1})::pg_catalog.text[] FROM {2}"
                             " WHERE {0} OPERATOR(pg_catalog.=) ANY ($1) ORDER BY 1",
                             target.user_name.name, target.roles.name, target.name),

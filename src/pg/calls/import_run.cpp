@@ -122,7 +122,7 @@ void ImportRun::rejected(std::int64_t line, std::string_view user_name, const st
 }
 
 void ImportRun::check() {
-    progress_.start(target_.relation);
+    progress_.start(target_.table());
     if (request_.create_unknown_roles) {  // which codes to create is known only after the whole file
         reader_->add_unknown_codes();
     }

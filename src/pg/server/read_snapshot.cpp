@@ -20,4 +20,8 @@ bool ReadSnapshot::has_seen(TransactionId writer) const {
     });
 }
 
+bool ReadSnapshot::is_latest() const {
+    return call([&] { return GetLatestSnapshot()->snapXactCompletionCount == snapshot_.snapXactCompletionCount; });
+}
+
 }  // namespace customer_import::pg

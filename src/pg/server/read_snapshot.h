@@ -15,6 +15,9 @@ public:
     // Whether what a transaction did was there to be read. `writer` has committed, or it is the current transaction.
     bool has_seen(TransactionId writer) const;
 
+    // Whether no transaction has ended since: what could be read then is all that can be read now.
+    bool is_latest() const;
+
 private:
     SnapshotData snapshot_{};
     std::vector<TransactionId> running_, running_parts_;  // what snapshot_ points to

@@ -160,13 +160,16 @@ void Statement::forget_plan() {
     }
 }
 
-void Statement::plan() {
-    SettingsScope settings;
-    const char* other_join = join_ == JoinMethod::merge ? "enable_nestloop" : "enable_mergejoin";
+JoinScope::JoinScope(JoinMethod join) {
+    const char* other_join = join == JoinMethod::merge ? "enable_nestloop" : "enable_mergejoin";
     // What is off costs so much where a policy leaves no other way that the server would compile the plan, at each import.
     for (const char* setting : {"enable_seqscan", "enable_hashjoin", "enable_bitmapscan", other_join, "jit"}) {
-        settings.set(setting, "off");
+        settings_.set(setting, "off");
     }
+}
+
+void Statement::plan() {
+    const JoinScope scope(join_);
     call([&] {
         CachedPlan* cached = SPI_plan_get_cached_plan(plan_);
         if (cached != nullptr) {
@@ -378,6 +381,22 @@ std::vector<Row> query(const std::string& text, std::initializer_list<Parameter>
 std::vector<Row> query_latest(const std::string& text, std::initializer_list<Parameter> parameters, Plan plan) {
     // A parallel operation allows no further snapshot; the one it has is that of its statement.
     return take_rows(run_parameters(text, parameters, plan, !IsInParallelMode()));
+}
+
+void execute_into(const std::string& text, std::initializer_list<Parameter> parameters, DestReceiver* receiver) {
+    check_interrupts();
+    call([&] {
+        ParamListInfo list = makeParamList(static_cast<int>(parameters.size()));
+        int index = 0;
+        for (const Parameter& parameter : parameters) {
+            list->params[index++] = {parameter.value, parameter.is_null, PARAM_FLAG_CONST, parameter.type};
+        }
+        SPIExecuteOptions options;
+        memset(&options, 0, sizeof options);
+        options.params = list;
+        options.dest = receiver;
+        require_spi(SPI_execute_extended(text.c_str(), &options), "SPI_execute_extended");
+    });
 }
 
 std::optional<std::string> query_bytes(const std::string& text, std::initializer_list<Parameter> parameters) {

@@ -160,6 +160,15 @@ private:
     bool planned_ = false;
 };
 
+// While it lives, statements are planned as those of Statement are: for an index that a small table is joined to.
+class JoinScope {
+public:
+    explicit JoinScope(JoinMethod join);
+
+private:
+    SettingsScope settings_;
+};
+
 // A parameter of a statement.
 struct Parameter {
     Oid type = InvalidOid;
@@ -196,6 +205,9 @@ std::vector<Row> query(const std::string& text, std::initializer_list<Parameter>
 // The same for a statement that only reads, with the latest snapshot also where a transaction keeps its first one.
 std::vector<Row> query_latest(const std::string& text, std::initializer_list<Parameter> parameters = {},
                               Plan plan = Plan::kept);
+
+// Runs a statement whose rows go to `receiver`, planned once.
+void execute_into(const std::string& text, std::initializer_list<Parameter> parameters, DestReceiver* receiver);
 
 // Runs a statement and returns the bytes of its only value, a text or bytea; nothing when there is no row.
 std::optional<std::string> query_bytes(const std::string& text, std::initializer_list<Parameter> parameters = {});

@@ -18,6 +18,7 @@ namespace customer_import::pg {
 namespace {
 
 char* wanted_point = nullptr;
+bool forces_shadow = false;
 int passed = 0;
 
 std::string_view take_part(std::string_view& text) {
@@ -32,7 +33,11 @@ std::string_view take_part(std::string_view& text) {
 void define_test_points() {
     DefineCustomStringVariable("customer_import.test_point", "Where a test stops the process.", nullptr, &wanted_point,
                                "", PGC_SUSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomBoolVariable("customer_import.test_shadow", "Whether a customers table gets a shadow.", nullptr,
+                             &forces_shadow, false, PGC_SUSET, 0, nullptr, nullptr, nullptr);
 }
+
+bool test_forces_shadow() { return forces_shadow; }
 
 void test_point(const char* name) {
     std::string_view rest = wanted_point;

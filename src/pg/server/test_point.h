@@ -1,4 +1,4 @@
-// Named points at which a test can stop or kill the process. They exist only in a test build
+// Named points at which a test can stop or kill the process, and what else a test can ask for. They exist only in a test build
 // (-DCUSTOMER_IMPORT_TEST_POINTS); in any other the calls do nothing.
 #pragma once
 
@@ -7,9 +7,12 @@ namespace customer_import::pg {
 #ifdef CUSTOMER_IMPORT_TEST_POINTS
 void test_point(const char* name);
 void define_test_points();
+// Whether a customers table that is created or attached gets a shadow that it would not need (pg/table/shadow.h).
+bool test_forces_shadow();
 #else
 inline void test_point(const char*) {}
 inline void define_test_points() {}
+inline bool test_forces_shadow() { return false; }
 #endif
 
 }  // namespace customer_import::pg

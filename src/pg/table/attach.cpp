@@ -60,7 +60,10 @@ public:
     void run() {
         lock();
         find_kind_faults(request_.relation, faults_);
-        find_location_faults(request_.relation, faults_);
+        find_location_faults(request_.relation, request_.user_name, faults_);
+        if (is_distributed_) {
+            find_distributed_faults(request_.relation, faults_);
+        }
         refuse_faults();
         find_trigger_faults(request_.relation, faults_);
         find_user_name_faults(request_.relation, request_.user_name, faults_);
@@ -103,6 +106,7 @@ private:
     const AttachRequest& request_;
     std::string table_;  // quoted for SQL
     Oid owner_ = InvalidOid;
+    bool is_distributed_ = false;
     RowSecurity before_{};
     std::vector<MappedColumn> columns_;
     std::vector<std::string> codes_;
@@ -123,6 +127,7 @@ void Attachment::lock() {
     table_ = *rows.front()[0];
     before_ = {rows.front()[1] == "t", rows.front()[2] == "t"};
     owner_ = static_cast<Oid>(std::stoul(*rows.front()[3]));
+    is_distributed_ = is_distributed(request_.relation);
 }
 
 // The columns in the order of the table, not of the argument.
@@ -281,17 +286,21 @@ void Attachment::check_user_names() const {
 
 void Attachment::change() {
     add_role_codes(codes_, false);
-    if (request_.row_security) {
+    if (request_.row_security && !is_distributed_) {
         add_policies(table_);
     }
     if (request_.ignore_case) {
         execute_ddl(format("ALTER TABLE {} ADD CONSTRAINT {} CHECK (customer_import.is_user_name({}))", table_,
                            kUserNameCheck, quote_name(request_.user_name)));
     }
-    add_guard(table_, call([&] {
-                  return psprintf("%s, %s, 'attached'", quote_literal_cstr(request_.roles.c_str()),
-                                  quote_literal_cstr(request_.user_name.c_str()));
-              }));
+    const std::string arguments = call([&] {
+        return psprintf("%s, %s, 'attached'", quote_literal_cstr(request_.roles.c_str()),
+                        quote_literal_cstr(request_.user_name.c_str()));
+    });
+    if (!is_distributed_) {
+        add_guard(table_, arguments);
+    }
+    add_shadow(request_.relation, table_, quote_name(request_.user_name), arguments, request_.row_security);
     enter();
     create_export_views(request_.relation);
     refresh_all_privileges();

@@ -15,6 +15,7 @@
 #include "pg/server/statement.h"
 #include "pg/server/text_array.h"
 #include "pg/table/column_io.h"
+#include "pg/table/dependents.h"
 #include "pg/table/target.h"
 
 namespace customer_import::pg {
@@ -203,7 +204,7 @@ void export_customers(ReturnSetInfo* result, ExportForm form) {
     CellWriter writer(target, form, result);
     MemoryContext rows = call(
         [] { return AllocSetContextCreate(CurrentMemoryContext, "exported customers", ALLOCSET_DEFAULT_SIZES); });
-    // As the caller, so that the table's policies hold.
+    const ReaderScope reader(target);
     Cursor customers(format("SELECT {} FROM {}", names, target.name), {}, Cursor::Snapshot::calling);
     for (customers.fetch(kRowsAtOnce); customers.count() > 0; customers.fetch(kRowsAtOnce)) {
         {
@@ -228,18 +229,6 @@ std::string column_name(const std::string& field) {
 
 void comment_on_column(ExportForm form, const std::string& column, const std::string& comment) {
     execute_ddl(format("COMMENT ON COLUMN customer_import.{}.{} IS '{}'", view_name(form), column, comment));
-}
-
-// Has the view dropped with the table, as a sequence is with its column: otherwise it would block DROP EXTENSION.
-void go_with(Oid table, ExportForm form) {
-    call([&] {
-        const Oid schema = get_namespace_oid("customer_import", false);
-        ObjectAddress view;
-        ObjectAddressSet(view, RelationRelationId, get_relname_relid(view_name(form), schema));
-        ObjectAddress owner;
-        ObjectAddressSet(owner, RelationRelationId, table);
-        recordDependencyOn(&view, &owner, DEPENDENCY_AUTO);
-    });
 }
 
 void create_view(Oid table, ExportForm form, const std::vector<std::string>& fields, const std::string& comment) {
@@ -269,7 +258,7 @@ void create_view(Oid table, ExportForm form, const std::vector<std::string>& fie
         comment_on_column(form, std::string(kEscapedColumn),
                           "Which cells are guarded: by it an import reads them back.");
     }
-    go_with(table, form);
+    drop_with(table, view_name(form));
 }
 
 }  // namespace

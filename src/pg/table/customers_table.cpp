@@ -10,11 +10,13 @@
 #include "pg/server/guard.h"
 #include "pg/server/lookup.h"
 #include "pg/server/statement.h"
+#include "pg/server/test_point.h"
 #include "pg/server/text_array.h"
 #include "pg/table/customer_export.h"
 #include "pg/table/privileges.h"
 #include "pg/table/removal_marks.h"
 #include "pg/table/search_indexes.h"
+#include "pg/table/shadow.h"
 #include "pg/table/table_shape.h"
 #include "pg/table/target.h"
 
@@ -146,10 +148,11 @@ Oid create_customers_table(std::string_view requested, std::int32_t partitions) 
         *query_latest("SELECT $1::pg_catalog.regclass::pg_catalog.oid", {parameter(std::string_view(name))}).front()[0];
     const auto relation = static_cast<Oid>(std::stoul(oid));
     std::vector<Fault> faults;
-    find_location_faults(relation, faults);  // Citus may distribute whatever is created in a schema
+    find_location_faults(relation, {}, faults);  // Citus may distribute whatever is created in a schema
     if (!faults.empty()) {
         refuse_for(faults, format("cannot create table {}", name));
     }
+    add_shadow(relation, name, "user_name", "'roles', 'user_name'", true);
     create_export_views(relation);
     refresh_all_privileges();
     return relation;
@@ -186,7 +189,8 @@ std::vector<std::string> partitions_with_policies(Oid relation) {
 // Takes away what create or attach have added, and nothing else.
 void clean_table(const RegisteredTable& table) {
     drop_search_indexes(table);
-    if (table.row_security) {
+    drop_shadow();
+    if (table.row_security && !table.is_distributed) {
         drop_policies(table.name, table.was_enabled, table.was_forced);
     }
     if (table.created) {
@@ -194,7 +198,9 @@ void clean_table(const RegisteredTable& table) {
             drop_policies(partition, false, false);
         }
     }
-    execute_ddl(format("DROP TRIGGER IF EXISTS \"{}\" ON {}", kGuardTrigger, table.name));
+    if (!table.is_distributed) {
+        execute_ddl(format("DROP TRIGGER IF EXISTS \"{}\" ON {}", kGuardTrigger, table.name));
+    }
     if (table.fold_user_names) {
         execute_ddl(format("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}", table.name, kUserNameCheck));
     }
@@ -205,6 +211,10 @@ void clean_table(const RegisteredTable& table) {
 void detach_customers_table() {
     require_right(Right::administer, "detach the customers table");
     SpiConnection spi;
+    SettingsScope settings;
+    if (has_citus()) {  // it changes views and functions of a transaction that has changed shards at once in no other way
+        settings.set("citus.multi_shard_modify_mode", "sequential");
+    }
     lock_register();
     std::optional<RegisteredTable> table = find_registered_table();
     if (!table && !is_registered()) {
@@ -237,6 +247,19 @@ void require_no_customers_table() {
     lock_export_views();
     forget_registered();  // of a table that has been dropped
     drop_export_views();
+}
+
+void add_shadow(Oid table, const std::string& name, const std::string& user_name, const std::string& guard_arguments,
+                bool row_security) {
+    if (!is_distributed(table) && !test_forces_shadow()) {
+        return;
+    }
+    create_shadow(table, name, user_name);
+    OwnerScope owner;
+    if (row_security) {
+        add_policies(kShadow);
+    }
+    add_guard(kShadow, guard_arguments);
 }
 
 void add_policies(const std::string& table) {

@@ -18,6 +18,11 @@ void add_policies(const std::string& table);
 // `arguments`: the trigger's, as SQL.
 void add_guard(const std::string& table, const std::string& arguments);
 
+// Makes the shadow of a table that needs one, with the guard and, with `row_security`, the policies. The name of the table
+// and that of its user name column are quoted for SQL.
+void add_shadow(Oid table, const std::string& name, const std::string& user_name, const std::string& guard_arguments,
+                bool row_security);
+
 // Raises 42501 unless the caller owns the relation.
 void require_owner(Oid relation);
 

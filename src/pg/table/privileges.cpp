@@ -9,6 +9,7 @@
 #include "pg/access/bound_role.h"
 #include "pg/server/statement.h"
 #include "pg/table/schema_privileges.h"
+#include "pg/table/shadow.h"
 
 namespace customer_import::pg {
 
@@ -91,6 +92,14 @@ void run_table_grant(const std::string& privilege, Oid role, bool grant, const R
     const std::string name = role_sql(role);
     const RelationFacts facts = table_facts(table.relation);
     if (role == facts.owner) {
+        return;
+    }
+    if (has_shadow()) {
+        OwnerScope owner;
+        execute_ddl(grant ? format("GRANT {} ON TABLE {} TO {}", privilege, kShadow, name)
+                          : format("REVOKE {} ON TABLE {} FROM {}", privilege, kShadow, name));
+    }
+    if (table.is_distributed) {
         return;
     }
     const ObjectOwnerScope owner(facts.owner, facts.schema);
@@ -223,7 +232,9 @@ std::vector<std::string> find_needs(Oid role) {
 // The privileges that the role needs and has not been given directly.
 std::vector<Privilege> find_missing(Oid role, const std::optional<RegisteredTable>& table) {
     const std::vector<std::string> needs = find_needs(role);
-    const Parameter relation = parameter_oid(table ? table->relation : InvalidOid);
+    const Parameter relation = parameter_oid(!table                  ? InvalidOid
+                                             : table->is_distributed ? shadow_table()
+                                                                     : table->relation);
     OwnerScope owner;
     std::vector<Privilege> missing;
     for (
@@ -271,6 +282,9 @@ std::vector<Privilege> find_superfluous(Oid role) {
 
 // Whether the role needs a privilege on the customers table; its owner does not.
 bool needs_table(Oid role, const RegisteredTable& table) {
+    if (table.is_distributed) {
+        return false;
+    }
     const std::vector<std::string> needs = find_needs(role);
     OwnerScope owner;
     return !query_latest(

@@ -232,13 +232,14 @@ constexpr const char* kPartitionTree =
     "WITH RECURSIVE tree (relid) AS (SELECT $1 UNION SELECT i.inhrelid FROM pg_inherits AS i"
     "                                                  JOIN tree AS t ON i.inhparent = t.relid) ";
 
-// Whether Citus has distributed the table or a part of it.
-bool is_distributed(Oid relation) {
-    return has_citus() &&
-           !query_latest(std::string(kPartitionTree) +
-                             "SELECT FROM pg_dist_partition AS d JOIN tree AS t ON t.relid = d.logicalrelid LIMIT 1",
-                         {parameter_oid(relation)})
-                .empty();
+// The column by which Citus distributes the rows of the table, which has no partitions; nothing where it does otherwise.
+std::optional<std::string> find_distribution_column(Oid relation) {
+    const CatalogPath path;
+    const std::vector<Row> rows = query_latest(
+        "SELECT column_to_column_name(logicalrelid, partkey) FROM pg_dist_partition"
+        " WHERE logicalrelid = $1 AND partmethod = 'h'",
+        {parameter_oid(relation)});
+    return rows.empty() || is_partitioned(relation) ? std::nullopt : rows.front()[0];
 }
 
 }  // namespace
@@ -247,7 +248,16 @@ bool has_citus() {
     return OidIsValid(call([] { return get_relname_relid("pg_dist_partition", PG_CATALOG_NAMESPACE); }));
 }
 
-void find_location_faults(Oid relation, std::vector<Fault>& faults) {
+bool is_distributed(Oid relation) {
+    OwnerScope owner;
+    return has_citus() &&
+           !query_latest(std::string(kPartitionTree) +
+                             "SELECT FROM pg_dist_partition AS d JOIN tree AS t ON t.relid = d.logicalrelid LIMIT 1",
+                         {parameter_oid(relation)})
+                .empty();
+}
+
+void find_location_faults(Oid relation, std::string_view key, std::vector<Fault>& faults) {
     OwnerScope owner;
     std::vector<Row> foreign;
     if (call([&] { return has_subclass(relation); })) {
@@ -261,10 +271,32 @@ void find_location_faults(Oid relation, std::vector<Fault>& faults) {
                   format("Its part {} is a foreign table: the rows there are not in this server.", quoted(*part[0])),
                   "Take foreign tables out of it: ALTER TABLE … DETACH PARTITION …, or NO INHERIT ….");
     }
-    if (is_distributed(relation)) {
+    if (is_distributed(relation) && (key.empty() || find_distribution_column(relation) != key)) {
         add_fault(faults, ERRCODE_WRONG_OBJECT_TYPE,
                   "It is distributed by Citus: its rows are in shards, where the guard trigger knows no operator.",
-                  "Use a table that is not distributed.");
+                  key.empty() ? "Attach one that is distributed before, by its user names alone."
+                              : "Attach one that is distributed by its user names, and has no partitions.");
+    }
+}
+
+void find_distributed_faults(Oid relation, std::vector<Fault>& faults) {
+    OwnerScope owner;
+    for (const Row& row :
+         query_latest("SELECT DISTINCT c.conrelid::regclass::text FROM pg_constraint AS c"
+                      " WHERE c.contype = 'f' AND c.confrelid = $1 AND c.confdeltype IN ('c', 'n', 'd')"
+                      " ORDER BY 1",
+                      {parameter_oid(relation)})) {
+        add_fault(faults, ERRCODE_WRONG_OBJECT_TYPE,
+                  format("A foreign key of {} follows when a customer is deleted: an undo would change rows there.",
+                         quoted(*row[0])),
+                  "Make it ON DELETE NO ACTION.");
+    }
+    for (const Row& row :
+         query_latest("SELECT tgname FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal ORDER BY 1",
+                      {parameter_oid(relation)})) {
+        add_fault(faults, ERRCODE_WRONG_OBJECT_TYPE,
+                  format("Its trigger {} would fire in shards, where nobody sees what it does.", quoted(*row[0])),
+                  "Drop it.");
     }
 }
 
@@ -292,9 +324,11 @@ void find_trigger_faults(Oid relation, std::vector<Fault>& faults) {
     }
 }
 
-void require_guarded(Oid relation) {
+void require_guarded(Oid relation, bool has_shadow) {
     std::vector<Fault> faults;
-    find_location_faults(relation, faults);
+    if (!has_shadow) {
+        find_location_faults(relation, {}, faults);
+    }
     find_trigger_faults(relation, faults);
     if (!faults.empty()) {
         faults.front().sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;

@@ -42,8 +42,12 @@ ColumnShape read_column_shape(Oid relation, const std::string& column);
 void find_kind_faults(Oid relation, std::vector<Fault>& faults);
 
 // Appends where rows of the table are not in this server, whose guard trigger alone knows operators: foreign tables
-// among its partitions, tables that Citus distributes. Needs an SPI connection.
-void find_location_faults(Oid relation, std::vector<Fault>& faults);
+// among its partitions, tables that Citus distributes. One that is itself distributed by this column, and has no
+// partitions, can have a shadow: `key`, empty for none. Needs an SPI connection.
+void find_location_faults(Oid relation, std::string_view key, std::vector<Fault>& faults);
+
+// Appends why a table that Citus distributes cannot be written by way of a shadow. Needs an SPI connection.
+void find_distributed_faults(Oid relation, std::vector<Fault>& faults);
 
 // Appends the triggers of the table and of its partitions that fire after the guard trigger, or would, and could change
 // what it has checked. Needs an SPI connection.
@@ -62,9 +66,12 @@ bool has_key(Oid relation, const std::string& column);
 // Whether Citus, which keeps its register in pg_catalog, is in this database.
 bool has_citus();
 
+// Whether Citus has distributed the table or a part of it. Needs an SPI connection.
+bool is_distributed(Oid relation);
+
 // Raises 55000 when the guard trigger does not hold what an import would write into the customers table: other triggers
-// fire after it, or rows are not in this server. Needs an SPI connection.
-void require_guarded(Oid relation);
+// fire after it, or rows are not in this server and the table has no shadow. Needs an SPI connection.
+void require_guarded(Oid relation, bool has_shadow);
 
 // Raises 55000 when the server makes the values of one of the columns that files fill.
 void require_writable(Oid relation, const std::vector<std::string>& columns);

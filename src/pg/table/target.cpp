@@ -305,7 +305,8 @@ namespace {
 struct KnownTable {
     std::optional<RegisteredTable> table;
     std::optional<Target> target;
-    bool is_guarded = false;  // it holds what imports write
+    std::optional<Home> home;  // if it has a shadow
+    bool is_guarded = false;   // it holds what imports write
 };
 
 CacheWatch watched_table({"customers_table", "customers_table_columns"}, {CONSTROID, NAMESPACEOID, PROCOID});
@@ -320,18 +321,20 @@ std::optional<RegisteredTable> read_registered_table() {
     OwnerScope owner;
     std::vector<Row> rows = query_latest(
         "SELECT c.relation::oid, format('%I.%I', n.nspname, t.relname), c.created, c.fold_user_names,"
-        "       c.own_row_triggers, c.row_security, c.was_enabled, c.was_forced"
+        "       c.own_row_triggers, c.row_security, c.was_enabled, c.was_forced,"
+        "       NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.oid"
+        "                      AND g.tgfoid = 'customer_import._guard_customers()'::regprocedure)"
         "  FROM customer_import.customers_table c"
         "  JOIN pg_class t ON t.oid = c.relation"
         "  JOIN pg_namespace n ON n.oid = t.relnamespace"
-        " WHERE EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.oid"
+        " WHERE EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid IN (t.oid, to_regclass('customer_import._shadow'))"
         "                  AND g.tgfoid = 'customer_import._guard_customers()'::regprocedure)");
     if (rows.empty()) {
         return std::nullopt;
     }
     const Row& row = rows.front();
-    return RegisteredTable{to_oid(row[0]), *row[1],       row[2] == "t", row[3] == "t",
-                           row[4] == "t",  row[5] == "t", row[6] == "t", row[7] == "t"};
+    return RegisteredTable{to_oid(row[0]), *row[1],       row[2] == "t", row[3] == "t", row[4] == "t",
+                           row[5] == "t",  row[6] == "t", row[7] == "t", row[8] == "t"};
 }
 
 }  // namespace
@@ -380,6 +383,12 @@ std::vector<Field> registered_fields() {
         target.values.emplace_back().field = *row[0];
     }
     return target.values.empty() ? standard_fields() : target.fields();
+}
+
+ReaderScope::ReaderScope(const Target& target) {
+    if (target.is_distributed) {
+        owner_.emplace(call([&] { return relation_owner(target.relation); }));
+    }
 }
 
 TableOwnerScope::TableOwnerScope(const Target& target)
@@ -441,6 +450,7 @@ const Target& know_target(const RegisteredTable& table) {
     KnownTable& known = known_table();
     if (!watched_table.is_current() || !known.target) {
         known.target.reset();
+        known.home.reset();
         known.is_guarded = false;
         known.target = read_target(table);
         if (has_types_of_users(*known.target)) {
@@ -451,6 +461,10 @@ const Target& know_target(const RegisteredTable& table) {
         }
     }
     return *known.target;
+}
+
+bool has_policies(Oid relation) {
+    return call([&] { return check_enable_rls(relation, InvalidOid, true) == RLS_ENABLED; });
 }
 
 // How the text of a default names things depends on the caller's search_path, and on what else has their names.
@@ -480,18 +494,31 @@ RegisteredTable require_registered_table(LOCKMODE lock) {
 }
 
 Target load_target(LOCKMODE lock) {
-    Target target = know_target(require_registered_table(lock));
+    const RegisteredTable table = require_registered_table(lock);
+    Target target = know_target(table);
+    target.is_distributed = table.is_distributed;
     name_defaults(target);
-    target.has_policies = call([&] { return check_enable_rls(target.relation, InvalidOid, true) == RLS_ENABLED; });
+    target.has_policies = has_policies(target.relation);
     return target;
 }
 
 Target load_import_target(LOCKMODE lock) {
     Target target = load_target(lock);
     KnownTable& known = known_table();
+    if (!known.home && has_shadow()) {
+        known.home = read_home(target.relation, target.name);
+    }
     if (!known.is_guarded || has_citus()) {
-        require_guarded(target.relation);
+        require_guarded(target.relation, known.home.has_value());
         known.is_guarded = true;
+    }
+    if (known.home) {
+        // What triggers and generated columns of the table make of a row is seen by nobody who writes the shadow.
+        target.home = known.home;
+        target.relation = shadow_table();
+        target.name = kShadow;
+        target.rewritten = false;
+        target.has_policies = has_policies(target.relation);
     }
     return target;
 }

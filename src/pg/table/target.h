@@ -11,6 +11,7 @@
 #include "pg/server/guard.h"
 #include "pg/server/server.h"
 #include "pg/server/statement.h"
+#include "pg/table/shadow.h"
 
 namespace customer_import::pg {
 
@@ -29,8 +30,11 @@ struct TargetColumn {
 };
 
 struct Target {
+    // The table that the engine writes.
     Oid relation = InvalidOid;
     std::string name;  // schema and table, quoted for SQL
+    std::optional<Home> home;
+    bool is_distributed = false;
     TargetColumn user_name;
     TargetColumn roles;
     std::vector<TargetColumn> values;
@@ -50,6 +54,9 @@ struct Target {
 
     std::string deferrable_constraints;  // for SET CONSTRAINTS; empty: none
     std::string initially_deferred_constraints;
+
+    // The customers table itself.
+    Oid table() const { return home ? home->relation : relation; }
 
     // The fields that a file's header may name.
     std::vector<Field> fields() const;
@@ -81,6 +88,8 @@ struct RegisteredTable {
     bool row_security = false;  // the extension has switched it on; before that:
     bool was_enabled = false;
     bool was_forced = false;
+    // By Citus: the guard and what operators are granted are on its shadow alone.
+    bool is_distributed = false;
 };
 std::optional<RegisteredTable> find_registered_table();
 
@@ -96,8 +105,19 @@ RegisteredTable require_registered_table(LOCKMODE lock);
 // import needs. Needs an SPI connection.
 Target load_target(LOCKMODE lock = RowExclusiveLock);
 
-// The same for an import. Errors: also 55000 where the guard trigger would not hold what is written.
+// The same for an import, which writes the shadow of the table where there is one. Errors: also 55000 where the guard
+// trigger would not hold what is written, and where the shadow does not fit the table any more.
 Target load_import_target(LOCKMODE lock = RowExclusiveLock);
+
+// Reads customers for a caller that has the right to see them: as the caller, for whom the policies of the table hold; where
+// the table is distributed, as its owner, because no operator has a privilege on it.
+class ReaderScope {
+public:
+    explicit ReaderScope(const Target& target);
+
+private:
+    std::optional<LookupScope> owner_;
+};
 
 // The fields that a header may name, as the register has them: without a look at the table, and so without a lock on
 // it. Of a table of the application they have names and aliases, and no kinds. Needs an SPI connection.

@@ -1,0 +1,312 @@
+// A statement about the table runs through SPI, and may be executed in many servers: so what it is to do comes by the
+// stage. One about the shadow alone is executed here, without the guard, since it decides nothing.
+#include "pg/apply/home_rows.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "core/format.h"
+#include "pg/server/lookup.h"
+#include "pg/server/test_point.h"
+#include "pg/server/text_array.h"
+#include "pg/table/bulk_insert.h"
+#include "pg/table/removal_marks.h"
+#include "pg/table/shadow.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+constexpr const char* kNameTable = "customer_import_names";
+constexpr const char* kRowTable = "customer_import_rows";
+constexpr const char* kWrittenTable = "customer_import_written";
+constexpr int kNameTableKilobytes = 1024;
+constexpr int kRowTableKilobytes = 16 * 1024;
+
+// The columns of the row table before those of the customers table.
+constexpr int kVersionColumns = 2;
+
+// Server code. No trigger of the shadow fires: what is written was judged when it was written to the table.
+void run_without_triggers(QueryDesc* query, const void*) {
+    const List* relations = query->estate->es_opened_result_relations;
+    for (int index = 0; index < list_length(relations); ++index) {
+        static_cast<ResultRelInfo*>(list_nth(relations, index))->ri_TrigDesc = nullptr;
+    }
+    if (!insert_in_bulk(query)) {
+        ExecutorRun(query, ForwardScanDirection, 0);
+    }
+}
+
+Parameter names_parameter(std::span<const std::string_view> names) {
+    return {TEXTARRAYOID, make_text_array(names), false};
+}
+
+// How the statements about the table run: as its owner, planned for a few rows of it.
+class HomeScope {
+public:
+    HomeScope(Oid table, bool is_distributed)
+        : owner_(call([&] { return relation_owner(table); })), join_(JoinMethod::nested_loop) {
+        if (is_distributed) {
+            // Else a statement waits until the transaction of each other one that writes the table has ended, whatever
+            // rows they write.
+            settings_.set("citus.all_modifications_commutative", "on");
+        }
+    }
+
+private:
+    LookupScope owner_;
+    JoinScope join_;
+    SettingsScope settings_;
+};
+
+}  // namespace
+
+void HomeRows::Step::add(std::string_view name, const Version& version) {
+    names.push_back(name);
+    tids.emplace_back(version.tid);
+    xmins.emplace_back(version.xmin);
+}
+
+HomeRows::HomeRows(const Target& target, MemoryContext context)
+    : target_(target),
+      home_(*target.home),
+      context_(context),
+      home_key_("c." + target.user_name.name),
+      staged_key_(std::find_if(home_.columns.begin(), home_.columns.end(),
+                               [&](const Home::Column& column) { return column.name == target.user_name.name; })
+                      ->staged),
+      names_(kNameTable, name_columns(), kNameTableKilobytes),
+      written_(kWrittenTable, name_columns(), kNameTableKilobytes),
+      rows_(kRowTable, row_columns(), kRowTableKilobytes),
+      take_out_(
+          format("DELETE FROM {} AS s USING {} AS n WHERE s.{} = n.u", kShadow, kNameTable, target.user_name.name)),
+      bring_(bring_sql()) {}
+
+TupleDesc HomeRows::name_columns() const {
+    return call([&] {
+        MemoryContext before = MemoryContextSwitchTo(context_);
+        TupleDesc columns = CreateTemplateTupleDesc(1);
+        TupleDescInitEntry(columns, 1, "u", TEXTOID, -1, 0);
+        TupleDescInitEntryCollation(columns, 1, target_.user_name.collation);
+        MemoryContextSwitchTo(before);
+        return columns;
+    });
+}
+
+// The version and the columns of the customers table, by the names that they have in the stage.
+TupleDesc HomeRows::row_columns() const {
+    return call([&] {
+        MemoryContext before = MemoryContextSwitchTo(context_);
+        const auto count = static_cast<int>(home_.columns.size());
+        TupleDesc columns = CreateTemplateTupleDesc(kVersionColumns + count);
+        TupleDescInitEntry(columns, 1, "home_tid", TIDOID, -1, 0);
+        TupleDescInitEntry(columns, 2, "home_xmin", XIDOID, -1, 0);
+        Relation table = table_open(home_.relation, NoLock);
+        AttrNumber number = 0;
+        for (int index = 0; index < count; ++index) {
+            Form_pg_attribute attribute = nullptr;
+            do {
+                attribute = TupleDescAttr(RelationGetDescr(table), number++);
+            } while (attribute->attisdropped);
+            const auto place = static_cast<AttrNumber>(kVersionColumns + 1 + index);
+            TupleDescInitEntry(columns, place, home_.columns[static_cast<std::size_t>(index)].staged.c_str(),
+                               attribute->atttypid, attribute->atttypmod, 0);
+            TupleDescInitEntryCollation(columns, place, attribute->attcollation);
+        }
+        table_close(table, NoLock);
+        MemoryContextSwitchTo(before);
+        return columns;
+    });
+}
+
+std::string HomeRows::home_rows_sql() const {
+    std::string list;
+    for (const Home::Column& column : home_.columns) {
+        list += format(", c.{}", column.name);
+    }
+    return format("SELECT c.ctid, c.xmin{} FROM {} AS c JOIN {} AS b ON {} = b.user_name WHERE b.slice = $1", list,
+                  home_.name, kStage, home_key_);
+}
+
+// In the order of the names, so that two imports that have customers in common wait for each other, and no more.
+std::string HomeRows::bring_sql() const {
+    std::string names, values;
+    for (const Home::Column& column : home_.columns) {
+        names += column.name + ", ";
+        values += format("r.{}, ", column.staged);
+    }
+    return format("INSERT INTO {} ({}_fetched) SELECT {}true FROM {} AS r ORDER BY r.{}", kShadow, names, values,
+                  kRowTable, staged_key_);
+}
+
+// A number for rows of the stage that no others have had: where dead ones had the same, each statement would meet them.
+std::int64_t HomeRows::start_slice() {
+    std::int64_t slice = 0;
+    if (!pg_strong_random(&slice, sizeof slice)) {
+        throw ImportError(ERRCODE_INTERNAL_ERROR, "could not generate a random number");
+    }
+    slices_.push_back(std::to_string(slice));
+    return slice;
+}
+
+void HomeRows::take_out() { take_out_.run_by(run_without_triggers, nullptr, names_, nullptr, {}); }
+
+void HomeRows::fetch(std::vector<std::string_view> names) {
+    fetched_names_ = std::move(names);
+    slices_.clear();
+    const HomeScope scope(home_.relation, target_.is_distributed);
+    fill_names();
+    bring();
+    if (!snapshot_.is_latest()) {
+        // It may have waited for another import that has the same customers: what that one has done to them since they
+        // were read would be missed where their records change nothing. From now on other imports wait for this one.
+        bring();
+    }
+    test_point("fetched");
+}
+
+DestReceiver* HomeRows::receiver_of(const EphemeralTable& table) const {
+    return call([&] {
+        DestReceiver* created = CreateTuplestoreDestReceiver();
+        SetTuplestoreDestReceiverParams(created, table.rows(), context_, true, nullptr, nullptr);
+        return created;
+    });
+}
+
+void HomeRows::fill_names() {
+    names_.clear(context_);
+    for (const std::string_view name : fetched_names_) {
+        Datum text = text_datum(name);
+        bool is_null = false;
+        call([&] {
+            tuplestore_putvalues(names_.rows(), names_.relation()->md.tupdesc, &text, &is_null);
+            pfree(DatumGetPointer(text));
+        });
+    }
+}
+
+// Reads the rows of the customers, and puts them into the shadow.
+void HomeRows::bring() {
+    const std::int64_t slice = start_slice();
+    execute(format("INSERT INTO {} (slice, user_name) SELECT $1, n FROM unnest($2) AS n", kStage),
+            {parameter(slice), names_parameter(fetched_names_)}, Plan::once);
+    rows_.clear(context_);
+    snapshot_.take();
+    execute_into(home_rows_sql(), {parameter(slice)}, receiver_of(rows_));
+    take_out();
+    bring_.run_by(run_without_triggers, nullptr, rows_, nullptr, {});
+    fetched_.clear();
+    for (Row& row :
+         query(format("SELECT r.{}, r.home_tid, r.home_xmin FROM {} AS r", staged_key_, kRowTable), {}, Plan::once)) {
+        fetched_.emplace(*std::move(row[0]), Version{*std::move(row[1]), *std::move(row[2])});
+    }
+}
+
+std::set<std::string_view> HomeRows::ship(std::span<const Change> changes) {
+    std::set<std::string_view> stale;
+    {
+        const HomeScope scope(home_.relation, target_.is_distributed);
+        try {
+            write(changes, stale);
+        } catch (const PgError& error) {
+            if (target_.has_policies) {
+                error.data()->detail = nullptr;
+            }
+            throw;
+        }
+        execute(format("DELETE FROM {} WHERE slice = ANY ($1::bigint[])", kStage), {text_array_parameter(slices_)},
+                Plan::once);
+        take_out();
+    }
+    test_point("shipped");
+    return stale;
+}
+
+// What counts is what became of a customer in the end.
+void HomeRows::write(std::span<const Change> changes, std::set<std::string_view>& stale) {
+    std::map<std::string_view, bool> is_gone;
+    for (const Change& change : changes) {
+        is_gone[change.user_name] = change.deleted;
+    }
+    const Version kNoVersion{"(0,0)", "0"};
+    Step updated, created, deleted;
+    for (const auto& [name, gone] : is_gone) {
+        const auto found = fetched_.find(name);
+        if (found != fetched_.end()) {
+            (gone ? deleted : updated).add(name, found->second);
+        } else if (!gone) {
+            created.add(name, kNoVersion);
+        }
+    }
+    std::string assignments, names, values;
+    std::vector<std::string> written{target_.roles.name, target_.touched_column};
+    for (const TargetColumn& column : target_.values) {
+        written.push_back(column.name);
+    }
+    for (const Home::Column& column : home_.columns) {
+        if (std::find(written.begin(), written.end(), column.name) != written.end()) {
+            assignments += format("{}{} = b.{}", assignments.empty() ? "" : ", ", column.name, column.staged);
+        }
+        if (!column.is_made) {
+            names += (names.empty() ? "" : ", ") + column.name;
+            values += (values.empty() ? "b." : ", b.") + column.staged;
+        }
+    }
+    const std::string same_version = format(
+        "b.slice = $1 AND {} = b.user_name AND c.ctid = b.home_tid AND c.xmin = b.home_xmin", home_key_);
+    if (!updated.names.empty()) {
+        run(format("UPDATE {} AS c SET {} FROM {} AS b WHERE {} RETURNING {}", home_.name, assignments, kStage,
+                   same_version, home_key_),
+            stage(updated, true), updated, stale);
+    }
+    if (!created.names.empty()) {
+        run(format("INSERT INTO {} AS c ({}) SELECT {} FROM {} AS b WHERE b.slice = $1 ON CONFLICT ({}) DO NOTHING"
+                   " RETURNING {}",
+                   home_.name, names, values, kStage, target_.user_name.name, home_key_),
+            stage(created, true), created, stale);
+    }
+    if (!deleted.names.empty()) {
+        run(format("DELETE FROM {} AS c USING {} AS b WHERE {} RETURNING {}", home_.name, kStage, same_version,
+                   home_key_),
+            stage(deleted, false), deleted, stale);
+    }
+}
+
+// Puts the customers of a step into the stage, with their values as the shadow has them. Returns the slice.
+std::int64_t HomeRows::stage(const Step& step, bool with_values) {
+    std::string names, values;
+    for (const Home::Column& column : home_.columns) {
+        names += ", " + column.staged;
+        values += format(", s.{}", column.name);
+    }
+    const std::int64_t slice = start_slice();
+    const std::string shadow = format(" JOIN {} AS s ON s.{} = n.u", kShadow, target_.user_name.name);
+    execute(format("INSERT INTO {} (slice, user_name, home_tid, home_xmin{})"
+                   " SELECT $1, n.u, n.t, n.x{} FROM unnest($2, $3::tid[], $4::xid[]) AS n (u, t, x){}",
+                   kStage, with_values ? names : "", with_values ? values : "", with_values ? shadow : ""),
+            {parameter(slice), names_parameter(step.names), names_parameter(step.tids), names_parameter(step.xmins)},
+            Plan::once);
+    return slice;
+}
+
+// Runs a statement that returns the names of the customers that it has written; the others of the step are stale. Its
+// rows do not go through SPI, which wants as many as it is told were processed: Citus counts those, too, that ON CONFLICT
+// has left alone.
+void HomeRows::run(const std::string& statement, std::int64_t slice, const Step& step,
+                   std::set<std::string_view>& stale) {
+    const EngineStatement engine;
+    written_.clear(context_);
+    execute_into(statement, {parameter(slice)}, receiver_of(written_));
+    std::set<std::string, std::less<>> written;
+    for (Row& row : query(format("SELECT u FROM {}", kWrittenTable), {}, Plan::once)) {
+        written.insert(*std::move(row[0]));
+    }
+    for (const std::string_view name : step.names) {
+        if (written.count(name) == 0) {
+            stale.insert(name);
+        }
+    }
+}
+
+}  // namespace customer_import::pg

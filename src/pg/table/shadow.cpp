@@ -1,0 +1,129 @@
+#include "pg/table/shadow.h"
+
+#include <vector>
+
+#include "core/format.h"
+#include "pg/server/lookup.h"
+#include "pg/server/statement.h"
+#include "pg/table/dependents.h"
+#include "pg/table/table_shape.h"
+
+namespace customer_import::pg {
+
+namespace {
+
+// The type of a column as the stage has it: without the rules of a domain, since rows of it are staged without values.
+std::string staged_type(Oid type, std::int32_t modifier) {
+    return call([&]() -> const char* {
+        std::int32_t base_modifier = modifier;
+        const Oid base = getBaseTypeAndTypmod(type, &base_modifier);
+        return format_type_extended(base, base_modifier, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+    });
+}
+
+// Name (quoted), number, type, type modifier, collation (quoted), NOT NULL, made by the server.
+std::vector<Row> read_columns(Oid table) {
+    return query_latest(
+        "SELECT quote_ident(a.attname), a.attnum, a.atttypid, a.atttypmod,"
+        "       (SELECT format('%I.%I', n.nspname, c.collname) FROM pg_collation AS c"
+        "          JOIN pg_namespace AS n ON n.oid = c.collnamespace WHERE c.oid = a.attcollation),"
+        "       a.attnotnull, a.attidentity <> '' OR a.attgenerated <> ''"
+        "  FROM pg_attribute AS a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
+        {parameter_oid(table)});
+}
+
+std::string staged_name(const Row& column) { return "c" + *column[1]; }
+
+void create_stage(const std::vector<Row>& columns, const std::string& user_name) {
+    std::string list;
+    for (const Row& column : columns) {
+        const std::string type = staged_type(static_cast<Oid>(std::stoul(*column[2])), std::stoi(*column[3]));
+        const std::string definition = type + (column[4] ? " COLLATE " + *column[4] : "");
+        list += format(", {} {}", staged_name(column), definition);
+        if (*column[0] == user_name) {
+            list += format(", user_name {} NOT NULL", definition);
+        }
+    }
+    execute_ddl(
+        format("CREATE UNLOGGED TABLE {} (slice bigint NOT NULL, home_tid tid, home_xmin xid{},"
+               " PRIMARY KEY (slice, user_name))",
+               kStage, list));
+}
+
+}  // namespace
+
+Oid shadow_table() {
+    return call([] { return own_table("_shadow"); });
+}
+
+bool has_shadow() { return OidIsValid(shadow_table()); }
+
+void create_shadow(Oid table, const std::string& name, const std::string& user_name) {
+    OwnerScope owner;
+    const std::vector<Row> columns = read_columns(table);
+    execute_ddl(format("CREATE UNLOGGED TABLE {} (LIKE {} INCLUDING DEFAULTS, _fetched boolean NOT NULL DEFAULT false)",
+                       kShadow, name));
+    for (const Row& column : columns) {
+        if (column[5] == "t") {
+            execute_ddl(format("ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL", kShadow, *column[0]));
+        }
+    }
+    execute_ddl(format("CREATE UNIQUE INDEX ON {} ({})", kShadow, user_name));
+    create_stage(columns, user_name);
+    const std::string role = call([&] { return quoted_role(relation_owner(table)); });
+    for (const char* made : {"_shadow", "_stage"}) {
+        execute_ddl(format("ALTER TABLE customer_import.{} OWNER TO {}", made, role));
+        drop_with(table, made);
+    }
+    if (is_distributed(table)) {
+        execute("SELECT create_distributed_table($1::regclass, 'user_name', colocate_with => $2)",
+                {parameter(std::string_view(kStage)), parameter(std::string_view(name))}, Plan::once);
+    }
+}
+
+void drop_shadow() {
+    if (has_shadow()) {
+        OwnerScope owner;
+        execute_ddl(format("DROP TABLE {}, {}", kShadow, kStage));
+    }
+}
+
+void settle_commits() {
+    if (has_shadow() && has_citus()) {
+        OwnerScope owner;
+        query("SELECT recover_prepared_transactions()", {}, Plan::once);
+    }
+}
+
+Home read_home(Oid table, const std::string& name) {
+    OwnerScope owner;
+    Home home{table, name, {}};
+    for (const Row& column : read_columns(table)) {
+        home.columns.push_back({*column[0], staged_name(column), column[6] == "t"});
+    }
+    const bool fits =
+        query_latest(
+            "SELECT FROM pg_class AS t JOIN pg_class AS s ON s.oid = $2::regclass AND s.relowner <> t.relowner"
+            " WHERE t.oid = $1 "
+            "UNION ALL "
+            "SELECT FROM pg_attribute AS a LEFT JOIN pg_attrdef AS d ON d.adrelid = $1 AND d.adnum = a.attnum AND a.attgenerated = ''"
+            " WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped"
+            "   AND NOT (EXISTS (SELECT FROM pg_attribute AS s"
+            "                      LEFT JOIN pg_attrdef AS e ON e.adrelid = s.attrelid AND e.adnum = s.attnum"
+            "                     WHERE s.attrelid = $2::regclass"
+            "                       AND (s.attname, s.atttypid, s.atttypmod) = (a.attname, a.atttypid, a.atttypmod)"
+            "                       AND pg_get_expr(e.adbin, e.adrelid) IS NOT DISTINCT FROM pg_get_expr(d.adbin, d.adrelid))"
+            "            AND EXISTS (SELECT FROM pg_attribute AS s WHERE s.attrelid = $3::regclass"
+            "                           AND s.attname = 'c' || a.attnum))",
+            {parameter_oid(table), parameter(std::string_view(kShadow)), parameter(std::string_view(kStage))})
+            .empty();
+    if (!fits) {
+        throw ImportError(
+            ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "the customers table has other columns or defaults, or another owner, than when it was attached", {},
+            "Detach it with customer_import.detach_customers_table(), and attach it anew.");
+    }
+    return home;
+}
+
+}  // namespace customer_import::pg

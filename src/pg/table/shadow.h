@@ -1,0 +1,53 @@
+// The shadow of a customers table: a local table of the same columns, which the engine writes as the operator, in place
+// of a table where it cannot. Before a set of records is applied, the rows of its customers are fetched into the shadow;
+// afterwards what the engine did is shipped to the table (pg/apply/home_rows). Outside of a transaction the shadow is
+// empty. Beside it is the stage, by which rows get from one to the other in one statement for all of them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "pg/server/guard.h"
+#include "pg/server/server.h"
+
+namespace customer_import::pg {
+
+// Where the rows of the customers table are, when the engine does not write that table but its shadow.
+struct Home {
+    struct Column {
+        std::string name;      // quoted for SQL
+        std::string staged;    // its name in the stage
+        bool is_made = false;  // by the server: an identity or generated column
+    };
+
+    Oid relation = InvalidOid;
+    std::string name;  // schema and table, quoted for SQL
+    std::vector<Column> columns;
+};
+
+// The names, with their schema.
+inline constexpr const char* kShadow = "customer_import._shadow";
+inline constexpr const char* kStage = "customer_import._stage";
+
+// The shadow; InvalidOid when there is none.
+Oid shadow_table();
+bool has_shadow();
+
+// Makes both for a table, whose name and user name column are quoted for SQL. They belong to the owner of the table and
+// go with it. The shadow has neither CHECK nor NOT NULL: the table itself has, and its errors name it. Needs an SPI
+// connection.
+void create_shadow(Oid table, const std::string& name, const std::string& user_name);
+
+// Drops both, if there are any. Needs an SPI connection.
+void drop_shadow();
+
+// Has Citus end on each worker what it has committed here and could not say there, since a process or a node died: else
+// rows would be read as they were before. Where there is a shadow of a distributed table; it locks what keeps such ends of
+// others waiting until the transaction ends. Needs an SPI connection.
+void settle_commits();
+
+// Reads which columns a table has that has a shadow. Errors: 55000 when the shadow does not have them, or has other
+// defaults or another owner. Needs an SPI connection.
+Home read_home(Oid table, const std::string& name);
+
+}  // namespace customer_import::pg
