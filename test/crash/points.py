@@ -9,6 +9,7 @@ from imports import BackgroundImport
 from kills import MODES
 
 BATCH_POINTS = ("batch_begin", "batch_applied", "batch_end", "batch_committed")
+SHADOW_POINTS = ("fetched", "shipped")  # where the table has a shadow
 SUPERVISOR_POINTS = ("supervisor_looked", "workers_started")
 ONE, TWO = {"workers": 1}, {"workers": 2, "records": 4000, "batch_rows": 100}
 
@@ -52,6 +53,13 @@ def kills_at_points(report, suite):
         # Behind the last commit the import has ended: the test might take the point away before it is reached.
         late = last - 1 if point == "batch_committed" else last
         kill_at(suite, f"{point}:kill:{late}", Scenario(mode=MODES[(number + 2) % 3], **ONE))
+
+
+def kills_at_shadow_points(report, suite):
+    """Where imports write a shadow: after rows were fetched, and after what was done to them was shipped."""
+    for number, point in enumerate(SHADOW_POINTS):
+        kill_at(suite, f"{point}:kill:0", Scenario(mode=MODES[number % 3], **TWO))
+        kill_at(suite, f"{point}:kill:5", Scenario(mode=MODES[(number + 1) % 3], **TWO))
 
 
 def reversals_at_points(report, suite):

@@ -38,8 +38,8 @@ BEGIN
 END $$;
 CREATE TRIGGER a_touch BEFORE UPDATE ON public.web_users FOR EACH ROW EXECUTE FUNCTION public.touch();
 """
+DETACH = "SELECT 'x 1' FROM (SELECT customer_import.detach_customers_table() FROM customer_import.customers_table) d;"
 ATTACH = """
-SELECT 'x 1' FROM (SELECT customer_import.detach_customers_table() FROM customer_import.customers_table) d;
 SELECT 'x 1' FROM customer_import.attach_customers_table('public.web_users', 'login_name', 'roles',
     '{"email": "email", "firstName": "given_name", "lastName": "family_name", "phone": "phone", "company": "company",
       "active": "active"}', ignore_case => %s, own_row_triggers => %s);
@@ -229,6 +229,8 @@ SELECT 'code ' || to_jsonb(code)::text FROM oracle.catalog ORDER BY code COLLATE
 
 def prepare_engine(file):
     """Makes the file's variant in the extension's database."""
+    if ATTACHED:
+        psql(ENGINE, DETACH)  # its shadow, if it has one, has the types of the last variant
     psql(ENGINE, renamed(variants.RESET + file.variant_sql))
     if ATTACHED:
         psql(ENGINE, ATTACH % (file.folds, file.variant not in variants.WITH_TRIGGERS))

@@ -13,6 +13,9 @@ VARIANTS = {
     "mixed": ["touch", "rewrite", "unique", "check", "policy"],
     "attached": ["attach"], "attached_mixed": ["attach", "touch", "rewrite", "unique", "check", "policy"],
 }
+# Those that a table with a shadow may have: no trigger that changes what is logged, no policies and columns that came later,
+# no key to itself.
+SHADOW_VARIANTS = ["plain", "touched", "unique", "check", "attached"]
 ONE_BY_ONE = {"touch", "rewrite", "unique", "self_key"}
 RULES = {
     "attach": """
