@@ -24,7 +24,6 @@ SELECT is(pg_temp.attempt('regress_monitor_ann', NULL, 'SELECT queued FROM custo
 SELECT is(pg_temp.attempt('regress_monitor_any', NULL, 'SELECT * FROM customer_import.import_activity'), '42501 permission denied for view import_activity', 'nor anybody else');
 SELECT is(pg_temp.attempt('regress_monitor_mon', NULL, statement), expected, statement)
   FROM (VALUES ('SELECT FROM customer_import._collected_activity', '42501 permission denied for view _collected_activity'),
-               ('SELECT FROM customer_import._collected_health', '42501 permission denied for view _collected_activity'),
                ('TABLE customer_import.imports', '42501 permission denied for table imports'),
                ('TABLE customer_import.import_issues', '42501 permission denied for table import_issues'),
                ('TABLE customer_import.import_changes', '42501 permission denied for view import_changes'),
@@ -32,6 +31,8 @@ SELECT is(pg_temp.attempt('regress_monitor_mon', NULL, statement), expected, sta
                ('TABLE customer_import.email_outbox', '42501 permission denied for table email_outbox'),
                ('SELECT FROM customer_import._running_imports()', '42501 permission denied for function _running_imports'),
                ('SELECT customer_import.customer_history(''ann'')', '42501 permission denied for function customer_history')) AS s (statement, expected);
+-- It reads the other one: servers differ in which of them they name
+SELECT matches(pg_temp.attempt('regress_monitor_mon', NULL, 'SELECT FROM customer_import._collected_health'), '^42501 permission denied for view _collected_(health|activity)$', 'SELECT FROM customer_import._collected_health');
 -- A grant by hand is not enough
 GRANT SELECT ON customer_import.import_health, customer_import.import_activity TO regress_monitor_any, regress_monitor_ann;
 GRANT EXECUTE ON FUNCTION customer_import._import_health(), customer_import._import_activity() TO regress_monitor_any, regress_monitor_ann;
