@@ -47,6 +47,14 @@ void wake_supervisor() {
     }
 }
 
+void end_without_server() {
+    call([] {
+        if (!PostmasterIsAlive()) {
+            ereport(FATAL, (errcode(ERRCODE_ADMIN_SHUTDOWN), errmsg("the server has gone")));
+        }
+    });
+}
+
 void wait_for_a_while(long milliseconds) {
     static uint32 wait_event = 0;
     call([&] {

@@ -37,6 +37,9 @@ void wake_process(int pid);
 void set_supervisor(int pid);
 void wake_supervisor();
 
+// Ends this process if the server has gone: a new one cannot start as long as a process uses the shared memory.
+void end_without_server();
+
 // Waits for this many milliseconds, or until the process is woken.
 void wait_for_a_while(long milliseconds);
 

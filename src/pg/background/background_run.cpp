@@ -52,6 +52,8 @@ void claim(std::int64_t import_id, bool is_called, Assignment& assignment) {
                 continue;
             }
         }
+        // The slice may be free because its worker has ended with the server: a claim would count as one more that died.
+        end_without_server();
         assignment.slice = claim_slice(import_id, number);
         if (assignment.slice) {
             assignment.lock = std::move(lock);

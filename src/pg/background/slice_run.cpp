@@ -129,11 +129,7 @@ private:
 };
 
 void SliceRun::check_stop() {
-    call([] {
-        if (!PostmasterIsAlive()) {  // a new server cannot start as long as a process uses the shared memory
-            ereport(FATAL, (errcode(ERRCODE_ADMIN_SHUTDOWN), errmsg("the server has gone")));
-        }
-    });
+    end_without_server();
     if (std::optional<Stop> stop = requested_stop(import_.id)) {
         throw Stopped(std::move(*stop));
     }
