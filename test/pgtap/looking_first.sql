@@ -1,6 +1,7 @@
 -- Where the customers of a batch have hardly changed, those of the next one are read in order and decided without the UPDATE, which
 -- then writes those that change. What comes of it is in the oracle's ways.
 BEGIN;
+\ir import_on.psql
 SET LOCAL client_min_messages = error;
 SET LOCAL track_functions = 'all';
 SELECT plan(13);
@@ -17,29 +18,10 @@ $$;
 INSERT INTO public.customers (user_name, roles, company) SELECT 'user' || i, '{buyer}', CASE WHEN i % 500 = 0 THEN 'theirs' ELSE 'ours' END FROM generate_series(1, 3000) AS i;
 ANALYZE public.customers;
 
-CREATE FUNCTION pg_temp.decided() RETURNS bigint LANGUAGE sql AS $$
-    SELECT COALESCE(sum(calls), 0) FROM pg_stat_xact_user_functions WHERE schemaname = 'customer_import' AND funcname = '_decide'
-$$;
--- Changes the table, imports as ann in batches, undoes both. Returns created, updated, unchanged, skipped, rejected, and how many
--- rows the UPDATE has asked about.
-CREATE FUNCTION pg_temp.import_on(change text, csv text, mode text DEFAULT 'Update Only', batch_rows integer DEFAULT 500) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    before bigint;
-    outcome text;
-BEGIN
-    BEGIN
-        EXECUTE change;
-        PERFORM set_config('customer_import.batch_rows', batch_rows::text, true);
-        before := pg_temp.decided();
-        SET LOCAL SESSION AUTHORIZATION regress_ann;
-        SELECT concat_ws(' ', i.created, i.updated, i.unchanged, i.skipped, i.rejected) INTO outcome FROM customer_import.import_customers(csv, mode) AS i;
-        RESET SESSION AUTHORIZATION;
-        outcome := concat_ws(' | ', outcome, pg_temp.decided() - before);
-        RAISE EXCEPTION USING ERRCODE = 'UNDO2';
-    EXCEPTION WHEN SQLSTATE 'UNDO2' THEN
-        RETURN outcome;
-    END;
-END
+-- What an import in batches did to a changed table, and how many rows the UPDATE has asked about.
+CREATE FUNCTION pg_temp.import_on(change text, csv text, mode text DEFAULT 'Update Only', batch_rows integer DEFAULT 500) RETURNS text LANGUAGE sql AS $$
+    SELECT set_config('customer_import.batch_rows', batch_rows::text, true);
+    SELECT concat_ws(' | ', concat_ws(' ', created, updated, unchanged, skipped, rejected), decided) FROM pg_temp.try_import(change, csv, mode)
 $$;
 -- A file of the first so many customers; one of `every` gets another role.
 CREATE FUNCTION pg_temp.file(records integer, every integer DEFAULT NULL, name text DEFAULT 'user') RETURNS text LANGUAGE sql AS $$

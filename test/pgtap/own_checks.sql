@@ -2,6 +2,7 @@
 -- where nothing else could change or see what is written. Everybody else's statements meet both, also in the middle of an import.
 BEGIN;
 \ir attempt.psql
+\ir import_on.psql
 SET LOCAL client_min_messages = error;
 SET LOCAL track_functions = 'all';
 SELECT plan(39);
@@ -17,38 +18,9 @@ END
 $$;
 INSERT INTO public.customers (user_name, roles) VALUES ('bob', '{approver}'), ('cleo', '{}');
 
--- How often each of the two has been called in this transaction.
-CREATE FUNCTION pg_temp.calls(OUT guard bigint, OUT name_check bigint) LANGUAGE sql AS $$
-    SELECT COALESCE(sum(calls) FILTER (WHERE funcid = 'customer_import._guard_customers()'::regprocedure), 0),
-           COALESCE(sum(calls) FILTER (WHERE funcid = 'customer_import.is_user_name(text)'::regprocedure), 0)
-      FROM pg_stat_xact_user_functions
-$$;
--- Changes the table, imports as ann, undoes both. Returns what the import did, and which of guard and check were called.
-CREATE FUNCTION pg_temp.import_on(change text, csv text, mode text DEFAULT 'Create & Update', look text DEFAULT NULL) RETURNS text
-LANGUAGE plpgsql AS $$
-DECLARE
-    before record;
-    after record;
-    seen text;
-    outcome text;
-BEGIN
-    BEGIN
-        EXECUTE change;
-        SELECT * INTO before FROM pg_temp.calls();
-        SET LOCAL SESSION AUTHORIZATION regress_ann;
-        SELECT concat_ws(' ', i.created, i.updated, i.rejected) INTO outcome FROM customer_import.import_customers(csv, mode) AS i;
-        RESET SESSION AUTHORIZATION;
-        SELECT * INTO after FROM pg_temp.calls();
-        outcome := concat_ws(' ', outcome, '|', CASE WHEN after.guard > before.guard THEN 'guard' END, CASE WHEN after.name_check > before.name_check THEN 'check' END);
-        IF look IS NOT NULL THEN
-            EXECUTE look INTO seen;
-            outcome := concat_ws(' => ', outcome, seen);
-        END IF;
-        RAISE EXCEPTION USING ERRCODE = 'UNDO2';
-    EXCEPTION WHEN SQLSTATE 'UNDO2' THEN
-        RETURN outcome;
-    END;
-END
+-- What an import did to a changed table, and which of guard and check were called.
+CREATE FUNCTION pg_temp.import_on(change text, csv text, mode text DEFAULT 'Create & Update', look text DEFAULT NULL) RETURNS text LANGUAGE sql AS $$
+    SELECT concat_ws(' => ', concat_ws(' ', created, updated, rejected, '|', guard, name_check), seen) FROM pg_temp.try_import(change, csv, mode, look)
 $$;
 \set file 'userName,addRoles\nbob,buyer\nzoe,buyer\n'
 \set new 'userName,addRoles\nzoe,buyer\n'

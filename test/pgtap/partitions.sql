@@ -2,6 +2,7 @@
 -- with it, and what detach_customers_table() leaves of it.
 BEGIN;
 \ir attempt.psql
+\ir import_on.psql
 SET LOCAL client_min_messages = error;
 SET LOCAL track_functions = 'all';
 SELECT plan(64);
@@ -74,32 +75,8 @@ GRANT SELECT ON part TO PUBLIC;
 DO $$BEGIN PERFORM customer_import.alter_operator('regress_ann'); END$$;
 
 -- Imports: what became of the records, and whether guard and CHECK were called
-CREATE FUNCTION pg_temp.calls(OUT guard bigint, OUT name_check bigint, OUT decided bigint) LANGUAGE sql AS $$
-    SELECT COALESCE(sum(calls) FILTER (WHERE funcid = 'customer_import._guard_customers()'::regprocedure), 0),
-           COALESCE(sum(calls) FILTER (WHERE funcid = 'customer_import.is_user_name(text)'::regprocedure), 0),
-           COALESCE(sum(calls) FILTER (WHERE schemaname = 'customer_import' AND funcname = '_decide'), 0)
-      FROM pg_stat_xact_user_functions
-$$;
-CREATE FUNCTION pg_temp.import_on(change text, csv text, mode text DEFAULT 'Create & Update') RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    before record;
-    after record;
-    outcome text;
-BEGIN
-    BEGIN
-        EXECUTE change;
-        SELECT * INTO before FROM pg_temp.calls();
-        SET LOCAL SESSION AUTHORIZATION regress_ann;
-        SELECT concat_ws(' ', i.created, i.updated, i.unchanged, i.skipped, i.rejected, '|') INTO outcome FROM customer_import.import_customers(csv, mode) AS i;
-        RESET SESSION AUTHORIZATION;
-        SELECT * INTO after FROM pg_temp.calls();
-        outcome := concat_ws(' ', outcome, after.decided - before.decided,
-                             CASE WHEN after.guard > before.guard THEN 'guard' END, CASE WHEN after.name_check > before.name_check THEN 'check' END);
-        RAISE EXCEPTION USING ERRCODE = 'UNDO2';
-    EXCEPTION WHEN SQLSTATE 'UNDO2' THEN
-        RETURN outcome;
-    END;
-END
+CREATE FUNCTION pg_temp.import_on(change text, csv text, mode text DEFAULT 'Create & Update') RETURNS text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', created, updated, unchanged, skipped, rejected, '|', decided, guard, name_check) FROM pg_temp.try_import(change, csv, mode)
 $$;
 \set update 'userName,addRoles\nbob,buyer\ncleo,buyer\n'
 SELECT is(pg_temp.import_on('SELECT 1', :'update'), '0 2 0 0 0 | 2', 'an update leaves out what the engine knows of the rows');
