@@ -1,6 +1,6 @@
 -- What a role without any grant may do: compute with role sets and user names, and nothing else.
 BEGIN;
-SELECT plan(125);
+SELECT plan(127);
 
 DO $$
 BEGIN
