@@ -85,10 +85,10 @@ def sizes(server):
 def run_contender(server, workload, contender, variables):
     script = contender.script(workload)
     if script.endswith(".py"):
-        return run_session([sys.executable, script, CLONE, variables["file"], variables["mode"]], server.environment, "")
-    with open(script) as text:
-        return run_session(server.psql_command(CLONE, variables), server.environment, text.read(),
+        return run_session([sys.executable, script, CLONE, variables["file"], variables["mode"]], server.environment, "",
                            contender.name == "engine_background")
+    with open(script) as text:
+        return run_session(server.psql_command(CLONE, variables), server.environment, text.read())
 
 
 def measure(server, files, workload, contender, template=None, beside=None):

@@ -10,14 +10,30 @@ sys.path.insert(0, os.path.join(ROOT, "test", "lib"))
 from client import Session                                               # noqa: E402
 
 COUNTS = "created, updated, unchanged, skipped, rejected"
+CHUNK = 1024 * 1024
 
 
 def say(text):
     print(text, flush=True)
 
 
+def send(session, file, begin="customer_import.begin_upload()"):
+    """Uploads the file in chunks of 1 MiB, and returns the number of the upload."""
+    upload = session.value(f"SELECT {begin}")
+    with open(file, "rb") as content:
+        place = 0
+        while chunk := content.read(CHUNK):
+            place = session.value("SELECT customer_import.append_upload($1, $2, $3)", [upload, chunk, place])
+    return upload
+
+
+def by_sql(sql):
+    """A call that is one statement: `sql` gives the counts, its parameters are what was uploaded and the mode."""
+    return lambda session, uploaded, mode: session.rows(sql, [uploaded, mode])[0]
+
+
 def run(upload, call):
-    """upload(session, file) returns the first parameter of `call`, SQL whose second one is the mode."""
+    """upload(session, file) returns the first parameter of call(session, parameter, mode), which returns the counts."""
     database, file, mode = sys.argv[1:]
     with Session(database) as session:
         say(f"@pid {session.pid}")
@@ -25,7 +41,7 @@ def run(upload, call):
         uploaded = upload(session, file)
         say(f"@uploaded {session.value('SELECT pg_current_wal_insert_lsn() - $1', ['0/0'])}")
         say("@step import")
-        counts = session.rows(call, [uploaded, mode])[0]
+        counts = call(session, uploaded, mode)
         say(f"@counts {' '.join(counts)}")
         say("@done")
         sys.stdin.read()

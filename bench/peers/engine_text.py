@@ -4,7 +4,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-from lib.driver import COUNTS, run                                       # noqa: E402
+from lib.driver import COUNTS, by_sql, run                               # noqa: E402
 
 
 def read(_, file):
@@ -12,4 +12,4 @@ def read(_, file):
         return lines.read()
 
 
-run(read, f"SELECT {COUNTS} FROM customer_import.import_customers($1::text, $2)")
+run(read, by_sql(f"SELECT {COUNTS} FROM customer_import.import_customers($1::text, $2)"))

@@ -4,18 +4,6 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-from lib.driver import COUNTS, run                                       # noqa: E402
+from lib.driver import COUNTS, by_sql, run, send                         # noqa: E402
 
-CHUNK = 1024 * 1024
-
-
-def send(session, file):
-    upload = session.value("SELECT customer_import.begin_upload()")
-    with open(file, "rb") as content:
-        place = 0
-        while chunk := content.read(CHUNK):
-            place = session.value("SELECT customer_import.append_upload($1, $2, $3)", [upload, chunk, place])
-    return upload
-
-
-run(send, f"SELECT {COUNTS} FROM customer_import.import_upload($1, $2)")
+run(send, by_sql(f"SELECT {COUNTS} FROM customer_import.import_upload($1, $2)"))
