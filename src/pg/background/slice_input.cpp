@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::int64_t kStopCheckRecords = 65536;
 // What the check of a file takes, of the time to apply its records: measured with one line a customer.
-constexpr double kCheckCost = 0.25;
+constexpr double kCheckCost = 0.21;
 constexpr double kCheckCostOfCreates = 0.45;
 
 }  // namespace
