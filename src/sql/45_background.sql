@@ -6,7 +6,17 @@ CREATE TABLE customer_import._import_files (
     bytes bytea NOT NULL,
     PRIMARY KEY (import_id, begins_at)
 );
-ALTER TABLE customer_import._import_files ALTER COLUMN bytes SET STORAGE EXTERNAL;
+-- With lz4 a file takes about half its size, here and in the server's log, and no more time. With pglz it would take more.
+DO $$
+BEGIN
+    IF 'lz4' OPERATOR(pg_catalog.=) ANY ((SELECT enumvals FROM pg_catalog.pg_settings
+                                           WHERE name OPERATOR(pg_catalog.=) 'default_toast_compression')::text[]) THEN
+        ALTER TABLE customer_import._import_files ALTER COLUMN bytes SET COMPRESSION lz4;
+    ELSE
+        ALTER TABLE customer_import._import_files ALTER COLUMN bytes SET STORAGE EXTERNAL;
+    END IF;
+END
+$$;
 COMMENT ON TABLE customer_import._import_files IS 'The files of imports in the background, in chunks of 1 MiB at the most.';
 COMMENT ON COLUMN customer_import._import_files.import_id IS 'The import; less than 0: an upload.';
 COMMENT ON COLUMN customer_import._import_files.begins_at IS 'The place of the chunk in the file, in bytes.';

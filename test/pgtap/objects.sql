@@ -1,6 +1,6 @@
 -- Every object of the extension: whose it is, what is said about it, what a dump takes along.
 BEGIN;
-SELECT plan(50);
+SELECT plan(51);
 
 CREATE TEMPORARY VIEW members AS
     SELECT d.classid, d.objid, pg_describe_object(d.classid, d.objid, 0) AS name
@@ -30,6 +30,8 @@ SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'cu
 SELECT tables_are('customer_import', '{role_codes,operators,gateways,operator_privileges,granted_privileges,customers_table,customers_table_columns,imports,import_issues,_import_change_pages,_removal_marks,_import_files,_background_imports,_import_slices,uploads,_upload_chunks,email_outbox,mailers}'::name[]);
 SELECT is((SELECT concat_ws(' ', attstorage, NULLIF(attcompression::text, '')) FROM pg_attribute WHERE attrelid = 'customer_import._import_change_pages'::regclass AND attname = 'payload'),
           (SELECT CASE WHEN 'lz4' = ANY (enumvals) THEN 'm l' ELSE 'e' END FROM pg_settings WHERE name = 'default_toast_compression'), 'the change log is compressed by lz4 alone');
+SELECT is((SELECT concat_ws(' ', attstorage, NULLIF(attcompression::text, '')) FROM pg_attribute WHERE attrelid = 'customer_import._import_files'::regclass AND attname = 'bytes'),
+          (SELECT CASE WHEN 'lz4' = ANY (enumvals) THEN 'x l' ELSE 'e' END FROM pg_settings WHERE name = 'default_toast_compression'), 'so are files');
 SELECT views_are('customer_import', '{import_changes,import_status,mailer_status,import_activity,import_health,_collected_activity,_collected_health}'::name[]);
 SELECT sequences_are('customer_import', '{imports_id_seq,uploads_id_seq,email_outbox_id_seq}'::name[]);
 
