@@ -3,7 +3,7 @@
 BEGIN;
 SET LOCAL client_min_messages = error;
 CREATE EXTENSION pg_walinspect;
-SELECT plan(23);
+SELECT plan(32);
 
 CREATE ROLE regress_ann;
 GRANT USAGE ON SCHEMA public TO regress_ann;
@@ -30,7 +30,7 @@ DECLARE
 BEGIN
     BEGIN
         EXECUTE change;
-        file := pg_relation_filenode('public.customers');
+        file := COALESCE(pg_relation_filenode('public.customers'), pg_relation_filenode(to_regclass('public.customers_p0')));
         begin_lsn := pg_current_wal_insert_lsn();
         SET LOCAL SESSION AUTHORIZATION regress_ann;
         SELECT concat_ws(' ', i.created, i.updated, i.rejected) INTO outcome FROM customer_import.import_customers(csv, mode) AS i;
@@ -95,6 +95,35 @@ SELECT pg_temp.try_on('all of them are in the key', 'SET LOCAL enable_seqscan = 
 SELECT pg_temp.try_on('large rows', 'ALTER TABLE public.customers ALTER phone SET STORAGE PLAIN', '40 0 0 => 240000 pages',
                       (SELECT E'userName,addRoles,phone\n' || string_agg(format(E'user%s,buyer,%s\n', i, repeat('x', 6000)), '') FROM generate_series(1, 40) AS i),
                       'SELECT sum(length(phone)) FROM public.customers');
+
+-- In pages of each partition
+CREATE FUNCTION pg_temp.partition(partitions integer, more text DEFAULT '') RETURNS text LANGUAGE sql AS $$
+    SELECT format('DO $do$ BEGIN PERFORM customer_import.detach_customers_table(); DROP TABLE public.customers;'
+                  ' PERFORM customer_import.create_customers_table(partitions => %s); %s INSERT INTO public.customers (user_name, roles) VALUES (''bob'', ''{approver}''); END $do$',
+                  partitions, more)
+$$;
+SELECT pg_temp.try_on('partitions', pg_temp.partition(2), '3 1 0 => ' || :'all' || ' pages', :'file', :'rows');
+SELECT pg_temp.try_on('pages after pages of partitions', pg_temp.partition(2), '5000 0 0 => user4321:4321:{buyer} pages', pg_temp.numbered(5000),
+                      'SELECT concat_ws('':'', user_name, phone, roles) FROM public.customers WHERE user_name = ''user4321''');
+SELECT pg_temp.try_on('large rows of many partitions', pg_temp.partition(256, 'ALTER TABLE public.customers ALTER phone SET STORAGE PLAIN;'), '1500 0 0 => 1500 9000000 pages',
+                      (SELECT E'userName,addRoles,phone\n' || string_agg(format(E'user%s,buyer,%s\n', i, repeat('x', 6000)), '') FROM generate_series(1, 1500) AS i),
+                      'SELECT concat_ws('' '', count(phone), sum(length(phone))) FROM public.customers');
+SELECT pg_temp.try_on('a foreign key of partitions', pg_temp.partition(2, 'ALTER TABLE public.customers ADD FOREIGN KEY (phone) REFERENCES public.phones;'),
+                      '3 1 0 => ' || :'all' || ' pages', :'file', :'rows');
+SELECT pg_temp.try_on('a record against a policy on partitions', pg_temp.partition(2) || ';' || :'policy' || '(phone <> ''4321'')',
+                      '4999 0 1 => 5000 pages and rows', pg_temp.numbered(5000), :'count');
+SELECT pg_temp.try_on('a partition with its columns in another order', pg_temp.partition(2,
+                      'CREATE TABLE public.other (gone integer, LIKE public.customers INCLUDING ALL); ALTER TABLE public.other DROP gone;'
+                      ' DROP TABLE public.customers_p0; ALTER TABLE public.other RENAME TO customers_p0;'
+                      ' ALTER TABLE public.customers ATTACH PARTITION public.customers_p0 FOR VALUES WITH (MODULUS 2, REMAINDER 0);'),
+                      '3 1 0 => ' || :'all' || ' pages', :'file', :'rows');
+SELECT pg_temp.try_on('defaults of partitions', pg_temp.partition(2, 'ALTER TABLE public.customers ALTER phone SET DEFAULT ''none'';'), '2 0 0 => none none pages', :'new', :'phones');
+SELECT pg_temp.try_on('the change log has for each what it got by default', pg_temp.partition(2, 'CREATE SEQUENCE public.number; GRANT USAGE ON SEQUENCE public.number TO regress_ann;'
+                      ' ALTER TABLE public.customers ALTER phone SET DEFAULT nextval(''public.number'');'),
+                      '5000 0 0 => 5000 pages', (SELECT E'userName,addRoles\n' || string_agg(format(E'user%s,buyer\n', i), '') FROM generate_series(1, 5000) AS i),
+                      'SELECT count(*) FROM public.customers AS c JOIN customer_import.import_changes AS l USING (user_name) WHERE l.after ->> ''phone'' = c.phone');
+SELECT pg_temp.try_on('a generated column of partitions', pg_temp.partition(2, 'ALTER TABLE public.customers ADD big text GENERATED ALWAYS AS (upper(user_name)) STORED;'),
+                      '3 1 0 => ANN BOB CLEO DAVE rows', :'file', 'SELECT string_agg(big, '' '' ORDER BY big) FROM public.customers');
 
 -- In pages until a record fails, which is then found row after row
 SELECT pg_temp.try_on('a record against a policy', :'policy' || '(phone <> ''4321'')', '4999 0 1 => 5000 pages and rows', pg_temp.numbered(5000), :'count');

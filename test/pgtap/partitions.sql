@@ -5,7 +5,7 @@ BEGIN;
 \ir import_on.psql
 SET LOCAL client_min_messages = error;
 SET LOCAL track_functions = 'all';
-SELECT plan(64);
+SELECT plan(68);
 
 -- Refused
 SELECT throws_ok('SELECT customer_import.create_customers_table(partitions => -1)', '22023', 'invalid number of partitions: -1', 'a negative number');
@@ -80,8 +80,15 @@ CREATE FUNCTION pg_temp.import_on(change text, csv text, mode text DEFAULT 'Crea
 $$;
 \set update 'userName,addRoles\nbob,buyer\ncleo,buyer\n'
 SELECT is(pg_temp.import_on('SELECT 1', :'update'), '0 2 0 0 0 | 2', 'an update leaves out what the engine knows of the rows');
-SELECT is(pg_temp.import_on('SELECT 1', E'userName,addRoles\nzoe,buyer\n', 'Create Only'), '1 0 0 0 0 | 0 guard check', 'a create leaves out nothing');
-SELECT is(pg_temp.import_on('ALTER TABLE ' || :'bobs' || ' ADD CHECK (roles <> ''{approver,buyer}'')', :'update'), '0 1 0 0 1 | 4 guard check', 'nor an update where a partition has a CHECK of its own');
+SELECT is(pg_temp.import_on('SELECT 1', E'userName,addRoles\nzoe,buyer\n', 'Create Only'), '1 0 0 0 0 | 0', 'so does a create');
+SELECT is(pg_temp.import_on('ALTER TABLE ' || :'bobs' || ' ADD CHECK (roles <> ''{approver,buyer}'')', :'update'), '0 1 0 0 1 | 4 guard check', 'not an update where a partition has a CHECK of its own');
+\set create 'userName,addRoles,phone\nann,buyer,1\ndave,buyer,2\nemil,buyer,9\nzoe,buyer,3\n'
+SELECT is(pg_temp.import_on('ALTER TABLE ' || :'bobs' || ' ADD CHECK (phone <> ''none'')', :'create', 'Create Only'), '4 0 0 0 0 | 0 guard check', 'nor a create');
+CREATE FUNCTION pg_temp.pass() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+SELECT is(pg_temp.import_on('CREATE TRIGGER a BEFORE INSERT ON ' || :'bobs' || ' FOR EACH ROW EXECUTE FUNCTION pg_temp.pass()', :'create', 'Create Only'), '4 0 0 0 0 | 0 guard check', 'nor where a partition has a trigger of its own');
+SELECT is(pg_temp.import_on('CREATE POLICY more ON public.customers AS RESTRICTIVE FOR INSERT WITH CHECK (phone <> ''9'')', :'create', 'Create Only'), '3 0 0 0 1 | 0 guard check', 'policies on the table hold for a create');
+SELECT is(pg_temp.import_on('UPDATE public.customers SET phone = 0; ALTER TABLE ' || :'bobs' || ' ALTER phone SET NOT NULL',
+                            (SELECT E'userName,addRoles\n' || string_agg(format(E'new%s,buyer\n', i), '') FROM generate_series(1, 20) AS i), 'Create Only'), '15 0 0 0 5 | 0 guard check', 'so does NOT NULL of a partition');
 SELECT is(pg_temp.import_on('CREATE POLICY more ON public.customers AS RESTRICTIVE FOR UPDATE USING (user_name <> ''bob'')', :'update', 'Update Only'), '0 1 0 0 1 | 3', 'policies on the table hold');
 SELECT is(pg_temp.import_on('SELECT 1', E'userName,addRoles\nbob,buyer\nbob,approver\nbob,buyer\nregress_ann,buyer\nzoe,administrator\n'), '0 1 2 0 2 | 3', 'one customer several times, and the grant ceiling');
 

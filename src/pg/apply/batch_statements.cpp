@@ -85,8 +85,8 @@ TableSize read_size(Oid table) {
 
 // Server code. `keys` is a CheckedColumns.
 void run_trusted(QueryDesc* query, const void* keys) {
-    const bool left_out = leave_out_own_checks(query->estate, *static_cast<const CheckedColumns*>(keys));
-    if (!left_out || !insert_in_bulk(query)) {
+    const bool left_out = leave_out_own_checks(query, *static_cast<const CheckedColumns*>(keys));
+    if (!left_out || !insert_in_bulk(query, leave_out_own_checks_of)) {
         ExecutorRun(query, ForwardScanDirection, 0);
     }
 }

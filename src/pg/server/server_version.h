@@ -22,6 +22,10 @@ inline List* ExecInsertIndexTuples(ResultRelInfo* table, TupleTableSlot* row, ES
     return ExecInsertIndexTuples(table, row, state, update, no_duplicate_error, conflict, arbiters);
 }
 
+inline TupleConversionMap* ExecGetRootToChildMap(ResultRelInfo* table, EState* /*state*/) {
+    return table->ri_RootToPartitionMap;
+}
+
 // The server does not say yet that an exported symbol is visible, and ours are hidden by default.
 #undef PGDLLEXPORT
 #define PGDLLEXPORT __attribute__((visibility("default")))

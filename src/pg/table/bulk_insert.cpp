@@ -9,13 +9,16 @@ namespace {
 // As many rows as COPY collects.
 constexpr int kMaxRows = 1000;
 constexpr Size kMaxBytes = 65535;
+constexpr Size kMaxBytesOfAll = 4 * 1024 * 1024;  // in all partitions together
 
-// Rows that are ready to be written.
+// Rows that are ready to be written to one table, or one partition.
 struct Collected {
+    ResultRelInfo* table;
     TupleTableSlot* rows[kMaxRows];
-    int count = 0;
-    int made = 0;  // of `rows`, which are used again
-    Size bytes = 0;
+    int places[kMaxRows];  // of the rows, among all of the plan
+    int count;
+    int made;  // of `rows`, which are used again
+    Size bytes;
 };
 
 bool fires_foreign_keys_alone(const TriggerDesc* triggers) {
@@ -56,29 +59,50 @@ bool has_generated_columns(const TupleConstr* constraints) {
     return constraints != nullptr && constraints->has_generated_stored;
 }
 
-bool can_insert_in_bulk(const ModifyTableState* state, const ResultRelInfo* table) {
+bool is_plain_heap(Relation table) {
+    return table->rd_rel->relkind == RELKIND_RELATION && table->rd_tableam == GetHeapamTableAmRoutine() &&
+           !has_generated_columns(RelationGetDescr(table)->constr);
+}
+
+// The caller has locked them.
+bool has_plain_partitions(Oid table) {
+    const List* parts = find_all_inheritors(table, NoLock, nullptr);
+    bool found_other = false;
+    for (int index = 0; index < list_length(parts) && !found_other; ++index) {
+        Relation part = table_open(list_nth_oid(parts, index), NoLock);
+        found_other = part->rd_rel->relkind != RELKIND_PARTITIONED_TABLE && !is_plain_heap(part);
+        table_close(part, NoLock);
+    }
+    return !found_other;
+}
+
+bool can_insert_in_bulk(const ModifyTableState* state, const ResultRelInfo* table, OpenPartition open_partition) {
     const auto plan = reinterpret_cast<const ModifyTable*>(state->ps.plan);
     const List* targets = outerPlanState(state)->plan->targetlist;
     return plan->operation == CMD_INSERT && plan->onConflictAction == ONCONFLICT_NONE && state->mt_nrels == 1 &&
-           table->ri_RelationDesc->rd_rel->relkind == RELKIND_RELATION &&
-           table->ri_RelationDesc->rd_tableam == GetHeapamTableAmRoutine() &&
-           !has_generated_columns(RelationGetDescr(table->ri_RelationDesc)->constr) &&
            fires_foreign_keys_alone(table->ri_TrigDesc) && gives_whole_rows(targets, table) &&
            !may_look_at_rows(reinterpret_cast<Node*>(const_cast<List*>(targets))) &&
-           !policies_may_look_at_rows(table->ri_WithCheckOptions);
+           !policies_may_look_at_rows(table->ri_WithCheckOptions) &&
+           (is_plain_heap(table->ri_RelationDesc) ||
+            (state->mt_partition_tuple_routing != nullptr && open_partition != nullptr &&
+             has_plain_partitions(RelationGetRelid(table->ri_RelationDesc))));
 }
 
 // Hands a row that was written to the statement's receiver.
-void return_row(const QueryDesc* query, ResultRelInfo* table, TupleTableSlot* row) {
+void return_row(const QueryDesc* query, ResultRelInfo* table, TupleTableSlot* row, int place) {
     ExprContext* context = table->ri_projectReturning->pi_exprContext;
     context->ecxt_scantuple = row;
-    query->dest->receiveSlot(ExecProject(table->ri_projectReturning), query->dest);
+    TupleTableSlot* returned = ExecProject(table->ri_projectReturning);
+    returned->tts_values[0] = Int32GetDatum(place);
+    returned->tts_isnull[0] = false;
+    query->dest->receiveSlot(returned, query->dest);
     ResetExprContext(context);
 }
 
 // Writes the rows that were collected, their index entries, and what their foreign keys have to check later.
-void write_collected(const QueryDesc* query, ResultRelInfo* table, Collected& collected) {
+void write_collected(const QueryDesc* query, Collected& collected) {
     EState* state = query->estate;
+    ResultRelInfo* table = collected.table;
     MemoryContext before = MemoryContextSwitchTo(GetPerTupleMemoryContext(state));
     table_multi_insert(table->ri_RelationDesc, collected.rows, collected.count, state->es_output_cid, 0, nullptr);
     MemoryContextSwitchTo(before);
@@ -92,7 +116,7 @@ void write_collected(const QueryDesc* query, ResultRelInfo* table, Collected& co
         ExecARInsertTriggers(state, table, row, to_check, nullptr);
         list_free(to_check);
         if (table->ri_projectReturning != nullptr) {
-            return_row(query, table, row);
+            return_row(query, table, row, collected.places[index]);
         }
         ExecClearTuple(row);
     }
@@ -101,8 +125,9 @@ void write_collected(const QueryDesc* query, ResultRelInfo* table, Collected& co
     collected.bytes = 0;
 }
 
-// Makes a row ready, or raises what the table has against it.
-void collect(EState* state, ResultRelInfo* table, TupleTableSlot* planned, Collected& collected) {
+// Makes a row ready, or raises what the table has against it. Returns its size in bytes.
+Size collect(EState* state, TupleTableSlot* planned, int place, Collected& collected) {
+    ResultRelInfo* table = collected.table;
     Relation relation = table->ri_RelationDesc;
     if (collected.count == collected.made) {
         collected.rows[collected.made++] = table_slot_create(relation, &state->es_tupleTable);
@@ -118,42 +143,98 @@ void collect(EState* state, ResultRelInfo* table, TupleTableSlot* planned, Colle
         nullptr) {  // NOT NULL alone is left: the plan has the values at hand, a row would be taken apart
         ExecConstraints(table, planned, state);
     }
-    ++collected.count;
+    collected.places[collected.count++] = place;
     bool to_free = false;
-    collected.bytes += ExecFetchSlotHeapTuple(row, false, &to_free)->t_len;
+    const Size bytes = ExecFetchSlotHeapTuple(row, false, &to_free)->t_len;
+    collected.bytes += bytes;
+    return bytes;
 }
+
+Collected* start_collecting(ResultRelInfo* table) {
+    auto collected = static_cast<Collected*>(palloc0(sizeof(Collected)));
+    collected->table = table;
+    return collected;
+}
+
+// Where rows go: to the table, or each to its partition. Those of a partition are kept where COPY keeps its own.
+class Router {
+public:
+    Router(ModifyTableState* modify, OpenPartition open_partition) : modify_(modify), open_partition_(open_partition) {
+        if (modify->mt_partition_tuple_routing == nullptr) {
+            ResultRelInfo* table = modify->resultRelInfo;
+            if (table->ri_RelationDesc->rd_rel->relhasindex && table->ri_IndexRelationDescs == nullptr) {
+                ExecOpenIndices(table, false);
+            }
+            all_ = list_make1(start_collecting(table));
+        }
+    }
+
+    // What collects the row; `planned` becomes the row as its partition has it.
+    Collected& find(TupleTableSlot*& planned) {
+        if (modify_->mt_partition_tuple_routing == nullptr) {
+            return *static_cast<Collected*>(linitial(all_));
+        }
+        EState* state = modify_->ps.state;
+        ResultRelInfo* partition = ExecFindPartition(modify_, modify_->resultRelInfo,
+                                                     modify_->mt_partition_tuple_routing, planned, state);
+        if (partition->ri_CopyMultiInsertBuffer == nullptr) {
+            open_partition_(partition, state->es_query_cxt);
+            Collected* collected = start_collecting(partition);
+            partition->ri_CopyMultiInsertBuffer = reinterpret_cast<CopyMultiInsertBuffer*>(collected);
+            all_ = lappend(all_, collected);
+        }
+        if (const TupleConversionMap* map = ExecGetRootToChildMap(partition, state)) {
+            planned = execute_attr_map_slot(map->attrMap, planned, partition->ri_PartitionTupleSlot);
+        }
+        return *reinterpret_cast<Collected*>(partition->ri_CopyMultiInsertBuffer);
+    }
+
+    void write_all(const QueryDesc* query) {
+        for (int index = 0; index < list_length(all_); ++index) {
+            auto collected = static_cast<Collected*>(list_nth(all_, index));
+            if (collected->count > 0) {
+                write_collected(query, *collected);
+            }
+        }
+    }
+
+private:
+    ModifyTableState* modify_;
+    OpenPartition open_partition_;
+    List* all_ = NIL;  // of Collected
+};
 
 }  // namespace
 
-bool insert_in_bulk(QueryDesc* query) {
+bool insert_in_bulk(QueryDesc* query, OpenPartition open_partition) {
     if (!IsA(query->planstate, ModifyTableState)) {
         return false;
     }
     auto modify = reinterpret_cast<ModifyTableState*>(query->planstate);
-    ResultRelInfo* table = modify->resultRelInfo;
-    if (!can_insert_in_bulk(modify, table)) {
+    if (!can_insert_in_bulk(modify, modify->resultRelInfo, open_partition)) {
         return false;
     }
     EState* state = query->estate;
     MemoryContext before = MemoryContextSwitchTo(state->es_query_cxt);
-    if (table->ri_RelationDesc->rd_rel->relhasindex && table->ri_IndexRelationDescs == nullptr) {
-        ExecOpenIndices(table, false);
-    }
-    auto collected = static_cast<Collected*>(palloc0(sizeof(Collected)));
-    for (;;) {
+    Router router(modify, open_partition);
+    Size bytes = 0;  // that wait, in all partitions
+    for (int place = 0;; ++place) {
         ResetPerTupleExprContext(state);
         TupleTableSlot* planned = ExecProcNode(outerPlanState(modify));
         if (TupIsNull(planned)) {
             break;
         }
-        collect(state, table, planned, *collected);
-        if (collected->count == kMaxRows || collected->bytes > kMaxBytes) {
-            write_collected(query, table, *collected);
+        Collected& collected = router.find(planned);
+        bytes += collect(state, planned, place, collected);
+        if (bytes > kMaxBytesOfAll) {
+            router.write_all(query);
+            bytes = 0;
+        } else if (collected.count == kMaxRows || collected.bytes > kMaxBytes) {
+            bytes -= collected.bytes;
+            write_collected(query, collected);
         }
     }
-    if (collected->count > 0) {
-        write_collected(query, table, *collected);
-    }
+    router.write_all(query);
     MemoryContextSwitchTo(before);
     return true;
 }

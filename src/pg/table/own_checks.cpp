@@ -39,47 +39,67 @@ bool is_own_check(const ConstrCheck& check, TupleDesc columns, const CheckedColu
     return column > 0 && has_name(NameStr(TupleDescAttr(columns, column - 1)->attname), keys.user_name);
 }
 
-int count_checks(const ResultRelInfo* table) {
-    const TupleConstr* constraints = RelationGetDescr(table->ri_RelationDesc)->constr;
+int count_checks(Relation table) {
+    const TupleConstr* constraints = RelationGetDescr(table)->constr;
     return constraints != nullptr ? constraints->num_check : 0;
 }
 
-bool has_own_checks_alone(const ResultRelInfo* table, const CheckedColumns& keys) {
+bool has_own_checks_alone(Relation table, const TriggerDesc* triggers, const CheckedColumns& keys) {
+    const char kind = table->rd_rel->relkind;
     const int checks = count_checks(table);
-    TupleDesc columns = RelationGetDescr(table->ri_RelationDesc);
-    return has_guard_alone(table->ri_TrigDesc, keys) && checks <= 1 &&
-           (checks == 0 || is_own_check(columns->constr->check[0], columns, keys));
+    TupleDesc columns = RelationGetDescr(table);
+    return (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE) && has_guard_alone(triggers, keys) &&
+           checks <= 1 && (checks == 0 || is_own_check(columns->constr->check[0], columns, keys));
 }
 
-void leave_out(ResultRelInfo* table, MemoryContext context) {
-    // Both are the executor's own copies.
-    table->ri_TrigDesc->trig_insert_before_row = false;
-    table->ri_TrigDesc->trig_update_before_row = false;
-    if (count_checks(table) == 1) {  // a state that is not there is a CHECK that holds
-        table->ri_CheckConstraintExprs = static_cast<ExprState**>(MemoryContextAllocZero(context, sizeof(ExprState*)));
+bool have_own_checks_alone(const List* tables, const CheckedColumns& keys) {
+    for (int index = 0; index < list_length(tables); ++index) {
+        const auto table = static_cast<const ResultRelInfo*>(list_nth(tables, index));
+        if (!has_own_checks_alone(table->ri_RelationDesc, table->ri_TrigDesc, keys)) {
+            return false;
+        }
     }
+    return true;
+}
+
+// Locks the partitions as the statement does when it opens them, so that none changes before.
+bool partitions_have_own_checks_alone(Oid table, const CheckedColumns& keys) {
+    const List* partitions = find_all_inheritors(table, RowExclusiveLock, nullptr);
+    bool found_other = false;
+    for (int index = 0; index < list_length(partitions) && !found_other; ++index) {
+        Relation partition = table_open(list_nth_oid(partitions, index), NoLock);
+        found_other = !has_own_checks_alone(partition, partition->trigdesc, keys);
+        table_close(partition, NoLock);
+    }
+    return !found_other;
 }
 
 }  // namespace
 
-// An UPDATE has opened the partitions that it may write. The engine changes no user name, so that no row moves to
-// another one. An INSERT opens each partition with its first row, after this.
-bool leave_out_own_checks(EState* state, const CheckedColumns& keys) {
-    const List* opened = state->es_opened_result_relations;
-    bool holds_rows = false;
-    for (int index = 0; index < list_length(opened); ++index) {
-        const auto table = static_cast<const ResultRelInfo*>(list_nth(opened, index));
-        const char kind = table->ri_RelationDesc->rd_rel->relkind;
-        if ((kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE) || !has_own_checks_alone(table, keys)) {
-            return false;
-        }
-        holds_rows = holds_rows || kind == RELKIND_RELATION;
+void leave_out_own_checks_of(ResultRelInfo* partition, MemoryContext context) {
+    // Both are the executor's own copies.
+    partition->ri_TrigDesc->trig_insert_before_row = false;
+    partition->ri_TrigDesc->trig_update_before_row = false;
+    if (count_checks(partition->ri_RelationDesc) == 1) {  // a state that is not there is a CHECK that holds
+        partition->ri_CheckConstraintExprs = static_cast<ExprState**>(
+            MemoryContextAllocZero(context, sizeof(ExprState*)));
     }
-    if (!holds_rows) {
+}
+
+// An UPDATE has opened the partitions that it may write. The engine changes no user name, so that no row moves to
+// another one.
+bool leave_out_own_checks(QueryDesc* query, const CheckedColumns& keys) {
+    const List* opened = query->estate->es_opened_result_relations;
+    if (opened == NIL || !have_own_checks_alone(opened, keys)) {
+        return false;
+    }
+    Relation first = static_cast<const ResultRelInfo*>(linitial(opened))->ri_RelationDesc;
+    if (query->operation == CMD_INSERT && first->rd_rel->relkind == RELKIND_PARTITIONED_TABLE &&
+        !partitions_have_own_checks_alone(RelationGetRelid(first), keys)) {
         return false;
     }
     for (int index = 0; index < list_length(opened); ++index) {
-        leave_out(static_cast<ResultRelInfo*>(list_nth(opened, index)), state->es_query_cxt);
+        leave_out_own_checks_of(static_cast<ResultRelInfo*>(list_nth(opened, index)), query->estate->es_query_cxt);
     }
     return true;
 }
