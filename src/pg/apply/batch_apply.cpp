@@ -1,8 +1,10 @@
 #include "pg/apply/batch_apply.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <iterator>
+#include <limits>
 #include <numeric>
 
 #include "core/damaged_text.h"
@@ -14,6 +16,8 @@ namespace customer_import::pg {
 namespace {
 
 constexpr int kMaxFetches = 10;            // against writers that keep changing the same customer
+constexpr double kLeastWindow = 8;         // records that are applied together after a failure
+constexpr double kStatementCost = 15;      // in records
 constexpr std::size_t kWindowSets = 1000;  // of records applied one after another that share a subtransaction
 
 std::vector<ColumnIo> make_columns(const Target& target, MemoryContext context) {
@@ -137,6 +141,7 @@ BatchApplier& BatchApplier::find(std::int64_t token) {
 void BatchApplier::apply(const Batch& batch, const GrantCeiling* ceiling) {
     batch_ = &batch;
     ceiling_ = ceiling;
+    is_misled_ = false;
     changes_.clear();
     call([&] { MemoryContextReset(batch_context_); });
     ContextScope scope(batch_context_);
@@ -157,7 +162,7 @@ void BatchApplier::apply(const Batch& batch, const GrantCeiling* ceiling) {
 void BatchApplier::apply_rounds() {
     const std::vector<std::vector<std::uint32_t>> rounds = make_rounds(batch_->records());
     if (!rounds.empty()) {
-        apply_halving(rounds.front());
+        apply_narrowed(rounds.front());
         apply_in_turn(std::vector<Indexes>(rounds.begin() + 1, rounds.end()));
     }
 }
@@ -237,25 +242,62 @@ void BatchApplier::write_set(std::span<const Indexes> customers, std::vector<Ind
     }
 }
 
-void BatchApplier::apply_halving(Indexes records) {
+// Applies the records in a subtransaction. Returns the error for which one of them is to be rejected.
+std::optional<PgError> BatchApplier::try_set(Indexes records) {
     const auto apply_all = [&] { apply_set(records); };
     std::optional<PgError> error = try_apply(apply_all);
     while (error && rejects(*error) && wants_another_try(*error)) {
         error = try_apply(apply_all);
     }
-    if (!error) {
-        return;
-    }
-    if (!rejects(*error)) {
+    if (error && !rejects(*error)) {
         throw PgError(*error);
     }
-    if (records.size() == 1) {
-        reject(records.front(), *error);
-        return;
+    return error;
+}
+
+// The place among the records of the one at which they have failed; where that is not known, or has misled: the middle.
+std::size_t BatchApplier::place_of_suspect(Indexes records) {
+    const std::optional<std::uint32_t> suspect = is_misled_ ? std::nullopt : this->suspect();
+    const auto found = suspect ? std::find(records.begin(), records.end(), *suspect) : records.end();
+    is_misled_ = is_misled_ || found == records.end();
+    return found == records.end() ? records.size() / 2 : static_cast<std::size_t>(found - records.begin());
+}
+
+// How many records are tried together: all, until one has failed. Then so many that the statements, and what is applied
+// in vain with a record that fails, cost least together: of those that go well between two failures, the square root of
+// twice their number times the cost of a statement.
+std::size_t BatchApplier::window() const {
+    const auto failed = static_cast<double>(state_.failed);
+    return state_.failed == 0
+               ? std::numeric_limits<std::size_t>::max()
+               : static_cast<std::size_t>(std::max(
+                     kLeastWindow, std::sqrt(2 * kStatementCost * static_cast<double>(state_.settled) / failed)));
+}
+
+// After a failure those before the suspect are applied, then the suspect alone.
+void BatchApplier::apply_narrowed(Indexes records) {
+    bool has_suspect = false;
+    std::size_t before = 0;  // the suspect
+    while (!records.empty()) {
+        const std::size_t wanted = has_suspect ? std::max<std::size_t>(before, 1) : window();
+        const Indexes part = records.first(std::min(wanted, records.size()));
+        std::optional<PgError> error = try_set(part);
+        if (error && part.size() > 1) {
+            is_misled_ = is_misled_ || has_suspect;  // those before the suspect had not failed
+            forget(*error);
+            before = place_of_suspect(part);
+            has_suspect = true;
+            continue;
+        }
+        if (error) {
+            reject(part.front(), *error);
+            ++state_.failed;
+        }
+        state_.settled += part.size();
+        records = records.subspan(part.size());
+        has_suspect = has_suspect && before > 0;
+        before = 0;
     }
-    forget(*error);
-    apply_halving(records.first(records.size() / 2));
-    apply_halving(records.subspan(records.size() / 2));
 }
 
 void BatchApplier::apply_in_turn(std::span<const Indexes> sets) {
@@ -288,7 +330,7 @@ void BatchApplier::apply_in_turn(std::span<const Indexes> sets) {
             reject(sets.front().front(), *error);
         } else {
             forget(*error);
-            apply_halving(sets.front());
+            apply_narrowed(sets.front());
         }
         sets = sets.subspan(1);
         window = kWindowSets;

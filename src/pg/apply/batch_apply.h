@@ -1,6 +1,6 @@
 // Step 5: applies a batch to the customers table, as the caller, so that the caller's policies and the constraints and
 // triggers of the table hold. Determines in which order, in which subtransactions, and what happens on an error: a
-// database error rejects the record that caused it, found by halving; on tables where order matters, records are
+// database error rejects the record that caused it, found by trying parts of the batch; on tables where order matters, records are
 // applied one by one. Derived classes determine what is done with the records.
 #pragma once
 
@@ -43,6 +43,8 @@ struct ApplyState {
     bool expect_new = false;        // Create Only: all customers were new lately, so they are not searched for
     bool unless_exists = false;     // a create has met a customer that the search did not show
     bool expect_unchanged = false;  // few customers had to be written lately, so they are looked at first
+    std::uint64_t settled = 0;      // records that were applied together, or rejected
+    std::uint64_t failed = 0;       // of them rejected by the table
 };
 
 class BatchApplier {
@@ -101,7 +103,7 @@ protected:
     virtual void fetched() {}
 
     // Applies records of different customers; a failure is narrowed down to the records that cause it.
-    void apply_halving(Indexes records);
+    void apply_narrowed(Indexes records);
     // Applies sets of records of different customers one after another, each by its own statements. Those that go well
     // share a subtransaction: many small ones would slow down the whole server, and a row that each of them locks
     // collects all of their locks.
@@ -132,6 +134,10 @@ protected:
     bool is_on_the_move(const PgError& error) const;
     // True for errors that are a record's fault.
     bool rejects(const PgError& error) const;
+
+    // The record that apply_records() had come to when it failed, if that is known. A trigger that fires at the end of a
+    // statement fails for any of its records.
+    virtual std::optional<std::uint32_t> suspect() const { return std::nullopt; }
 
     // Whether records that the error would reject are to be applied once more: the failure was ours. Frees the error
     // then.
@@ -174,6 +180,9 @@ private:
     // Apply records as apply_records() and write_once() do, to rows that are fetched before and shipped afterwards
     // where the engine writes a shadow.
     void apply_set(Indexes records);
+    std::optional<PgError> try_set(Indexes records);
+    std::size_t place_of_suspect(Indexes records);
+    std::size_t window() const;
     void write_set(std::span<const Indexes> customers, std::vector<Indexes>& left);
     void fetch(std::vector<std::string_view> names);
     // Apply the batch on a table where only the order of each customer's records matters.
@@ -183,6 +192,7 @@ private:
     void reject(std::uint32_t record, const PgError& error);
 
     std::optional<HomeRows> home_;
+    bool is_misled_ = false;  // suspect() was wrong in this batch
     static BatchApplier* newest_;
     BatchApplier* const older_;  // of an import whose triggers import again
 };

@@ -29,7 +29,7 @@ void BatchApplier::apply_customers() {
                 next.push_back(records.subspan(1));
             }
         }
-        apply_halving(first);
+        apply_narrowed(first);
         if (!several.empty()) {
             apply_at_once(several, next);
         }
@@ -73,6 +73,7 @@ bool ImportApplier::decide(std::uint32_t index, const CustomerRow& customer) {
         case Stage::writing: return sums_[written_sums_.at(index)].version == customer.version;
         case Stage::record_by_record: break;
     }
+    statements_.reach(index);
     return decide_record(index, customer);
 }
 

@@ -83,12 +83,26 @@ TableSize read_size(Oid table) {
     return size;
 }
 
-// Server code. `keys` is a CheckedColumns.
-void run_trusted(QueryDesc* query, const void* keys) {
-    const bool left_out = leave_out_own_checks(query, *static_cast<const CheckedColumns*>(keys));
-    if (!left_out || !insert_in_bulk(query, leave_out_own_checks_of)) {
-        ExecutorRun(query, ForwardScanDirection, 0);
+// How a statement that writes is run.
+struct WriteRun {
+    std::optional<CheckedColumns> trusted;  // what its rows need not be checked by
+    std::uint64_t* reached;                 // by an INSERT
+};
+
+// Server code. `argument` is a WriteRun.
+void run_write(QueryDesc* query, const void* argument) {
+    const auto run = static_cast<const WriteRun*>(argument);
+    const bool left_out = run->trusted && leave_out_own_checks(query, *run->trusted);
+    if (left_out && insert_in_bulk(query, leave_out_own_checks_of, run->reached)) {
+        return;
     }
+    PG_TRY();
+    ExecutorRun(query, ForwardScanDirection, 0);
+    PG_FINALLY();
+    if (query->operation == CMD_INSERT) {
+        *run->reached = query->estate->es_processed;
+    }
+    PG_END_TRY();
 }
 
 // Texts of one row on their way into the batch table: plain server memory, used inside of call().
@@ -341,6 +355,7 @@ void BatchStatements::require_roles(const ArrayType* roles) {
 // that existed, and codes that `roles` keeps only if they are held are known later.
 void BatchStatements::require_keys() {
     for (const Row& row : rows_) {
+        reached_ = place_of(row);
         const std::string_view name = row.record->user_name;
         const bool fits = !is_domain(target_.user_name) &&
                           name.size() + VARHDRSZ <= static_cast<std::size_t>(target_.user_name.type_modifier);
@@ -383,6 +398,7 @@ void BatchStatements::convert_cells() {
         return;
     }
     for (const Row& row : rows_) {
+        reached_ = place_of(row);
         for (std::size_t cell = 0; cell < cell_columns_.size(); ++cell) {
             const Cell& source = row.record->cells[cell];
             const TargetColumn& column = target_.values[cell_columns_[cell]];
@@ -479,11 +495,11 @@ void BatchStatements::fill() {
 void BatchStatements::look() { look_.run(nullptr, search_parameters()); }
 
 std::uint64_t BatchStatements::write(Statement& statement, DestReceiver* receiver, std::span<const Datum> parameters) {
-    if (!trusted_) {
-        return statement.run(receiver, parameters);
+    WriteRun run{std::nullopt, &reached_};
+    if (trusted_) {
+        run.trusted = CheckedColumns{target_.user_name.name.c_str(), target_.roles.name.c_str()};
     }
-    const CheckedColumns keys{target_.user_name.name.c_str(), target_.roles.name.c_str()};
-    return statement.run_by(run_trusted, &keys, batch_table_, receiver, parameters);
+    return statement.run_by(run_write, &run, batch_table_, receiver, parameters);
 }
 
 void BatchStatements::look_in_order(OrderedRows::See see, void* argument) {

@@ -40,6 +40,10 @@ public:
     void add(const Record& record, const ArrayType* roles);
     // Ends the adding; conversion errors of cells come from here.
     void fill();
+    // The row that these, and the statements that write, have come to: where they fail, most likely because of it.
+    std::size_t reached() const { return reached_; }
+    // decide() was called for a row.
+    void reach(std::size_t row) { reached_ = row; }
     // The column of the target whose type did not accept what a record has for it, and the text that it did not accept,
     // after an error of read() or require_roles(), of fill() and of the statements, which call them; else nullptr.
     const TargetColumn* refused_column() const { return refused_column_; }
@@ -101,6 +105,7 @@ private:
         const ArrayType* roles;
     };
 
+    std::size_t place_of(const Row& row) const { return static_cast<std::size_t>(&row - rows_.data()); }
     TupleDesc batch_columns() const;
     std::string customer_row(const std::vector<bool>& values) const;
     std::string new_row() const;
@@ -138,6 +143,7 @@ private:
     bool converts_ = false;  // a cell needs reading
     bool cells_are_written_ = false;
     bool trusted_ = false;
+    std::uint64_t reached_ = 0;
     bool returns_new_rows_ = false;
 
     std::optional<ColumnIo> user_name_;  // of a type that does not take each text

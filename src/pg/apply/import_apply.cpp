@@ -51,6 +51,11 @@ bool ImportApplier::wants_another_try(const PgError& error) {
     return true;
 }
 
+std::optional<std::uint32_t> ImportApplier::suspect() const {
+    const std::size_t reached = statements_.reached();
+    return reached < attempts_.size() ? std::optional(attempts_[reached].record) : std::nullopt;
+}
+
 // Searches, decides and writes, again for customers that others changed in between.
 void ImportApplier::apply_records(Indexes records) {
     stage_ = Stage::record_by_record;

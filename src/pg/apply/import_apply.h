@@ -82,6 +82,7 @@ private:
     bool judges_as_guard(const GrantCeiling* ceiling) const;
     void apply_records(Indexes records) override;
     bool wants_another_try(const PgError& error) override;
+    std::optional<std::uint32_t> suspect() const override;
     void start_attempt(std::vector<Attempt> attempts);
     void look_in_order();
     std::vector<Attempt> finish_updates();

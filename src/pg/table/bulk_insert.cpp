@@ -100,7 +100,7 @@ void return_row(const QueryDesc* query, ResultRelInfo* table, TupleTableSlot* ro
 }
 
 // Writes the rows that were collected, their index entries, and what their foreign keys have to check later.
-void write_collected(const QueryDesc* query, Collected& collected) {
+void write_collected(const QueryDesc* query, Collected& collected, std::uint64_t* reached) {
     EState* state = query->estate;
     ResultRelInfo* table = collected.table;
     MemoryContext before = MemoryContextSwitchTo(GetPerTupleMemoryContext(state));
@@ -108,6 +108,7 @@ void write_collected(const QueryDesc* query, Collected& collected) {
     MemoryContextSwitchTo(before);
     for (int index = 0; index < collected.count; ++index) {
         CHECK_FOR_INTERRUPTS();
+        *reached = static_cast<std::uint64_t>(collected.places[index]);
         TupleTableSlot* row = collected.rows[index];
         List* to_check = NIL;
         if (table->ri_NumIndices > 0) {
@@ -189,11 +190,11 @@ public:
         return *reinterpret_cast<Collected*>(partition->ri_CopyMultiInsertBuffer);
     }
 
-    void write_all(const QueryDesc* query) {
+    void write_all(const QueryDesc* query, std::uint64_t* reached) {
         for (int index = 0; index < list_length(all_); ++index) {
             auto collected = static_cast<Collected*>(list_nth(all_, index));
             if (collected->count > 0) {
-                write_collected(query, *collected);
+                write_collected(query, *collected, reached);
             }
         }
     }
@@ -206,7 +207,7 @@ private:
 
 }  // namespace
 
-bool insert_in_bulk(QueryDesc* query, OpenPartition open_partition) {
+bool insert_in_bulk(QueryDesc* query, OpenPartition open_partition, std::uint64_t* reached) {
     if (!IsA(query->planstate, ModifyTableState)) {
         return false;
     }
@@ -217,6 +218,8 @@ bool insert_in_bulk(QueryDesc* query, OpenPartition open_partition) {
     EState* state = query->estate;
     MemoryContext before = MemoryContextSwitchTo(state->es_query_cxt);
     Router router(modify, open_partition);
+    std::uint64_t unused;
+    reached = reached == nullptr ? &unused : reached;
     Size bytes = 0;  // that wait, in all partitions
     for (int place = 0;; ++place) {
         ResetPerTupleExprContext(state);
@@ -224,17 +227,18 @@ bool insert_in_bulk(QueryDesc* query, OpenPartition open_partition) {
         if (TupIsNull(planned)) {
             break;
         }
+        *reached = static_cast<std::uint64_t>(place);
         Collected& collected = router.find(planned);
         bytes += collect(state, planned, place, collected);
         if (bytes > kMaxBytesOfAll) {
-            router.write_all(query);
+            router.write_all(query, reached);
             bytes = 0;
         } else if (collected.count == kMaxRows || collected.bytes > kMaxBytes) {
             bytes -= collected.bytes;
-            write_collected(query, collected);
+            write_collected(query, collected, reached);
         }
     }
-    router.write_all(query);
+    router.write_all(query, reached);
     MemoryContextSwitchTo(before);
     return true;
 }

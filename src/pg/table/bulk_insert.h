@@ -16,7 +16,7 @@ using OpenPartition = void (*)(ResultRelInfo* partition, MemoryContext context);
 // such tables; the caller has found that after it they have no such triggers and CHECKs. Privileges, policies and
 // constraints are those of the statement. So is RETURNING, but for its first column, an int4: that becomes the place of
 // the row, from 0, among those of the plan. Returns false, and does nothing, for any other statement. Source: CopyFrom()
-// of the server. Server code.
-bool insert_in_bulk(QueryDesc* query, OpenPartition open_partition = nullptr);
+// of the server. `reached` is told the place of the row that it has come to. Server code.
+bool insert_in_bulk(QueryDesc* query, OpenPartition open_partition = nullptr, std::uint64_t* reached = nullptr);
 
 }  // namespace customer_import::pg
