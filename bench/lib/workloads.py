@@ -17,8 +17,8 @@ WORKLOADS = {
     "N": Workload("Update Only", "update.csv", "update"),
     "E": Workload("Update Only", "faulty.csv", "faulty"),
 }
-# Floors of U and N are not the same thing: with nothing to write there is no floor.
-NOT_RUN = {("f3", "N")}
+# Floors of U and N are not the same thing: with nothing to write there is no floor. The slow ones need no second workload.
+NOT_RUN = {("f3", "N"), ("p3", "N"), ("p3p", "N"), ("p4", "N")}
 
 
 class Contender:
@@ -40,7 +40,8 @@ class Contender:
         """Path of the measured script, of psql or of Python, or None when this contender has none for the workload."""
         if (self.name, workload) in NOT_RUN:
             return None
-        for file in (f"{self.name}_{WORKLOADS[workload].kind}.sql", f"{self.name}.sql", f"{self.name}.py"):
+        kind = WORKLOADS[workload].kind
+        for file in (f"{self.name}_{kind}.sql", f"{self.name}_{kind}.py", f"{self.name}.sql", f"{self.name}.py"):
             path = os.path.join(BENCH, "peers", file)
             if os.path.exists(path):
                 return path
