@@ -30,7 +30,7 @@ def test_codes_of_a_file(report):
     """An operator that loses the right to add role codes while its import is queued adds none: the file is not even read."""
     for change, what in (("active => false", "is switched off"), (f"roles => {FOUR}", "is an administrator no more")):
         with (fresh(batch_rows=1, max_running_imports=1) as admin, Session("regress_ben") as ben, Session("regress_adm") as adm,
-              gate(admin) as holder):
+              gate(admin, busy=True) as holder):
             first = submit(ben, "userName,addRoles\nwait1,buyer\n")
             holder.wait()
             number = submit(adm, "userName,addRoles\na,newCode\n", unknown_roles="create")
@@ -57,7 +57,7 @@ def test_made_codes(report):
 def test_nothing_to_apply(report):
     """Rights are asked for before the file is read, not only before records are written: here none can be."""
     with (fresh(max_running_imports=1) as admin, Session("regress_ben") as ben, Session("regress_ann") as ann,
-          gate(admin) as holder):
+          gate(admin, busy=True) as holder):
         first = submit(ben, "userName,addRoles\nwait1,buyer\n")
         holder.wait()
         number = submit(ann, "userName,addRoles\n,buyer\n")

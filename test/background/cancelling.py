@@ -42,7 +42,7 @@ def test_in_slices(report):
 
 
 def test_queued(report):
-    with fresh(max_running_imports=1) as admin, Session("regress_ann") as ann, Session("regress_ben") as ben, gate(admin) as holder:
+    with fresh(max_running_imports=1) as admin, Session("regress_ann") as ann, Session("regress_ben") as ben, gate(admin, busy=True) as holder:
         first = submit(ben, "userName,addRoles\nwait1,buyer\n")
         holder.wait()
         number = submit(ann, CONTENT)

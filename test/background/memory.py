@@ -135,9 +135,11 @@ def test_calls_in_vain(report):
     with fresh(**{"max_running_imports": 1, PATIENCE: "1h"}) as admin, Session() as holder, Session() as caller:
         admin.rows("INSERT INTO customers (user_name) SELECT 'u' || n FROM generate_series(1, 30) AS n")
         holder.rows("BEGIN; UPDATE customers SET company = 'theirs' WHERE user_name = 'u5'")
-        with Session("regress_ben") as ben:
-            submit(ben, update)  # has the only slot
-        wait_until(lambda: waits_for_lock(admin), "its worker waits")
+        for user in ("regress_ben", "regress_eve"):  # no more run beside one that is blocked
+            with Session(user) as session:
+                submit(session, update)
+        wait_until(lambda: admin.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'customer_import worker%'"
+                                       " AND wait_event_type = 'Lock'") == "2", "their workers wait")
         number = submit(caller, update)
         calls = (("waits for a lock", "lock_timeout = '1ms'", 300, call_import(), [update, "Update Only"], "55P03"),
                  ("is refused", "lock_timeout = 0", 300, call_import(), ['userName,addRoles\na,"b\n', "Update Only"], "22P04"),

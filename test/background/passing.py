@@ -219,7 +219,7 @@ def test_check_is_not_bounded(report):
 
 def test_may_not_connect(report):
     """A role that has lost CONNECT is denied, and not tried for a day."""
-    with fresh() as admin, Session("regress_ann") as ann, Session("regress_ben") as ben, gate(admin) as holder:
+    with fresh() as admin, Session("regress_ann") as ann, Session("regress_ben") as ben, gate(admin, busy=True) as holder:
         admin.rows("ALTER DATABASE regress_background SET customer_import.max_running_imports = 1")
         first = submit(ben, csv(["wait1,buyer"]))
         holder.wait()

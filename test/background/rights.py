@@ -99,7 +99,7 @@ def test_lost_in_the_middle(report):
 
 def test_lost_before_start(report):
     """Rights are asked for at the submission and at each batch: also at the first one."""
-    with fresh(max_running_imports=1) as admin, Session("regress_ben") as ben, Session("regress_ann") as ann, gate(admin) as holder:
+    with fresh(max_running_imports=1) as admin, Session("regress_ben") as ben, Session("regress_ann") as ann, gate(admin, busy=True) as holder:
         first = submit(ben, "userName,addRoles\nwait1,buyer\n")
         holder.wait()
         number = submit(ann, "userName,addRoles\na,buyer\n")

@@ -36,7 +36,7 @@ GOES_ON = "renamed"  # it is still the same role
 def test_while_queued(report):
     """The import waits behind another one; then its role is no more what it was."""
     for what, change in CHANGES.items():
-        with (fresh(max_running_imports=1) as admin, operator(admin) as gone, Session("regress_ben") as ben, gate(admin) as holder):
+        with (fresh(max_running_imports=1) as admin, operator(admin) as gone, Session("regress_ben") as ben, gate(admin, busy=True) as holder):
             first = submit(ben, "userName,addRoles\nwait1,buyer\n")
             holder.wait()
             number = submit(gone, "userName,addRoles\na,buyer\n")

@@ -13,6 +13,7 @@
 #include "pg/background/import_queue.h"
 #include "pg/background/shared_slices.h"
 #include "pg/background/slice_waits.h"
+#include "pg/background/turns.h"
 #include "pg/background/waiting_imports.h"
 #include "pg/background/worker_locks.h"
 #include "pg/history/retention.h"
@@ -29,7 +30,7 @@ namespace customer_import::pg {
 namespace {
 
 constexpr long kSupervisorWait = 1000;  // milliseconds between two looks at the queue
-constexpr long kStopWait = 200;         // while an import that is to stop still runs
+constexpr long kShortWait = 200;        // while an import that is to stop still runs, or may give its place away
 constexpr long kLongestPause = 300000;  // between two attempts
 constexpr long kShortPause = 30000;     // as long as this, what workers share is kept
 constexpr int kMaxStarts = 3;           // rounds of workers that end before they claim anything
@@ -45,14 +46,12 @@ public:
     void run();
 
 private:
-    enum class Finding { nothing, work, stops };
+    enum class Finding { nothing, work, soon };
     Finding look();
     bool is_restored(const WaitingImport& import) const { return import.origin != database_origin(); }
     std::optional<Stop> find_obstacle(const WaitingImport& import);
     bool settle(const WaitingImport& import);
     std::vector<WaitingImport> choose(const std::vector<WaitingImport>& waiting);
-    std::vector<WaitingImport>::iterator next_in_turn(std::vector<WaitingImport>& candidates,
-                                                      const std::map<std::string, int>& running);
     bool is_stuck(const WaitingImport& import);
     void start_workers(const WaitingImport& import);
     bool start_worker(const WaitingImport& import);
@@ -62,6 +61,7 @@ private:
     bool is_running(const WaitingImport& import) const {
         return import.locked_slices > 0 || count_workers(import.id) > 0;
     }
+    bool is_blocked(const WaitingImport& import) const;
     void forget_ended();
     std::uint32_t share_slices(const WaitingImport& import);
     void forget_shared(const std::vector<WaitingImport>& waiting);
@@ -74,8 +74,7 @@ private:
         TimestampTz not_before = 0;  // of the next one
     };
     std::map<std::int64_t, Starts> starts_;
-    std::map<std::string, std::int64_t> turns_;  // when an operator had its last one
-    std::int64_t turn_ = 0;
+    Turns turns_;
     std::int64_t last_emptied_ = 0;
     bool has_looked_ = false;
     std::map<std::int64_t, std::string> noted_;    // why imports wait that could run, as their rows say it
@@ -161,37 +160,28 @@ bool Supervisor::settle(const WaitingImport& import) {
     return true;
 }
 
-// Whose turn it is: that of the operator with the fewest running imports, among equals the one that has waited longest;
-// of its imports, the first.
-std::vector<WaitingImport>::iterator Supervisor::next_in_turn(std::vector<WaitingImport>& candidates,
-                                                              const std::map<std::string, int>& running) {
-    const auto rank = [&](const WaitingImport& import) {
-        const auto count = running.find(import.operator_name);
-        const auto turn = turns_.find(import.operator_name);
-        return std::pair(count == running.end() ? 0 : count->second, turn == turns_.end() ? 0 : turn->second);
-    };
-    return std::min_element(
-        candidates.begin(), candidates.end(),
-        [&](const WaitingImport& one, const WaitingImport& other) { return rank(one) < rank(other); });
+// Whether all its workers have waited for locks for a while. One that has just started may get on.
+bool Supervisor::is_blocked(const WaitingImport& import) const {
+    return import.blocked_slices > 0 && import.blocked_slices == import.locked_slices &&
+           count_workers(import.id) <= import.locked_slices;
 }
 
 // The imports to work on now.
 std::vector<WaitingImport> Supervisor::choose(const std::vector<WaitingImport>& waiting) {
     std::vector<WaitingImport> chosen;
     std::vector<WaitingImport> candidates;
-    std::map<std::string, int> running;
+    Places places;
     for (const WaitingImport& import : waiting) {
         if (is_running(import)) {
+            places.take(import, is_blocked(import));
             chosen.push_back(import);
-            ++running[import.operator_name];
         } else if ((import.due_slices > 0 || import.stops) && !import.is_locked_out) {
             candidates.push_back(import);
         }
     }
-    while (static_cast<int>(chosen.size()) < max_running_imports && !candidates.empty()) {
-        const auto next = next_in_turn(candidates, running);
-        turns_[next->operator_name] = ++turn_;
-        ++running[next->operator_name];
+    for (auto next = turns_.next(candidates, places); next != candidates.end();
+         next = turns_.next(candidates, places)) {
+        places.take(*next, false);
         chosen.push_back(std::move(*next));
         candidates.erase(next);
     }
@@ -301,6 +291,8 @@ Supervisor::Finding Supervisor::look() {
     forget_ended();
     std::vector<WaitingImport> waiting;
     bool stops = false;
+    bool waits = false;  // a worker does
+    bool may_be_blocked = false;
     bool is_outdated = false;
     if (!transactions_.run_unless_locked([&] {
             is_outdated = !is_own_version();
@@ -313,8 +305,10 @@ Supervisor::Finding Supervisor::look() {
             waiting = find_waiting();
             for (const WaitingImport& import : waiting) {
                 stops = stops || (import.stops && import.locked_slices > 0);
+                waits = waits || import.waiting_slices > 0;
+                may_be_blocked = may_be_blocked || import.waiting_slices > import.blocked_slices;
             }
-            if (!waiting.empty()) {
+            if (waits) {
                 note_blockers();
             }
             if (stops) {
@@ -331,11 +325,13 @@ Supervisor::Finding Supervisor::look() {
     std::erase_if(waiting, [&](const WaitingImport& import) { return settle(import); });
     const bool empties_more = waiting.empty() && apply_retention(transactions_, last_emptied_);
     test_point("supervisor_looked");
-    for (const WaitingImport& import : choose(waiting)) {
+    const std::vector<WaitingImport> chosen = choose(waiting);
+    for (const WaitingImport& import : chosen) {
         start_workers(import);
     }
     test_point("workers_started");
-    return stops                                                   ? Finding::stops
+    const bool has_queue = chosen.size() < waiting.size();
+    return stops || (may_be_blocked && has_queue)                  ? Finding::soon
            : !waiting.empty() || !workers_.empty() || empties_more ? Finding::work
                                                                    : Finding::nothing;
 }
@@ -361,7 +357,7 @@ void Supervisor::run() {
     transactions_.set_lock_timeout(kSupervisorLockTimeout);
     for (;;) {
         for (Finding found = look_again(); found != Finding::nothing; found = look_again()) {
-            wait_for_a_while(found == Finding::stops ? kStopWait : kSupervisorWait);
+            wait_for_a_while(found == Finding::soon ? kShortWait : kSupervisorWait);
         }
         // A session that is submitting relies on this supervisor: it may only end while there is none.
         bool is_free = false;

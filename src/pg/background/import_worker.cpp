@@ -150,11 +150,11 @@ void work(const WorkerArguments& arguments) {
         forget(*error);  // they are just going; it works without
     }
     run_background_import(transactions, arguments.import_id, workers_per_import, shared);
+    wake_supervisor();  // it starts the next one while this process ends
     // If the supervisor is gone, the imports of others must not wait for it.
     if (std::optional<PgError> error = transactions.run([] { start_waiting(); })) {
         throw PgError(*error);
     }
-    wake_supervisor();
 }
 
 // The databases of the setting. Read as the server's own launchers do: a process without a database may not look names

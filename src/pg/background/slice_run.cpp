@@ -230,7 +230,9 @@ void SliceRun::read_file() {
     import_.state = "running";
     input_.committed();
     progress_.running(import_.id, import_.records, 0);
-    wake_supervisor();
+    if (import_.slices > 1) {
+        wake_supervisor();  // the others can start
+    }
     input_.spool().skip(slice_.position);
 }
 

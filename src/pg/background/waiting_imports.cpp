@@ -10,12 +10,15 @@ std::vector<WaitingImport> find_waiting() {
     OwnerScope owner;
     for (
         const Row& row : query_latest(
+            // Short waits, for one another too, block nobody: the same half second as for import_status.
+            "WITH n AS MATERIALIZED (SELECT l.pid, l.waitstart < clock_timestamp() - interval '0.5 seconds' AS is_blocked"
+            "                          FROM pg_locks AS l WHERE NOT l.granted) "
             "SELECT i.id, j.role_oid, i.database_role, j.origin, j.stop_state IS NOT NULL, i.state <> 'queued',"
             "       s.due_slices, s.fences, s.claims, r.oid IS NOT NULL, COALESCE(r.rolcanlogin, false),"
             "       w.workers, w.is_locked_out, i.operator, i.state = 'running', i.file_bytes,"
             "       COALESCE(has_database_privilege(r.oid, d.oid, 'CONNECT'), false), d.datallowconn, s.long_wait,"
             "       $2 > 0 AND GREATEST(i.started_at, j.resumed_at) < clock_timestamp() - make_interval(secs => $2::double precision / 1000),"
-            "       COALESCE(s.pause, 0), COALESCE(s.lacks_resources, false)"
+            "       COALESCE(s.pause, 0), COALESCE(s.lacks_resources, false), w.waiting, w.blocked"
             "  FROM customer_import.imports AS i"
             "  JOIN customer_import._background_imports AS j ON j.import_id = i.id"
             "  JOIN pg_database AS d ON d.datname = current_database()"
@@ -31,8 +34,10 @@ std::vector<WaitingImport> find_waiting() {
             "             FROM customer_import._import_slices AS p WHERE p.import_id = i.id) AS s"
             " CROSS JOIN LATERAL ("
             "           SELECT count(*) FILTER (WHERE l.mode = 'ExclusiveLock') AS workers,"
+            "                  count(n.pid) FILTER (WHERE l.mode = 'ExclusiveLock') AS waiting,"
+            "                  count(*) FILTER (WHERE l.mode = 'ExclusiveLock' AND n.is_blocked) AS blocked,"
             "                  count(*) FILTER (WHERE l.mode <> 'ExclusiveLock') > 0 AS is_locked_out"
-            "             FROM pg_locks AS l"
+            "             FROM pg_locks AS l LEFT JOIN n ON n.pid = l.pid"
             "            WHERE l.locktype = 'object' AND l.granted AND l.objid::bigint = i.id & 4294967295"
             "              AND l.classid = 'customer_import._import_slices'::regclass"
             "              AND l.database = d.oid) AS w"
@@ -62,6 +67,8 @@ std::vector<WaitingImport> find_waiting() {
         import.is_too_late = row[19] == "t";
         import.pause = std::stoll(*row[20]);
         import.lacks_resources = row[21] == "t";
+        import.waiting_slices = std::stoi(*row[22]);
+        import.blocked_slices = std::stoi(*row[23]);
     }
     return waiting;
 }

@@ -24,6 +24,8 @@ struct WaitingImport {
     std::int64_t file_bytes = 0;
     int due_slices = 0;          // that have not ended and were not set aside
     int locked_slices = 0;       // that a worker works on, however it was started
+    int waiting_slices = 0;      // of those, whose worker waits for a lock
+    int blocked_slices = 0;      // of those, whose worker has waited for half a second
     bool is_locked_out = false;  // by a session that is about to end it
     int fences = 0;              // changes whenever a worker has claimed a slice, or set one aside
     int claims = 0;              // of the slice that was claimed most often without progress
