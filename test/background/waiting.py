@@ -2,7 +2,7 @@
 
 import re
 
-from harness import (HOLDERS, PATIENCE, Session, call_import, counts_of, csv, fresh, gate, run_in_background, state, status, submit, wait_ended,
+from harness import (HOLDERS, PATIENCE, Session, call_import, counts_of, csv, fresh, gate, new_customers, run_in_background, state, status, submit, wait_ended,
                      wait_idle, wait_state, wait_until, waits_for_lock)
 
 SEED = "INSERT INTO customers (user_name) SELECT 'u' || n FROM generate_series(1, 30) AS n"
@@ -80,7 +80,7 @@ def test_half_blocked(report):
         large = submit(ann, csv([*(f"b{index:06d},buyer" for index in range(20_000)), "a,buyer", "wait1,buyer"]))
         wait_until(lambda: admin.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == "1", "one of its workers is busy")
         wait_until(lambda: blocked(admin) == {large}, "the other waits for a row")
-        number = submit(ben, csv(["other,buyer"]))
+        number = submit(ben, new_customers(20_000))
         wait_looked(admin, large)
         report.equal(state(admin, number), "queued", "the next import waits for its turn")
         busy.rows("SELECT pg_advisory_unlock_all()")
@@ -89,6 +89,31 @@ def test_half_blocked(report):
         holder.rows("COMMIT")
         report.equal(wait_ended(admin, large)["created"], 20_001, "both complete in the end")
         admin.rows("DROP FUNCTION v_passes(text) CASCADE")
+
+
+def test_beside_large_files(report):
+    """Large files that take all places leave one for a small file; of an operator of whom nothing runs, and one at a time."""
+    with fresh(max_running_imports=1) as admin, Session("regress_ann") as ann, Session("regress_ben") as ben, Session("regress_eve") as eve, \
+            Session("regress_adm") as adm, gate(admin, busy=True) as holder:
+        large = submit(ann, new_customers(20_000, "a") + "wait1,buyer\n")
+        wait_state(admin, large, "running")
+        waiting = [submit(ann, csv(["a,buyer"])), submit(eve, new_customers(20_000, "e"))]
+        small = [submit(ben, csv([f"b{index},buyer"])) for index in range(3)]
+        report.equal([wait_ended(admin, number, 60)["state"] for number in small], ["completed"] * 3, "small files of another operator complete")
+        held = submit(ben, csv(["wait2,buyer"]))
+        wait_state(admin, held, "running")
+        waiting.append(submit(eve, csv(["e,buyer"])))
+        for _ in range(2):  # the supervisor looks twice
+            gone = submit(adm, csv(["never,buyer"]))
+            admin.rows("ALTER ROLE regress_adm NOLOGIN; SELECT pg_reload_conf()")
+            report.equal(wait_ended(admin, gone)["state"], "denied", "the supervisor ends one that cannot run")
+            admin.rows("ALTER ROLE regress_adm LOGIN")
+        holder.open()
+        report.equal([wait_ended(admin, number)["state"] for number in (large, held, *waiting)], ["completed"] * 5, "all complete in the end")
+        report.equal(admin.value("SELECT count(*) FROM customer_import.imports WHERE id = ANY ($1) AND started_at > (SELECT min(finished_at)"
+                                 " FROM customer_import.imports WHERE id = ANY ($2))",
+                                 ["{%d,%d,%d}" % tuple(waiting), "{%d,%d}" % (large, held)]), "3",
+                     "one of the same operator, a large one, and a second small one have waited for their turn")
 
 
 def test_slots_are_free(report):

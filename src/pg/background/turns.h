@@ -19,8 +19,9 @@ public:
     // How many imports of an operator run.
     int count_running(const std::string& operator_name) const;
 
-    // Whether one more import may run. What is blocked leaves its place to other operators; but no more imports than
-    // there are places, so that twice as many run at the most, also when one lock blocks all of them.
+    // Whether one more import may run. What is blocked leaves its place to other operators, though no more imports than
+    // there are places. Where large files have all places there is one more for a small file, of an operator of whom
+    // nothing runs. In all twice as many run as there are places, also when one lock blocks all of them.
     bool has_one_for(const WaitingImport& import) const;
 
 private:
@@ -30,6 +31,7 @@ private:
     };
     std::map<std::string, Running> operators_;
     Running all_;
+    int small_ = 0;  // that are not blocked
 };
 
 // The turns of operators.
