@@ -14,6 +14,8 @@ class Updates:
 
     def __init__(self, binaries, environment, database, folder, others):
         self.log = os.path.join(folder, "pgbench")
+        self.psql = [os.path.join(binaries, "psql"), "-X", "-q", "-d", database, "-c"]
+        self.environment = environment
         script = os.path.join(folder, "update.sql")
         with open(script, "w") as out:
             out.write(UPDATE.format(others=others))
@@ -23,7 +25,9 @@ class Updates:
 
     def stop(self):
         """Returns the milliseconds of all updates, sorted."""
-        self.process.terminate()
+        # When its session ends pgbench writes the rest of its log; a signal would lose that.
+        subprocess.run([*self.psql, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pgbench'"],
+                       env=self.environment, check=True, stdout=subprocess.DEVNULL)
         self.process.wait()
         times = []
         for path in glob.glob(self.log + ".*"):
