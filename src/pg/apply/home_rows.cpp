@@ -42,6 +42,14 @@ Parameter names_parameter(std::span<const std::string_view> names) {
     return {TEXTARRAYOID, make_text_array(names), false};
 }
 
+// Puts customers into the stage, with their versions; and with values that are selected.
+std::string stage_sql(const std::string& columns, const std::string& values, const std::string& join) {
+    return format(
+        "INSERT INTO {} (slice, user_name, home_tid, home_xmin{})"
+        " SELECT $1, n.u, n.t, n.x{} FROM unnest($2, $3::tid[], $4::xid[]) AS n (u, t, x){}",
+        kStage, columns, values, join);
+}
+
 // How the statements about the table run: as its owner, planned for a few rows of it.
 class HomeScope {
 public:
@@ -76,6 +84,7 @@ HomeRows::HomeRows(const Target& target, MemoryContext context)
       staged_key_(std::find_if(home_.columns.begin(), home_.columns.end(),
                                [&](const Home::Column& column) { return column.name == target.user_name.name; })
                       ->staged),
+      texts_(make_texts()),
       names_(kNameTable, name_columns(), kNameTableKilobytes),
       written_(kWrittenTable, name_columns(), kNameTableKilobytes),
       rows_(kRowTable, row_columns(), kRowTableKilobytes),
@@ -120,13 +129,41 @@ TupleDesc HomeRows::row_columns() const {
     });
 }
 
-std::string HomeRows::home_rows_sql() const {
-    std::string list;
-    for (const Home::Column& column : home_.columns) {
-        list += format(", c.{}", column.name);
+HomeRows::Texts HomeRows::make_texts() const {
+    std::vector<std::string> written{target_.roles.name, target_.touched_column};
+    for (const TargetColumn& column : target_.values) {
+        written.push_back(column.name);
     }
-    return format("SELECT c.ctid, c.xmin{} FROM {} AS c JOIN {} AS b ON {} = b.user_name WHERE b.slice = $1", list,
-                  home_.name, kStage, home_key_);
+    std::string of_home, of_shadow, staged, assignments, names, values;
+    for (const Home::Column& column : home_.columns) {
+        of_home += ", c." + column.name;
+        of_shadow += ", s." + column.name;
+        staged += ", " + column.staged;
+        if (std::find(written.begin(), written.end(), column.name) != written.end()) {
+            assignments += format("{}{} = b.{}", assignments.empty() ? "" : ", ", column.name, column.staged);
+        }
+        if (!column.is_made) {
+            names += (names.empty() ? "" : ", ") + column.name;
+            values += (values.empty() ? "b." : ", b.") + column.staged;
+        }
+    }
+    const std::string same_version = format(
+        "b.slice = $1 AND {} = b.user_name AND c.ctid = b.home_tid AND c.xmin = b.home_xmin", home_key_);
+    return {.name_customers = format("INSERT INTO {} (slice, user_name) SELECT $1, n FROM unnest($2) AS n", kStage),
+            .read = format("SELECT c.ctid, c.xmin{} FROM {} AS c JOIN {} AS b ON {} = b.user_name WHERE b.slice = $1",
+                           of_home, home_.name, kStage, home_key_),
+            .name_fetched = format("SELECT r.{}, r.home_tid, r.home_xmin FROM {} AS r", staged_key_, kRowTable),
+            .stage_names = stage_sql("", "", ""),
+            .stage_rows = stage_sql(staged, of_shadow,
+                                    format(" JOIN {} AS s ON s.{} = n.u", kShadow, target_.user_name.name)),
+            .update = format("UPDATE {} AS c SET {} FROM {} AS b WHERE {} RETURNING {}", home_.name, assignments,
+                             kStage, same_version, home_key_),
+            .create = format("INSERT INTO {} AS c ({}) SELECT {} FROM {} AS b WHERE b.slice = $1"
+                             " ON CONFLICT ({}) DO NOTHING RETURNING {}",
+                             home_.name, names, values, kStage, target_.user_name.name, home_key_),
+            .remove = format("DELETE FROM {} AS c USING {} AS b WHERE {} RETURNING {}", home_.name, kStage,
+                             same_version, home_key_),
+            .clear_stage = format("DELETE FROM {} WHERE slice = ANY ($1::bigint[])", kStage)};
 }
 
 // In the order of the names, so that two imports that have customers in common wait for each other, and no more.
@@ -189,16 +226,14 @@ void HomeRows::fill_names() {
 // Reads the rows of the customers, and puts them into the shadow.
 void HomeRows::bring() {
     const std::int64_t slice = start_slice();
-    execute(format("INSERT INTO {} (slice, user_name) SELECT $1, n FROM unnest($2) AS n", kStage),
-            {parameter(slice), names_parameter(fetched_names_)}, Plan::once);
+    execute(texts_.name_customers, {parameter(slice), names_parameter(fetched_names_)}, Plan::once);
     rows_.clear(context_);
     snapshot_.take();
-    execute_into(home_rows_sql(), {parameter(slice)}, receiver_of(rows_));
+    execute_into(texts_.read, {parameter(slice)}, receiver_of(rows_));
     take_out();
     bring_.run_by(run_without_triggers, nullptr, rows_, nullptr, {});
     fetched_.clear();
-    for (Row& row :
-         query(format("SELECT r.{}, r.home_tid, r.home_xmin FROM {} AS r", staged_key_, kRowTable), {}, Plan::once)) {
+    for (Row& row : query(texts_.name_fetched, {}, Plan::once)) {
         fetched_.emplace(*std::move(row[0]), Version{*std::move(row[1]), *std::move(row[2])});
     }
 }
@@ -215,8 +250,7 @@ std::set<std::string_view> HomeRows::ship(std::span<const Change> changes) {
             }
             throw;
         }
-        execute(format("DELETE FROM {} WHERE slice = ANY ($1::bigint[])", kStage), {text_array_parameter(slices_)},
-                Plan::once);
+        execute(texts_.clear_stage, {text_array_parameter(slices_)}, Plan::once);
         take_out();
     }
     test_point("shipped");
@@ -239,52 +273,21 @@ void HomeRows::write(std::span<const Change> changes, std::set<std::string_view>
             created.add(name, kNoVersion);
         }
     }
-    std::string assignments, names, values;
-    std::vector<std::string> written{target_.roles.name, target_.touched_column};
-    for (const TargetColumn& column : target_.values) {
-        written.push_back(column.name);
-    }
-    for (const Home::Column& column : home_.columns) {
-        if (std::find(written.begin(), written.end(), column.name) != written.end()) {
-            assignments += format("{}{} = b.{}", assignments.empty() ? "" : ", ", column.name, column.staged);
-        }
-        if (!column.is_made) {
-            names += (names.empty() ? "" : ", ") + column.name;
-            values += (values.empty() ? "b." : ", b.") + column.staged;
-        }
-    }
-    const std::string same_version = format(
-        "b.slice = $1 AND {} = b.user_name AND c.ctid = b.home_tid AND c.xmin = b.home_xmin", home_key_);
     if (!updated.names.empty()) {
-        run(format("UPDATE {} AS c SET {} FROM {} AS b WHERE {} RETURNING {}", home_.name, assignments, kStage,
-                   same_version, home_key_),
-            stage(updated, true), updated, stale);
+        run(texts_.update, stage(updated, true), updated, stale);
     }
     if (!created.names.empty()) {
-        run(format("INSERT INTO {} AS c ({}) SELECT {} FROM {} AS b WHERE b.slice = $1 ON CONFLICT ({}) DO NOTHING"
-                   " RETURNING {}",
-                   home_.name, names, values, kStage, target_.user_name.name, home_key_),
-            stage(created, true), created, stale);
+        run(texts_.create, stage(created, true), created, stale);
     }
     if (!deleted.names.empty()) {
-        run(format("DELETE FROM {} AS c USING {} AS b WHERE {} RETURNING {}", home_.name, kStage, same_version,
-                   home_key_),
-            stage(deleted, false), deleted, stale);
+        run(texts_.remove, stage(deleted, false), deleted, stale);
     }
 }
 
 // Puts the customers of a step into the stage, with their values as the shadow has them. Returns the slice.
 std::int64_t HomeRows::stage(const Step& step, bool with_values) {
-    std::string names, values;
-    for (const Home::Column& column : home_.columns) {
-        names += ", " + column.staged;
-        values += format(", s.{}", column.name);
-    }
     const std::int64_t slice = start_slice();
-    const std::string shadow = format(" JOIN {} AS s ON s.{} = n.u", kShadow, target_.user_name.name);
-    execute(format("INSERT INTO {} (slice, user_name, home_tid, home_xmin{})"
-                   " SELECT $1, n.u, n.t, n.x{} FROM unnest($2, $3::tid[], $4::xid[]) AS n (u, t, x){}",
-                   kStage, with_values ? names : "", with_values ? values : "", with_values ? shadow : ""),
+    execute(with_values ? texts_.stage_rows : texts_.stage_names,
             {parameter(slice), names_parameter(step.names), names_parameter(step.tids), names_parameter(step.xmins)},
             Plan::once);
     return slice;

@@ -45,10 +45,18 @@ private:
         void add(std::string_view name, const Version& version);
     };
 
+    // The statements, with all columns of the table.
+    struct Texts {
+        std::string name_customers, read, name_fetched;  // of a fetch
+        std::string stage_names, stage_rows;
+        std::string update, create, remove;  // they return whom they have written
+        std::string clear_stage;
+    };
+
     TupleDesc name_columns() const;
     TupleDesc row_columns() const;
-    std::string home_rows_sql() const;
     std::string bring_sql() const;
+    Texts make_texts() const;
     DestReceiver* receiver_of(const EphemeralTable& table) const;
     void fill_names();
     void bring();
@@ -63,9 +71,10 @@ private:
     const MemoryContext context_;
     const std::string home_key_;    // the user name of the table, as c
     const std::string staged_key_;  // and its name in the stage
-    EphemeralTable names_;          // of the customers that were fetched
-    EphemeralTable written_;        // those that a statement has written
-    EphemeralTable rows_;           // with their versions
+    const Texts texts_;
+    EphemeralTable names_;    // of the customers that were fetched
+    EphemeralTable written_;  // those that a statement has written
+    EphemeralTable rows_;     // with their versions
     Statement take_out_;
     Statement bring_;
 

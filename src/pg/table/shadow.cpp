@@ -88,6 +88,10 @@ void drop_shadow() {
     }
 }
 
+bool is_citus_loaded() {
+    return call([] { return GetConfigOption("citus.shard_count", true, false) != nullptr; });
+}
+
 void settle_commits() {
     if (has_shadow() && has_citus()) {
         OwnerScope owner;

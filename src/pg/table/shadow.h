@@ -41,6 +41,9 @@ void create_shadow(Oid table, const std::string& name, const std::string& user_n
 // Drops both, if there are any. Needs an SPI connection.
 void drop_shadow();
 
+// Whether the server has loaded Citus. Needs no transaction.
+bool is_citus_loaded();
+
 // Has Citus end on each worker what it has committed here and could not say there, since a process or a node died: else
 // rows would be read as they were before. Where there is a shadow of a distributed table; it locks what keeps such ends of
 // others waiting until the transaction ends. Needs an SPI connection.
