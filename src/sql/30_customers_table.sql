@@ -77,3 +77,8 @@ CREATE FUNCTION customer_import.detach_customers_table() RETURNS void
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_detach_customers_table';
 COMMENT ON FUNCTION customer_import.detach_customers_table() IS
     'Takes away what the extension added to the customers table; the table and its rows stay.';
+
+CREATE FUNCTION customer_import.edit_customer(user_name text, changes jsonb) RETURNS void
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_edit_customer';
+COMMENT ON FUNCTION customer_import.edit_customer(text, jsonb) IS
+    'Changes a customer by hand: names and values as in a file. Also where Citus distributes the customers table.';

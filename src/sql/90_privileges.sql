@@ -36,6 +36,7 @@ SELECT o.object, o.privilege, o.needs || '{gateway}'
         ('customers table', 'INSERT', '{edit_customers}'),
         ('customers table', 'UPDATE', '{edit_customers}'),
         ('customers table', 'DELETE', '{edit_customers}'),
+        ('customer_import.edit_customer(text,jsonb)', 'EXECUTE', '{edit_customers}'),
         ('customer_import.customer_export', 'SELECT', '{view_customers}'),
         ('customer_import._export_customers()', 'EXECUTE', '{view_customers}'),
         ('customer_import.customer_export_spreadsheet', 'SELECT', '{view_customers}'),

@@ -50,6 +50,7 @@ ENTRY_POINTS = (
     "customer_import.add_role_codes('{new_code_1,new_code_2}')",
     "customer_import.alter_role_code('buyer', description => 'buys')",
     "customer_import.remove_role_codes('{approver}')",
+    "customer_import.edit_customer('someone', '{\"email\": \"new@x\", \"addRoles\": [\"BUYER\"], \"removeRoles\": [\"approver\"]}')",
     "hand_written('by hand', '{BUYER,approver}')",
     "hand_written('by hand', '{nosuch,approver}')",
     "customer_import.import_customers('not a file', 'Create Only')",

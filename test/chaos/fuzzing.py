@@ -28,7 +28,7 @@ CALLERS = {
 }
 
 # What is committed, most of the time: the rest would soon leave nothing to try the others on.
-COMMITTED = ("import_customers", "undo_import", "retry_rejects", "retry_skipped", "amend_record", "add_role_codes", "claim_message", "store_message",
+COMMITTED = ("import_customers", "undo_import", "retry_rejects", "retry_skipped", "amend_record", "add_role_codes", "claim_message", "store_message", "edit_customer",
              "message_sent", "message_failed", "cancel_import", "add_operator", "alter_role_code")
 
 # They need a list of columns.

@@ -1,6 +1,6 @@
 -- Every function: volatility, strictness, parallel safety, language, and which roles may call it.
 BEGIN;
-SELECT plan(303);
+SELECT plan(306);
 
 CREATE ROLE regress_anybody;
 
@@ -30,6 +30,7 @@ INSERT INTO expected VALUES
     ('create_customers_table(text,integer)', 'v', false, 'u', false),
     ('attach_customers_table(regclass,name,name,jsonb,boolean,boolean,boolean)', 'v', false, 'u', false),
     ('detach_customers_table()', 'v', false, 'u', false),
+    ('edit_customer(text,jsonb)', 'v', false, 'u', false),
     ('_read_change_page(bigint,bigint)', 's', true, 'r', false),
     ('_decide(bigint,integer,boolean,tid,xid,text[],"any")', 'v', false, 'u', false),
     ('_merged_roles(bigint,integer)', 'v', false, 'u', false),

@@ -41,7 +41,7 @@ INSERT INTO needed VALUES
     ('view', 'customer_export', 'SELECT'), ('view', '_export_customers()', 'EXECUTE'), ('view', 'customer_export_spreadsheet', 'SELECT'), ('view', '_export_spreadsheet()', 'EXECUTE'), ('view', 'customer_roles(text)', 'EXECUTE'),
     ('view', 'search_customers(text,integer)', 'EXECUTE'), ('view', 'customers_with_roles(text[])', 'EXECUTE'),
     ('admin', 'create_search_indexes()', 'EXECUTE'),
-    ('edit', 'customers', 'INSERT'), ('edit', 'customers', 'UPDATE'), ('edit', 'customers', 'DELETE'),
+    ('edit', 'customers', 'INSERT'), ('edit', 'customers', 'UPDATE'), ('edit', 'customers', 'DELETE'), ('edit', 'edit_customer(text,jsonb)', 'EXECUTE'),
     ('import', 'import_customers(text,text,text,boolean,boolean,bigint,text,text,text,boolean,text,boolean,text,jsonb,text,numeric)', 'EXECUTE'),
     ('import', 'import_customers(bytea,text,text,boolean,boolean,bigint,text,text,text,boolean,text,boolean,text,jsonb,text,numeric)', 'EXECUTE'),
     ('import', 'import_customers(oid,text,text,boolean,boolean,bigint,text,text,text,boolean,text,boolean,text,jsonb,text,numeric,boolean)', 'EXECUTE'),

@@ -1,6 +1,6 @@
 -- What a role without any grant may do: compute with role sets and user names, and nothing else.
 BEGIN;
-SELECT plan(127);
+SELECT plan(129);
 
 DO $$
 BEGIN
@@ -60,6 +60,7 @@ SELECT throws_ok($$SELECT customer_import.import_customers(1::oid, 'Create Only'
 SELECT throws_ok($$SELECT customer_import.create_customers_table('public.mine')$$, '42501', 'permission denied for function create_customers_table');
 SELECT throws_ok($$SELECT customer_import.attach_customers_table('pg_class', 'a', 'b')$$, '42501', 'permission denied for function attach_customers_table');
 SELECT throws_ok($$SELECT customer_import.detach_customers_table()$$, '42501', 'permission denied for function detach_customers_table');
+SELECT throws_ok($$SELECT customer_import.edit_customer('ann', '{"email": "x"}')$$, '42501', 'permission denied for function edit_customer');
 SELECT throws_ok($$SELECT customer_import.add_role_codes('{mine}')$$, '42501', 'permission denied for function add_role_codes');
 SELECT throws_ok($$SELECT customer_import.alter_role_code('buyer')$$, '42501', 'permission denied for function alter_role_code');
 SELECT throws_ok($$SELECT customer_import.remove_role_codes('{buyer}')$$, '42501', 'permission denied for function remove_role_codes');
@@ -115,6 +116,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA customer_import TO regress_granted;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.customers TO regress_granted;
 SET LOCAL ROLE regress_granted;
 SELECT throws_ok($$SELECT customer_import.import_customers('userName,addRoles', 'Create Only')$$, '42501', 'permission denied to import customers');
+SELECT throws_ok($$SELECT customer_import.edit_customer('ann', '{"email": "x"}')$$, '42501', 'permission denied to change customers');
 SELECT throws_ok($$SELECT customer_import.add_role_codes('{mine}')$$, '42501', 'permission denied to change role codes');
 SELECT throws_ok($$SELECT customer_import.alter_role_code('buyer', privileged => true)$$, '42501', 'permission denied to change role codes');
 SELECT throws_ok($$SELECT customer_import.remove_role_codes('{buyer}')$$, '42501', 'permission denied to change role codes');

@@ -527,10 +527,14 @@ void BatchStatements::update(bool few) {
 
 std::uint64_t BatchStatements::insert(const CustomerRow*& rows) {
     rows = returns_new_rows_ ? customers_.expect(rows_.size()) : nullptr;
+    EngineStatement engine;
     return write(insert_, returns_new_rows_ ? customers_.receiver() : nullptr, {});
 }
 
-std::uint64_t BatchStatements::insert_unless_exists() { return write(insert_unless_exists_, nullptr, {}); }
+std::uint64_t BatchStatements::insert_unless_exists() {
+    EngineStatement engine;
+    return write(insert_unless_exists_, nullptr, {});
+}
 
 const CustomerRow* BatchStatements::read_back() {
     const CustomerRow* rows = customers_.expect(rows_.size());

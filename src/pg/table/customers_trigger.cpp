@@ -19,6 +19,7 @@
 #include "pg/server/guard.h"
 #include "pg/server/text_array.h"
 #include "pg/table/removal_marks.h"
+#include "pg/table/shadow.h"
 
 namespace customer_import::pg {
 
@@ -378,6 +379,14 @@ std::vector<std::string_view> read_importable_codes(const Version& version) {
     return codes;
 }
 
+// What anybody else wrote to the shadow would be lost: it is for the engine, and for edit_customer().
+void require_shadow_unused(const GuardedRow& row) {
+    if (!is_engine_statement() && !OidIsValid(edited_table()) && row.table == shadow_table()) {
+        throw ImportError(ERRCODE_WRONG_OBJECT_TYPE, "cannot change the shadow of the customers table", {},
+                          "Change a customer with customer_import.edit_customer().");
+    }
+}
+
 // Marks what a statement that is not the extension's removes: codes, or with a customer or its name all that it holds.
 void mark_by_hand(const GuardedRow& row) {
     if (row.before.tuple == nullptr || row.user_name_attribute == 0 || (!row.roles_changed && !row.user_name_changed) ||
@@ -400,7 +409,7 @@ void mark_by_hand(const GuardedRow& row) {
         return DatumGetObjectId(DirectFunctionCall1(pg_partition_root, ObjectIdGetDatum(row.table)));
     });
     mark_removal(
-        table, user_name,
+        OidIsValid(edited_table()) ? edited_table() : table, user_name,
         has_gone ? std::nullopt : std::optional(std::vector<std::string_view>(removed.begin(), removed.end())));
 }
 
@@ -412,11 +421,12 @@ namespace pg = customer_import::pg;
 
 // _guard_customers() returns trigger; its arguments name the roles and the user name columns; a third one says that the
 // table is attached. Errors: 23514 for a code that does not exist, 42501 for what only administrators may do
-// (constraint customer_import_grant_ceiling), 55000 where another trigger could change the row after it, or a column is
-// missing.
+// (constraint customer_import_grant_ceiling), 42809 for the shadow of the customers table, 55000 where another trigger could
+// change the row after it, or a column is missing.
 CI_FUNCTION(ci_guard_customers) {
     return pg::entry([&] {
         pg::GuardedRow row = pg::call([&] { return pg::read_call(fcinfo); });
+        pg::require_shadow_unused(row);
         HeapTuple stored = pg::guard_row(row);
         pg::mark_by_hand(row);
         return PointerGetDatum(stored);

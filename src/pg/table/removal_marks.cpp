@@ -13,6 +13,9 @@ namespace {
 
 constexpr int kNone = -1;
 
+// The customers table whose shadow is being changed.
+Oid edited = InvalidOid;
+
 // How deep in triggers the extension's own statement was begun: the guard is then called one level below.
 int engine_depth = kNone;
 
@@ -60,6 +63,12 @@ EngineStatement::EngineStatement() : saved_depth_(engine_depth) { engine_depth =
 EngineStatement::~EngineStatement() { engine_depth = saved_depth_; }
 
 bool is_engine_statement() { return engine_depth != kNone && trigger_depth() == engine_depth + 1; }
+
+EditStatement::EditStatement(Oid table) : saved_table_(edited) { edited = table; }
+
+EditStatement::~EditStatement() { edited = saved_table_; }
+
+Oid edited_table() { return edited; }
 
 // Names nothing that a search_path could change, so it needs none of its own: that would cost more than the row. After
 // an error the end of the (sub)transaction gives the role back.

@@ -28,6 +28,21 @@ private:
 // For the guard: whether the row that it is asked about is written by the statement of the extension.
 bool is_engine_statement();
 
+// While it lives, a statement changes the shadow of this table by hand: what the guard marks is the table's.
+class EditStatement {
+public:
+    explicit EditStatement(Oid table);
+    ~EditStatement();
+    EditStatement(const EditStatement&) = delete;
+    EditStatement& operator=(const EditStatement&) = delete;
+
+private:
+    Oid saved_table_;
+};
+
+// For the guard: the table whose shadow is being changed by hand; InvalidOid where none is.
+Oid edited_table();
+
 // For the guard: adds a mark that a customer of this table has lost codes by hand; without codes, that there is no
 // customer of this name any more.
 void mark_removal(Oid customers_table, std::string_view user_name,
