@@ -7,6 +7,7 @@
 
 #include "core/change_history.h"
 #include "core/format.h"
+#include "core/role_set.h"
 #include "core/text.h"
 #include "core/user_name.h"
 #include "pg/access/access.h"
@@ -14,6 +15,7 @@
 #include "pg/server/arguments.h"
 #include "pg/server/statement.h"
 #include "pg/server/text_array.h"
+#include "pg/table/customer_cursor.h"
 #include "pg/table/removal_marks.h"
 #include "pg/table/target.h"
 
@@ -23,15 +25,22 @@ namespace {
 
 // The codes that a customer holds, sorted; nothing when the caller sees no such customer.
 std::vector<std::string> read_held(const Target& target, const std::string& key) {
-    const ReaderScope reader(target);
+    CustomerCursor customers(target, format("({})::pg_catalog.text[]", target.roles.name),
+                             format("WHERE {} OPERATOR(pg_catalog.=) $1", target.user_name.name),
+                             {parameter(std::string_view(key))});
     std::vector<std::string> held;
-    for (const Row& row :
-         query(format("SELECT r.code FROM (SELECT DISTINCT pg_catalog.unnest({}) COLLATE pg_catalog.\"C\" AS code"
-                      "                      FROM {} WHERE {} OPERATOR(pg_catalog.=) $1) AS r"
-                      " WHERE r.code OPERATOR(pg_catalog.<>) '' ORDER BY r.code USING OPERATOR(pg_catalog.<)",
-                      target.roles.name, target.name, target.user_name.name),
-               {parameter(std::string_view(key))}, Plan::once)) {
-        held.push_back(*row[0]);
+    for (customers.fetch(1); customers.count() > 0; customers.fetch(1)) {
+        const ArrayType* roles = call([&]() -> const ArrayType* {
+            bool is_null;
+            const Datum value = SPI_getbinval(customers.row(0), customers.columns(), 1, &is_null);
+            return is_null ? nullptr : DatumGetArrayTypePCopy(value);
+        });
+        std::vector<std::string_view> codes;
+        if (roles != nullptr) {
+            read_text_array(roles, codes);
+        }
+        const RoleSet sorted(std::move(codes), check_interrupts);
+        held.assign(sorted.codes().begin(), sorted.codes().end());
     }
     return held;
 }

@@ -17,6 +17,7 @@
 #include "pg/server/arguments.h"
 #include "pg/server/statement.h"
 #include "pg/server/text_array.h"
+#include "pg/table/customer_cursor.h"
 #include "pg/table/search_indexes.h"
 #include "pg/table/target.h"
 
@@ -101,13 +102,14 @@ private:
     // User names that begin with the query, in order: policies let their comparison operators through to the index.
     void look_at_beginnings() {
         const std::string& name = target_.user_name.name;
+        const std::size_t limit = hides_customers() ? kMaxKeys : max_rows_;
         if (folded_.empty()) {
-            look_at(format("ORDER BY {} LIMIT {}", name, max_rows_), {});
+            look_at(format("ORDER BY {} LIMIT {}", name, limit), {});
             return;
         }
         const std::string end = folded_ + std::string(kLast);
         look_at(format("WHERE {0} OPERATOR(pg_catalog.>=) $1 AND {0} OPERATOR(pg_catalog.<) $2 ORDER BY {0} LIMIT {1}",
-                       name, max_rows_),
+                       name, limit),
                 {parameter(std::string_view(folded_)), parameter(std::string_view(end))});
     }
 
@@ -129,13 +131,11 @@ private:
 
     // Reads customers as the caller, and keeps the best.
     void look_at(const std::string& condition, std::initializer_list<Parameter> parameters) {
-        const ReaderScope reader(target_);
         std::string columns = format("({})::pg_catalog.text", target_.user_name.name);
         for (const char* field : {"email", "firstName", "lastName", "company"}) {
             columns += format(", {}", searched_column_sql(target_, field));
         }
-        Cursor customers(format("SELECT {} FROM {} {}", columns, target_.name, condition), parameters,
-                         Cursor::Snapshot::calling);
+        CustomerCursor customers(target_, columns, condition, parameters);
         for (customers.fetch(kRowsAtOnce); customers.count() > 0; customers.fetch(kRowsAtOnce)) {
             for (Row& row : customers.texts()) {
                 keep(std::move(row));
@@ -206,11 +206,10 @@ WantedCodes spell_codes(std::span<const std::string_view> codes) {
 }
 
 void return_holders(const Target& target, const std::vector<std::string>& keys, ReturnSetInfo* result) {
-    const ReaderScope reader(target);
-    Cursor customers(format("SELECT ({0})::pg_catalog.text, ({1})::pg_catalog.text[] FROM {2}"
-                            " WHERE {0} OPERATOR(pg_catalog.=) ANY ($1) ORDER BY 1",
-                            target.user_name.name, target.roles.name, target.name),
-                     {text_array_parameter(keys)}, Cursor::Snapshot::calling);
+    const std::string& name = target.user_name.name;
+    CustomerCursor customers(target, format("({})::pg_catalog.text, ({})::pg_catalog.text[]", name, target.roles.name),
+                             format("WHERE {0} OPERATOR(pg_catalog.=) ANY ($1) ORDER BY ({0})::pg_catalog.text", name),
+                             {text_array_parameter(keys)});
     for (customers.fetch(kRowsAtOnce); customers.count() > 0; customers.fetch(kRowsAtOnce)) {
         call([&] {
             for (std::uint64_t index = 0; index < customers.count(); ++index) {

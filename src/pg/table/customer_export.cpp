@@ -15,6 +15,7 @@
 #include "pg/server/statement.h"
 #include "pg/server/text_array.h"
 #include "pg/table/column_io.h"
+#include "pg/table/customer_cursor.h"
 #include "pg/table/dependents.h"
 #include "pg/table/target.h"
 
@@ -204,8 +205,7 @@ void export_customers(ReturnSetInfo* result, ExportForm form) {
     CellWriter writer(target, form, result);
     MemoryContext rows = call(
         [] { return AllocSetContextCreate(CurrentMemoryContext, "exported customers", ALLOCSET_DEFAULT_SIZES); });
-    const ReaderScope reader(target);
-    Cursor customers(format("SELECT {} FROM {}", names, target.name), {}, Cursor::Snapshot::calling);
+    CustomerCursor customers(target, names, "", {});
     for (customers.fetch(kRowsAtOnce); customers.count() > 0; customers.fetch(kRowsAtOnce)) {
         {
             ContextScope scope(rows);

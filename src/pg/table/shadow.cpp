@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/format.h"
+#include "core/text.h"
 #include "pg/server/lookup.h"
 #include "pg/server/statement.h"
 #include "pg/table/dependents.h"
@@ -82,10 +83,78 @@ void create_shadow(Oid table, const std::string& name, const std::string& user_n
 }
 
 void drop_shadow() {
-    if (has_shadow()) {
-        OwnerScope owner;
-        execute_ddl(format("DROP TABLE {}, {}", kShadow, kStage));
+    if (!has_shadow()) {
+        return;
     }
+    OwnerScope owner;
+    const std::vector<Row> policies = query_latest(
+        "SELECT string_agg(quote_ident(polname), ', ' ORDER BY polname) FROM pg_policy"
+        " WHERE polrelid = $1 AND NOT starts_with(polname::text, 'customer_import_')",
+        {parameter_oid(shadow_table())});
+    execute_ddl(format("DROP TABLE {}, {}", kShadow, kStage));
+    if (policies.front()[0]) {
+        const std::string& names = *policies.front()[0];
+        call([&] {
+            ereport(WARNING, (errmsg("policies of the shadow are dropped with it: %s", names.c_str()),
+                              errhint("Make them again in the transaction that attaches the table anew.")));
+        });
+    }
+}
+
+namespace {
+
+// Citus plans no statement that reads rows of ours and a table of its own.
+void require_local_policies(Oid shadow) {
+    if (!has_citus()) {
+        return;
+    }
+    const std::vector<Row> found = query_latest(
+        "SELECT p.polname, format('%I.%I', n.nspname, c.relname) FROM pg_policy AS p"
+        "  JOIN pg_depend AS d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_class'::regclass"
+        "  JOIN pg_dist_partition AS k ON k.logicalrelid = d.refobjid"
+        "  JOIN pg_class AS c ON c.oid = d.refobjid JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+        " WHERE p.polrelid = $1 ORDER BY 1, 2 LIMIT 1",
+        {parameter_oid(shadow)});
+    if (!found.empty()) {
+        throw ImportError(
+            ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            format("policy {} of the shadow reads table {}, which is one of Citus", quoted(*found[0][0]), *found[0][1]),
+            {}, "Have the policy call a function that reads a reference table.");
+    }
+}
+
+}  // namespace
+
+// As the server makes one condition of the policies for SELECT that hold for a role: any of those that permit, and all of
+// those that restrict. The one of ours permits whoever has the right.
+std::string shown_by_policies() {
+    const Oid shadow = shadow_table();
+    const Oid caller = GetUserId();
+    if (call([&] { return check_enable_rls(shadow, InvalidOid, true) != RLS_ENABLED; })) {
+        return {};
+    }
+    OwnerScope owner;
+    require_local_policies(shadow);
+    bool permits_all = false;
+    std::string permitted, restricted;
+    for (const Row& row : query_latest(
+             "SELECT polname = 'customer_import_select', polpermissive, pg_get_expr(polqual, polrelid) FROM pg_policy"
+             " WHERE polrelid = $1 AND polcmd IN ('r', '*') AND polqual IS NOT NULL"
+             "   AND (0 = ANY (polroles)"
+             "        OR EXISTS (SELECT FROM unnest(polroles) AS r WHERE pg_has_role($2, r, 'USAGE')))"
+             " ORDER BY polname",
+             {parameter_oid(shadow), parameter_oid(caller)})) {
+        permits_all = permits_all || row[0] == "t";
+        if (row[1] == "t") {
+            permitted += format("{}({})", permitted.empty() ? "" : " OR ", *row[2]);
+        } else {
+            restricted += format(" AND ({})", *row[2]);
+        }
+    }
+    if (permits_all && restricted.empty()) {
+        return {};
+    }
+    return format("({}){}", permits_all ? "true" : permitted.empty() ? "false" : permitted, restricted);
 }
 
 bool is_citus_loaded() {
@@ -101,6 +170,7 @@ void settle_commits() {
 
 Home read_home(Oid table, const std::string& name) {
     OwnerScope owner;
+    require_local_policies(shadow_table());
     Home home{table, name, {}};
     for (const Row& column : read_columns(table)) {
         home.columns.push_back({*column[0], staged_name(column), column[6] == "t"});

@@ -38,8 +38,14 @@ bool has_shadow();
 // connection.
 void create_shadow(Oid table, const std::string& name, const std::string& user_name);
 
-// Drops both, if there are any. Needs an SPI connection.
+// Drops both, if there are any, and warns of policies that others have made there. Needs an SPI connection.
 void drop_shadow();
+
+// Which customers the policies of the shadow show the current role, which has the right to see customers: a condition that
+// names nothing by way of a search_path but pg_catalog, about rows that are called kShadowAlias. Empty: all. Errors: 55000 for
+// a policy that reads a table of Citus. Needs an SPI connection, and a shadow.
+std::string shown_by_policies();
+inline constexpr const char* kShadowAlias = "_shadow";
 
 // Whether the server has loaded Citus. Needs no transaction.
 bool is_citus_loaded();
@@ -50,7 +56,7 @@ bool is_citus_loaded();
 void settle_commits();
 
 // Reads which columns a table has that has a shadow. Errors: 55000 when the shadow does not have them, or has other
-// defaults or another owner. Needs an SPI connection.
+// defaults or another owner, or a policy that reads a table of Citus. Needs an SPI connection.
 Home read_home(Oid table, const std::string& name);
 
 }  // namespace customer_import::pg

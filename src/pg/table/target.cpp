@@ -385,12 +385,6 @@ std::vector<Field> registered_fields() {
     return target.values.empty() ? standard_fields() : target.fields();
 }
 
-ReaderScope::ReaderScope(const Target& target) {
-    if (target.is_distributed) {
-        owner_.emplace(call([&] { return relation_owner(target.relation); }));
-    }
-}
-
 TableOwnerScope::TableOwnerScope(const Target& target)
     : lookup_(call([&] { return relation_owner(target.relation); })) {}
 
@@ -506,6 +500,7 @@ Target load_import_target(LOCKMODE lock) {
     Target target = load_target(lock);
     KnownTable& known = known_table();
     if (!known.home && has_shadow()) {
+        watched_table.add_relation(shadow_table());  // for its policies
         known.home = read_home(target.relation, target.name);
     }
     if (!known.is_guarded || has_citus()) {

@@ -109,16 +109,6 @@ Target load_target(LOCKMODE lock = RowExclusiveLock);
 // trigger would not hold what is written, and where the shadow does not fit the table any more.
 Target load_import_target(LOCKMODE lock = RowExclusiveLock);
 
-// Reads customers for a caller that has the right to see them: as the caller, for whom the policies of the table hold; where
-// the table is distributed, as its owner, because no operator has a privilege on it.
-class ReaderScope {
-public:
-    explicit ReaderScope(const Target& target);
-
-private:
-    std::optional<LookupScope> owner_;
-};
-
 // The fields that a header may name, as the register has them: without a look at the table, and so without a lock on
 // it. Of a table of the application they have names and aliases, and no kinds. Needs an SPI connection.
 std::vector<Field> registered_fields();
