@@ -2,7 +2,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = warning;
-SELECT plan(30);
+SELECT plan(34);
 
 CREATE ROLE regress_shadow_ann;
 CREATE ROLE regress_shadow_bea;
@@ -125,11 +125,39 @@ SELECT is((SELECT array_agg(user_name) FROM customer_import.search_customers('',
 SELECT is((SELECT count(*) FROM customer_import.customers_with_roles('{}')), 10::bigint, 'holders of no role');
 RESET ROLE;
 
+-- Where the customers of a batch are all new, those of the next one are taken for new until they are shipped
+RESET ROLE;
+DROP POLICY hundredth ON customer_import._shadow;
+DELETE FROM public.customers;
+INSERT INTO public.customers (user_name, roles, company) VALUES ('new0250', '{buyer}', 'Old'), ('new0255', '{administrator}', 'Old'), ('new0399', '{}', 'Old');
+SET LOCAL customer_import.batch_rows = 100;
+CREATE FUNCTION pg_temp.file() RETURNS text LANGUAGE sql AS $$
+    SELECT E'userName,addRoles,company\n' || string_agg(format('new%s,%s,New', lpad(n::text, 4, '0'), CASE n WHEN 255 THEN 'administrator' ELSE 'approver' END), E'\n' ORDER BY n)
+      FROM generate_series(0, 399) AS n
+$$;
+CREATE FUNCTION pg_temp.known() RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(concat(user_name, roles, company), ' ' ORDER BY user_name) FROM public.customers WHERE right(user_name, 4) IN ('0099', '0250', '0255', '0399')
+$$;
+SELECT is(pg_temp.attempt('regress_shadow_ann', NULL, 'SELECT pg_temp.import(pg_temp.file())', 'SELECT pg_temp.known()'),
+          'ok completed created=397 updated=3 => new0099{approver}New new0250{approver,buyer}New new0255{administrator}New new0399{approver}New',
+          'who is not new is found, and may hold what the operator may not give');
+SELECT is(pg_temp.attempt('regress_shadow_ann', NULL, $$SELECT pg_temp.import(pg_temp.file(), 'Create Only')$$, 'SELECT pg_temp.known()'),
+          'ok completed created=397 skipped=3 (already_exists, already_exists, already_exists) => new0099{approver}New new0250{buyer}Old new0255{administrator}Old new0399{}Old',
+          'and is skipped');
+SELECT is(pg_temp.attempt('regress_shadow_ann', NULL, $$SELECT string_agg(outcome || ' ' || count, ', ' ORDER BY outcome) FROM (SELECT outcome, count(*) FROM customer_import.preview_import(pg_temp.file(), 'Create & Update') GROUP BY 1) AS o$$),
+          'ok created 397, updated 3', 'a preview says the same');
+ALTER TABLE public.customers ADD CONSTRAINT told CHECK (company <> 'New' OR user_name <> 'new0250');
+SELECT is(pg_temp.attempt('regress_shadow_ann', NULL, 'SELECT pg_temp.import(pg_temp.file())', 'SELECT pg_temp.known()'),
+          'ok completed created=397 updated=2 rejected=1 (database_error 23514) => new0099{approver}New new0250{buyer}Old new0255{administrator}New new0399{approver}New',
+          'an error of the table rejects one record, and those beside it are found');
+ALTER TABLE public.customers DROP CONSTRAINT told;
+INSERT INTO public.customers (user_name) SELECT 'other' || n FROM generate_series(1, 3) AS n;
+
 -- Detach tells what is lost
 CREATE FUNCTION pg_temp.detach() RETURNS void LANGUAGE sql AS 'SELECT customer_import.detach_customers_table()';
 SELECT pg_temp.detach();
 SELECT is((SELECT count(*) FROM pg_class WHERE relname IN ('_shadow', '_stage')), 0::bigint, 'detaching drops the shadow');
-SELECT is((SELECT count(*) FROM public.customers), 1004::bigint, 'and no customer');
+SELECT is((SELECT count(*) FROM public.customers), 6::bigint, 'and no customer');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -18,6 +18,7 @@ namespace {
 constexpr int kMaxFetches = 10;            // against writers that keep changing the same customer
 constexpr double kLeastWindow = 8;         // records that are applied together after a failure
 constexpr double kStatementCost = 15;      // in records
+constexpr std::size_t kFewKnown = 10;      // one customer in so many may not be new where all are taken for new
 constexpr std::size_t kWindowSets = 1000;  // of records applied one after another that share a subtransaction
 
 std::vector<ColumnIo> make_columns(const Target& target, MemoryContext context) {
@@ -199,12 +200,29 @@ void BatchApplier::fetch(std::vector<std::string_view> names) {
     fetched();
 }
 
-// Where others have changed a customer since it was fetched, its record is decided again.
+// Adds the customers that were not created, where all were taken for new.
+void BatchApplier::add_undecided(Indexes records, std::size_t known, std::set<std::string_view>& names) const {
+    std::set<std::string_view> created;
+    for (std::size_t index = known; index < changes_.size(); ++index) {
+        created.insert(changes_[index].user_name);
+    }
+    for (const std::uint32_t record : records) {
+        if (created.count(this->record(record).user_name) == 0) {
+            names.insert(this->record(record).user_name);
+        }
+    }
+}
+
+// Where others have changed a customer since it was fetched, its record is decided again. So is it where the customer was
+// only taken for new, and is not, or its record has another outcome. An error is no reason to reject such a record: the
+// parts are fetched.
 void BatchApplier::apply_set(Indexes records) {
     if (!home_) {
         apply_records(records);
         return;
     }
+    bool takes_for_new = state_.expect_absent && records.size() > 1 && creates_missing();
+    state_.expect_absent = false;
     std::vector<std::uint32_t> todo(records.begin(), records.end());
     for (int fetches = 0; !todo.empty(); ++fetches) {
         if (fetches == kMaxFetches) {
@@ -216,10 +234,21 @@ void BatchApplier::apply_set(Indexes records) {
         for (const std::uint32_t record : todo) {
             names.push_back(this->record(record).user_name);
         }
-        fetch(std::move(names));
+        if (takes_for_new) {
+            home_->take_for_new(std::move(names));
+        } else {
+            fetch(std::move(names));
+        }
         const std::size_t known = changes_.size();
         apply_records(todo);
-        const std::set<std::string_view> stale = home_->ship(std::span(changes_).subspan(known));
+        std::set<std::string_view> stale = home_->ship(std::span(changes_).subspan(known));
+        if (takes_for_new) {
+            add_undecided(todo, known, stale);
+        }
+        if (fetches == 0) {
+            state_.expect_absent = takes_for_new ? stale.size() * kFewKnown < todo.size() : !home_->has_found_any();
+        }
+        takes_for_new = false;
         forget_customers(known, stale);
         std::erase_if(todo, [&](std::uint32_t record) { return stale.count(this->record(record).user_name) == 0; });
     }

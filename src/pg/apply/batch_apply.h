@@ -45,6 +45,7 @@ struct ApplyState {
     bool expect_unchanged = false;  // few customers had to be written lately, so they are looked at first
     std::uint64_t settled = 0;      // records that were applied together, or rejected
     std::uint64_t failed = 0;       // of them rejected by the table
+    bool expect_absent = false;     // customers had no row lately, so none is fetched into the shadow at first
 };
 
 class BatchApplier {
@@ -97,6 +98,9 @@ protected:
     // another, leave of its row. Adds to `left` the records that are for apply_records(), from one on to the customer's
     // last.
     virtual void write_once(std::span<const Indexes> customers, std::vector<Indexes>& left) = 0;
+
+    // Whether a customer that is not found is created, so that one whose row was not fetched shows when it is shipped.
+    virtual bool creates_missing() const { return false; }
 
     // The rows of the records' customers have been fetched from where they are: what others have done to them up to now
     // is in them. Only called where the engine writes a shadow.
@@ -185,6 +189,7 @@ private:
     std::size_t window() const;
     void write_set(std::span<const Indexes> customers, std::vector<Indexes>& left);
     void fetch(std::vector<std::string_view> names);
+    void add_undecided(Indexes records, std::size_t known, std::set<std::string_view>& names) const;
     // Apply the batch on a table where only the order of each customer's records matters.
     void apply_customers();
     void apply_rounds();

@@ -137,16 +137,17 @@ HomeRows::Texts HomeRows::make_texts() const {
     std::string of_home, of_shadow, staged, assignments, names, values;
     for (const Home::Column& column : home_.columns) {
         of_home += ", c." + column.name;
-        of_shadow += ", s." + column.name;
-        staged += ", " + column.staged;
         if (std::find(written.begin(), written.end(), column.name) != written.end()) {
             assignments += format("{}{} = b.{}", assignments.empty() ? "" : ", ", column.name, column.staged);
+            of_shadow += ", s." + column.name;
+            staged += ", " + column.staged;
         }
         if (!column.is_made) {
             names += (names.empty() ? "" : ", ") + column.name;
-            values += (values.empty() ? "b." : ", b.") + column.staged;
+            values += (values.empty() ? "s." : ", s.") + column.name;
         }
     }
+    const std::string of_named = format(" JOIN {} AS s ON s.{} = n.u", kShadow, target_.user_name.name);
     const std::string same_version = format(
         "b.slice = $1 AND {} = b.user_name AND c.ctid = b.home_tid AND c.xmin = b.home_xmin", home_key_);
     return {.name_customers = format("INSERT INTO {} (slice, user_name) SELECT $1, n FROM unnest($2) AS n", kStage),
@@ -154,13 +155,12 @@ HomeRows::Texts HomeRows::make_texts() const {
                            of_home, home_.name, kStage, home_key_),
             .name_fetched = format("SELECT r.{}, r.home_tid, r.home_xmin FROM {} AS r", staged_key_, kRowTable),
             .stage_names = stage_sql("", "", ""),
-            .stage_rows = stage_sql(staged, of_shadow,
-                                    format(" JOIN {} AS s ON s.{} = n.u", kShadow, target_.user_name.name)),
+            .stage_rows = stage_sql(staged, of_shadow, of_named),
             .update = format("UPDATE {} AS c SET {} FROM {} AS b WHERE {} RETURNING {}", home_.name, assignments,
                              kStage, same_version, home_key_),
-            .create = format("INSERT INTO {} AS c ({}) SELECT {} FROM {} AS b WHERE b.slice = $1"
+            .create = format("INSERT INTO {} AS c ({}) SELECT {} FROM unnest($1) AS n (u){}"
                              " ON CONFLICT ({}) DO NOTHING RETURNING {}",
-                             home_.name, names, values, kStage, target_.user_name.name, home_key_),
+                             home_.name, names, values, of_named, target_.user_name.name, home_key_),
             .remove = format("DELETE FROM {} AS c USING {} AS b WHERE {} RETURNING {}", home_.name, kStage,
                              same_version, home_key_),
             .clear_stage = format("DELETE FROM {} WHERE slice = ANY ($1::bigint[])", kStage)};
@@ -198,9 +198,17 @@ void HomeRows::fetch(std::vector<std::string_view> names) {
     if (!snapshot_.is_latest()) {
         // It may have waited for another import that has the same customers: what that one has done to them since they
         // were read would be missed where their records change nothing. From now on other imports wait for this one.
+        take_out();
         bring();
     }
     test_point("fetched");
+}
+
+void HomeRows::take_for_new(std::vector<std::string_view> names) {
+    fetched_names_ = std::move(names);
+    slices_.clear();
+    fetched_.clear();
+    fill_names();
 }
 
 DestReceiver* HomeRows::receiver_of(const EphemeralTable& table) const {
@@ -230,7 +238,6 @@ void HomeRows::bring() {
     rows_.clear(context_);
     snapshot_.take();
     execute_into(texts_.read, {parameter(slice)}, receiver_of(rows_));
-    take_out();
     bring_.run_by(run_without_triggers, nullptr, rows_, nullptr, {});
     fetched_.clear();
     for (Row& row : query(texts_.name_fetched, {}, Plan::once)) {
@@ -250,7 +257,9 @@ std::set<std::string_view> HomeRows::ship(std::span<const Change> changes) {
             }
             throw;
         }
-        execute(texts_.clear_stage, {text_array_parameter(slices_)}, Plan::once);
+        if (!slices_.empty()) {
+            execute(texts_.clear_stage, {text_array_parameter(slices_)}, Plan::once);
+        }
         take_out();
     }
     test_point("shipped");
@@ -274,13 +283,13 @@ void HomeRows::write(std::span<const Change> changes, std::set<std::string_view>
         }
     }
     if (!updated.names.empty()) {
-        run(texts_.update, stage(updated, true), updated, stale);
+        run(texts_.update, parameter(stage(updated, true)), updated, stale);
     }
     if (!created.names.empty()) {
-        run(texts_.create, stage(created, true), created, stale);
+        run(texts_.create, names_parameter(created.names), created, stale);
     }
     if (!deleted.names.empty()) {
-        run(texts_.remove, stage(deleted, false), deleted, stale);
+        run(texts_.remove, parameter(stage(deleted, false)), deleted, stale);
     }
 }
 
@@ -296,11 +305,11 @@ std::int64_t HomeRows::stage(const Step& step, bool with_values) {
 // Runs a statement that returns the names of the customers that it has written; the others of the step are stale. Its
 // rows do not go through SPI, which wants as many as it is told were processed: Citus counts those, too, that ON CONFLICT
 // has left alone.
-void HomeRows::run(const std::string& statement, std::int64_t slice, const Step& step,
+void HomeRows::run(const std::string& statement, const Parameter& which, const Step& step,
                    std::set<std::string_view>& stale) {
     const EngineStatement engine;
     written_.clear(context_);
-    execute_into(statement, {parameter(slice)}, receiver_of(written_));
+    execute_into(statement, {which}, receiver_of(written_));
     std::set<std::string, std::less<>> written;
     for (Row& row : query(format("SELECT u FROM {}", kWrittenTable), {}, Plan::once)) {
         written.insert(*std::move(row[0]));

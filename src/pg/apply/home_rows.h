@@ -26,8 +26,13 @@ public:
     HomeRows(const Target& target, MemoryContext context);
 
     // Puts the rows of these customers, all different, into the shadow, as they are now. The names must live until
-    // ship(). A row of the shadow that others have left there goes.
+    // ship(). The shadow is empty before, since nobody else writes it.
     void fetch(std::vector<std::string_view> names);
+    // Whether any of them had one.
+    bool has_found_any() const { return !fetched_.empty(); }
+
+    // In place of fetch(): leaves the shadow empty. Those of them that have a row are stale when they are shipped as new.
+    void take_for_new(std::vector<std::string_view> names);
 
     // Writes what has become of those customers that `changes` name to the table, and takes all out of the shadow.
     // Returns those whose rows others have changed since fetch(): of these nothing is written. Errors: those of the
@@ -64,7 +69,7 @@ private:
     void take_out();
     void write(std::span<const Change> changes, std::set<std::string_view>& stale);
     std::int64_t stage(const Step& step, bool with_values);
-    void run(const std::string& statement, std::int64_t slice, const Step& step, std::set<std::string_view>& stale);
+    void run(const std::string& statement, const Parameter& which, const Step& step, std::set<std::string_view>& stale);
 
     const Target& target_;
     const Home& home_;

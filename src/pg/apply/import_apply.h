@@ -29,6 +29,7 @@ protected:
     // Whether what others did to the customer is known. Where it is not, the customer's records are left alone and
     // met_unknown() is true after apply(), which has to be rolled back then.
     virtual bool knows(const CustomerRow&) const { return true; }
+    bool creates_missing() const override { return creates(mode_); }
     bool met_unknown() const { return met_unknown_; }
     void meet_unknown() { met_unknown_ = true; }
 

@@ -32,6 +32,7 @@ private:
     };
 
     bool knows(const CustomerRow& customer) const override { return snapshot_.has_seen(customer.version.xmin); }
+    bool creates_missing() const override { return false; }  // it knows the histories of what is fetched
     void fetched() override;
     void apply_known(const Batch& batch, const GrantCeiling* ceiling);
     void read_histories(const Batch& batch);
