@@ -1,4 +1,4 @@
-"""A coordinator and two workers of Citus on loopback, each a server of our own that is gone at the end."""
+"""A coordinator and workers of Citus on loopback, each a server of our own that is gone at the end."""
 
 import os
 import shutil
@@ -74,7 +74,14 @@ class Node:
             return False
 
     def seconds_of_cpu(self):
-        """User and system time of all its processes, those that have ended included."""
+        """User and system time of all its processes, those that have ended included: one that ends meanwhile is counted
+        nowhere, so it is read until it is the same twice."""
+        ticks, before = self._ticks(), None
+        while ticks != before:
+            ticks, before = self._ticks(), ticks
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def _ticks(self):
         ticks = 0
         for entry in os.listdir("/proc"):
             if entry.isdigit() and (int(entry) == self.process.pid or self._is_child(int(entry))):
@@ -84,7 +91,7 @@ class Node:
                     continue
                 own = sum(map(int, fields[11:13]))
                 ticks += own + (sum(map(int, fields[13:15])) if int(entry) == self.process.pid else 0)
-        return ticks / os.sysconf("SC_CLK_TCK")
+        return ticks
 
     def stop(self):
         if self.process is not None and self.process.poll() is None:
@@ -93,34 +100,36 @@ class Node:
 
 
 class Nodes:
-    """All three, with a database in which they know of each other."""
+    """All of them, with a database in which they know of each other."""
 
-    def __init__(self, pg_config, database):
-        self.database = database
+    def __init__(self, pg_config, database, workers=2):
+        self.database, self.programs = database, Path(pg_config).parent
         # Not TMPDIR: a path to a socket must be short, and the user postgres must be able to reach it.
         self.folder = Path(tempfile.mkdtemp(prefix="customer_import.citus.", dir="/tmp"))
         self.folder.chmod(0o755)
         if os.geteuid() == 0:
             shutil.chown(self.folder, "postgres")
-        self.nodes = [Node(self.folder, Path(pg_config).parent, number, database) for number in range(3)]
+        self.nodes = []
         try:
-            self.start()
+            for _ in range(1 + workers):
+                self.add()
         except BaseException:
             self.end()
             raise
 
-    def start(self):
-        database = self.database
-        for node in self.nodes:
-            node.start()
-            with node.session("postgres") as session:
-                session.rows(f"CREATE DATABASE {database}")
-            with node.session(database) as session:
-                session.rows("CREATE EXTENSION citus")
+    def add(self):
+        """Starts one more, the coordinator first, and has it known to that."""
+        node = Node(self.folder, self.programs, len(self.nodes), self.database)
+        self.nodes.append(node)
+        node.start()
+        with node.session("postgres") as session:
+            session.rows(f"CREATE DATABASE {self.database}")
+        with node.session(self.database) as session:
+            session.rows("CREATE EXTENSION citus")
         with self.admin() as session:
-            session.rows(f"SELECT citus_set_coordinator_host('127.0.0.1', {self.coordinator.port})")
-            for worker in self.workers:
-                session.rows(f"SELECT citus_add_node('127.0.0.1', {worker.port})")
+            session.rows(f"SELECT citus_set_coordinator_host('127.0.0.1', {node.port})" if node is self.coordinator else
+                         f"SELECT citus_add_node('127.0.0.1', {node.port})")
+        return node
 
     @property
     def coordinator(self):

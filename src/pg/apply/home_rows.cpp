@@ -153,6 +153,9 @@ HomeRows::Texts HomeRows::make_texts() const {
     return {.name_customers = format("INSERT INTO {} (slice, user_name) SELECT $1, n FROM unnest($2) AS n", kStage),
             .read = format("SELECT c.ctid, c.xmin{} FROM {} AS c JOIN {} AS b ON {} = b.user_name WHERE b.slice = $1",
                            of_home, home_.name, kStage, home_key_),
+            .versions = format(
+                "SELECT {0}, c.ctid, c.xmin FROM {1} AS c JOIN {2} AS b ON {0} = b.user_name WHERE b.slice = $1",
+                home_key_, home_.name, kStage),
             .name_fetched = format("SELECT r.{}, r.home_tid, r.home_xmin FROM {} AS r", staged_key_, kRowTable),
             .stage_names = stage_sql("", "", ""),
             .stage_rows = stage_sql(staged, of_shadow, of_named),
@@ -194,12 +197,14 @@ void HomeRows::fetch(std::vector<std::string_view> names) {
     slices_.clear();
     const HomeScope scope(home_.relation, target_.is_distributed);
     fill_names();
-    bring();
-    if (!snapshot_.is_latest()) {
-        // It may have waited for another import that has the same customers: what that one has done to them since they
-        // were read would be missed where their records change nothing. From now on other imports wait for this one.
+    const std::int64_t slice = start_slice();
+    execute(texts_.name_customers, {parameter(slice), names_parameter(fetched_names_)}, Plan::once);
+    bring(slice);
+    if (!snapshot_.is_latest() && have_changed(slice)) {
+        // It has waited for another import that has the same customers: what that one has done to them since they were
+        // read would be missed where their records change nothing. From now on other imports wait for this one.
         take_out();
-        bring();
+        bring(slice);
     }
     test_point("fetched");
 }
@@ -231,10 +236,8 @@ void HomeRows::fill_names() {
     }
 }
 
-// Reads the rows of the customers, and puts them into the shadow.
-void HomeRows::bring() {
-    const std::int64_t slice = start_slice();
-    execute(texts_.name_customers, {parameter(slice), names_parameter(fetched_names_)}, Plan::once);
+// Reads the rows of the customers that the slice names, and puts them into the shadow.
+void HomeRows::bring(std::int64_t slice) {
     rows_.clear(context_);
     snapshot_.take();
     execute_into(texts_.read, {parameter(slice)}, receiver_of(rows_));
@@ -243,6 +246,15 @@ void HomeRows::bring() {
     for (Row& row : query(texts_.name_fetched, {}, Plan::once)) {
         fetched_.emplace(*std::move(row[0]), Version{*std::move(row[1]), *std::move(row[2])});
     }
+}
+
+// Whether the rows of these customers are others than those that were brought.
+bool HomeRows::have_changed(std::int64_t slice) const {
+    const std::vector<Row> rows = query(texts_.versions, {parameter(slice)}, Plan::once);
+    return rows.size() != fetched_.size() || std::any_of(rows.begin(), rows.end(), [&](const Row& row) {
+               const auto found = fetched_.find(*row[0]);
+               return found == fetched_.end() || found->second.tid != *row[1] || found->second.xmin != *row[2];
+           });
 }
 
 std::set<std::string_view> HomeRows::ship(std::span<const Change> changes) {

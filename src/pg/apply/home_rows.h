@@ -52,7 +52,7 @@ private:
 
     // The statements, with all columns of the table.
     struct Texts {
-        std::string name_customers, read, name_fetched;  // of a fetch
+        std::string name_customers, read, versions, name_fetched;  // of a fetch
         std::string stage_names, stage_rows;
         std::string update, create, remove;  // they return whom they have written
         std::string clear_stage;
@@ -64,7 +64,8 @@ private:
     Texts make_texts() const;
     DestReceiver* receiver_of(const EphemeralTable& table) const;
     void fill_names();
-    void bring();
+    void bring(std::int64_t slice);
+    bool have_changed(std::int64_t slice) const;
     std::int64_t start_slice();
     void take_out();
     void write(std::span<const Change> changes, std::set<std::string_view>& stale);
