@@ -147,7 +147,9 @@ HomeRows::Texts HomeRows::make_texts() const {
             values += (values.empty() ? "s." : ", s.") + column.name;
         }
     }
-    const std::string of_named = format(" JOIN {} AS s ON s.{} = n.u", kShadow, target_.user_name.name);
+    // Each name is looked up by the index, however few rows the shadow seems to have.
+    const std::string of_named = format(" CROSS JOIN LATERAL (SELECT s.* FROM {} AS s WHERE s.{} = n.u OFFSET 0) AS s",
+                                        kShadow, target_.user_name.name);
     const std::string same_version = format(
         "b.slice = $1 AND {} = b.user_name AND c.ctid = b.home_tid AND c.xmin = b.home_xmin", home_key_);
     return {.name_customers = format("INSERT INTO {} (slice, user_name) SELECT $1, n FROM unnest($2) AS n", kStage),
