@@ -39,7 +39,7 @@ def test_shares(report):
         report.equal(len(slices), 2, "by two slices")
         report.line(min(shares) >= 0.3, "each applied at least 30 %", shares)
         report.equal(admin.rows("SELECT slice_hash, slice_names FROM customer_import._background_imports WHERE import_id = $1", [number]),
-                     [(None, f"{{user{total * 3 // 8:07d}}}")], "they are ranges of user names, the first one is smaller")
+                     [(None, f"{{user{total * 395 // 1000:07d}}}")], "they are ranges of user names, the first one is smaller")
         report.line(all(records == position == done and ended == "t" for _, records, position, done, ended in slices),
                     "each ended at its last record", slices)
         report.line(len(workers) >= 2 and {user for _, user in workers} == {"regress_ann"},
