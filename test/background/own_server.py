@@ -53,12 +53,13 @@ class Server:
             for name, value in values.items():
                 file.write(f"{name} = '{value}'\n")
 
+    def text(self):
+        """Its logs."""
+        return "".join(log.read_text(errors="replace") for log in Path(self.folder).glob("*.log"))
+
     def complaints(self):
         """Lines of its logs that no test may cause."""
-        lines = []
-        for log in Path(self.folder).glob("*.log"):
-            lines += log.read_text(errors="replace").splitlines()
-        return [line for line in lines if any(word in line for word in CRASH_WORDS)]
+        return [line for line in self.text().splitlines() if any(word in line for word in CRASH_WORDS)]
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from harness import DATABASE, Session, counts_of, csv, gate, import_file, new_customers, state, status, submit, wait_ended, wait_idle, wait_until
 from own_server import cluster, wait_for_server
+from passing import clear, raise_while
+from waiting import wait_set_aside
 
 CONTENT = csv([*(f"a{index},buyer" for index in range(30)), "wait1,buyer", *(f"z{index},buyer" for index in range(30))])
 PROCESSES = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = $1"
@@ -136,6 +138,48 @@ def test_preloaded(report):
             submit(ann, "userName,addRoles\nmore,buyer\n")
             report.equal([wait_ended(admin, number)["state"] for number in numbers], ["completed"] * 2, "until somebody calls")
             wait_idle(admin)
+        report.equal(server.complaints(), [], "the server does not complain")
+
+
+def wait_for_trouble(admin, session, name):
+    """Submits an import that waits for trouble which does not pass, so that its supervisor stays."""
+    raise_while(admin, "53100")
+    number = submit(session, f"userName,addRoles\n{name},buyer\n")
+    wait_set_aside(admin, number)
+    return number
+
+
+def shut_out(outside, database):
+    """Closes a database to connections, and ends all that there are."""
+    outside.rows(f"ALTER DATABASE {database} ALLOW_CONNECTIONS false")
+    outside.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", [database])
+
+
+def test_closed_database(report):
+    """The supervisor comes back to a database that was closed for a while, and renamed meanwhile; not to one that is gone."""
+    new_name = f"{DATABASE}_renamed"
+    with cluster(log_min_messages="debug1") as server, Session(database="postgres") as outside:
+        def logged(text):
+            return server.text().count(text)
+
+        with Session() as admin, Session("regress_ann") as ann:
+            number = wait_for_trouble(admin, ann, "a")
+            shut_out(outside, DATABASE)
+        wait_until(lambda: logged("is not currently accepting connections"), "the supervisor has tried to connect")
+        outside.rows(f"ALTER DATABASE {DATABASE} RENAME TO {new_name}")
+        report.line(True, "a closed database can be renamed, though an import waits in it")
+        outside.rows(f"ALTER DATABASE {new_name} ALLOW_CONNECTIONS true")
+        with Session(database=new_name) as admin:
+            clear(admin)
+            row = wait_ended(admin, number)
+            report.equal((row["state"], row["created"]), ("completed", 1), "open again, its import completes without any call")
+            wait_idle(admin)
+            with Session("regress_ann", new_name) as ann:
+                wait_for_trouble(admin, ann, "b")
+        ended = logged('unregistering background worker "customer_import supervisor"')
+        outside.rows(f"DROP DATABASE {new_name} WITH (FORCE)")
+        wait_until(lambda: logged('unregistering background worker "customer_import supervisor"') > ended, "its supervisor is given up")
+        report.line(True, "the supervisor of a database that was dropped is not started for ever")
         report.equal(server.complaints(), [], "the server does not complain")
 
 

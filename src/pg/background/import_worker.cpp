@@ -26,6 +26,7 @@ namespace customer_import::pg {
 namespace {
 
 constexpr long kLauncherWait = 60000;
+constexpr long kClosedWait = 10000;
 constexpr long kLockedWait = 1000;
 constexpr int kMaxDatabases = 1000;
 
@@ -68,11 +69,31 @@ void end_transaction(XactEvent event, void*) {
 
 // ---- processes ----------------------------------------------------------------------------------------------------
 
-bool is_connected = false;
+// Why this process could not connect, if it could not.
+enum class Refusal { none, other, closed, gone };
+Refusal refusal = Refusal::none;
 
-// A process that could not connect, because its database is gone, is not to be restarted for ever.
-void exit_for_good(int, Datum) {
-    if (!is_connected) {
+// A database that is just being dropped, or that is renamed or moved, which looks the same, was found before: the next
+// start knows.
+void note_refusal(void*) {
+    const int code = geterrcode();
+    if (code == ERRCODE_UNDEFINED_DATABASE && !OidIsValid(MyDatabaseId)) {
+        refusal = Refusal::gone;
+    } else if (code == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE) {
+        refusal = Refusal::closed;
+    }
+}
+
+// A supervisor whose database exists is restarted until it can connect: nothing else may know of the imports in it.
+// While the database accepts no connections it takes its time, since each attempt leaves a line in the log; by then this
+// process has left the database, which can be renamed. One whose database is gone is not to be restarted for ever.
+void end_unconnected(int, Datum) {
+    if (refusal == Refusal::closed && MyBgworkerEntry->bgw_restart_time != BGW_NEVER_RESTART) {
+        ResetLatch(MyLatch);
+        (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, kClosedWait, PG_WAIT_EXTENSION);
+    }
+    if (refusal == Refusal::gone ||
+        (refusal != Refusal::none && MyBgworkerEntry->bgw_restart_time == BGW_NEVER_RESTART)) {
         proc_exit(0);
     }
 }
@@ -86,13 +107,17 @@ void disarm_transaction_timeout() {
 }
 
 void connect(Oid database, Oid role) {
-    on_proc_exit(exit_for_good, 0);
+    refusal = Refusal::other;
+    on_proc_exit(end_unconnected, 0);
     pqsignal(SIGTERM, die);
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     BackgroundWorkerUnblockSignals();
     disarm_transaction_timeout();
+    ErrorContextCallback context{error_context_stack, note_refusal, nullptr};
+    error_context_stack = &context;
     BackgroundWorkerInitializeConnectionByOid(database, role, 0);
-    is_connected = true;
+    error_context_stack = context.previous;
+    refusal = Refusal::none;
 }
 
 // What pg_stat_activity says of this process.
