@@ -23,8 +23,8 @@ CREATE INDEX email_outbox_due ON customer_import.email_outbox (next_attempt_at) 
 -- What is not over, for figures.
 CREATE INDEX email_outbox_open ON customer_import.email_outbox (created_at) WHERE state <> 'sent';
 COMMENT ON TABLE customer_import.email_outbox IS 'The reports that go out by e-mail: one for each end of an import.';
-COMMENT ON COLUMN customer_import.email_outbox.recipient IS 'The operator''s address when the import ended.';
-COMMENT ON COLUMN customer_import.email_outbox.message IS 'The bytes of the message, from the first claim on: each attempt sends the same.';
+COMMENT ON COLUMN customer_import.email_outbox.recipient IS 'The operator''s address when the import ended, or the message was last retried.';
+COMMENT ON COLUMN customer_import.email_outbox.message IS 'The bytes of the message, from the first claim on: each attempt to the same address sends the same.';
 COMMENT ON COLUMN customer_import.email_outbox.fence IS 'Counts the claims; only the newest one reports back.';
 COMMENT ON COLUMN customer_import.email_outbox.lease_until IS 'Until then the message belongs to the mailer that claimed it.';
 COMMENT ON COLUMN customer_import.email_outbox.origin IS 'The database that it was made in: it is sent from no other.';
@@ -99,7 +99,7 @@ COMMENT ON FUNCTION customer_import.next_message_at() IS 'When the next message 
 CREATE FUNCTION customer_import.retry_message(id bigint) RETURNS void
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ci_retry_message';
 COMMENT ON FUNCTION customer_import.retry_message(bigint) IS
-    'Has a message tried again that failed. Only for administrators.';
+    'Has a message tried again that failed, at the address that its operator has now. Only for administrators.';
 
 CREATE FUNCTION customer_import._database_origin() RETURNS text
     LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ci_database_origin';

@@ -2,7 +2,7 @@
 
 import threading
 
-from harness import (ADA, ANN, MAILER, OTHER, Client, claim, clear, fresh, import_as, make_due, message, message_of,
+from harness import (ADA, ADDRESS, ANN, MAILER, OTHER, Client, claim, clear, fresh, import_as, make_due, message, message_of,
                      queue_messages, states, wait_until)
 
 FAILED = "SELECT customer_import.message_failed(%s, %s, %s, %s)"
@@ -231,6 +231,38 @@ def test_retry(report):
         for wrong in (message_id, 0, -1):
             report.equal(admin.error("SELECT customer_import.retry_message(%s)", [wrong]), "42704",
                          "what is sent, or not there, is not retried")
+
+
+def test_retry_at_a_new_address(report):
+    """Once the address was corrected, a retry goes there, with bytes of its own: the stored ones are for the old one."""
+    alter = "SELECT customer_import.alter_operator(%s, email => %s)"
+    store = "SELECT customer_import.store_message(%s, %s, %s)"
+    retry = "SELECT customer_import.retry_message(%s)"
+
+    def failed_again(mailer):
+        row = claim(mailer)
+        mailer.rows(store, [row["id"], row["fence"], f"To: {row['recipient']}".encode()])
+        mailer.rows(FAILED, [row["id"], row["fence"], "550 no", True])
+        return row
+
+    with fresh() as admin, Client(MAILER) as mailer:
+        (message_id,) = queue_messages(1)
+        try:
+            failed_again(mailer)
+            admin.rows(retry, [message_id])
+            report.equal(bytes(failed_again(mailer)["message"]), b"To: ann@example.com", "to the same address a retry sends the same bytes")
+            admin.rows(alter, [ANN, "ann@new.example"])
+            admin.rows(retry, [message_id])
+            row = failed_again(mailer)
+            report.equal((row["recipient"], row["report"]["recipient"], row["message"]), ("ann@new.example", "ann@new.example", None),
+                         "after alter_operator() the message is made anew, for the new address")
+            admin.rows(alter, [ANN, ""])
+            admin.rows(retry, [message_id])
+            row = claim(mailer)
+            report.equal((row["recipient"], bytes(row["message"])), ("ann@new.example", b"To: ann@new.example"),
+                         "where the operator has none any more, it goes where it went before")
+        finally:
+            admin.rows(alter, [ANN, ADDRESS])
 
 
 def test_status(report):

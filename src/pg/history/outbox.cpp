@@ -309,7 +309,8 @@ CI_CATALOG_FUNCTION(ci_next_message_at) {
     });
 }
 
-// retry_message(id bigint) returns void. Errors: 42501, 42704 for a message that has not failed.
+// retry_message(id bigint) returns void. The message goes to the address that its operator has now, if there is one; for
+// another address than before it is made anew. Errors: 42501, 42704 for a message that has not failed.
 CI_PUBLIC_FUNCTION(ci_retry_message) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::administer, "retry messages");
@@ -317,8 +318,11 @@ CI_PUBLIC_FUNCTION(ci_retry_message) {
         pg::SpiConnection spi;
         pg::OwnerScope owner;
         const std::uint64_t changed = pg::execute(
-            "UPDATE customer_import.email_outbox SET state = 'queued', attempts = 0,"
-            "       next_attempt_at = clock_timestamp() WHERE id = $1 AND state IN ('failed', 'queued')",
+            "UPDATE customer_import.email_outbox AS m SET state = 'queued', attempts = 0, next_attempt_at = clock_timestamp(),"
+            "       recipient = a.recipient, message = CASE WHEN a.recipient = m.recipient THEN m.message END"
+            "  FROM (SELECT n.id, COALESCE(o.email, n.recipient) AS recipient FROM customer_import.email_outbox AS n"
+            "          LEFT JOIN customer_import.operators AS o ON o.name = n.operator WHERE n.id = $1) AS a"
+            " WHERE m.id = a.id AND m.state IN ('failed', 'queued')",
             {pg::parameter(id)});
         if (changed == 0) {
             throw pg::ImportError(ERRCODE_UNDEFINED_OBJECT,
