@@ -134,12 +134,20 @@ std::string resumed_message(std::int64_t import_id) {
                   import_id);
 }
 
-std::string stopped_message(std::int64_t import_id, const Stop& stop, const Counts& counts, bool has_issues) {
+std::string stopped_message(std::int64_t import_id, const Stop& stop, const Counts& counts, bool has_issues,
+                            bool has_table) {
     const std::int64_t changed = counts.created + counts.updated + counts.deleted;
     const std::string why = one_line(stop.reason);
     const std::string end = stop.reason.empty()        ? format("Import {} {}.", import_id, stop.state)
                             : stop.state == "canceled" ? format("Import {} canceled {}.", import_id, why)
                                                        : format("Import {} {}: {}.", import_id, stop.state, why);
+    if (!has_table && changed == 0) {
+        return format("{} Nothing was applied.", end);
+    }
+    if (!has_table) {
+        return format("{} It stopped at {}. {}{}", end, describe_counts(counts), kSeeChanges,
+                      select_from("import_changes", import_id));
+    }
     if (!stop.is_fault_of_file() && changed > 0) {
         return format(
             "{} It stopped at {}. {}, take it back with SELECT * FROM customer_import.undo_import({}), or leave it. {}{}",

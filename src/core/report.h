@@ -61,8 +61,10 @@ struct Stop {
 std::string resumed_message(std::int64_t import_id);
 
 // The message of an import in the background that ended early: "Import 7 canceled by ann. It stopped at 20,000 updated,
-// 20,000 unprocessed." and what can be done: resume it, undo it, or leave it. What was applied stays.
-std::string stopped_message(std::int64_t import_id, const Stop& stop, const Counts& counts, bool has_issues);
+// 20,000 unprocessed." and what can be done: resume it, undo it, or leave it. What was applied stays. Where the customers
+// table was dropped (`has_table` is false) nothing can be done.
+std::string stopped_message(std::int64_t import_id, const Stop& stop, const Counts& counts, bool has_issues,
+                            bool has_table = true);
 
 // The message of an import that ended early, without what can be done: where it cannot be resumed any more.
 std::string without_resume_offer(std::string_view message, std::int64_t import_id);

@@ -126,6 +126,8 @@ def test_drop_table(report):
         report.equal([row["state"] for row in rows], ["failed", "failed"], "DROP TABLE: the imports fail")
         report.line(all(adds_up(row) and " failed: the customers table was dropped. " in row["message"] for row in rows),
                     "DROP TABLE: with counts, and a sentence", [row["message"] for row in rows])
+        report.line(rows[0]["created"] > 0 and not any(word in row["message"] for row in rows for word in ("resume", "undo", "Put that right")),
+                    "DROP TABLE: they offer nothing that cannot be done", [row["message"] for row in rows])
     in_other_database(report, drop, "DROP TABLE")
 
 

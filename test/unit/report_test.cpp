@@ -157,6 +157,15 @@ TEST(StoppedMessage, CanBeRidOfWhatCanBeDone) {
     EXPECT_EQ(without_resume_offer("Import 7 failed: a reason.", 7), "Import 7 failed: a reason.");
 }
 
+TEST(StoppedMessage, OffersNothingWhereTheTableIsGone) {
+    const Stop stop{"failed", "the table was dropped"};
+    EXPECT_EQ(stopped_message(7, stop, {.records = 2, .unprocessed = 2}, false, false),
+              "Import 7 failed: the table was dropped. Nothing was applied.");
+    EXPECT_EQ(stopped_message(7, stop, {.records = 2, .updated = 1, .unprocessed = 1}, false, false),
+              "Import 7 failed: the table was dropped. It stopped at 1 updated, 1 unprocessed. "
+              "See every change: SELECT * FROM customer_import.import_changes WHERE import_id = 7");
+}
+
 TEST(StoppedMessage, DoesNotResumeWhatIsTheFaultOfTheFile) {
     const Counts nothing{.records = 2, .unprocessed = 2};
     EXPECT_EQ(stopped_message(7, {"failed", "the reason", "22000"}, nothing, true),

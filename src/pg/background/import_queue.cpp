@@ -52,6 +52,15 @@ void log_end(std::int64_t import_id, const std::string& operator_name, const std
                         describe_counts(counts), format_seconds(milliseconds))));
 }
 
+// Whether the table that an import goes into exists. One that was detached can be attached again.
+bool has_table(std::int64_t import_id) {
+    OwnerScope owner;
+    return !query_latest(
+                "SELECT FROM customer_import.imports AS i JOIN pg_class AS c ON c.oid = i.customers_table WHERE i.id = $1",
+                {parameter(import_id)})
+                .empty();
+}
+
 // Adds up what the slices did and writes how the import has ended.
 void remove_background_import(std::int64_t import_id) {
     Counts counts;
@@ -93,7 +102,8 @@ void remove_background_import(std::int64_t import_id) {
     if (is_complete) {
         finish_import(import_id, "completed", completed_message(import_id, counts, is_explained), counts, remarks);
     } else {
-        finish_import(import_id, stop->state, stopped_message(import_id, *stop, counts, is_explained), counts, remarks);
+        const std::string message = stopped_message(import_id, *stop, counts, is_explained, has_table(import_id));
+        finish_import(import_id, stop->state, message, counts, remarks);
     }
 }
 
