@@ -120,6 +120,20 @@ def test_begins_anew(report):
         report.equal(admin.value("SELECT count(*) FROM customer_import.import_issues"), "0", "without the issues of the first check")
 
 
+def test_limit_of_the_check(report):
+    """A limit that was passed before anything was applied counts anew: it may have been for codes that the catalog has by now."""
+    with fresh() as admin, Session("regress_ann") as ann:
+        row = wait_ended(admin, submit(ann, csv(["a,buyer", "b,late"]), reject_limit=0))
+        report.equal((row["state"], counts_of(row)), ("failed", (0, 0, 0, 0, 1, 1)), "reject_limit 0: it failed in the check")
+        report.equal(offer(ann, row["id"]), None, "to resume it is not offered: mostly that would be in vain")
+        ann.rows(RESUME, [row["id"]])
+        report.equal(wait_ended(admin, row["id"])["state"], "failed", "resumed with the same catalog it fails again")
+        admin.rows("SELECT customer_import.add_role_codes('{late}')")
+        ann.rows(RESUME, [row["id"]])
+        row = wait_ended(admin, row["id"])
+        report.equal((row["state"], counts_of(row)), ("completed", (2, 0, 0, 0, 0, 0)), "with the code it completes")
+
+
 def test_amended(report):
     """A check that is made anew would not know what has been amended."""
     with fresh() as admin, Session("regress_ann") as ann:
@@ -205,6 +219,9 @@ def test_refused(report):
         admin.rows("ALTER TABLE customers ALTER phone TYPE text")
         limited = wait_ended(admin, submit(ann, csv(["e,buyer", "f,nonsense", "g,nonsense"]), reject_limit=1))
         report.matches(limited["message"], r"^Import \d+ failed: .*See why: SELECT", "too many rejected records: its message offers no resume")
+        broken = wait_ended(admin, submit(ann, 'userName,addRoles\ne,buyer\n"f,buyer\n'))
+        report.matches(broken["message"], r"^Import \d+ failed: .*Nothing was applied\.", "a file with an unclosed quote is refused")
+        not_offered(report, ann, broken["id"], "was refused, and would be again", "a refused file")
         with settings(admin, max_queued_imports=0), Session("regress_ann") as full:
             error = full.error(RESUME, [row["id"]])
             report.equal(error and error.sqlstate, "53400", "a full queue refuses it")

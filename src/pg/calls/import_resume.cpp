@@ -166,6 +166,15 @@ void refuse_reject_limit(const EndedImport& import) {
     }
 }
 
+// What is wrong with the file itself stays so: it is kept as it came. A limit of rejected records, and the trial, depend
+// on the catalog and the table, too, and the check would be made anew. Errors: 55000.
+void refuse_refused_file(const EndedImport& import) {
+    if (import.stop.is_fault_of_file() && import.stop.sqlstate != kFaultOfFile) {
+        refuse(format("the file of import {} was refused, and would be again", import.id), {},
+               "Correct the file, and import it again.");
+    }
+}
+
 // Returns an import that can be resumed, as far as the rights and the table of its operator let it. Errors: 42704, 55000.
 EndedImport load_resumable(std::int64_t import_id, Purpose purpose) {
     EndedImport import = load_ended(import_id, purpose);
@@ -174,6 +183,7 @@ EndedImport load_resumable(std::int64_t import_id, Purpose purpose) {
     if (import.has_applied) {
         refuse_reject_limit(import);
     } else {
+        refuse_refused_file(import);
         refuse_amended(import_id);
     }
     return import;
