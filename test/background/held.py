@@ -60,6 +60,8 @@ def held(report, what, numbers):
             report.refused(session.error("SELECT customer_import.release_restored()"), "42501", f"{what}: only superusers release")
         report.matches(ann.value("SELECT customer_import.cancel_import($1)", [dropped]), "canceled", f"{what}: a held one can be canceled")
         report.equal(state(admin, dropped), "canceled", f"{what}: it ends")
+        report.equal(admin.value("SELECT count(*) FROM customer_import.email_outbox WHERE import_id = $1", [dropped]), "0",
+                     f"{what}: without a report to its operator, who works elsewhere")
         report.equal(admin.value("SELECT customer_import.release_restored()"), "2", f"{what}: release_restored() says how many")
         row, other = wait_ended(admin, half), wait_ended(admin, queued)
         report.equal((row["state"], counts_of(row)), ("completed", (61, 0, 0, 0, 0, 0)), f"{what}: released, the half-done one goes on")

@@ -174,8 +174,9 @@ std::string queue_report(std::int64_t import_id) {
     OwnerScope owner;
     const std::vector<Row> rows = query(
         "SELECT o.name, o.email FROM customer_import.imports AS i JOIN customer_import.operators AS o ON o.name = i.operator"
-        " WHERE i.id = $1 AND COALESCE((i.options ->> 'send_report')::boolean, true)",
-        {parameter(import_id)});
+        " WHERE i.id = $1 AND COALESCE((i.options ->> 'send_report')::boolean, true)"
+        "   AND NOT EXISTS (SELECT FROM customer_import._background_imports AS j WHERE j.import_id = i.id AND j.origin <> $2)",
+        {parameter(import_id), parameter(database_origin())});
     if (rows.empty()) {
         return {};
     }
