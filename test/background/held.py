@@ -4,21 +4,28 @@ import os
 import subprocess
 import tempfile
 
+import databases
 import harness
 from harness import (DATABASE, Session, adds_up, counts_of, create_database, csv, drop_database, fresh, gate, new_customers, record, state, status,
                      submit, submit_error, wait_ended, wait_idle, wait_until)
+from own_server import cluster, wait_for_server
+from standby import copy_of
 
 COPY = "regress_background_copy"
 CONTENT = csv([*(f"a{index},buyer" for index in range(30)), "wait1,buyer", *(f"z{index},buyer" for index in range(30))])
+
+
+def restore(dump, *options, check=True):
+    create_database(COPY, fixture=False)
+    subprocess.run(["pg_restore", *options, f"--dbname={COPY}", dump], check=check, stdin=subprocess.DEVNULL,
+                   stderr=None if check else subprocess.DEVNULL)
 
 
 def dump_and_restore(parallel):
     with tempfile.TemporaryDirectory(prefix="regress.") as folder:
         dump = os.path.join(folder, "dump")
         subprocess.run(["pg_dump", "--format=directory", f"--file={dump}", DATABASE], check=True, stdin=subprocess.DEVNULL)
-        create_database(COPY, fixture=False)
-        subprocess.run(["pg_restore", "--exit-on-error", *(["--jobs=4"] if parallel else []), f"--dbname={COPY}", dump], check=True,
-                       stdin=subprocess.DEVNULL)
+        restore(dump, "--exit-on-error", *(["--jobs=4"] if parallel else []))
     with Session(database=COPY) as admin:
         admin.rows(f"ALTER DATABASE {COPY} SET customer_import.batch_rows = 10")
 
@@ -103,6 +110,96 @@ def test_released_at_once(report):
         holder.open()
         for number in (half, queued):
             wait_ended(admin, number)
+
+
+# What doc/operations.md has for a copy that shall import and send nothing.
+DISCARD = ("SELECT customer_import.cancel_import(id) FROM customer_import.imports WHERE finished_at IS NULL",
+           "DELETE FROM customer_import.email_outbox WHERE state <> 'sent'")
+LEFT = "SELECT held, messages_held, queued, waiting, messages_waiting, messages_failed, supervisor_needed FROM customer_import.import_health"
+NOTHING = ("0", "0", "0", "0", "0", "0", "f")
+
+
+def discarded(report, admin, what, numbers):
+    for statement in DISCARD:
+        admin.rows(statement)
+    report.equal([state(admin, number) for number in numbers], ["canceled"] * len(numbers), f"{what}: what was open is canceled")
+    report.equal(admin.rows(LEFT), [NOTHING], f"{what}: nothing rings any more, and no report is on its way")
+    report.equal(admin.value("SELECT count(*) FROM customers WHERE user_name ~ '^z'"), "0", f"{what}: nothing more was applied")
+
+
+def test_discarded(report):
+    """A test system, from a dump: what was restored ends, and no operator hears of it."""
+    with fresh(batch_rows=10, max_running_imports=1) as admin, Session("regress_ann") as ann, gate(admin) as holder:
+        wait_ended(admin, submit(ann, "userName,addRoles\nfirst,buyer\n"))
+        half = submit(ann, CONTENT)
+        holder.wait()
+        queued = submit(ann, "userName,addRoles\nlast,buyer\n")
+        try:
+            dump_and_restore(False)
+            with Session(database=COPY) as copy:
+                report.equal(copy.rows(LEFT)[0][:2], ("2", "1"), "before, import_health tells that imports and a message are held")
+                discarded(report, copy, "a test system", (half, queued))
+                wait_idle_of(copy)
+        finally:
+            drop_database(COPY)
+        holder.open()
+        report.equal([wait_ended(admin, number)["state"] for number in (half, queued)], ["completed"] * 2, "where it came from, all goes on")
+
+
+def test_clone(report):
+    """A clone of the whole server looks like the original: it is started without workers, and its imports are ended."""
+    values = {"shared_preload_libraries": "customer_import", "customer_import__databases": DATABASE}
+    with cluster(wal_level="replica", max_wal_senders=4, customer_import__batch_rows=10, customer_import__max_running_imports=1, **values) as primary:
+        with Session() as admin, Session("regress_ann") as ann, gate(admin) as holder:
+            wait_ended(admin, submit(ann, "userName,addRoles\nfirst,buyer\n"))
+            half = submit(ann, CONTENT)
+            holder.wait()
+            queued = submit(ann, "userName,addRoles\nlast,buyer\n")
+            with copy_of(primary, False, max_worker_processes=0) as clone:
+                with Session() as copy:
+                    copy.rows("DROP TRIGGER v_waits ON customers")
+                    report.equal(copy.rows(LEFT)[0][0], "0", "nothing is held in a clone")
+                    discarded(report, copy, "a clone", (half, queued))
+                clone.set(max_worker_processes=8)
+                clone.restart()
+                wait_for_server()
+                with Session() as copy, Session("regress_ann") as reader:
+                    report.equal(wait_ended(copy, submit(reader, "userName,addRoles\nmine,buyer\n"))["state"], "completed", "started as usual, it imports")
+                    report.equal([state(copy, number) for number in (half, queued)], ["canceled"] * 2, "and not what was canceled")
+                    report.equal(clone.complaints(), [], "the clone does not complain")
+            holder.open()
+            report.equal([wait_ended(admin, number)["state"] for number in (half, queued)], ["completed"] * 2, "in the original all goes on")
+
+
+# What doc/operations.md has for roles that were missing during a restore.
+GRANT = ("SELECT customer_import.alter_operator(name) FROM customer_import.operators",
+         "SELECT customer_import.grant_gateway(name, may_act_as_admin) FROM customer_import.gateways",
+         "SELECT customer_import.grant_mailer(name) FROM customer_import.mailers")
+
+
+def test_roles_restored_later(report):
+    """Roles that come after the data have lost what the extension had granted to them; it grants that anew."""
+    with cluster(), tempfile.TemporaryDirectory(prefix="regress.") as folder:
+        dump = os.path.join(folder, "dump")
+        with Session() as admin:
+            admin.rows("SELECT customer_import.grant_mailer('regress_ben')")
+        subprocess.run(["pg_dump", "--format=directory", f"--file={dump}", DATABASE], check=True, stdin=subprocess.DEVNULL)
+        drop_database(DATABASE)
+        databases.drop_roles(harness.ROLES)
+        restore(dump, check=False)
+        with Session(database=COPY) as admin:
+            report.equal(admin.error(GRANT[0]), None, "while the roles are missing, nothing is granted")
+        harness.psql("postgres", f"--file={harness.HERE / 'roles.sql'}")
+        with Session("regress_ann", COPY) as ann:
+            report.refused(ann.error("SELECT count(*) FROM customers"), "42501", "a role that came later lacks its privileges", "permission denied")
+        with Session(database=COPY) as admin:
+            for statement in GRANT:
+                admin.rows(statement)
+        with Session("regress_ann", COPY) as ann, Session("regress_ben", COPY) as ben:
+            report.equal(ann.error("SELECT count(*) FROM customers"), None, "granted anew, it sees the customers")
+            row = wait_ended(ann, submit(ann, "userName,addRoles\na,buyer\n"))
+            report.equal((row["state"], row["created"]), ("completed", 1), "and imports")
+            report.equal(ben.error("SELECT customer_import.next_message_at()"), None, "and a mailer sends")
 
 
 def wait_idle_of(admin):

@@ -18,29 +18,34 @@ ADMIN_FUNCTIONS = ("SELECT customer_import.purge_imports('1 day')", "SELECT cust
 
 
 @contextmanager
-def standby_of(primary):
-    """A copy of a running server that follows it."""
-    folder = os.path.join(primary.folder, "standby")
+def copy_of(primary, follows, **values):
+    """A copy of a running server, with settings of its own: one that follows it, or one that goes its own way."""
+    folder = os.path.join(primary.folder, "copy")
     if not as_server("mkdir", "-p", f"{folder}/socket"):
         raise OSError(f"cannot make {folder}")
     data = f"{folder}/data"
-    if not as_server(server_program("pg_basebackup"), "--pgdata", data, "--host", primary.folder, "--username=postgres", "--write-recovery-conf",
+    if not as_server(server_program("pg_basebackup"), "--pgdata", data, "--host", primary.folder, "--username=postgres", *(["--write-recovery-conf"] if follows else []),
                      "--wal-method=stream", "--checkpoint=fast", "--no-sync"):
         raise OSError("pg_basebackup has failed")
     with open(f"{data}/postgresql.conf", "a", encoding="utf-8") as file:
         file.write(f"unix_socket_directories = '{folder}/socket'\nhot_standby = on\n")
     server = Server(data, f"{folder}/socket")
+    server.set(**values)
     before = os.environ["PGHOST"]
     try:
         if not server.start():
-            raise OSError("the standby does not start: " + server.log.read_text(errors="replace")[-1000:])
+            raise OSError("the copy does not start: " + server.log.read_text(errors="replace")[-1000:])
         os.environ["PGHOST"] = server.folder
-        wait_until(is_up, "the standby is up")
+        wait_until(is_up, "the copy is up")
         yield server
     finally:
         os.environ["PGHOST"] = before
         server.stop("immediate")
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def standby_of(primary):
+    return copy_of(primary, True)
 
 
 def on_standby(report, numbers):
