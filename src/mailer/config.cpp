@@ -139,6 +139,7 @@ std::string unknown_key(std::string_view key) {
 // All that is wrong, in the order in which it was found.
 class Faults {
 public:
+    explicit Faults(std::vector<std::string> reasons) : reasons_(std::move(reasons)) {}
     void add(std::string reason) { reasons_.push_back(std::move(reason)); }
     bool any() const { return !reasons_.empty(); }
     ConfigFault take() {
@@ -205,7 +206,7 @@ std::variant<CommandLine, EndNow> parse_command_line(const std::vector<std::stri
     return line;
 }
 
-std::variant<Options, ConfigFault> parse_config_file(std::string_view text) {
+std::variant<ConfigFile, ConfigFault> parse_config_file(std::string_view text) {
     toml::table table;
     try {
         table = toml::parse(text);
@@ -213,8 +214,8 @@ std::variant<Options, ConfigFault> parse_config_file(std::string_view text) {
         return ConfigFault{
             format("configuration file, line {}: {}", error.source().begin.line, visible(error.description(), 300))};
     }
-    Options options;
-    Faults faults;
+    ConfigFile file;
+    Options& options = file.options;
     for (const auto& [key, value] : table) {
         const std::string_view name = key.str();
         const auto* const option = std::find_if(kTextOptions.begin(), kTextOptions.end(),
@@ -222,21 +223,20 @@ std::variant<Options, ConfigFault> parse_config_file(std::string_view text) {
         if (name == kAllowPlaintext) {
             options.allow_plaintext = value.value_exact<bool>();
             if (!options.allow_plaintext) {
-                faults.add("allow-plaintext must be true or false");
+                file.faults.emplace_back("allow-plaintext must be true or false");
+                file.unreadable.emplace(name);
             }
         } else if (option == kTextOptions.end()) {
-            faults.add(unknown_key(name));
+            file.faults.push_back(unknown_key(name));
         } else {
             options.*option->member = value.value_exact<std::string>();
             if (!(options.*option->member)) {
-                faults.add(format("{} must be a text in quotes", option->name));
+                file.faults.push_back(format("{} must be a text in quotes", option->name));
+                file.unreadable.emplace(name);
             }
         }
     }
-    if (faults.any()) {
-        return faults.take();
-    }
-    return options;
+    return file;
 }
 
 Options merged(const Options& first, const Options& second) {
@@ -297,8 +297,10 @@ std::optional<std::string> password_from_file(std::string_view content) {
 }
 
 std::variant<Config, ConfigFault> make_config(const Options& options,
-                                              const std::map<std::string, std::string>& environment) {
-    Faults faults;
+                                              const std::map<std::string, std::string>& environment,
+                                              const ConfigFile& file) {
+    Faults faults(file.faults);
+    const auto is_unreadable = [&file](const char* name) { return file.unreadable.count(name) > 0; };
     for (const TextOption& option : kTextOptions) {
         const auto& value = options.*option.member;
         if (value && has_control_character(*value)) {
@@ -312,7 +314,9 @@ std::variant<Config, ConfigFault> make_config(const Options& options,
     }
     config.from = options.from.value_or("");
     if (config.from.empty()) {
-        faults.add("missing sender; give --from ADDRESS");
+        if (!is_unreadable("from")) {
+            faults.add("missing sender; give --from ADDRESS");
+        }
     } else if (!is_email_address(config.from)) {
         faults.add(format("invalid sender {}; give a plain address in ASCII",
                           customer_import::quoted(visible(config.from, 100))));
@@ -335,11 +339,11 @@ std::variant<Config, ConfigFault> make_config(const Options& options,
         } else if (config.allow_plaintext && config.smtp->implicit_tls) {
             faults.add("allow-plaintext contradicts an smtps:// URL");
         }
-        if (!config.password_file.empty() && config.user.empty()) {
+        if (!config.password_file.empty() && config.user.empty() && !is_unreadable("user")) {
             faults.add("password-file without user");
         }
-    } else if (!config.user.empty() || !config.password_file.empty() || !config.ca_file.empty() ||
-               config.allow_plaintext) {
+    } else if (!is_unreadable("smtp-url") && (!config.user.empty() || !config.password_file.empty() ||
+                                              !config.ca_file.empty() || config.allow_plaintext)) {
         faults.add("user, password-file, ca-file and allow-plaintext need smtp-url");
     }
     if (options.sendmail) {
@@ -349,7 +353,8 @@ std::variant<Config, ConfigFault> make_config(const Options& options,
         }
     } else if (!options.smtp_url) {
         config.maildir = options.maildir ? *options.maildir : default_maildir(environment);
-        if (config.maildir.empty()) {
+        if (config.maildir.empty() && !is_unreadable("smtp-url") && !is_unreadable("sendmail") &&
+            !is_unreadable("maildir")) {
             faults.add("no transport; give --smtp-url, --sendmail or --maildir");
         }
     }

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -44,6 +45,13 @@ struct ConfigFault {
     std::vector<std::string> more = {};  // what else is wrong
 };
 
+// What a configuration file says, as far as it can be read.
+struct ConfigFile {
+    Options options;
+    std::vector<std::string> faults;   // unknown keys, and values of another type
+    std::set<std::string> unreadable;  // the options with such a value: they are not missing
+};
+
 struct SmtpServer {
     bool implicit_tls = false;
     std::string host;  // a name or an address, IPv6 in brackets
@@ -66,16 +74,18 @@ struct Config {
 std::variant<CommandLine, EndNow> parse_command_line(const std::vector<std::string>& arguments,
                                                      std::string_view version);
 
-// Reads the text of a configuration file. Keys are the names of the options. All that is wrong comes in one fault.
-std::variant<Options, ConfigFault> parse_config_file(std::string_view text);
+// Reads the text of a configuration file. Keys are the names of the options. A fault is one of its syntax: nothing can be
+// read then.
+std::variant<ConfigFile, ConfigFault> parse_config_file(std::string_view text);
 
 // Takes each option from the first of the two that has it.
 Options merged(const Options& first, const Options& second);
 
-// Checks all options and chooses the transport; all that is wrong comes in one fault. Without a transport, a Maildir in the state directory that `environment` names
-// (STATE_DIRECTORY of systemd, XDG_STATE_HOME, HOME).
+// Checks all options and chooses the transport; all that is wrong, in the file too, comes in one fault. Without a
+// transport, a Maildir in the state directory that `environment` names (STATE_DIRECTORY of systemd, XDG_STATE_HOME, HOME).
 std::variant<Config, ConfigFault> make_config(const Options& options,
-                                              const std::map<std::string, std::string>& environment);
+                                              const std::map<std::string, std::string>& environment,
+                                              const ConfigFile& file = {});
 
 // Reads smtp://host, smtp://host:25, smtps://host, smtps://[::1]:465; nothing else, no user and no path.
 std::optional<SmtpServer> parse_smtp_url(std::string_view url);

@@ -83,13 +83,10 @@ std::variant<std::string, ConfigFault> password_in(const std::string& path) {
 }
 
 // The named file, otherwise the environment, otherwise the credential that systemd passes.
-std::variant<std::string, ConfigFault> find_password(const Config& config,
+std::variant<std::string, ConfigFault> read_password(const std::string& password_file,
                                                      const std::map<std::string, std::string>& environment) {
-    if (config.user.empty()) {
-        return std::string();
-    }
-    if (!config.password_file.empty()) {
-        return password_in(config.password_file);
+    if (!password_file.empty()) {
+        return password_in(password_file);
     }
     if (const auto found = environment.find(std::string(kPasswordVariable)); found != environment.end()) {
         auto password = password_from_file(found->second);
@@ -104,16 +101,29 @@ std::variant<std::string, ConfigFault> find_password(const Config& config,
     return ConfigFault{format("no password for the SMTP user; give --password-file or {}", kPasswordVariable)};
 }
 
+// The password of the SMTP user, if there is a user.
+std::variant<std::string, ConfigFault> find_password(const Options& options,
+                                                     const std::map<std::string, std::string>& environment) {
+    if (!options.smtp_url || options.user.value_or("").empty()) {
+        return std::string();
+    }
+    auto password = read_password(options.password_file.value_or(""), environment);
+    if (const auto* text = std::get_if<std::string>(&password); text != nullptr && text->empty()) {
+        return ConfigFault{"the password of the SMTP user is empty"};
+    }
+    return password;
+}
+
 // What the options, the file and the secrets come to.
 struct Settings {
     Config config;
     std::string password;
 };
 
-// Reads the configuration file and the password, if there are any.
+// Reads the configuration file and the password, if there are any. All that is wrong in both comes in one fault.
 std::variant<Settings, ConfigFault> load(const CommandLine& line,
                                          const std::map<std::string, std::string>& environment) {
-    Options options = line.options;
+    ConfigFile file;
     if (!line.config_file.empty()) {
         auto read = read_file(line.config_file);
         if (auto* fault = std::get_if<ConfigFault>(&read)) {
@@ -123,22 +133,20 @@ std::variant<Settings, ConfigFault> load(const CommandLine& line,
         if (auto* fault = std::get_if<ConfigFault>(&from_file)) {
             return std::move(*fault);
         }
-        options = merged(options, std::get<Options>(from_file));
+        file = std::move(std::get<ConfigFile>(from_file));
     }
-    auto made = make_config(options, environment);
-    if (auto* fault = std::get_if<ConfigFault>(&made)) {
-        return std::move(*fault);
+    const Options options = merged(line.options, file.options);
+    auto made = make_config(options, environment, file);
+    auto password = file.unreadable.count("password-file") > 0 ? std::string() : find_password(options, environment);
+    auto* fault = std::get_if<ConfigFault>(&made);
+    auto* password_fault = std::get_if<ConfigFault>(&password);
+    if (fault != nullptr && password_fault != nullptr) {
+        fault->more.push_back(std::move(password_fault->reason));
     }
-    Settings settings{std::move(std::get<Config>(made)), {}};
-    auto password = find_password(settings.config, environment);
-    if (auto* fault = std::get_if<ConfigFault>(&password)) {
-        return std::move(*fault);
+    if (fault != nullptr || password_fault != nullptr) {
+        return std::move(fault != nullptr ? *fault : *password_fault);
     }
-    settings.password = std::move(std::get<std::string>(password));
-    if (!settings.config.user.empty() && settings.password.empty()) {
-        return ConfigFault{"the password of the SMTP user is empty"};
-    }
-    return settings;
+    return Settings{std::move(std::get<Config>(made)), std::move(std::get<std::string>(password))};
 }
 
 void log_fault(const ConfigFault& fault) {

@@ -232,7 +232,9 @@ def test_all_faults(report, around):  # pylint: disable=unused-argument
         for name, text, words in (
                 ("the file", "smtp-ulr = 'x'\nfrom = 1\nallow-plaintext = 'yes'\n", ('unknown key "smtp-ulr"', "from must be a text", "must be true or false")),
                 ("what it says", "from = 'x'\nsmtp-url = 'http://x'\nsendmail = 'y'\ndatabase = \"dbname='x\"\n",
-                 ("invalid connection string", 'invalid sender "x"', "only one of smtp-url, maildir and sendmail", "invalid smtp-url", "absolute path"))):
+                 ("invalid connection string", 'invalid sender "x"', "only one of smtp-url, maildir and sendmail", "invalid smtp-url", "absolute path")),
+                ("both, and no password", "smtp-ulr = 'x'\nfrom = 'x'\nsmtp-url = 'smtp://x'\nuser = 'u'\npassword-file = '/nonexistent'\n",
+                 ('unknown key "smtp-ulr"', 'invalid sender "x"', 'could not read "/nonexistent"'))):
             file.write_text(text, encoding="utf-8")
             for arguments in (("--check-config",), ()):
                 status, log = plain(*arguments, "--config", file)
