@@ -71,10 +71,16 @@ def test_run_imports_after_restart(report):
         ended(report, "run_imports() after a restart", numbers)
 
 
+# What doc/operations.md has to start the supervisor.
+START = ("SELECT import_id FROM customer_import.import_customers(E'userName,addRoles\\n', 'Update Only',"
+         " request_id => 'start the supervisor')")
+
+
 def test_immediate_stop(report):
     """As after a power cut: the server recovers, and the next call resumes."""
     with cluster(synchronous_commit="on") as server:
         with Session() as admin, Session("regress_ann") as ann:
+            started = admin.value(START)
             admin.rows(f"ALTER DATABASE {DATABASE} SET customer_import.batch_rows = 1000")
             number = submit(ann, new_customers(30_000))
             wait_until(lambda: int(admin.value("SELECT COALESCE(sum(position), 0) FROM customer_import._import_slices")) > 0, "a batch is done")
@@ -82,7 +88,9 @@ def test_immediate_stop(report):
         server.start()
         wait_for_server()
         with Session("regress_ann") as ann, Session() as admin:
-            ann.rows("SELECT customer_import.import_customers($1::text, 'Create Only')", ["userName,email\nx,x\n"])
+            report.matches(status(ann, number)["message"], rf"^Import {number} waits for a worker\.", "an immediate stop: nobody resumes it by itself")
+            report.equal((admin.value(START), admin.value("SELECT count(*) FROM customer_import.imports")), (started, "2"),
+                         "the call that starts the supervisor leaves one empty import, however often it is made")
             row = wait_ended(admin, number)
             report.equal((row["state"], counts_of(row)), ("completed", (30_000, 0, 0, 0, 0, 0)), "an immediate stop: each record once")
             report.equal(admin.value("SELECT count(DISTINCT line) FROM customer_import.import_changes WHERE import_id = $1", [number]), "30000",
