@@ -185,6 +185,25 @@ def test_foreground_values(report):
                     and adm.value("SELECT count(*) FROM customer_import.import_status") == "0", "nor after an error")
 
 
+def test_foreground_before_its_first_batch(report):
+    """One that waits is shown, also when a subtransaction was rolled back before: that of the trial, or of a record that failed."""
+    with fresh() as admin, Session("regress_ann") as ann, Session("regress_adm") as adm, Session() as holder:
+        admin.rows("ALTER TABLE customers ADD CONSTRAINT v_phone CHECK (phone <> 'bad'); INSERT INTO customers (user_name) VALUES ('a'), ('user0000500')")
+        for what, content in (("the trial", new_customers(1000, rest=",555").replace("addRoles", "phone")),
+                              ("a record that failed", csv(["a,bad", "user0000500,556"], "userName,phone"))):
+            holder.rows("BEGIN; UPDATE customers SET company = 'theirs' WHERE user_name = 'user0000500'")
+            ann.start(call_import("text"), [content, "Create & Update"])
+            wait_until(lambda: admin.value(f"SELECT wait_event_type FROM pg_stat_activity WHERE pid = {ann.pid}") == "Lock", "it waits")
+            rows = adm.json("SELECT jsonb_agg(to_jsonb(s)) FROM customer_import.import_status AS s WHERE finished_at IS NULL") or []
+            report.equal([(row["state"], row["session_pid"], row["records_done"]) for row in rows], [("running", int(ann.pid), 0)], f"it is shown after {what}")
+            activity = "SELECT blocked_by::text FROM customer_import.import_activity WHERE finished_at IS NULL AND activity = 'blocked'"
+            if rows:
+                wait_until(lambda: adm.rows(activity), "it counts as blocked")
+            report.equal(adm.rows(activity), [("{%s}" % holder.pid,)], f"with the session that it waits for, after {what}")
+            holder.rows("COMMIT")
+            ann.finish()
+
+
 def take(session, collected, wanted="customer_import"):
     collected.extend(payload for channel, payload in session.notifications() if channel == wanted)
     return collected

@@ -1,6 +1,7 @@
 // Loading of the library: its magic block and what is to be known from then on.
 #include "pg/access/identity.h"
 #include "pg/background/import_worker.h"
+#include "pg/history/progress.h"
 #include "pg/server/server_log.h"
 #include "pg/server/settings.h"
 #include "pg/server/test_point.h"
@@ -21,4 +22,5 @@ void _PG_init() {
     watch_transactions();
     watch_submissions();
     watch_log();
+    watch_progress();
 }

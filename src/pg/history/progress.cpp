@@ -1,5 +1,7 @@
 #include "pg/history/progress.h"
 
+#include <utility>
+
 #include "pg/access/identity.h"
 #include "pg/server/library_version.h"
 
@@ -37,16 +39,26 @@ bool may_see(const PgBackendStatus& backend, const Identity& identity) {
            (backend.st_userid == GetUserId() && identity.rights.has(Right::view_imports) && !identity.role_is_gateway);
 }
 
+// The report of this session: the newest one, when a trigger of an import imports as well.
+ProgressReport* shown = nullptr;
+
 }  // namespace
 
 ProgressReport::~ProgressReport() {
     if (OidIsValid(relation_)) {
+        shown = outer_;
         pgstat_progress_end_command();
+        if (shown != nullptr) {
+            shown->publish();
+        }
     }
 }
 
 void ProgressReport::start(Oid relation, std::int64_t background_import) {
     relation_ = relation;
+    if (shown != this) {  // a file may be read again
+        outer_ = std::exchange(shown, this);
+    }
     import_id_ = background_import;
     is_background_ = background_import != 0;
     started_at_ = GetCurrentTimestamp();
@@ -84,6 +96,14 @@ void ProgressReport::publish() {
     const int64 values[] = {bytes_, done_, kMark, import_id_, records_, is_check_ ? 1 : 0, started_at_, is_background_};
     pgstat_progress_update_multi_param(lengthof(slots), slots, values);
 }
+
+void ProgressReport::end_subtransaction(SubXactEvent event, SubTransactionId, SubTransactionId, void*) {
+    if (event == SUBXACT_EVENT_ABORT_SUB && shown != nullptr) {
+        shown->publish();
+    }
+}
+
+void watch_progress() { RegisterSubXactCallback(ProgressReport::end_subtransaction, nullptr); }
 
 std::optional<std::int64_t> bytes_checked(std::int64_t import_id) {
     const std::int64_t bytes = call([&]() -> std::int64_t {

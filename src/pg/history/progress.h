@@ -10,8 +10,8 @@
 
 namespace customer_import::pg {
 
-// The report of this session, from start() to its end. The server drops it when a (sub)transaction fails; the next
-// figures bring it back. Raises nothing after start().
+// The report of this session, from start() to its end. The server drops it with each subtransaction that is rolled back,
+// as that of a trial or of a record that fails: then it is shown again at once. Raises nothing after start().
 class ProgressReport {
 public:
     ProgressReport() = default;
@@ -29,10 +29,14 @@ public:
     void running(std::int64_t import_id, std::int64_t records, std::int64_t done);
     void applied(std::int64_t done);
 
+    // What the server calls. Raises nothing.
+    static void end_subtransaction(SubXactEvent event, SubTransactionId own, SubTransactionId parent, void* argument);
+
 private:
     void publish();
 
     Oid relation_ = InvalidOid;
+    ProgressReport* outer_ = nullptr;  // that of the import within which this one was called
     std::int64_t started_at_ = 0;
     bool is_background_ = false;
     std::int64_t import_id_ = 0;
@@ -41,6 +45,9 @@ private:
     std::int64_t done_ = 0;
     std::int64_t bytes_ = 0;
 };
+
+// Registers with the server what shows a report again. Called once, when the library is loaded.
+void watch_progress();
 
 // How many bytes of its file the worker that checks an import in the background has read; nothing when none does.
 std::optional<std::int64_t> bytes_checked(std::int64_t import_id);
