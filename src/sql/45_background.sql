@@ -329,7 +329,7 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
              UNION ALL
             SELECT r.import_id, NULL, NULL, NULL, CASE WHEN r.is_check THEN 'checking' ELSE 'running' END,
                    format('%s imports in session %s.', COALESCE(r.role_name, 'A role that has been dropped'), r.pid)
-                   || COALESCE(format(' It has waited %s.', w.waiting), ''),
+                   || COALESCE(' It has waited ' || w.waiting || '.', ''),
                    NULL, CASE WHEN r.is_check THEN r.bytes_done END, r.records, NULL, r.started_at, NULL,
                    NULL, NULL, NULL, NULL, NULL, NULL, r.records_done, w.waiting IS NOT NULL, r.pid
               FROM customer_import._running_imports() AS r
