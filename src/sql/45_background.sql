@@ -83,6 +83,8 @@ CREATE TABLE customer_import._import_slices (
     waiting_since timestamptz,
     next_attempt_at timestamptz,
     blocked_by text,
+    blocker_pids integer[],
+    awaited_lock jsonb,
     repeats bigint NOT NULL DEFAULT 0,
     first_repeat bigint,
     PRIMARY KEY (import_id, slice)
@@ -101,6 +103,8 @@ COMMENT ON COLUMN customer_import._import_slices.wait_sqlstate IS 'The SQLSTATE 
 COMMENT ON COLUMN customer_import._import_slices.waiting_since IS 'Since when it has waited without getting on.';
 COMMENT ON COLUMN customer_import._import_slices.next_attempt_at IS 'When it is tried again; NULL: at once.';
 COMMENT ON COLUMN customer_import._import_slices.blocked_by IS 'Who held the lock for which its worker was last seen to wait.';
+COMMENT ON COLUMN customer_import._import_slices.blocker_pids IS 'Their processes; 0 is a prepared transaction.';
+COMMENT ON COLUMN customer_import._import_slices.awaited_lock IS 'That lock, as pg_locks had it.';
 COMMENT ON COLUMN customer_import._import_slices.repeats IS 'How many of its records repeat a user name of an earlier line.';
 COMMENT ON COLUMN customer_import._import_slices.first_repeat IS 'Line of the first of them.';
 COMMENT ON COLUMN customer_import._import_slices.import_id IS 'The import.';
@@ -198,6 +202,19 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_import._blockers(integer) IS
     'Who holds the lock for which a process waits, for people; NULL when it waits for none. Since when they are in a transaction shows to those who may know it.';
+
+CREATE FUNCTION customer_import._remaining_blockers(awaited_lock jsonb, pids integer[]) RETURNS integer[]
+    LANGUAGE sql VOLATILE STRICT PARALLEL RESTRICTED
+BEGIN ATOMIC
+    SELECT COALESCE(array_agg(DISTINCT h.pid ORDER BY h.pid), '{}')
+      FROM (SELECT COALESCE(l.pid, 0) AS pid
+              FROM pg_locks AS l
+             WHERE COALESCE(l.pid, 0) = ANY (_remaining_blockers.pids)
+               AND to_jsonb(l) - '{pid,virtualtransaction,mode,granted,fastpath,waitstart}'::text[]
+                   = _remaining_blockers.awaited_lock - '{pid,virtualtransaction,mode,granted,fastpath,waitstart}'::text[]) AS h;
+END;
+COMMENT ON FUNCTION customer_import._remaining_blockers(jsonb, integer[]) IS
+    'Which of the processes that held a lock, or waited for it earlier, still do: those that block a slice which was set aside for it.';
 
 -- An update waits for the transaction that has the row, with a lock on the row's place in the table. Short waits, for one
 -- another too, are nothing to tell.
@@ -308,7 +325,8 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
                               min(p.next_attempt_at) AS next_attempt_at,
                               (array_agg(p.wait_reason ORDER BY p.next_attempt_at, p.slice) FILTER (WHERE p.wait_reason IS NOT NULL))[1] AS wait_reason,
                               (array_agg(p.wait_sqlstate ORDER BY p.next_attempt_at, p.slice) FILTER (WHERE p.wait_reason IS NOT NULL))[1] AS wait_sqlstate,
-                              (array_agg(p.blocked_by ORDER BY p.next_attempt_at, p.slice) FILTER (WHERE p.wait_reason IS NOT NULL))[1] AS blocked_by
+                              (array_agg(CASE WHEN customer_import._remaining_blockers(p.awaited_lock, p.blocker_pids) <> '{}' THEN p.blocked_by END
+                                         ORDER BY p.next_attempt_at, p.slice) FILTER (WHERE p.wait_reason IS NOT NULL))[1] AS blocked_by
                          FROM customer_import._import_slices AS p
                         WHERE p.import_id = i.id) AS s
              CROSS JOIN LATERAL (

@@ -24,7 +24,7 @@ CREATE VIEW customer_import._collected_activity WITH (security_invoker = true) A
            (c.records_done / NULLIF(extract(epoch FROM COALESCE(c.finished_at, clock_timestamp()) - c.started_at), 0))::bigint
                AS records_per_second,
            c.rejected, c.submitted_at, c.started_at, c.finished_at
-      FROM (SELECT i.id, i.state, i.mode, NULL::integer AS session_pid, w.workers, w.blocked_by, s.next_attempt_at, i.file_bytes, i.records,
+      FROM (SELECT i.id, i.state, i.mode, NULL::integer AS session_pid, w.workers, b.blocked_by, s.next_attempt_at, i.file_bytes, i.records,
                    i.created + i.updated + i.unchanged + i.skipped + i.rejected + i.deleted + s.done AS records_done,
                    i.rejected + s.rejected AS rejected, i.submitted_at, i.started_at, i.finished_at,
                    i.state = 'held' OR COALESCE(j.origin <> customer_import._database_origin(), false) AS is_held
@@ -36,10 +36,16 @@ CREATE VIEW customer_import._collected_activity WITH (security_invoker = true) A
                          FROM customer_import._import_slices AS p
                         WHERE p.import_id = i.id AND i.finished_at IS NULL) AS s
              CROSS JOIN LATERAL (
-                       SELECT count(DISTINCT h.pid)::integer AS workers,
-                              COALESCE(array_agg(DISTINCT b.pid) FILTER (WHERE b.pid IS NOT NULL), '{}') AS blocked_by
-                         FROM holders AS h LEFT JOIN LATERAL unnest(h.blocked_by) AS b (pid) ON true
+                       SELECT count(DISTINCT h.pid)::integer AS workers
+                         FROM holders AS h
                         WHERE h.import_id = i.id & 4294967295 AND i.finished_at IS NULL) AS w
+             CROSS JOIN LATERAL (
+                       SELECT COALESCE(array_agg(DISTINCT k.pid ORDER BY k.pid), '{}') AS blocked_by
+                         FROM (SELECT unnest(h.blocked_by) AS pid FROM holders AS h WHERE h.import_id = i.id & 4294967295
+                                UNION ALL  -- of slices that were set aside, or are tried again and have not got on
+                               SELECT unnest(customer_import._remaining_blockers(p.awaited_lock, p.blocker_pids))
+                                 FROM customer_import._import_slices AS p WHERE p.import_id = i.id AND COALESCE(p.wait_sqlstate, '55P03') = '55P03') AS k
+                        WHERE i.finished_at IS NULL) AS b
              WHERE i.finished_at IS NULL OR i.finished_at > clock_timestamp() - interval '1 day'
              UNION ALL
             SELECT r.import_id, CASE WHEN r.is_check THEN 'checking' ELSE 'running' END, NULL, r.pid, 0, COALESCE(b.blocked_by, '{}'), NULL,
@@ -125,9 +131,9 @@ CREATE VIEW customer_import.import_health WITH (security_invoker = true) AS
     SELECT h.* FROM customer_import._import_health() AS h;
 COMMENT ON VIEW customer_import.import_health IS 'For monitoring: one row of figures about all imports of the database.';
 COMMENT ON COLUMN customer_import.import_health.queued IS 'Imports that have not begun.';
-COMMENT ON COLUMN customer_import.import_health.waiting IS 'Imports that have begun and that no process works on: set aside, or without a worker.';
+COMMENT ON COLUMN customer_import.import_health.waiting IS 'Imports that have begun and that no process works on: set aside for something else than a lock that is held, or without a worker.';
 COMMENT ON COLUMN customer_import.import_health.running IS 'Imports that a process works on, also in the foreground.';
-COMMENT ON COLUMN customer_import.import_health.blocked IS 'Imports that have waited for a lock for half a second or longer.';
+COMMENT ON COLUMN customer_import.import_health.blocked IS 'Imports that have waited for a lock for half a second, or were set aside for one that is still held.';
 COMMENT ON COLUMN customer_import.import_health.held IS 'Imports that were restored from another database.';
 COMMENT ON COLUMN customer_import.import_health.oldest_queued IS 'How long the oldest import that has not begun has waited; NULL: there is none.';
 COMMENT ON COLUMN customer_import.import_health.failed_last_hour IS 'Imports that ended as failed or denied in the last hour.';

@@ -82,6 +82,7 @@ SELECT o.object, o.privilege, o.needs || '{gateway}'
         ('customer_import._free_worker_slots()', 'EXECUTE', '{view_imports}'),
         ('customer_import._blockers(integer)', 'EXECUTE', '{view_imports}'),
         ('customer_import._waits(integer)', 'EXECUTE', '{view_imports}'),
+        ('customer_import._remaining_blockers(jsonb,integer[])', 'EXECUTE', '{view_imports}'),
         ('customer_import._progress_bar(double precision)', 'EXECUTE', '{view_imports}'),
         ('customer_import.cancel_import(bigint)', 'EXECUTE', '{import_customers}'),
         ('customer_import.resume_import(bigint)', 'EXECUTE', '{import_customers}'),

@@ -45,7 +45,7 @@ def test_functions(report):
             names = sorted(name.split("(")[0].split(".")[-1] for name in allowed)
             expected = {"regress_out": ["_search_text"],
                         "regress_ann": ["_blockers", "_decide", "_export_customers", "_export_spreadsheet", "_free_worker_slots", "_may_resume", "_may_reverse",
-                                        "_merged_roles", "_open_import", "_progress_bar", "_read_change_page", "_running_imports", "_search_text", "_visible_import", "_waits"]}
+                                        "_merged_roles", "_open_import", "_progress_bar", "_read_change_page", "_remaining_blockers", "_running_imports", "_search_text", "_visible_import", "_waits"]}
             report.equal(names, expected[user], f"internal functions that {user} may call")
         report.line(ann.error("SELECT customer_import._decide(1, 0, true, '(0,0)'::tid, '1'::xid, '{}'::text[], 'x'::text)") is not None,
                     "_decide() answers nobody without a running import")

@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 
-from harness import DATABASE, PATIENCE, ROOT, Session, call_import, csv, fresh, gate, status, submit, wait_ended, wait_until
+from harness import DATABASE, HOLDERS, PATIENCE, ROOT, Session, call_import, csv, fresh, gate, status, submit, wait_ended, wait_until
 from own_server import cluster
 
 HEALTH = "SELECT to_jsonb(h) FROM customer_import.import_health AS h"
@@ -46,6 +46,51 @@ def test_blocked(report):
         report.line(code == 0 and line.startswith("CUSTOMER_IMPORT OK - nothing to do | "), "and is silent without one", (code, line))
         holder.rows("COMMIT")
         wait_ended(admin, number)
+
+
+# A slice that was set aside for a lock is not to be tried again: how often it was.
+PAUSE = ("UPDATE customer_import._import_slices SET next_attempt_at = now() + interval '1 hour' WHERE import_id = $1 AND wait_sqlstate = '55P03'"
+         " AND blocker_pids = $2 AND next_attempt_at > now() RETURNING waits")
+
+
+def test_set_aside(report):
+    """Between its attempts an import is blocked as long as the session holds the lock, and tried again when it does not, whatever the pause was."""
+    with fresh(**{PATIENCE: "2s"}) as admin, Session("regress_ann") as ann, Session("regress_ben") as holder, Session("regress_eve") as next_one, \
+            Session("regress_mon") as monitor:
+        admin.rows(NO_MESSAGES)
+        admin.rows("INSERT INTO customers (user_name) VALUES ('a'), ('b')")
+        holder.rows("BEGIN; UPDATE customers SET company = 'theirs' WHERE user_name = 'a'")
+        number = submit(ann, csv(["a,buyer"]))
+
+        def pause(session):
+            waits = int(wait_until(lambda: admin.value(PAUSE, [number, "{%s}" % session.pid]), "it is set aside for that session", 60))
+            wait_until(lambda: not admin.rows(HOLDERS, [number]), "no worker has it")
+            return waits
+
+        def shown():
+            health, row = monitor.json(HEALTH), monitor.json(ACTIVITY)[0]
+            return [health["blocked"], health["waiting"], row["activity"], row["workers"], row["blocked_by"]]
+
+        waits = pause(holder)
+        report.equal(shown(), [1, 0, "blocked", 0, [int(holder.pid)]], "it is blocked while no worker has it")
+        report.matches(status(ann, number)["message"], rf"held too long, by session {holder.pid} of role regress_ben", "the message says by whom")
+        report.equal(check()[0], 1, "the check warns")
+        seen = set()
+        admin.rows("UPDATE customer_import._import_slices SET next_attempt_at = now()")
+        again = wait_until(lambda: seen.add(monitor.json(HEALTH)["blocked"]) or admin.value(PAUSE, [number, "{%s}" % holder.pid]), "it is set aside again")
+        report.equal((int(again) > waits, seen), (True, {1}), "it is blocked all the time until it is set aside again")
+        waits = pause(holder)
+        next_one.start("BEGIN; UPDATE customers SET company = 'mine' WHERE user_name = 'a'")
+        wait_until(lambda: admin.value(f"SELECT wait_event_type FROM pg_stat_activity WHERE pid = {next_one.pid}") == "Lock", "another one waits for the row")
+        holder.rows("COMMIT; BEGIN; UPDATE customers SET company = 'theirs' WHERE user_name = 'b'")
+        next_one.finish()
+        report.line(pause(next_one) > waits, "it is tried at once, though the session has begun another transaction, and waits for longer the next time")
+        report.equal(shown(), [1, 0, "blocked", 0, [int(next_one.pid)]], "for the one that has the lock now")
+        monitor_sees = "SELECT count(*) FROM customer_import.import_activity WHERE activity = 'blocked'"
+        next_one.rows("COMMIT")
+        report.equal(wait_ended(admin, number, 60)["state"], "completed", "it completes when that one has gone, too")
+        report.equal(monitor.value(monitor_sees), "0", "and blocks no more")
+        holder.rows("ROLLBACK")
 
 
 def test_foreground(report):

@@ -1,6 +1,6 @@
 -- Every function: volatility, strictness, parallel safety, language, and which roles may call it.
 BEGIN;
-SELECT plan(306);
+SELECT plan(309);
 
 CREATE ROLE regress_anybody;
 
@@ -87,6 +87,7 @@ INSERT INTO expected VALUES
     ('_free_worker_slots()', 'v', false, 'r', false),
     ('_waits(integer)', 'v', true, 'r', false),
     ('_blockers(integer)', 'v', true, 'r', false),
+    ('_remaining_blockers(jsonb,integer[])', 'v', true, 'r', false),
     ('_progress_bar(double precision)', 'i', true, 's', false),
     ('_database_origin()', 's', false, 's', false),
     ('_import_activity()', 'v', false, 'u', false),

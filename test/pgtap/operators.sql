@@ -62,6 +62,7 @@ INSERT INTO needed VALUES
     ('history', '_running_imports()', 'EXECUTE'), ('history', '_progress_bar(double precision)', 'EXECUTE'),
     ('history', '_open_import(bigint)', 'EXECUTE'), ('history', '_free_worker_slots()', 'EXECUTE'),
     ('history', '_waits(integer)', 'EXECUTE'), ('history', '_blockers(integer)', 'EXECUTE'),
+    ('history', '_remaining_blockers(jsonb,integer[])', 'EXECUTE'),
     ('history', 'rejected_csv(bigint)', 'EXECUTE'), ('history', 'rejected_csv_bytes(bigint)', 'EXECUTE'), ('history', 'skipped_csv(bigint)', 'EXECUTE'),
     ('history', 'rejected_lines(bigint)', 'EXECUTE'), ('history', 'skipped_lines(bigint)', 'EXECUTE'), ('history', 'wait_for_import(bigint,interval,text,text)', 'EXECUTE'),
     ('admin', 'add_role_codes(text[],boolean)', 'EXECUTE'), ('admin', 'alter_role_code(text,text,text,boolean)', 'EXECUTE'),

@@ -219,7 +219,7 @@ std::optional<Slice> claim_slice(std::int64_t import_id, int slice) {
     OwnerScope owner;
     const std::vector<Row> rows = query(
         "UPDATE customer_import._import_slices SET fence = fence + 1, claims = claims + 1,"
-        "       next_attempt_at = NULL, wait_reason = NULL, wait_sqlstate = NULL, blocked_by = NULL,"
+        "       next_attempt_at = NULL, wait_reason = NULL, wait_sqlstate = NULL,"
         "       waiting_since = CASE WHEN waits > 0 THEN waiting_since END"
         " WHERE import_id = $1 AND slice = $2 AND NOT ended"
         " RETURNING fence, claims, records, position, pages,"
@@ -300,7 +300,8 @@ bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t reco
     OwnerScope owner;
     return execute(
                "UPDATE customer_import._import_slices SET position = position + $4, pages = $5, claims = 1, waits = 0,"
-               "       waiting_since = NULL, wait_reason = NULL, wait_sqlstate = NULL, next_attempt_at = NULL, blocked_by = NULL,"
+               "       waiting_since = NULL, wait_reason = NULL, wait_sqlstate = NULL, next_attempt_at = NULL,"
+               "       blocked_by = NULL, blocker_pids = NULL, awaited_lock = NULL,"
                "       created = created + $6, updated = updated + $7, unchanged = unchanged + $8,"
                "       skipped = skipped + $9, rejected = rejected + $10, deleted = deleted + $11"
                " WHERE import_id = $1 AND slice = $2 AND fence = $3 AND NOT ended",
@@ -344,7 +345,7 @@ namespace {
 // What an error has said may quote a customer: it goes when there is nothing to wait for any more.
 constexpr const char* kEndSlices =
     "UPDATE customer_import._import_slices SET ended = true, wait_reason = NULL, wait_sqlstate = NULL, waiting_since = NULL,"
-    "       next_attempt_at = NULL, blocked_by = NULL";
+    "       next_attempt_at = NULL, blocked_by = NULL, blocker_pids = NULL, awaited_lock = NULL";
 
 }  // namespace
 

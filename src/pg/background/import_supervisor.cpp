@@ -302,6 +302,7 @@ Supervisor::Finding Supervisor::look() {
             if (!has_looked_) {  // while nobody looked after them, as when the server was down, imports have not waited
                 begin_waits_anew();
             }
+            end_pauses();
             waiting = find_waiting();
             for (const WaitingImport& import : waiting) {
                 stops = stops || (import.stops && import.locked_slices > 0);

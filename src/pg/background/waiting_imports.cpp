@@ -91,10 +91,24 @@ void note_blockers() {
     OwnerScope owner;
     execute(
         std::string(kWaitingWorkers) +
-        "UPDATE customer_import._import_slices AS s SET blocked_by = f.blockers FROM ("
-        "       SELECT t.import_id, t.slice, b.blockers FROM w CROSS JOIN LATERAL customer_import._blockers(w.pid) AS b (blockers)"
+        "UPDATE customer_import._import_slices AS s SET blocked_by = f.blockers, blocker_pids = f.pids, awaited_lock = f.lock FROM ("
+        "       SELECT t.import_id, t.slice, b.blockers, b.pids, b.lock"
+        "         FROM w CROSS JOIN LATERAL ("
+        "                  SELECT customer_import._blockers(w.pid) AS blockers, pg_blocking_pids(w.pid) AS pids, to_jsonb(n) AS lock"
+        "                    FROM pg_locks AS n WHERE n.pid = w.pid AND NOT n.granted LIMIT 1) AS b"
         "         JOIN customer_import._import_slices AS t USING (import_id, slice)"
-        "        WHERE t.blocked_by IS DISTINCT FROM b.blockers AND b.blockers IS NOT NULL FOR UPDATE OF t SKIP LOCKED) AS f"
+        "        WHERE (t.blocked_by, t.awaited_lock) IS DISTINCT FROM (b.blockers, b.lock) AND b.blockers IS NOT NULL FOR UPDATE OF t SKIP LOCKED) AS f"
+        " WHERE s.import_id = f.import_id AND s.slice = f.slice");
+}
+
+void end_pauses() {
+    OwnerScope owner;
+    execute(
+        "UPDATE customer_import._import_slices AS s SET next_attempt_at = clock_timestamp(), blocked_by = NULL, blocker_pids = NULL,"
+        "       awaited_lock = NULL FROM ("
+        "       SELECT t.import_id, t.slice FROM customer_import.imports AS i JOIN customer_import._import_slices AS t ON t.import_id = i.id"
+        "        WHERE i.finished_at IS NULL AND NOT t.ended AND t.wait_sqlstate = '55P03' AND t.next_attempt_at > clock_timestamp()"
+        "          AND customer_import._remaining_blockers(t.awaited_lock, t.blocker_pids) = '{}' FOR UPDATE OF t SKIP LOCKED) AS f"
         " WHERE s.import_id = f.import_id AND s.slice = f.slice");
 }
 

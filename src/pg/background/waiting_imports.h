@@ -48,6 +48,10 @@ std::vector<WaitingImport> find_waiting();
 // Notes which sessions workers wait for: after they have given up, this is no longer known.
 void note_blockers();
 
+// Has slices tried again at once that were set aside for a lock, when none of the sessions that blocked them still does. It
+// happens once for each attempt: one that fails again waits as long as it would have, unless its own blockers go.
+void end_pauses();
+
 // Ends the waits of workers whose import is to stop: they find out then.
 void end_waits();
 
