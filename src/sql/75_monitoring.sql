@@ -20,11 +20,12 @@ CREATE VIEW customer_import._collected_activity WITH (security_invoker = true) A
                 WHEN c.workers > 0 OR c.session_pid IS NOT NULL THEN 'running'
                 WHEN c.next_attempt_at IS NOT NULL OR c.state <> 'queued' THEN 'waiting'
                 ELSE 'queued' END AS activity,
-           c.state, c.mode, c.session_pid, c.workers, c.blocked_by, c.next_attempt_at, c.file_bytes, c.records, c.records_done,
+           c.state, c.mode, c.session_pid, c.workers, c.blocked_by, c.waiting_since, c.next_attempt_at, c.file_bytes, c.records,
+           c.records_done,
            (c.records_done / NULLIF(extract(epoch FROM COALESCE(c.finished_at, clock_timestamp()) - c.started_at), 0))::bigint
                AS records_per_second,
            c.rejected, c.submitted_at, c.started_at, c.finished_at
-      FROM (SELECT i.id, i.state, i.mode, NULL::integer AS session_pid, w.workers, b.blocked_by, s.next_attempt_at, i.file_bytes, i.records,
+      FROM (SELECT i.id, i.state, i.mode, NULL::integer AS session_pid, w.workers, b.blocked_by, s.waiting_since, s.next_attempt_at, i.file_bytes, i.records,
                    i.created + i.updated + i.unchanged + i.skipped + i.rejected + i.deleted + s.done AS records_done,
                    i.rejected + s.rejected AS rejected, i.submitted_at, i.started_at, i.finished_at,
                    i.state = 'held' OR COALESCE(j.origin <> customer_import._database_origin(), false) AS is_held
@@ -32,7 +33,8 @@ CREATE VIEW customer_import._collected_activity WITH (security_invoker = true) A
               LEFT JOIN customer_import._background_imports AS j ON j.import_id = i.id AND i.finished_at IS NULL
              CROSS JOIN LATERAL (
                        SELECT COALESCE(sum(p.created + p.updated + p.unchanged + p.skipped + p.rejected + p.deleted), 0)::bigint AS done,
-                              COALESCE(sum(p.rejected), 0)::bigint AS rejected, min(p.next_attempt_at) AS next_attempt_at
+                              COALESCE(sum(p.rejected), 0)::bigint AS rejected, min(p.next_attempt_at) AS next_attempt_at,
+                              min(p.waiting_since) AS waiting_since
                          FROM customer_import._import_slices AS p
                         WHERE p.import_id = i.id AND i.finished_at IS NULL) AS s
              CROSS JOIN LATERAL (
@@ -49,7 +51,7 @@ CREATE VIEW customer_import._collected_activity WITH (security_invoker = true) A
              WHERE i.finished_at IS NULL OR i.finished_at > clock_timestamp() - interval '1 day'
              UNION ALL
             SELECT r.import_id, CASE WHEN r.is_check THEN 'checking' ELSE 'running' END, NULL, r.pid, 0, COALESCE(b.blocked_by, '{}'), NULL,
-                   NULL, r.records, r.records_done, NULL, NULL, r.started_at, NULL, false
+                   NULL, NULL, r.records, r.records_done, NULL, NULL, r.started_at, NULL, false
               FROM customer_import._running_imports() AS r LEFT JOIN blocked AS b ON b.pid = r.pid
              WHERE NOT r.is_background) AS c;
 COMMENT ON VIEW customer_import._collected_activity IS
@@ -64,7 +66,7 @@ CREATE VIEW customer_import._collected_health WITH (security_invoker = true) AS
            AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
            AND (l.classid = 'customer_import._import_slices'::regclass
                 OR l.classid = 'customer_import._background_imports'::regclass AND l.objid = 0))
-    SELECT i.queued, i.waiting, i.running, i.blocked, i.held, i.oldest_queued, i.failed_last_hour, i.failed_last_day,
+    SELECT i.queued, i.waiting, i.running, i.blocked, i.held, i.oldest_queued, i.oldest_waiting, i.failed_last_hour, i.failed_last_day,
            i.records_per_second, m.waiting AS messages_waiting, m.failed AS messages_failed, m.held AS messages_held,
            m.oldest AS oldest_message, i.in_background > 0 AND NOT pg_is_in_recovery() AS supervisor_needed,
            (SELECT COALESCE(bool_or(l.is_supervisor), false) FROM own_locks AS l) AS supervisor_running,
@@ -79,6 +81,7 @@ CREATE VIEW customer_import._collected_health WITH (security_invoker = true) AS
                    count(*) FILTER (WHERE a.activity = 'blocked')::integer AS blocked,
                    count(*) FILTER (WHERE a.activity = 'held')::integer AS held,
                    clock_timestamp() - min(a.submitted_at) FILTER (WHERE a.activity = 'queued') AS oldest_queued,
+                   clock_timestamp() - min(a.waiting_since) FILTER (WHERE a.activity NOT IN ('queued', 'held')) AS oldest_waiting,
                    count(*) FILTER (WHERE a.state IN ('failed', 'denied') AND a.finished_at > clock_timestamp() - interval '1 hour')::integer
                        AS failed_last_hour,
                    count(*) FILTER (WHERE a.state IN ('failed', 'denied'))::integer AS failed_last_day,
@@ -117,6 +120,7 @@ COMMENT ON COLUMN customer_import.import_activity.mode IS 'What was asked for; N
 COMMENT ON COLUMN customer_import.import_activity.session_pid IS 'The process that runs it in the foreground; NULL for all others.';
 COMMENT ON COLUMN customer_import.import_activity.workers IS 'The processes that work on it in the background.';
 COMMENT ON COLUMN customer_import.import_activity.blocked_by IS 'The processes that hold locks for which it waits; 0 is a prepared transaction.';
+COMMENT ON COLUMN customer_import.import_activity.waiting_since IS 'Since when one of its slices has been set aside, and tried, without getting on.';
 COMMENT ON COLUMN customer_import.import_activity.next_attempt_at IS 'When what was set aside is tried again.';
 COMMENT ON COLUMN customer_import.import_activity.file_bytes IS 'The size of its file.';
 COMMENT ON COLUMN customer_import.import_activity.records IS 'Records of the file, as far as they are counted.';
@@ -136,6 +140,8 @@ COMMENT ON COLUMN customer_import.import_health.running IS 'Imports that a proce
 COMMENT ON COLUMN customer_import.import_health.blocked IS 'Imports that have waited for a lock for half a second, or were set aside for one that is still held.';
 COMMENT ON COLUMN customer_import.import_health.held IS 'Imports that were restored from another database.';
 COMMENT ON COLUMN customer_import.import_health.oldest_queued IS 'How long the oldest import that has not begun has waited; NULL: there is none.';
+COMMENT ON COLUMN customer_import.import_health.oldest_waiting IS
+    'For how long the import that has waited longest has not got on, of those that have begun; NULL: none waits.';
 COMMENT ON COLUMN customer_import.import_health.failed_last_hour IS 'Imports that ended as failed or denied in the last hour.';
 COMMENT ON COLUMN customer_import.import_health.failed_last_day IS 'Imports that ended as failed or denied in the last day.';
 COMMENT ON COLUMN customer_import.import_health.records_per_second IS 'What the imports that run do together, each since it began.';

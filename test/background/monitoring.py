@@ -43,7 +43,7 @@ def test_blocked(report):
         code, line = check("--blocked", "1,1")
         report.line(code == 2 and line.startswith("CUSTOMER_IMPORT CRITICAL - blocked is 1 | "), "and alarms, by its threshold", (code, line))
         code, line = check("--blocked", ",")
-        report.line(code == 0 and line.startswith("CUSTOMER_IMPORT OK - nothing to do | "), "and is silent without one", (code, line))
+        report.line(code == 0 and line.startswith("CUSTOMER_IMPORT OK - 1 import has not ended | "), "and is silent without one", (code, line))
         holder.rows("COMMIT")
         wait_ended(admin, number)
 
@@ -93,6 +93,28 @@ def test_set_aside(report):
         holder.rows("ROLLBACK")
 
 
+def test_no_room(report):
+    """One that waits for room, or for anything else but its turn, alarms when it has not got on for long."""
+    with fresh() as admin, Session("regress_ann") as ann, Session("regress_mon") as monitor:
+        admin.rows(NO_MESSAGES)
+        admin.rows("CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END $$;"
+                   "CREATE TRIGGER v_no_room BEFORE INSERT ON customers FOR EACH ROW EXECUTE FUNCTION no_room()")
+        number = submit(ann, csv(["a,buyer"]))
+        wait_until(lambda: admin.rows("UPDATE customer_import._import_slices SET next_attempt_at = now() + interval '1 hour', waiting_since = now() - interval '11 minutes'"
+                                      " WHERE import_id = $1 AND wait_sqlstate = '53100' RETURNING slice", [number]), "it is set aside")
+        wait_until(lambda: not admin.rows(HOLDERS, [number]), "no worker has it")
+        health, row = monitor.json(HEALTH), monitor.json(ACTIVITY)[0]
+        report.equal([health["waiting"], health["oldest_queued"], health["oldest_waiting"][:7], row["activity"], row["waiting_since"] is None],
+                     [1, None, "00:11:0", "waiting", False], "the health says how long it has waited")
+        code, line = check()
+        report.line(code == 1 and re.match(r"CUSTOMER_IMPORT WARNING - oldest-waiting is 6\d\d \| ", line), "the check warns", (code, line))
+        code, line = check("--oldest-waiting", "60,600")
+        report.line(code == 2 and line.startswith("CUSTOMER_IMPORT CRITICAL - oldest-waiting is 6"), "and alarms, by its threshold", (code, line))
+        admin.rows("DROP FUNCTION no_room() CASCADE; UPDATE customer_import._import_slices SET next_attempt_at = now()")
+        wait_ended(admin, number)
+        report.equal(monitor.json(HEALTH)["oldest_waiting"], None, "when it has ended, none waits")
+
+
 def test_foreground(report):
     """What is in no table yet."""
     with fresh(batch_rows=10) as admin, Session("regress_ann") as ann, Session("regress_mon") as monitor, gate(admin, busy=True) as holder:
@@ -134,7 +156,7 @@ def test_check(report):
     with fresh() as admin:
         admin.rows(NO_MESSAGES)
         code, line = check()
-        report.line(code == 0 and re.fullmatch(r"CUSTOMER_IMPORT OK - nothing to do \| [a-z-]+=[0-9.]+;[0-9.]*;[0-9.]*( [a-z-]+=[0-9.]+;[0-9.]*;[0-9.]*){11}", line),
+        report.line(code == 0 and re.fullmatch(r"CUSTOMER_IMPORT OK - nothing to do \| [a-z-]+=[0-9.]+;[0-9.]*;[0-9.]*( [a-z-]+=[0-9.]+;[0-9.]*;[0-9.]*){12}", line),
                     "all is well: one line, with all figures", (code, line))
         for arguments in (("--nosuch", "1,2"), ("--blocked", "x"), ("--blocked",)):
             code, line = check(*arguments)
@@ -159,5 +181,5 @@ def test_exporter(report):
     with fresh(), Session("regress_mon") as monitor:
         row = monitor.json(f"SELECT to_jsonb(q) FROM ({query}) AS q")
         report.equal(set(row), set(metrics), "each metric has its column")
-        report.line(len(metrics) == 20 and all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in row.values()),
+        report.line(len(metrics) == 21 and all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in row.values()),
                     "all are numbers", row)

@@ -2,7 +2,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = warning;
-SELECT plan(35);
+SELECT plan(38);
 
 CREATE ROLE regress_monitor_mon;
 GRANT pg_monitor TO regress_monitor_mon;
@@ -57,7 +57,9 @@ INSERT INTO customer_import.imports (id, operator, database_role, mode, state, m
     (9, 'ann', 'ann', 'create_only', 'failed', 'secret', 'secret.csv', now() - interval '3 days', now() - interval '3 days', now() - interval '2 days', 100, 0, 10);
 INSERT INTO customer_import._background_imports (import_id, role_oid, acts, origin, settings)
     SELECT id, 0, false, CASE id WHEN 5 THEN '1/1' ELSE :'origin' END, '{}' FROM customer_import.imports WHERE finished_at IS NULL;
-INSERT INTO customer_import._import_slices (import_id, slice, created, rejected, wait_reason, next_attempt_at) VALUES (3, 1, 40, 2, 'a lock', now() + interval '1 minute'), (3, 2, 10, 0, NULL, NULL);
+INSERT INTO customer_import._import_slices (import_id, slice, created, rejected, wait_reason, next_attempt_at, waiting_since) VALUES
+    (3, 1, 40, 2, 'a lock', now() + interval '1 minute', now() - interval '4 hours'), (3, 2, 10, 0, 'a lock', NULL, now() - interval '1 hour'),
+    (1, 0, 0, 0, 'a slot', NULL, now() - interval '6 hours'), (5, 0, 0, 0, 'a lock', NULL, now() - interval '8 hours');
 INSERT INTO customer_import.email_outbox (import_id, operator, recipient, state, origin, created_at) VALUES
     (1, 'ann', 'secret@example.com', 'queued', :'origin', now() - interval '2 hours'), (2, 'ann', 'secret@example.com', 'sending', :'origin', now() - interval '1 hour'),
     (3, 'ann', 'secret@example.com', 'failed', :'origin', now() - interval '5 hours'), (4, 'ann', 'secret@example.com', 'sent', :'origin', now() - interval '9 hours'),
@@ -69,9 +71,11 @@ SELECT results_eq('SELECT id, activity, records_done, rejected, workers, blocked
                   'each import that is open or ended in the last day');
 SELECT is((SELECT records_per_second FROM customer_import.import_activity WHERE id = 8), 10::bigint, 'at its pace');
 SELECT is((SELECT next_attempt_at FROM customer_import.import_activity WHERE id = 3), now() + interval '1 minute', 'with its next attempt');
+SELECT is((SELECT waiting_since FROM customer_import.import_activity WHERE id = 3), now() - interval '4 hours', 'and since when its slice has waited that has waited longest');
 SELECT results_eq('SELECT queued, waiting, running, blocked, held, failed_last_hour, failed_last_day, records_per_second FROM customer_import.import_health',
                   'VALUES (2, 1, 0, 0, 2, 1, 2, 0::bigint)', 'imports are counted');
 SELECT ok(oldest_queued BETWEEN interval '3 hours' AND interval '3 hours 10 minutes', 'the oldest one that is queued') FROM customer_import.import_health;
+SELECT ok(oldest_waiting BETWEEN interval '4 hours' AND interval '4 hours 10 minutes', 'the one that has waited longest, of those that have begun and are not held') FROM customer_import.import_health;
 SELECT results_eq('SELECT messages_waiting, messages_failed, messages_held FROM customer_import.import_health', 'VALUES (2, 2, 1)', 'messages are counted');
 SELECT ok(oldest_message BETWEEN interval '2 hours' AND interval '2 hours 10 minutes', 'the oldest one that waits') FROM customer_import.import_health;
 SELECT results_eq('SELECT supervisor_needed, supervisor_running FROM customer_import.import_health', 'VALUES (true, false)', 'a supervisor is missing');
@@ -88,6 +92,7 @@ SELECT is((SELECT next_attempt_at FROM customer_import.mailer_status WHERE state
 -- Without work there is no need
 DELETE FROM customer_import.imports WHERE id < 4;
 SELECT results_eq('SELECT supervisor_needed, oldest_queued FROM customer_import.import_health', 'VALUES (false, NULL::interval)', 'what is held needs no supervisor');
+SELECT is(oldest_waiting, NULL, 'and has not waited') FROM customer_import.import_health;
 
 SELECT * FROM finish();
 ROLLBACK;
