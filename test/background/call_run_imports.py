@@ -1,5 +1,7 @@
 """CALL run_imports(): a server without workers, or a scheduler."""
 
+import re
+
 from harness import (DATABASE, Session, adds_up, counts_of, csv, import_file, new_customers, record, settings, state, status, submit,
                      wait_until)
 from own_server import cluster
@@ -28,8 +30,9 @@ def waits(report, admin, ann):
     ann.rows(CALL)
     row = record(admin, number)
     report.equal((row["state"], counts_of(row)), ("completed", (1, 0, 0, 0, 0, 0)), "run_imports() does it")
+    ann.notices.clear()
     ann.rows(CALL)
-    report.line(True, "without anything to do it does nothing")
+    report.equal(ann.notices, [], "without anything to do it does nothing")
 
 
 def own_ones(report, admin, ann, ben):
@@ -45,7 +48,10 @@ def own_ones(report, admin, ann, ben):
         report.equal([state(admin, number) for number in (mine, theirs, acted)], ["completed", "queued", "queued"], "it does one's own ones only")
         with Session("regress_adm") as adm:
             adm.rows(CALL)
+        admin.notices.clear()
         admin.rows(CALL)
+        report.line(len(admin.notices) == 1 and re.fullmatch(r'role "\w+" has no import to run, other roles have', admin.notices[0]["message"])
+                    and "SET ROLE" in admin.notices[0]["hint"], "a NOTICE says that those of others wait, and what to do", admin.notices)
         report.equal(state(admin, theirs), "queued", "an administrator's or superuser's call leaves those of others")
         web.rows(CALL)
         report.equal([record(admin, number)["state"] for number in (acted, acted_too)], ["completed"] * 2, "a gateway does all of its own")

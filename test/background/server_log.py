@@ -119,6 +119,19 @@ def test_names(report):
         wait_ended(admin, number)
 
 
+def test_no_slot_for_the_supervisor(report):
+    """Whoever submits finds no slot: the log says so, once for each session."""
+    with cluster(max_worker_processes=0, **LOGS_ALL) as server, Session() as admin, Session("regress_ann") as ann:
+        ann.rows("SET client_min_messages = 'log'")
+        numbers = [submit(ann, csv(["a,buyer"])) for _ in range(2)]  # which return when the line is written
+        report.equal([(level, line) for _, level, line in lines(server) if "slot" in line],
+                     [("WARNING", "imports wait: no background worker slot is free for the supervisor (max_worker_processes)")], "in one line")
+        report.equal([notice for notice in ann.notices if "slot" in notice["message"]], [], "which is for the log alone")
+        report.line("STATEMENT" not in whole_log(server), "without its statement")
+        ann.rows("CALL customer_import.run_imports()")
+        report.equal([wait_ended(admin, number)["state"] for number in numbers], ["completed"] * 2, "run_imports() runs them")
+
+
 def test_no_slot(report):
     """One line as long as no slot is free for a worker."""
     with cluster(max_worker_processes=2, **LOGS_ALL) as server, Session() as admin, Session("regress_ann") as ann:

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/format.h"
@@ -16,6 +17,7 @@
 #include "pg/background/worker_locks.h"
 #include "pg/history/retention.h"
 #include "pg/server/library_version.h"
+#include "pg/server/server_log.h"
 #include "pg/server/settings.h"
 #include "pg/server/statement.h"
 #include "pg/server/test_point.h"
@@ -32,11 +34,18 @@ constexpr int kMaxDatabases = 1000;
 
 // ---- starting processes -------------------------------------------------------------------------------------------
 
-// Raises nothing: also for a callback after a commit. Returns false when there is no free slot.
-bool register_supervisor(Oid database) {
+bool has_warned = false;  // that there is no slot; once, until there is one
+
+// Raises nothing: also for a callback after a commit. Without a free slot imports wait for the next call, and the log says
+// so: nobody else knows of it.
+void register_supervisor(Oid database) {
     BackgroundWorker worker = make_worker("customer_import supervisor", "ci_supervisor_main", 1);
     worker.bgw_main_arg = ObjectIdGetDatum(database);
-    return RegisterDynamicBackgroundWorker(&worker, nullptr);
+    if (RegisterDynamicBackgroundWorker(&worker, nullptr)) {
+        has_warned = false;
+    } else if (!std::exchange(has_warned, true)) {
+        warn_after_commit("imports wait: no background worker slot is free for the supervisor (max_worker_processes)");
+    }
 }
 
 // The pid of the supervisor of this database; 0: there is none.
@@ -61,7 +70,7 @@ void end_transaction(XactEvent event, void*) {
         if (supervisor_to_wake != 0) {
             wake_process(supervisor_to_wake);
         } else {
-            (void)register_supervisor(MyDatabaseId);  // without a slot the import waits for the next call
+            register_supervisor(MyDatabaseId);
         }
     }
     start_at_commit = false;
@@ -223,7 +232,7 @@ void launch() {
         throw PgError(*error);
     }
     for (Oid database : databases) {
-        (void)register_supervisor(database);
+        register_supervisor(database);
     }
 }
 

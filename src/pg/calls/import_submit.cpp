@@ -216,12 +216,38 @@ std::vector<std::int64_t> own_imports() {
     return ids;
 }
 
+// Whether imports have not ended that other roles have queued in this database.
+bool others_have_imports() {
+    const Oid role = GetUserId();
+    OwnerScope owner;
+    return !query_latest(
+                "SELECT FROM customer_import.imports AS i JOIN customer_import._background_imports AS j ON j.import_id = i.id"
+                " WHERE j.role_oid <> $1 AND j.origin = $2 AND i.state IN ('queued', 'checking', 'running') LIMIT 1",
+                {parameter_oid(role), parameter(database_origin())})
+                .empty();
+}
+
+// A superuser, too, runs its own ones only: that is not what it may have meant.
+void say_whose_imports_wait() {
+    call([] {
+        ereport(NOTICE,
+                (errmsg("role \"%s\" has no import to run, other roles have", GetUserNameFromId(GetUserId(), false)),
+                 errhint("SET ROLE to the database_role of the import, and call customer_import.run_imports()"
+                         " again.")));
+    });
+}
+
 void run_imports(FunctionCallInfo fcinfo) {
     require_no_transaction_block(fcinfo, "customer_import.run_imports()");
     call([] { PreventCommandDuringRecovery("customer_import.run_imports()"); });
     ProcedureTransactions transactions;
     std::vector<std::int64_t> ids;
-    if (std::optional<PgError> error = transactions.run([&] { ids = own_imports(); })) {
+    if (std::optional<PgError> error = transactions.run([&] {
+            ids = own_imports();
+            if (ids.empty() && others_have_imports()) {
+                say_whose_imports_wait();
+            }
+        })) {
         throw PgError(*error);
     }
     SharedSlices none;  // workers have them

@@ -39,12 +39,16 @@ void report(int level, const char* line) {
 
 // The transaction is committed: an error would take the server down, so there must be none, and the interrupts that the
 // server holds back stay held back.
-void write_waiting_lines() {
+void report_after_commit(int level, const char* line) {
     const uint32 held = InterruptHoldoffCount;
     const NoClient scope;
+    release([&] { report(level, line); });
+    InterruptHoldoffCount = held;
+}
+
+void write_waiting_lines() {
     for (const WaitingLine* line = first_line; line != nullptr; line = line->next) {
-        release([&] { report(line->level, line->text); });
-        InterruptHoldoffCount = held;
+        report_after_commit(line->level, line->text);
     }
 }
 
@@ -96,6 +100,12 @@ void write_log_at_commit(int level, std::string_view line) {
         last = &(*last)->next;
     }
     *last = waiting;
+}
+
+void warn_after_commit(const char* line) {
+    if (is_wanted(WARNING)) {
+        report_after_commit(WARNING, line);
+    }
 }
 
 void watch_log() {

@@ -16,6 +16,9 @@ void write_log(int level, std::string_view line);
 // Writes a line once the current transaction has committed; not at all if it, or the subtransaction, is rolled back.
 void write_log_at_commit(int level, std::string_view line);
 
+// Writes a line now, with the level WARNING. Raises nothing: also for a callback after a commit.
+void warn_after_commit(const char* line);
+
 // Registers with the server what writes at a commit. Called once, when the library is loaded.
 void watch_log();
 
