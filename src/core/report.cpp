@@ -151,12 +151,17 @@ std::string stopped_message(std::int64_t import_id, const Stop& stop, const Coun
     if (!stop.is_fault_of_file() && changed > 0) {
         return format(
             "{} It stopped at {}. {}, take it back with SELECT * FROM customer_import.undo_import({}), or leave it. {}{}",
-            end, describe_counts(counts), resume_offer(stop.state == "denied" ? kOfferToDenied : kOffer, import_id),
+            end, describe_counts(counts),
+            resume_offer(stop.is_fault_of_role()  ? kOfferToFailed
+                         : stop.state == "denied" ? kOfferToDenied
+                                                  : kOffer,
+                         import_id),
             import_id, kSeeChanges, select_from("import_changes", import_id));
     }
     if (!stop.is_fault_of_file()) {
         return format("{} Nothing was applied. {}", end,
-                      resume_offer(stop.state == "denied"     ? kOfferToDenied
+                      resume_offer(stop.is_fault_of_role()    ? kOfferToFailed
+                                   : stop.state == "denied"   ? kOfferToDenied
                                    : stop.state == "canceled" ? kOfferToCanceled
                                                               : kOfferToFailed,
                                    import_id));

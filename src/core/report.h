@@ -51,10 +51,13 @@ std::string failed_message(std::int64_t import_id, std::string_view state, std::
 struct Stop {
     std::string state;  // failed, denied or canceled
     std::string reason;
-    std::string sqlstate = {};  // of the error that ends it, if one does
+    std::string sqlstate = {};  // of what ends it; none when somebody cancels it
 
     // The file is refused, or too many of its records are: to resume the import would be in vain.
     bool is_fault_of_file() const { return state == "failed" && sqlstate.starts_with("22"); }
+
+    // Its database role cannot log in any more: no right to import would help.
+    bool is_fault_of_role() const { return state == "denied" && sqlstate.starts_with("28"); }
 };
 
 // The message of an import that was to end and is to continue.

@@ -76,6 +76,11 @@ std::string_view without_next_step(std::string_view message) {
     return message;
 }
 
+// Whether an import was denied for want of a right, and not because its database role cannot log in any more.
+bool lacks_right(const MailReport& report) {
+    return report.state == "denied" && report.message.find(" Put that right and resume it with ") == std::string::npos;
+}
+
 std::int64_t left_by_undo(const MailReport& report) { return report.counts.skipped + report.counts.rejected; }
 
 std::int64_t applied(const MailReport& report) {
@@ -209,8 +214,7 @@ void add_steps_for_stopped(const MailReport& report, std::vector<Step>& steps) {
         return;
     }
     if (!report.resume.empty()) {
-        steps.push_back({report.state == "denied"
-                             ? "Ask an administrator for the right to import, then resume the import:"
+        steps.push_back({lacks_right(report) ? "Ask an administrator for the right to import, then resume the import:"
                          : report.state == "canceled" ? "When you want it, resume the import:"
                                                       : "Correct the cause, then resume the import:",
                          report.resume});

@@ -108,6 +108,58 @@ def test_level(report):
             report.equal([found for number in numbers for found, _ in of_import(server, number)], expected, f"log_level = {level}")
 
 
+def given_up(server, number):
+    """The last line of an import, without its number, operator and seconds."""
+    level, line = of_import(server, number)[-1]
+    return level, line.split('"')[-1].split(":")[0].strip()
+
+
+def test_why_given_up(report):
+    """The line of an import that is given up has a SQLSTATE, whoever ends it; where it is the role's fault, the message says what helps."""
+    with cluster(**LOGS_ALL) as server, Session() as admin, Session("regress_ann") as ann, Session("regress_ben") as ben, Session() as holder:
+        holder.rows("SELECT pg_advisory_lock(4711)")
+        admin.rows("CREATE TRIGGER v_waits BEFORE INSERT ON customers FOR EACH ROW EXECUTE FUNCTION busy_here()")
+        with settings(admin, max_running_imports=1):
+            first = submit(ben, csv(["wait1,buyer"]))
+            wait_until(lambda: admin.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == "1", "it runs")
+            late = submit(ben, csv(["b,buyer"]))
+            admin.rows("UPDATE customer_import._import_slices SET wait_reason = 'no room', wait_sqlstate = '53100', waiting_since = now() - interval '2 days'"
+                       " WHERE import_id = $1", [late])
+            refused = submit(ann, csv(["a,buyer"]))
+            admin.rows("ALTER ROLE regress_ann NOLOGIN")
+            row = wait_ended(admin, refused)
+            admin.rows("ALTER ROLE regress_ann LOGIN; REVOKE CONNECT ON DATABASE regress_background FROM PUBLIC")
+            apart = submit(ann, csv(["a,buyer"]))
+            wait_ended(admin, apart)
+            admin.rows("GRANT CONNECT ON DATABASE regress_background TO PUBLIC")
+            dead = submit(ben, csv(["c,buyer"]))
+            admin.rows("UPDATE customer_import._import_slices SET claims = 3 WHERE import_id = $1", [dead])
+            holder.rows("SELECT pg_advisory_unlock_all()")
+            for number in (first, late, dead):
+                wait_ended(admin, number)
+        wait_idle(admin)
+        report.matches(row["message"], r'denied: database role "regress_ann" may not log in, until ALTER ROLE regress_ann LOGIN\. Nothing was applied\. Put that right and',
+                       "a role that may not log in: the message says what helps")
+        report.equal([given_up(server, number) for number in (refused, apart, late, dead)],
+                     [("WARNING", "denied (SQLSTATE 28000)")] * 2 + [("WARNING", "failed (SQLSTATE 53100)"), ("WARNING", "failed (SQLSTATE 57P02)")],
+                     "NOLOGIN, no CONNECT, longest_wait, workers that died")
+        ended = {}
+        for sqlstate, sql in (("55000", "SELECT customer_import.detach_customers_table(); ALTER TABLE customers RENAME TO detached"), ("42P01", "DROP TABLE customers")):
+            admin.rows("CREATE OR REPLACE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '53100'; END $$;"
+                       "CREATE TRIGGER v_no_room BEFORE INSERT ON customers FOR EACH ROW EXECUTE FUNCTION no_room()")
+            number = submit(ann, csv(["d,buyer"]))
+            wait_until(lambda: admin.rows("UPDATE customer_import._import_slices SET next_attempt_at = now() + interval '1 hour'"
+                                          " WHERE import_id = $1 AND wait_sqlstate = '53100' RETURNING slice", [number]), "it is set aside")
+            admin.rows(sql)
+            admin.rows("UPDATE customer_import._import_slices SET next_attempt_at = now()")
+            wait_ended(admin, number)
+            wait_idle(admin)
+            ended[sqlstate] = given_up(server, number)
+            if sqlstate == "55000":
+                admin.rows("SELECT customer_import.create_customers_table()")
+        report.equal(ended, {sqlstate: ("WARNING", f"failed (SQLSTATE {sqlstate})") for sqlstate in ("55000", "42P01")}, "a table that was detached, or dropped")
+
+
 def test_names(report):
     """pg_stat_activity and %b say which import and slice a process works on."""
     with fresh() as admin, Session("regress_ann") as ann, gate(admin) as holder:

@@ -183,6 +183,20 @@ std::string all_of(const std::vector<Step>& steps) {
     return text;
 }
 
+TEST(MailerWording, AsksForARightOnlyWhereOneIsMissing) {
+    MailReport report = ended("denied",
+                              "Import 8 denied: the reason. Nothing was applied. Ask an administrator for the right to "
+                              "import, then resume it with SELECT customer_import.resume_import(8)",
+                              0, 9);
+    report.resume = "SELECT customer_import.resume_import(8);";
+    EXPECT_TRUE(
+        contains(all_of(next_steps(report, "", "")), "Ask an administrator for the right to import, then resume"));
+    report.message =
+        "Import 8 denied: the reason. Nothing was applied. Put that right and resume it with SELECT "
+        "customer_import.resume_import(8)";
+    EXPECT_TRUE(contains(all_of(next_steps(report, "", "")), "Correct the cause, then resume the import:"));
+}
+
 TEST(MailerReport, ReadsHowToUndoAndRetry) {
     std::string json(kReport);
     EXPECT_EQ(report_of(json).undo, "");

@@ -144,6 +144,21 @@ TEST(StoppedMessage, SaysWhomToAskForALostRight) {
         "See every change: SELECT * FROM customer_import.import_changes WHERE import_id = 7");
 }
 
+TEST(StoppedMessage, AsksNobodyForARightWhereTheRoleCannotLogIn) {
+    const Counts counts{.records = 2, .updated = 1, .unprocessed = 1};
+    EXPECT_EQ(stopped_message(7, {"denied", "the reason", "28000"}, {}, false),
+              "Import 7 denied: the reason. Nothing was applied. Put that right and resume it with SELECT "
+              "customer_import.resume_import(7)");
+    EXPECT_EQ(
+        stopped_message(7, {"denied", "the reason", "28000"}, counts, false),
+        "Import 7 denied: the reason. It stopped at 1 updated, 1 unprocessed. Put that right and resume it with SELECT "
+        "customer_import.resume_import(7), take it back with SELECT * FROM customer_import.undo_import(7), or leave it. "
+        "See every change: SELECT * FROM customer_import.import_changes WHERE import_id = 7");
+    EXPECT_EQ(without_resume_offer(stopped_message(7, {"denied", "the reason", "28000"}, counts, false), 7),
+              "Import 7 denied: the reason. It stopped at 1 updated, 1 unprocessed. "
+              "See every change: SELECT * FROM customer_import.import_changes WHERE import_id = 7");
+}
+
 TEST(StoppedMessage, CanBeRidOfWhatCanBeDone) {
     const Counts counts{.records = 2, .updated = 1, .unprocessed = 1};
     for (const char* state : {"canceled", "denied", "failed"}) {

@@ -1,5 +1,7 @@
 #include "pg/background/import_queue.h"
 
+#include <utility>
+
 #include "core/format.h"
 #include "core/slices.h"
 #include "core/text.h"
@@ -179,6 +181,10 @@ std::optional<BackgroundImport> load_background_import(std::int64_t import_id) {
     import.role_codes = read_texts("role_codes");
     import.slice_names = read_texts("slice_names");
     return import;
+}
+
+Stop fault_of_role(std::string reason) {
+    return {"denied", std::move(reason), unpack_sql_state(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION)};
 }
 
 int BackgroundImport::slice_of(std::string_view user_name) const {

@@ -70,6 +70,9 @@ void enqueue(const QueuedImport& import, Oid role, bool acts, const std::string&
 // Returns an unfinished import of the queue; nothing when it has ended or is held.
 std::optional<BackgroundImport> load_background_import(std::int64_t import_id);
 
+// How an import ends whose database role cannot log in any more.
+Stop fault_of_role(std::string reason);
+
 // The slices of an import that have not ended.
 std::vector<int> open_slices(std::int64_t import_id);
 // Those of them that were not set aside, or whose time has come.

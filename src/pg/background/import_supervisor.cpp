@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/format.h"
+#include "core/text.h"
 #include "pg/background/background_process.h"
 #include "pg/background/import_queue.h"
 #include "pg/background/shared_slices.h"
@@ -107,20 +108,21 @@ std::optional<Stop> Supervisor::find_obstacle(const WaitingImport& import) {
         starts = {import.fences, 0, 0};
     }
     if (!import.role_exists) {
-        return Stop{"denied", format("database role \"{}\" does not exist any more", import.role_name)};
+        return fault_of_role(format("database role {} does not exist any more", quoted(import.role_name)));
     }
     if (!import.role_may_log_in) {
-        return Stop{"denied", format("database role \"{}\" may not log in", import.role_name)};
+        return fault_of_role(format("database role {} may not log in, until ALTER ROLE {} LOGIN",
+                                    quoted(import.role_name), quote_name(import.role_name)));
     }
     if (!import.role_may_connect) {
-        return Stop{"denied", format("database role \"{}\" may not connect to the database", import.role_name)};
+        return fault_of_role(format("database role {} may not connect to the database", quoted(import.role_name)));
     }
     if (import.is_too_late) {
-        return Stop{"failed", too_late_reason()};
+        return too_late();
     }
     // While it is running, a slice may only wait for its turn: its next worker finds out whether the trouble has passed.
     if (import.long_wait && !is_running(import)) {
-        return Stop{"failed", waited_too_long_reason(*import.long_wait)};
+        return waited_too_long(*import.long_wait);
     }
     return std::nullopt;
 }

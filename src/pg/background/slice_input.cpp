@@ -30,7 +30,8 @@ constexpr double kCheckCostOfCreates = 0.45;
 Target load_same_target(const BackgroundImport& import, const std::optional<Target>& before) {
     Target target = load_import_target();
     if (target.table() != import.customers_table) {
-        throw Stopped({"failed", "the customers table is another one than when it was submitted"});
+        throw Stopped({"failed", "the customers table is another one than when it was submitted",
+                       unpack_sql_state(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE)});
     }
     const auto has = [&](const std::string& field) {
         return std::any_of(target.values.begin(), target.values.end(),
@@ -38,8 +39,9 @@ Target load_same_target(const BackgroundImport& import, const std::optional<Targ
     };
     for (const TargetColumn& column : before ? before->values : std::vector<TargetColumn>()) {
         if (!has(column.field)) {  // the records that were checked may have a cell for it
-            throw Stopped({"failed", format("the customers table was attached anew, without the field {}",
-                                            quoted(column.field))});
+            throw Stopped({"failed",
+                           format("the customers table was attached anew, without the field {}", quoted(column.field)),
+                           unpack_sql_state(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE)});
         }
     }
     return target;

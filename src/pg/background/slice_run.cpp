@@ -57,8 +57,6 @@ private:
 // Thrown when records that have failed together are to be tried in smaller parts.
 class Halved : public std::exception {};
 
-Stop too_late() { return {"failed", too_late_reason()}; }
-
 // Whether temporary files had no room on the disk, or below temp_file_limit.
 bool is_full(const Wait& wait) { return wait.sqlstate == "53100" || wait.sqlstate == "53400"; }
 
@@ -398,7 +396,7 @@ bool SliceRun::run() {
             if (!has_waited_too_long()) {
                 throw;
             }
-            stop({"failed", waited_too_long_reason(waits.wait().reason), waits.wait().sqlstate});
+            stop(waited_too_long(waits.wait()));
         }
     } catch (const SetAside& waits) {
         set_aside(waits.wait());
@@ -413,7 +411,8 @@ bool SliceRun::run() {
 void SliceRun::apply_rest() {
     try {
         if (slice_.claims > kMaxClaims) {
-            throw Stopped({"failed", format("{} workers in a row died without getting on with it", kMaxClaims)});
+            throw Stopped({"failed", format("{} workers in a row died without getting on with it", kMaxClaims),
+                           unpack_sql_state(ERRCODE_CRASH_SHUTDOWN)});
         }
         if (import_timeout > 0) {
             transactions_.set_deadline(TimestampTzPlusMilliseconds(import_.started_at, import_timeout));

@@ -72,10 +72,14 @@ void begin_waits_anew() {
         "UPDATE customer_import._import_slices SET waiting_since = clock_timestamp() WHERE waiting_since IS NOT NULL");
 }
 
-std::string waited_too_long_reason(std::string_view reason) {
-    return format("it has waited longer than customer_import.longest_wait allows: {}", reason);
+Stop waited_too_long(const Wait& wait) {
+    return {"failed", format("it has waited longer than customer_import.longest_wait allows: {}", wait.reason),
+            wait.sqlstate};
 }
 
-std::string too_late_reason() { return "it took longer than customer_import.import_timeout allows"; }
+Stop too_late() {
+    return {"failed", "it took longer than customer_import.import_timeout allows",
+            unpack_sql_state(ERRCODE_QUERY_CANCELED)};
+}
 
 }  // namespace customer_import::pg

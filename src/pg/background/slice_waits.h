@@ -24,7 +24,8 @@ void note_wait(std::int64_t import_id, const Wait& wait);
 void begin_waits_anew();
 
 // How an import ends that has waited for this longer than customer_import.longest_wait allows.
-std::string waited_too_long_reason(std::string_view reason);
-std::string too_late_reason();
+Stop waited_too_long(const Wait& wait);
+// How one ends that has taken longer than customer_import.import_timeout allows.
+Stop too_late();
 
 }  // namespace customer_import::pg

@@ -11,6 +11,8 @@ namespace {
 // How a call and an import that lack a right end.
 std::string no_right() { return unpack_sql_state(ERRCODE_INSUFFICIENT_PRIVILEGE); }
 
+std::string wrong_state() { return unpack_sql_state(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE); }
+
 bool role_exists(Oid role) {
     OwnerScope owner;
     return !query_latest("SELECT FROM pg_roles WHERE oid = $1", {parameter_oid(role)}).empty();
@@ -27,13 +29,13 @@ void require_table(const BackgroundImport& import) {
         exists = !query_latest("SELECT FROM pg_class WHERE oid = $1", {parameter_oid(import.customers_table)}).empty();
     }
     if (!exists) {
-        throw Stopped({"failed", "the customers table was dropped"});
+        throw Stopped({"failed", "the customers table was dropped", unpack_sql_state(ERRCODE_UNDEFINED_TABLE)});
     }
     if (!OidIsValid(registered)) {
-        throw Stopped({"failed", "the customers table was detached"});
+        throw Stopped({"failed", "the customers table was detached", wrong_state()});
     }
     if (registered != import.customers_table) {
-        throw Stopped({"failed", "the customers table is another one than when it was submitted"});
+        throw Stopped({"failed", "the customers table is another one than when it was submitted", wrong_state()});
     }
 }
 
@@ -59,8 +61,7 @@ Identity require_still_permitted() {
 
 void require_preconditions(const BackgroundImport& import) {
     if (!role_exists(import.role)) {
-        throw Stopped(
-            {"denied", format("database role {} does not exist any more", quoted(import.role_name)), no_right()});
+        throw Stopped(fault_of_role(format("database role {} does not exist any more", quoted(import.role_name))));
     }
     assume_submitter(import);
     (void)require_still_permitted();

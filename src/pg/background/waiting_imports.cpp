@@ -16,9 +16,10 @@ std::vector<WaitingImport> find_waiting() {
             "SELECT i.id, j.role_oid, i.database_role, j.origin, j.stop_state IS NOT NULL, i.state <> 'queued',"
             "       s.due_slices, s.fences, s.claims, r.oid IS NOT NULL, COALESCE(r.rolcanlogin, false),"
             "       w.workers, w.is_locked_out, i.operator, i.state = 'running', i.file_bytes,"
-            "       COALESCE(has_database_privilege(r.oid, d.oid, 'CONNECT'), false), d.datallowconn, s.long_wait,"
+            "       COALESCE(has_database_privilege(r.oid, d.oid, 'CONNECT'), false), d.datallowconn, s.long_wait[1],"
             "       $2 > 0 AND GREATEST(i.started_at, j.resumed_at) < clock_timestamp() - make_interval(secs => $2::double precision / 1000),"
-            "       COALESCE(s.pause, 0), COALESCE(s.lacks_resources, false), w.waiting, w.blocked"
+            "       COALESCE(s.pause, 0), COALESCE(s.lacks_resources, false), w.waiting, w.blocked,"
+            "       s.long_wait[2]"
             "  FROM customer_import.imports AS i"
             "  JOIN customer_import._background_imports AS j ON j.import_id = i.id"
             "  JOIN pg_database AS d ON d.datname = current_database()"
@@ -27,7 +28,7 @@ std::vector<WaitingImport> find_waiting() {
             "           SELECT count(*) FILTER (WHERE NOT p.ended AND (p.next_attempt_at IS NULL"
             "                                          OR p.next_attempt_at <= clock_timestamp())) AS due_slices,"
             "                  sum(p.fence + p.waits) AS fences, max(p.claims) FILTER (WHERE NOT p.ended) AS claims,"
-            "                  min(p.wait_reason) FILTER (WHERE NOT p.ended AND $1 > 0 AND p.waiting_since <"
+            "                  min(ARRAY[p.wait_reason, p.wait_sqlstate]) FILTER (WHERE NOT p.ended AND $1 > 0 AND p.waiting_since <"
             "                      clock_timestamp() - make_interval(secs => $1::double precision)) AS long_wait,"
             "                  (extract(epoch FROM min(p.next_attempt_at) - clock_timestamp()) * 1000)::bigint AS pause,"
             "                  bool_or(starts_with(p.wait_sqlstate, '53')) AS lacks_resources"
@@ -63,7 +64,9 @@ std::vector<WaitingImport> find_waiting() {
         import.file_bytes = std::stoll(row[15].value_or("0"));
         import.role_may_connect = row[16] == "t";
         import.database_is_open = row[17] == "t";
-        import.long_wait = row[18];
+        if (row[18]) {
+            import.long_wait = Wait{*row[18], row[24].value_or("")};
+        }
         import.is_too_late = row[19] == "t";
         import.pause = std::stoll(*row[20]);
         import.lacks_resources = row[21] == "t";

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "pg/background/import_queue.h"
+#include "pg/background/passing_trouble.h"
 #include "pg/server/guard.h"
 #include "pg/server/server.h"
 
@@ -32,11 +33,11 @@ struct WaitingImport {
     bool role_exists = false;
     bool role_may_log_in = false;
     bool role_may_connect = false;
-    bool database_is_open = false;         // to connections
-    std::optional<std::string> long_wait;  // the reason for which it has waited longer than it may
-    bool is_too_late = false;              // by customer_import.import_timeout
-    std::int64_t pause = 0;                // milliseconds until the first of its slices is due
-    bool lacks_resources = false;          // of the server
+    bool database_is_open = false;  // to connections
+    std::optional<Wait> long_wait;  // what it has waited for longer than it may
+    bool is_too_late = false;       // by customer_import.import_timeout
+    std::int64_t pause = 0;         // milliseconds until the first of its slices is due
+    bool lacks_resources = false;   // of the server
 
     // It may be what kills its workers, and with them the server.
     bool is_suspect() const { return claims >= kSuspectClaims; }
