@@ -11,6 +11,7 @@ HEALTH = "SELECT to_jsonb(h) FROM customer_import.import_health AS h"
 ACTIVITY = "SELECT jsonb_agg(to_jsonb(a) ORDER BY a.id) FROM customer_import.import_activity AS a"
 NO_MESSAGES = "DELETE FROM customer_import.email_outbox"  # which other parts leave
 CHECK = ROOT / "monitoring/check_customer_import"
+PAGE = ROOT / "doc/operations.md"
 EXPORTER = ROOT / "monitoring/postgres_exporter.yaml"
 
 
@@ -91,6 +92,31 @@ def test_set_aside(report):
         report.equal(wait_ended(admin, number, 60)["state"], "completed", "it completes when that one has gone, too")
         report.equal(monitor.value(monitor_sees), "0", "and blocks no more")
         holder.rows("ROLLBACK")
+
+
+def statement_of_page(words):
+    """The statement of doc/operations.md that has these words."""
+    found = [sql for sql in re.findall(r"```sql\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL) if words in sql]
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_end_blockers(report):
+    """The statements of the page show who blocks imports, and end all but what imports itself."""
+    with fresh(batch_rows=1) as admin, Session("regress_ann") as ann, Session("regress_ben") as ben, Session("regress_eve") as eve, \
+            Session("regress_mon") as monitor, Session() as holder, gate(admin, busy=True) as wall:
+        admin.rows("INSERT INTO customers (user_name) VALUES ('a'), ('b')")
+        ann.start(call_import("text"), [csv(["a,buyer", "wait1,buyer"]), "Create & Update"])
+        wait_until(lambda: (monitor.json(ACTIVITY) or [{}])[0].get("records_done") == 1, "an import in the foreground has a row")
+        holder.rows("BEGIN; UPDATE customers SET company = 'theirs' WHERE user_name = 'b'")
+        numbers = [submit(ben, csv(["a,approver"])), submit(eve, csv(["b,approver"]))]
+        wait_until(lambda: monitor.json(HEALTH)["blocked"] == 2, "two are blocked")
+        report.equal(sorted((row[0], row[-1]) for row in admin.rows(statement_of_page("AS imports"))), sorted([(str(ann.pid), "t"), (str(holder.pid), "f")]),
+                     "the page shows who blocks them, and which of these imports")
+        report.equal(admin.rows(statement_of_page("pg_terminate_backend(s.pid)")), [(str(holder.pid), "t")], "and ends the other one")
+        wall.open()
+        ann.finish()
+        report.equal([wait_ended(admin, number)["state"] for number in numbers], ["completed"] * 2, "the import in the foreground goes on, then both complete")
 
 
 def test_no_room(report):
