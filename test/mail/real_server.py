@@ -123,12 +123,12 @@ def refuse(report, around, server):
         attempt.again(options(around, server, "plain"))
         report.equal((attempt.state, attempt.status), ("queued", 1), "Postfix without STARTTLS: not sent, tried again later")
         for address, state, code in (("nobody@example.com", "failed", "550"), ("someone@example.org", "failed", "5")):
-            attempt.admin.rows("UPDATE customer_import.email_outbox SET recipient = %s, message = NULL", [address])
+            attempt.admin.rows("SELECT customer_import.alter_operator(%s, email => %s)", [ANN, address])
             attempt.again(options(around, server))
             report.line(attempt.state == state and code in attempt.error,
                         f"Postfix refuses {address}: {state}, with its answer",
                         attempt.row, attempt.log, server.log[-2000:])
-        attempt.admin.rows("UPDATE customer_import.email_outbox SET recipient = %s, message = NULL", [ADDRESS])
+        attempt.admin.rows("SELECT customer_import.alter_operator(%s, email => %s)", [ANN, ADDRESS])
         server.login.is_down = True
         attempt.again(options(around, server))
         report.equal((attempt.state, "454" in attempt.error), ("queued", True),
