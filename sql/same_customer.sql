@@ -13,7 +13,7 @@ $$;
 -- Transaction ids that were given out: each subtransaction that writes takes one
 CREATE FUNCTION next_xid() RETURNS bigint LANGUAGE sql AS $$ SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint $$;
 
--- Nothing can see the versions in between: they are not written
+-- Nothing can see the versions in between: one is written for each batch, of which there are two
 BEGIN;
 SELECT pg_stat_get_xact_tuples_updated('customers'::regclass) AS before \gset
 SELECT state, created, updated, unchanged, rejected FROM customer_import.import_customers(repeats(4200), 'Create & Update');

@@ -1,5 +1,6 @@
 #include "pg/calls/import_run.h"
 
+#include <algorithm>
 #include <exception>
 #include <memory>
 #include <set>
@@ -28,6 +29,10 @@
 namespace customer_import::pg {
 
 namespace {
+
+// Records of the first batch: what they tell of the file makes the others cheaper. If all their customers are new, those
+// of the others are not searched for.
+constexpr int kFirstRows = 1000;
 
 // Thrown when an import is given up: everything that it applied must be taken back.
 class ImportFailed : public std::exception {
@@ -172,7 +177,8 @@ void ImportRun::apply_records() {
         add_codes_of_import(result_.import_id, request_, reader_->new_codes());
         try_first_records();
         Batch batch;
-        while (spool_.next(batch, static_cast<std::size_t>(batch_rows))) {
+        for (int rows = std::min(batch_rows, kFirstRows); spool_.next(batch, static_cast<std::size_t>(rows));
+             rows = batch_rows) {
             const Identity identity = require_still();
             const RecordCeiling ceiling(*catalog_, identity, prepared);
             applier->apply(batch, ceiling.get());
