@@ -1,5 +1,6 @@
 """The workloads, the contenders, and which script of peers/ belongs to which pair."""
 import os
+import shutil
 
 BENCH = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -18,7 +19,9 @@ WORKLOADS = {
     "E": Workload("Update Only", "faulty.csv", "faulty"),
 }
 # Floors of U and N are not the same thing: with nothing to write there is no floor. The slow ones need no second workload.
-NOT_RUN = {("f3", "N"), ("p3", "N"), ("p3p", "N"), ("p4", "N")}
+NOT_RUN = {("f3", "N"), ("p3", "N"), ("p3p", "N"), ("p4", "N"), ("p5", "N")}
+# Programs that a contender calls, and that a machine may not have.
+PROGRAMS = {"p5": "pgloader"}
 
 
 class Contender:
@@ -31,6 +34,11 @@ class Contender:
         self.settings = [one.strip().split("=", 1) for one in settings.split(";") if one.strip()]
         if not os.path.isdir(os.path.join(BENCH, "peers")) or not self._any_script():
             raise SystemExit(f'contender "{self.name}" has no script in bench/peers')
+
+    def missing_program(self):
+        """What this contender calls and this machine does not have, or None."""
+        program = PROGRAMS.get(self.name)
+        return program if program and shutil.which(program) is None else None
 
     def _any_script(self):
         return any(file in (f"{self.name}.sql", f"{self.name}.py") or file.startswith(f"{self.name}_")
