@@ -23,10 +23,17 @@ struct Cell {
     std::string_view whole() const { return {text.data() - lost_before, text.size() + lost_before + lost_after}; }
 };
 
+// Where the bytes of a record are, among those of others; of no size where they are not kept apart.
+struct RawPlace {
+    std::uint64_t begin = 0;
+    std::uint64_t size = 0;
+};
+
 // A record that passed validation. Views point into its batch or, for role codes, into the catalog.
 struct Record {
     std::int64_t line = 0;
-    std::string_view raw;                         // many cells are views of it
+    std::string_view raw;                         // many cells are views of it; empty where it is kept apart
+    RawPlace raw_place;                           // where that is
     std::string_view user_name;                   // folded
     std::span<const std::string_view> add_roles;  // canonical role sets in the catalog's spelling
     std::span<const std::string_view> remove_roles;

@@ -10,16 +10,16 @@ namespace customer_import {
 //   by_user_name  user name, NUL, line (8 bytes, highest first), rest
 //   by_line       line (8 bytes, highest first), user name, NUL, rest
 //                 backwards: the line's complement
-//   rest          raw record (text), flags (1 byte), the doubtful name if there is one (text), codes to add, to remove,
-//                 lost, to replace (number, texts), number of cells, cells
-//   cell          action and kWithout, kInRaw (1 byte); with kWithout the bytes that were lost before and after it (2 bytes);
-//                 the whole text or, with kInRaw, where it begins in the raw record and its size (numbers)
+//   rest          flags (1 byte), the raw record (text) or where it is (numbers), the doubtful name if there is one (text),
+//                 codes to add, to remove, lost, to replace (number, texts), number of cells, cells
+//   cell          action and kWithout (1 byte); with kWithout the bytes that were lost before and after it (2 bytes); the
+//                 whole text
 
 namespace {
 
 constexpr std::size_t kLineBytes = 8;
-constexpr unsigned char kActionBits = 3, kWithout = 4, kInRaw = 8;  // of a cell; the last two of one that is set
-constexpr unsigned char kReplacesRoles = 1, kHasDoubtfulName = 2, kHasDoubtfulCells = 4;
+constexpr unsigned char kActionBits = 3, kWithout = 4;  // of a cell; the last one of one that is set
+constexpr unsigned char kReplacesRoles = 1, kHasDoubtfulName = 2, kHasDoubtfulCells = 4, kIsApart = 8;
 
 bool begins_with_line(RecordOrder order) {
     return order == RecordOrder::by_line || order == RecordOrder::by_line_backwards;
@@ -39,13 +39,13 @@ std::size_t most_bytes_of_codes(std::span<const std::string_view> codes) {
 }
 
 std::size_t most_bytes_of_record(const Record& record) {
-    std::size_t bytes = record.user_name.size() + 1 + kLineBytes + most_bytes(record.raw) + 1 +
+    std::size_t bytes = record.user_name.size() + 1 + kLineBytes + most_bytes(record.raw) + kMostNumberBytes + 1 +
                         most_bytes(record.doubtful_name) + kMostNumberBytes;
     for (const auto codes : {record.add_roles, record.remove_roles, record.lost_roles, record.replace_roles}) {
         bytes += most_bytes_of_codes(codes);
     }
     for (const Cell& cell : record.cells) {
-        bytes += 3 + kMostNumberBytes + most_bytes(cell.whole());
+        bytes += 3 + most_bytes(cell.whole());
     }
     return bytes;
 }
@@ -107,17 +107,11 @@ bool get_codes(std::string_view& rest, Batch& batch, std::span<const std::string
     return true;
 }
 
-// Reads where a part of the raw record is.
-bool get_part(std::string_view& rest, std::string_view raw, std::string_view& part) {
-    std::uint64_t begin = 0, size = 0;
-    if (!get_number(rest, begin) || !get_number(rest, size) || begin > raw.size() || size > raw.size() - begin) {
-        return false;
-    }
-    part = raw.substr(begin, size);
-    return true;
+bool get_place(std::string_view& rest, RawPlace& place) {
+    return get_number(rest, place.begin) && get_number(rest, place.size) && place.size != 0;
 }
 
-bool get_cells(std::string_view& rest, std::string_view raw, Batch& batch, std::span<const Cell>& cells) {
+bool get_cells(std::string_view& rest, Batch& batch, std::span<const Cell>& cells) {
     std::uint64_t count = 0;
     if (!get_count(rest, 2, count)) {
         return false;
@@ -125,7 +119,7 @@ bool get_cells(std::string_view& rest, std::string_view raw, Batch& batch, std::
     const std::span<Cell> list = batch.make_cells(count);
     for (Cell& cell : list) {
         unsigned char kind = 0;
-        if (!get_byte(rest, kind) || kind > (kActionBits | kWithout | kInRaw)) {
+        if (!get_byte(rest, kind) || kind > (kActionBits | kWithout)) {
             return false;
         }
         const int action = kind & kActionBits;
@@ -138,8 +132,7 @@ bool get_cells(std::string_view& rest, std::string_view raw, Batch& batch, std::
             return false;
         }
         const std::size_t lost = std::size_t{cell.lost_before} + cell.lost_after;
-        if (!((kind & kInRaw) != 0 ? get_part(rest, raw, cell.text) : get_text(rest, cell.text)) ||
-            cell.text.size() < lost || cell.is_whole() != ((kind & kWithout) == 0)) {
+        if (!get_text(rest, cell.text) || cell.text.size() < lost || cell.is_whole() != ((kind & kWithout) == 0)) {
             return false;
         }
         cell.text = cell.text.substr(cell.lost_before, cell.text.size() - lost);
@@ -161,10 +154,16 @@ void encode_record(const Record& record, RecordOrder order, std::string& out, st
     if (!begins_with_line(order)) {
         put_line(writer, order, record.line);
     }
-    writer.text(record.raw);
-    writer.byte(static_cast<unsigned char>((record.replaces_roles ? kReplacesRoles : 0) |
-                                           (record.doubtful_name.empty() ? 0 : kHasDoubtfulName) |
-                                           (record.has_doubtful_cells ? kHasDoubtfulCells : 0)));
+    const bool is_apart = record.raw_place.size != 0;
+    writer.byte(static_cast<unsigned char>(
+        (record.replaces_roles ? kReplacesRoles : 0) | (record.doubtful_name.empty() ? 0 : kHasDoubtfulName) |
+        (record.has_doubtful_cells ? kHasDoubtfulCells : 0) | (is_apart ? kIsApart : 0)));
+    if (is_apart) {
+        writer.number(record.raw_place.begin);
+        writer.number(record.raw_place.size);
+    } else {
+        writer.text(record.raw);
+    }
     if (!record.doubtful_name.empty()) {
         writer.text(record.doubtful_name);
     }
@@ -174,20 +173,13 @@ void encode_record(const Record& record, RecordOrder order, std::string& out, st
     put_codes(writer, record.replace_roles);
     writer.number(record.cells.size());
     for (const Cell& cell : record.cells) {
-        const std::size_t place = place_in(record.raw, cell.whole());
-        const bool is_in_raw = cell.action == Cell::Action::set && place != std::string_view::npos;
-        writer.byte(static_cast<unsigned char>(static_cast<unsigned char>(cell.action) |
-                                               (cell.is_whole() ? 0 : kWithout) | (is_in_raw ? kInRaw : 0)));
+        writer.byte(
+            static_cast<unsigned char>(static_cast<unsigned char>(cell.action) | (cell.is_whole() ? 0 : kWithout)));
         if (!cell.is_whole()) {
             writer.byte(cell.lost_before);
             writer.byte(cell.lost_after);
         }
-        if (is_in_raw) {
-            writer.number(place);
-            writer.number(cell.whole().size());
-        } else {
-            writer.text(cell.whole());
-        }
+        writer.text(cell.whole());
     }
     out.resize(static_cast<std::size_t>(writer.end() - out.data()));
 }
@@ -207,12 +199,12 @@ bool decode_record(std::string_view bytes, RecordOrder order, Batch& batch) {
     record.line = key.line;
     record.user_name = key.user_name;
     unsigned char flags = 0;
-    if (!get_text(rest, record.raw) || !get_byte(rest, flags) ||
-        flags > (kReplacesRoles | kHasDoubtfulName | kHasDoubtfulCells) ||
+    if (!get_byte(rest, flags) || flags > (kReplacesRoles | kHasDoubtfulName | kHasDoubtfulCells | kIsApart) ||
+        !((flags & kIsApart) != 0 ? get_place(rest, record.raw_place) : get_text(rest, record.raw)) ||
         ((flags & kHasDoubtfulName) != 0 && (!get_text(rest, record.doubtful_name) || record.doubtful_name.empty())) ||
         !get_codes(rest, batch, record.add_roles) || !get_codes(rest, batch, record.remove_roles) ||
         !get_codes(rest, batch, record.lost_roles) || !get_codes(rest, batch, record.replace_roles) ||
-        !get_cells(rest, record.raw, batch, record.cells) || !rest.empty()) {
+        !get_cells(rest, batch, record.cells) || !rest.empty()) {
         return false;
     }
     record.replaces_roles = (flags & kReplacesRoles) != 0;

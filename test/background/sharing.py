@@ -3,7 +3,7 @@ the table any more, the file is read again."""
 
 from contextlib import contextmanager
 
-from harness import (OPEN_STATES, PATIENCE, PROCESSES, Session, counts_of, create_database, csv, drop_database, fresh, record, settings, state, submit,
+from harness import (OPEN_STATES, PATIENCE, PROCESSES, Session, counts_of, create_database, csv, drop_database, fresh, import_file, record, settings, state, submit,
                      wait_ended, wait_idle, wait_until)
 
 OTHER = "regress_background_other"
@@ -81,7 +81,7 @@ def test_taken_over(report):
     with patient() as admin, Session("regress_ann") as ann:
         with aside(admin, lambda: submit(ann, CONTENT)) as (number, _):
             left = files(admin)
-            report.equal([name.split("/")[1] for name in left], ["head.0", "slice0.0", "slice1.0"], "there is a file for each slice")
+            report.equal([name.split("/")[1] for name in left], ["head.0", "raw.0", "slice0.0", "slice1.0"], "there is a file for each slice")
             cut(admin, number)
         all_there(report, admin, number, "the import completes without its file")
         report.line(are_gone(admin, left), "nothing is left of the files")
@@ -96,7 +96,7 @@ def test_ended_slice(report):
         wait_until(lambda: admin.rows("SELECT count(*) FILTER (WHERE ended), count(wait_reason) FROM customer_import._import_slices"
                                       " WHERE import_id = $1", [number]) == [("1", "1")], "one slice ends, the other one waits")
         open_slice = admin.value("SELECT slice FROM customer_import._import_slices WHERE import_id = $1 AND NOT ended", [number])
-        wait_until(lambda: [name.split("/")[1] for name in files(admin)] == ["head.0", f"slice{open_slice}.0"], "its file is gone", 60)
+        wait_until(lambda: [name.split("/")[1] for name in files(admin)] == ["head.0", "raw.0", f"slice{open_slice}.0"], "its file is gone", 60)
         report.line(True, "the file of the slice that waits is left")
         holder.rows("ROLLBACK")
         report.equal(wait_ended(admin, number)["state"], "completed", "the import completes")
@@ -110,6 +110,30 @@ def test_damaged(report):
             with aside(admin, lambda: submit(ann, CONTENT)) as (number, _):
                 empty(admin, next(name for name in files(admin) if name.endswith(damaged)))
             all_there(report, admin, number, f"with an empty {damaged} the file is read again")
+
+
+def test_rejected_records(report):
+    """Records that the table rejects are reported with their own bytes, by each worker, by one that takes over, and by a call."""
+    header, lines = "userName,addRoles,company", [f'user{index:07d},"buyer;  approver",{"of " * 50}{index}' for index in range(RECORDS)]
+    content = csv(lines, header)
+    rejected = [line for index, line in enumerate(lines) if index % 10 == 7]
+    held = [index for index in HELD if index % 10 != 7]
+
+    def reported(number):
+        row = wait_ended(admin, number)
+        found = admin.rows("SELECT convert_from(record, 'UTF8') FROM customer_import.import_issues WHERE import_id = $1 AND issue_number = 1 ORDER BY line", [number])
+        report.equal((row["state"], counts_of(row)[-2], [text for (text,) in found] == rejected), ("completed", len(rejected), True), "the rejected records are as they came")
+
+    with patient() as admin, Session("regress_ann") as ann:
+        admin.rows("ALTER TABLE customers ADD CONSTRAINT rejects CHECK (company !~ '7$')")
+        with aside(admin, lambda: submit(ann, content), held=held) as (number, _):
+            end_processes(admin)
+        reported(number)
+        admin.rows("TRUNCATE customers")
+        reported(submit(ann, content))
+        admin.rows("TRUNCATE customers")
+        reported(int(import_file(ann, content, "Create & Update")["import_id"]))
+        admin.rows("ALTER TABLE customers DROP CONSTRAINT rejects")
 
 
 def test_read_once(report):
@@ -226,7 +250,7 @@ def test_temporary_tablespaces(report):
                     directory = admin.value("SELECT format('pg_tblspc/%s/%s/pgsql_tmp', t.oid, d) FROM pg_tablespace AS t"
                                             " CROSS JOIN LATERAL pg_ls_dir('pg_tblspc/' || t.oid) AS d WHERE spcname = 'regress_background'")
                     left = files(admin, directory)
-                    report.equal((len(left), files(admin)), (3, []), "they are in the temporary tablespace of the role")
+                    report.equal((len(left), files(admin)), (4, []), "they are in the temporary tablespace of the role")
                     cut(admin, number)
             all_there(report, admin, number, "they are found there")
             report.line(are_gone(admin, left, directory), "and gone at the end")
@@ -251,7 +275,7 @@ def test_undo_and_retry(report):
         all_there(report, admin, number, "a retry completes without its source")
         first = {"id": number}
         with aside(admin, call("undo_import")) as (number, _):
-            report.equal(len(files(admin)), 3, "an undo has files, too")
+            report.equal(len(files(admin)), 4, "an undo has files, too")
         row = wait_ended(admin, number)
         report.equal((row["state"], row["deleted"], row["updated"]), ("completed", RECORDS - len(HELD), len(HELD)), "an undo completes")
         report.equal(admin.rows("SELECT count(*), count(company), sum(cardinality(roles)) FROM customers"), [(str(len(HELD)), "0", "0")],

@@ -69,6 +69,10 @@ RecordOrder record_order(const ImportRequest& request, bool by_line) {
     return backwards ? RecordOrder::by_user_name_backwards : RecordOrder::by_user_name;
 }
 
+RecordSpool::Options spool_options(const ImportRequest& request) {
+    return {.counts_repeats = request.kind == ImportKind::file, .keeps_raw_apart = request.kind != ImportKind::undo};
+}
+
 std::unique_ptr<BatchApplier> make_applier(const ImportRequest& request, std::int64_t import_id, const Target& target,
                                            const HeaderMap& header, const RoleCatalog& catalog, std::int64_t records,
                                            ApplyState& state, MemoryContext context, bool is_resumed) {

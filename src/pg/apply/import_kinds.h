@@ -9,6 +9,7 @@
 #include "pg/input/import_request.h"
 #include "pg/input/input_source.h"
 #include "pg/input/record_reader.h"
+#include "pg/input/record_spool.h"
 #include "pg/table/target.h"
 
 namespace customer_import::pg {
@@ -26,6 +27,9 @@ std::unique_ptr<RecordReader> make_reader(ImportRequest& request, InputSource* s
 
 // `by_line`: in the order of the file, as on a table that is written one by one.
 RecordOrder record_order(const ImportRequest& request, bool by_line);
+
+// How the records are kept. What an undo applies is in the bytes of its records.
+RecordSpool::Options spool_options(const ImportRequest& request);
 
 // As the constructors of the appliers. The arguments must outlive the applier. `is_resumed`: what other imports have
 // changed since the import began stays, as in a retry.

@@ -22,7 +22,7 @@ namespace customer_import::pg {
 class Trial {
 public:
     // Belongs to the current (sub)transaction. `request` must outlive the object.
-    explicit Trial(const ImportRequest& request) : request_(request), spool_(RecordOrder::by_line) {}
+    explicit Trial(const ImportRequest& request) : request_(request), spool_(RecordOrder::by_line, {}) {}
 
     // Takes the valid records, in the order of the file.
     void add(const Record& record);

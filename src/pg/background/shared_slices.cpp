@@ -5,6 +5,7 @@
 
 #include "core/format.h"
 #include "core/packed.h"
+#include "pg/input/raw_records.h"
 
 namespace customer_import::pg {
 
@@ -19,9 +20,10 @@ struct SharedSlices::Content {
 
 namespace {
 
-constexpr std::uint64_t kMagic = 0x32736563696c73;  // changes with what is written
+constexpr std::uint64_t kMagic = 0x33736563696c73;  // changes with what is written
 constexpr std::size_t kPieceBytes = 32 * 1024;      // that are read or written at once
 const char* const kHeadName = "head";
+const char* const kRawName = "raw";
 
 // The segments of this process. The server itself would detach them at its exit when it can no longer count, as it does,
 // which temporary files are removed.
@@ -144,10 +146,11 @@ void SharedSlices::remove(int slice) {
 // ---- writing ------------------------------------------------------------------------------------------------------
 
 SliceWriter::SliceWriter(const SharedSlices& shared, int slices) : shared_(shared) {
-    files_.reserve(static_cast<std::size_t>(slices) + 1);
+    files_.reserve(static_cast<std::size_t>(slices) + 2);
     for (int slice = 0; slice < slices; ++slice) {
         open(slice_name(slice));
     }
+    open(kRawName);
 }
 
 SliceWriter::~SliceWriter() {
@@ -172,7 +175,13 @@ void SliceWriter::add(int slice, std::string_view record) {
     File& file = files_[static_cast<std::size_t>(slice)];
     const Size bytes = record.size();
     file.rest.append(reinterpret_cast<const char*>(&bytes), sizeof bytes);
-    file.rest += record;
+    append(file, record);
+}
+
+void SliceWriter::add_raw(std::string_view piece) { append(files_.back(), piece); }
+
+void SliceWriter::append(File& file, std::string_view bytes) {
+    file.rest += bytes;
     if (file.rest.size() >= kPieceBytes) {
         write(file);
     }
@@ -257,6 +266,21 @@ std::string_view SliceReader::next() {
     const std::string_view record = std::string_view(buffer_).substr(taken_ + sizeof bytes, bytes);
     taken_ += sizeof bytes + bytes;
     return record;
+}
+
+// ---- reading what is kept apart -----------------------------------------------------------------------------------
+
+SharedRawRecords::~SharedRawRecords() {
+    if (file_ != nullptr) {
+        release([&] { BufFileClose(file_); });
+    }
+}
+
+std::string SharedRawRecords::read(RawPlace place) {
+    if (file_ == nullptr) {
+        file_ = call([&] { return BufFileOpenFileSet(&shared_.content().files.fs, kRawName, O_RDONLY, false); });
+    }
+    return read_raw_record(file_, place);
 }
 
 }  // namespace customer_import::pg

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/batch.h"
 #include "pg/server/guard.h"
 #include "pg/server/server.h"
 
@@ -54,6 +55,7 @@ public:
 private:
     friend class SliceWriter;
     friend class SliceReader;
+    friend class SharedRawRecords;
     struct Content;  // of the shared memory
     explicit SharedSlices(dsm_segment* segment) : segment_(segment) {}
     Content& content() const;
@@ -72,6 +74,9 @@ public:
     // Adds a record as a RecordSpool has shown it.
     void add(int slice, std::string_view record);
 
+    // Adds bytes of what the spool keeps apart of all records.
+    void add_raw(std::string_view piece);
+
     // Ends the files. `shape` and `header` are handed to the readers.
     void finish(std::string_view shape, std::string_view header);
 
@@ -81,10 +86,11 @@ private:
         std::string rest;  // not yet written
     };
     void open(const std::string& name);
+    static void append(File& file, std::string_view bytes);
     static void write(File& file);
 
     const SharedSlices& shared_;
-    std::vector<File> files_;
+    std::vector<File> files_;  // of the slices, and of what is kept apart
 };
 
 // Reads what a SliceWriter has written. Lives within a transaction.
@@ -114,6 +120,22 @@ private:
     std::string header_;
     std::string buffer_;
     std::size_t taken_ = 0;  // of the buffer
+};
+
+// What a SliceWriter has written of the bytes of records. Lives within a transaction.
+class SharedRawRecords {
+public:
+    explicit SharedRawRecords(const SharedSlices& shared) : shared_(shared) {}
+    ~SharedRawRecords();
+    SharedRawRecords(const SharedRawRecords&) = delete;
+    SharedRawRecords& operator=(const SharedRawRecords&) = delete;
+
+    // Returns the record there. Errors: XX000 where there is none.
+    std::string read(RawPlace place);
+
+private:
+    const SharedSlices& shared_;
+    BufFile* file_ = nullptr;  // open once one was read
 };
 
 }  // namespace customer_import::pg

@@ -203,7 +203,8 @@ void SliceInput::open() {
 
 void SliceInput::make_spool() {
     ContextScope scope(context_);
-    spool_ = std::make_unique<RecordSpool>(order_, import_.request.kind == ImportKind::file);
+    spool_ = std::make_unique<RecordSpool>(order_, spool_options(import_.request));
+    reads_shared_ = false;
 }
 
 // Cuts the slices from all `records`, and keeps the own one. Returns how many records each has.
@@ -219,6 +220,10 @@ std::vector<std::int64_t> SliceInput::share_out(std::int64_t records) {
         return slice == slice_.number;
     });
     import_.slice_names = cutter.names();
+    RawRecords& raw = spool_->raw_records();
+    raw.for_each_piece([&](std::string_view piece) { writer.add_raw(piece); });
+    raw.clear();
+    reads_shared_ = true;
     writer.finish(record_shape(import_, *target_, reader_->header()), reader_->header_to_keep());
     return shares;
 }
@@ -246,7 +251,12 @@ bool SliceInput::take_shared() {
         make_spool();
         return false;
     }
+    reads_shared_ = true;
     return true;
+}
+
+std::string SliceInput::raw_of(const Record& record, SharedRawRecords& shared) const {
+    return reads_shared_ && record.raw_place.size != 0 ? shared.read(record.raw_place) : spool_->raw_of(record);
 }
 
 // Reads the file as at the check, by the role codes of that time.

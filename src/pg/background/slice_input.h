@@ -64,6 +64,11 @@ public:
     void committed();
 
     RecordSpool& spool() { return *spool_; }
+
+    // The bytes of a record of the spool; `shared` are those of the same import.
+    std::string raw_of(const Record& record, SharedRawRecords& shared) const;
+    const SharedSlices& shared() const { return shared_; }
+
     const HeaderMap& header() const { return reader_->header(); }
     const RoleCatalog& catalog() const { return *catalog_; }  // of the check
     const std::optional<Target>& target() const { return target_; }
@@ -91,6 +96,7 @@ private:
 
     bool may_share_;
     bool is_sharing_ = false;
+    bool reads_shared_ = false;  // what the spool keeps apart is in the shared files
     RecordOrder order_ = RecordOrder::by_user_name;
     std::unique_ptr<RoleCatalog> catalog_;
     std::unique_ptr<RecordSpool> spool_;

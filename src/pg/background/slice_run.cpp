@@ -295,13 +295,15 @@ void SliceRun::apply_batch(const Batch& batch) {
         applier->apply(batch, ceiling.get());
         Counts counts;
         std::vector<std::int64_t> lines;
+        SharedRawRecords raw_records(input_.shared());
         for (std::size_t index = 0; index < batch.size(); ++index) {
             const RecordResult& result = applier->results()[index];
             const Record& record = batch.records()[index];
             counts.add(result.outcome);
             lines.push_back(record.line);
             if (!result.issues.empty()) {
-                issues.add(record.line, result.outcome, result.issues, is_undo ? "" : record.raw);
+                issues.add(record.line, result.outcome, result.issues,
+                           is_undo ? "" : input_.raw_of(record, raw_records));
             }
         }
         if (import_.request.create_unknown_roles) {

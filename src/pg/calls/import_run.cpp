@@ -61,7 +61,7 @@ public:
           reader_(make_reader(request, own_source_ ? own_source_.get() : source, target_, *catalog_)),
           issues_(context, request.encoding),
           trial_(request),
-          spool_(record_order(request, target_.one_by_one), request.kind == ImportKind::file) {}
+          spool_(record_order(request, target_.one_by_one), spool_options(request)) {}
 
     // Returns the import that the same operator has made with the same request id, if any.
     std::optional<ImportResult> find_earlier() const { return find_earlier_import(operator_, request_); }
@@ -228,7 +228,8 @@ void ImportRun::count(const Record& record, const RecordResult& result) {
         watcher_->see(record.line, record.user_name, &result);
     }
     if (!result.issues.empty()) {
-        issues_.add(record.line, result.outcome, result.issues, request_.kind == ImportKind::undo ? "" : record.raw);
+        issues_.add(record.line, result.outcome, result.issues,
+                    request_.kind == ImportKind::undo ? "" : spool_.raw_of(record));
     }
     if (result.outcome == Outcome::rejected && request_.has_reject_limit()) {
         if (std::optional<std::string> reason = request_.reject_limit_passed(counts_.rejected, records_)) {

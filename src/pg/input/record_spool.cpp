@@ -25,14 +25,13 @@ std::string_view record_of(TupleTableSlot* row) {
 
 }  // namespace
 
-RecordSpool::RecordSpool(RecordOrder order, bool counts_repeats) : RecordSpool(order, counts_repeats, kSortKilobytes) {
-    if (counts_repeats && order != RecordOrder::by_user_name) {
-        sorted_names_.reset(new RecordSpool(RecordOrder::by_user_name, true, kNamesKilobytes));
+RecordSpool::RecordSpool(RecordOrder order, Options options) : RecordSpool(order, options, kSortKilobytes) {
+    if (options.counts_repeats && order != RecordOrder::by_user_name) {
+        sorted_names_.reset(new RecordSpool(RecordOrder::by_user_name, {.counts_repeats = true}, kNamesKilobytes));
     }
 }
 
-RecordSpool::RecordSpool(RecordOrder order, bool counts_repeats, int kilobytes)
-    : order_(order), counts_repeats_(counts_repeats) {
+RecordSpool::RecordSpool(RecordOrder order, Options options, int kilobytes) : order_(order), options_(options) {
     // Rows of one column, not single values: PostgreSQL 18 does not count the memory of single values.
     call([&] {
         TypeCacheEntry* bytea = lookup_type_cache(BYTEAOID, TYPECACHE_LT_OPR);
@@ -73,7 +72,14 @@ void RecordSpool::add(const Record& record) {
         sorted_names_->add({.line = record.line, .user_name = record.user_name});
     }
     // The server's value header precedes the bytes.
-    encode_record(record, order_, encoded_, VARHDRSZ);
+    if (options_.keeps_raw_apart) {
+        Record rest = record;
+        rest.raw_place = raw_.add(record.raw);
+        rest.raw = {};
+        encode_record(rest, order_, encoded_, VARHDRSZ);
+    } else {
+        encode_record(record, order_, encoded_, VARHDRSZ);
+    }
     SET_VARSIZE(encoded_.data(), encoded_.size());
     call([&] {
         CHECK_FOR_INTERRUPTS();
@@ -149,10 +155,14 @@ std::int64_t RecordSpool::keep_sorted(MemoryContext context, const std::function
 }
 
 void RecordSpool::see(std::string_view record) {
-    if (counts_repeats_ && order_ == RecordOrder::by_user_name) {
+    if (options_.counts_repeats && order_ == RecordOrder::by_user_name) {
         const RecordKey key = record_key(record, order_);
         names_.see(key.user_name, key.line);
     }
+}
+
+std::string RecordSpool::raw_of(const Record& record) const {
+    return record.raw_place.size == 0 ? std::string(record.raw) : raw_.read(record.raw_place);
 }
 
 // Returns the next record as it was encoded, valid until the next call; an empty view at the end.

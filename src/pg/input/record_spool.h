@@ -11,6 +11,7 @@
 #include "core/batch.h"
 #include "core/record_codec.h"
 #include "core/repeated_names.h"
+#include "pg/input/raw_records.h"
 #include "pg/server/guard.h"
 #include "pg/server/server.h"
 
@@ -20,9 +21,13 @@ class RecordSpool {
 public:
     static constexpr std::size_t kMaxBatchBytes = 4 * 1024 * 1024;
 
-    // Belongs to the current (sub)transaction, also when it spills to disk later. It `counts_repeats` if it is to know how
-    // many records repeat a user name.
-    explicit RecordSpool(RecordOrder order, bool counts_repeats = false);
+    struct Options {
+        bool counts_repeats = false;   // it is to know how many records repeat a user name
+        bool keeps_raw_apart = false;  // records are applied without their bytes: raw_of() returns those
+    };
+
+    // Belongs to the current (sub)transaction, also when it spills to disk later.
+    RecordSpool(RecordOrder order, Options options);
     ~RecordSpool();
     RecordSpool(const RecordSpool&) = delete;
     RecordSpool& operator=(const RecordSpool&) = delete;
@@ -48,6 +53,12 @@ public:
     // false at the end.
     bool next(Batch& batch, std::size_t rows);
 
+    // The bytes of a record as it came.
+    std::string raw_of(const Record& record) const;
+
+    // What is kept apart of the records that were added.
+    RawRecords& raw_records() { return raw_; }
+
     // Of all records once they are kept, or read to the end.
     const Repeats& repeats() const { return names_.repeats(); }
 
@@ -57,7 +68,7 @@ private:
     void begin_keeping(MemoryContext context);
     void end_sort();
 
-    RecordSpool(RecordOrder order, bool counts_repeats, int kilobytes);
+    RecordSpool(RecordOrder order, Options options, int kilobytes);
     void count_sorted_names();
 
     RecordOrder order_;
@@ -67,7 +78,8 @@ private:
     TupleTableSlot* kept_slot_ = nullptr;  // the same of kept_
     TupleTableSlot* added_ = nullptr;      // of the record that is added to sort_
     std::string encoded_;
-    bool counts_repeats_;
+    const Options options_;
+    RawRecords raw_;
     RepeatedNames names_;
     std::unique_ptr<RecordSpool> sorted_names_;  // beside records in another order: what names_ is to see
 };
