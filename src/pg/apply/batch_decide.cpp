@@ -25,9 +25,10 @@ bool ImportApplier::decide_record(std::uint32_t index, const CustomerRow& custom
     const Attempt& attempt = attempts_.at(index);
     const Record& record = this->record(attempt);
     Decision& decision = decisions_[index];
-    decision = Decision{};
-    decision.state = Decision::State::settled;
-    decision.version = customer.version;
+    decision = {Decision::State::settled, 0, customer.version, nullptr};
+    change_.added.clear();
+    change_.removed.clear();
+    change_.fields.clear();
     if (!knows(customer)) {
         met_unknown_ = true;
         return false;
@@ -55,9 +56,9 @@ bool ImportApplier::decide_record(std::uint32_t index, const CustomerRow& custom
     if (roles_changed && ceiling_ != nullptr) {
         add_violations(ceiling_->check_change(record.user_name, held_, merged_, record.line), record, faults);
     }
-    const bool values_changed = decide_values(index, customer, decision.change);
+    const bool values_changed = decide_values(index, customer, change_);
     if (values_changed && record.has_doubtful_cells) {
-        add_doubtful_changes(decision.change, faults);
+        add_doubtful_changes(change_, faults);
     }
     if (!faults.empty()) {
         set_result(attempt, Outcome::rejected, std::move(faults));
@@ -68,9 +69,8 @@ bool ImportApplier::decide_record(std::uint32_t index, const CustomerRow& custom
         return false;
     }
     decision.state = Decision::State::changed;
-    if (target_.rewritten) {
-        decision.before = memory_.keep_before(customer);
-    }
+    decision.entry = static_cast<std::uint32_t>(entries_.size());
+    entries_.push_back({change_, target_.rewritten ? memory_.keep_before(customer) : RowBefore()});
     return true;
 }
 
@@ -160,7 +160,7 @@ bool ImportApplier::holds_as_spelled(std::span<const std::string_view> codes) co
 
 // Adds the record's roles to held_, which does not hold all of them; none goes.
 void ImportApplier::decide_added_roles(const Record& record, Decision& decision) {
-    add_difference(record.add_roles, held_, decision.change.added);
+    add_difference(record.add_roles, held_, change_.added);
     std::set_union(held_.begin(), held_.end(), record.add_roles.begin(), record.add_roles.end(),
                    std::back_inserter(merged_));
     decision.roles = memory_.keep_roles(merged_);
@@ -203,9 +203,9 @@ bool ImportApplier::decide_roles(const Record& record, Decision& decision) {
         return false;
     }
     decision.roles = memory_.keep_roles(merged_);
-    add_difference(merged_, held_, decision.change.added);
-    add_difference(held_, merged_, decision.change.removed);
-    for (std::string_view& code : decision.change.removed) {
+    add_difference(merged_, held_, change_.added);
+    add_difference(held_, merged_, change_.removed);
+    for (std::string_view& code : change_.removed) {
         code = memory_.keep(code);
     }
     return true;
@@ -281,12 +281,13 @@ bool ImportApplier::refuse_new_customer(const Attempt& attempt) {
 
 // `after` is the row as it is now; nullptr: as it was written.
 void ImportApplier::log_update(std::uint32_t index, const CustomerRow* after) {
-    Decision& decision = decisions_[index];
-    Change& change = decision.change;
+    const Decision& decision = decisions_[index];
+    Entry& entry = entries_[decision.entry];
+    Change& change = entry.change;
     change.line = record(attempts_[index]).line;
     change.user_name = record(attempts_[index]).user_name;
     if (after != nullptr) {
-        log_rewritten(change, decision.before, *after);
+        log_rewritten(change, entry.before, *after);
     }
     if (watches_roles_) {
         results_[attempts_[index].record].roles_after = after != nullptr ? memory_.keep_roles(roles_of(*after))
@@ -305,7 +306,7 @@ void ImportApplier::log_create(std::uint32_t index, const CustomerRow* after) {
     change.user_name = record.user_name;
     change.created = true;
     if (!target_.rewritten || after == nullptr) {
-        change.added = std::move(decisions_[index].change.added);
+        change.added = std::move(entries_[decisions_[index].entry].change.added);
     } else {
         read_role_set(after->roles, change.added);
         for (std::string_view& code : change.added) {

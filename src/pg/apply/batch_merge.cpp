@@ -178,7 +178,7 @@ bool ImportApplier::brings_back(std::uint32_t index, const CustomerRow& customer
 
 template <typename Take>
 void ImportApplier::for_changed_cells(std::uint32_t index, Take&& take) const {
-    const std::vector<FieldChange>& fields = decisions_[index].change.fields;
+    const std::vector<FieldChange>& fields = change_of(index).fields;
     auto field = fields.begin();  // they are in the order of the cells
     for (std::size_t cell = 0; field != fields.end(); ++cell) {
         const std::size_t column = statements_.cell_columns()[cell];

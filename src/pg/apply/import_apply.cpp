@@ -98,12 +98,16 @@ void ImportApplier::apply_records(Indexes records) {
 
 void ImportApplier::start_attempt(std::vector<Attempt> attempts) {
     attempts_ = std::move(attempts);
-    decisions_.clear();
-    decisions_.resize(attempts_.size());
+    clear_decisions();
     statements_.clear();
     for (const Attempt& attempt : attempts_) {
         statements_.add(record(attempt), nullptr);
     }
+}
+
+void ImportApplier::clear_decisions() {
+    decisions_.assign(attempts_.size(), {});
+    entries_.clear();
 }
 
 // Has each customer decided without writing any, where most of them change nothing: they cost a third less.
@@ -193,12 +197,12 @@ void ImportApplier::create_missing(std::vector<Attempt>& again) {
         return;
     }
     attempts_ = std::move(missing);
-    decisions_.clear();
-    decisions_.resize(attempts_.size());
+    clear_decisions();
     statements_.clear();
     for (std::uint32_t index = 0; index < attempts_.size(); ++index) {
         merge_new_roles(record(attempts_[index]));
-        decisions_[index].change.added = merged_;
+        decisions_[index].entry = index;
+        entries_.emplace_back().change.added = merged_;
         decisions_[index].roles = memory_.keep_roles(merged_);
         statements_.add(record(attempts_[index]), decisions_[index].roles);
     }

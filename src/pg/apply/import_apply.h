@@ -50,8 +50,13 @@ private:
     struct Decision {
         enum class State : std::uint8_t { not_found, settled, changed };
         State state = State::not_found;  // settled: its result is set
+        std::uint32_t entry = 0;         // in entries_, of a customer that changes or is created
         RowVersion version{};
         const ArrayType* roles = nullptr;
+    };
+
+    // What is to be logged once it is written.
+    struct Entry {
         Change change;
         RowBefore before;  // of a row that may be rewritten
     };
@@ -106,6 +111,8 @@ private:
     bool holds_as_spelled(std::span<const std::string_view> codes) const;
     bool decide_roles(const Record& record, Decision& decision);
     void decide_added_roles(const Record& record, Decision& decision);
+    void clear_decisions();
+    const Change& change_of(std::uint32_t index) const { return entries_[decisions_[index].entry].change; }
     std::string_view written_cell(std::uint32_t index, std::size_t cell);
     bool decide_values(std::uint32_t index, const CustomerRow& customer, Change& change);
     void merge_new_roles(const Record& record);
@@ -124,6 +131,8 @@ private:
     // Of the statements that are running.
     std::vector<Attempt> attempts_;
     std::vector<Decision> decisions_;  // parallel to attempts_
+    std::vector<Entry> entries_;
+    Change change_;  // of the record that is being decided
     std::vector<std::string_view> held_, lost_, kept_, merged_;
 
     Stage stage_ = Stage::record_by_record;
