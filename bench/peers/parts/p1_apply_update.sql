@@ -3,7 +3,10 @@
 \echo @step find
 -- From here to the commit no other session may write: that replaces every other precaution
 -- against concurrent writers, and is cheap.
+\if :{?without_lock}
+\else
 LOCK TABLE public.customers IN SHARE ROW EXCLUSIVE MODE;
+\endif
 INSERT INTO public.import_rejects
 SELECT line, 'not_found', user_name
 FROM work
