@@ -92,8 +92,8 @@ def run_contender(server, workload, contender, variables):
 
 
 def measure(server, files, workload, contender, template=None, beside=None):
-    """Runs one contender on a fresh clone of a template and returns its Measurement. `beside` is a thread that works in
-    the clone meanwhile; it has a stop()."""
+    """Runs one contender on a fresh clone of a template and returns its Measurement. `beside` works in the clone
+    from its start() to its stop()."""
     clone(server, template or (APPLIED if workload == "N" else TEMPLATE), CLONE)
     try:
         variables = {"file": os.path.join(files, WORKLOADS[workload].file),
