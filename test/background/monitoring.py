@@ -187,6 +187,15 @@ def test_check(report):
         for arguments in (("--nosuch", "1,2"), ("--blocked", "x"), ("--blocked",)):
             code, line = check(*arguments)
             report.line(code == 3 and line.startswith("CUSTOMER_IMPORT UNKNOWN - "), f"{arguments}: unknown", (code, line))
+        admin.rows("UPDATE pg_database SET datcollversion = '0' WHERE datname = current_database()")
+        try:
+            code, line = check()
+            report.line(code == 0 and line.startswith("CUSTOMER_IMPORT OK - nothing to do | "), "what the server warns of at the connection does not hide the figures",
+                        (code, line))
+            code, line = check(PGOPTIONS="-c role=nosuch")
+            report.line(code == 3 and re.fullmatch(r'CUSTOMER_IMPORT UNKNOWN - .*FATAL.*"nosuch".*', line), "nor an error", (code, line))
+        finally:
+            admin.rows("UPDATE pg_database SET datcollversion = NULL WHERE datname = current_database()")
         code, line = check(PGPORT="1")
         report.line(code == 3 and "\n" not in line and line.startswith("CUSTOMER_IMPORT UNKNOWN - "), "no server: unknown", (code, line))
         code, line = check("--help")
