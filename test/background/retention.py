@@ -188,6 +188,25 @@ def test_running_are_left_alone(report):
         report.equal((row["state"], row["created"], row["rejected"]), ("completed", 2, 1), "and completes")
 
 
+def test_next_round(report):
+    """One supervisor comes back to what it had to leave alone: an import that ends, or is let go, after younger ones were emptied."""
+    supervisor = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'customer_import supervisor'"
+    with fresh() as admin, Session("regress_ann") as ann, Session("regress_ben") as submitter, Session() as holder:
+        held, younger = old_import(admin, ann, 80), old_import(admin, ann, 80)
+        admin.rows("UPDATE customer_import.imports SET finished_at = now() - interval '91 days'")
+        holder.rows("BEGIN")
+        holder.rows("SELECT FROM customer_import.imports WHERE id = $1 FOR UPDATE", [held])
+        submitter.rows("BEGIN")  # a supervisor stays as long as a session submits
+        submit(submitter, "userName,addRoles\nx,buyer\n")
+        submit(ann, "userName,addRoles\ny,buyer\n")
+        pid = wait_until(lambda: stored(admin, younger) == ("0", "0", "0") and admin.value(supervisor), "the younger one is emptied")
+        report.line(all(int(value) > 0 for value in stored(admin, held)), "the one that is held is left alone", stored(admin, held))
+        holder.rows("COMMIT")
+        wait_until(lambda: stored(admin, held) == ("0", "0", "0"), "it is emptied when it is free")
+        report.equal(admin.value(supervisor), pid, "by the same supervisor")
+        submitter.rows("ROLLBACK")
+
+
 def test_purge(report):
     with fresh() as admin, Session("regress_ann") as ann, Session("regress_adm") as adm:
         old, young = old_import(admin, ann, 10), old_import(admin, ann, 5)

@@ -76,7 +76,7 @@ private:
     };
     std::map<std::int64_t, Starts> starts_;
     Turns turns_;
-    std::int64_t last_emptied_ = 0;
+    RetentionProgress emptied_;
     bool has_looked_ = false;
     std::map<std::int64_t, std::string> noted_;    // why imports wait that could run, as their rows say it
     bool has_warned_ = false;                      // and the log says it
@@ -326,7 +326,7 @@ Supervisor::Finding Supervisor::look() {
     has_looked_ = true;
     forget_shared(waiting);
     std::erase_if(waiting, [&](const WaitingImport& import) { return settle(import); });
-    const bool empties_more = waiting.empty() && apply_retention(transactions_, last_emptied_);
+    const bool empties_more = waiting.empty() && apply_retention(transactions_, emptied_);
     test_point("supervisor_looked");
     const std::vector<WaitingImport> chosen = choose(waiting);
     for (const WaitingImport& import : chosen) {

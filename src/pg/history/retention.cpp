@@ -107,7 +107,7 @@ void empty_import(std::int64_t import_id) {
 
 }  // namespace
 
-bool apply_retention(Transactions& transactions, std::int64_t& last) {
+bool apply_retention(Transactions& transactions, RetentionProgress& progress) {
     (void)transactions.run_unless_locked([] { remove_old_uploads(); });
     if (retention_seconds == 0) {
         return false;
@@ -119,7 +119,7 @@ bool apply_retention(Transactions& transactions, std::int64_t& last) {
         OwnerScope owner;
         more_marks = empty_marks(retention_seconds);
         for (const Row& row : query(std::string(kDue) + " AND i.id > $2 ORDER BY i.id LIMIT 1000",
-                                    {retention_parameter(), parameter(last)})) {
+                                    {retention_parameter(), parameter(progress.last)})) {
             ids.push_back(std::stoll(*row[0]));
         }
     });
@@ -128,15 +128,22 @@ bool apply_retention(Transactions& transactions, std::int64_t& last) {
             return true;
         }
         check_interrupts();
-        last = id;
+        progress.last = id;
+        if (progress.failed.count(id) > 0) {
+            continue;
+        }
         const std::optional<PgError> error = transactions.run([&] { empty_import(id); });
         if (error && error->sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE) {
             write_log(WARNING,
                       format("could not empty import {} (SQLSTATE {})", id, unpack_sql_state(error->sqlstate())));
+            progress.failed.insert(id);
         }
         if (error) {
             forget(*error);
         }
+    }
+    if (ids.empty()) {
+        progress.last = 0;
     }
     return more_marks || !ids.empty();
 }
