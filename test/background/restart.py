@@ -173,7 +173,11 @@ def test_closed_database(report):
         with Session() as admin, Session("regress_ann") as ann:
             number = wait_for_trouble(admin, ann, "a")
             shut_out(outside, DATABASE)
-        wait_until(lambda: logged("is not currently accepting connections"), "the supervisor has tried to connect")
+        wait_until(lambda: outside.value("SELECT query FROM pg_stat_activity WHERE backend_type = 'customer_import supervisor' AND datname IS NULL"
+                                         " AND query ~ 'takes connections'"), "the supervisor was refused: a process that is in no database waits")
+        report.equal((logged("is not currently accepting connections"),
+                      logged(f'customer_import: imports wait: database "{DATABASE}" takes no connections (ALLOW_CONNECTIONS is false)')), (1, 1),
+                     "the log says so, once")
         outside.rows(f"ALTER DATABASE {DATABASE} RENAME TO {new_name}")
         report.line(True, "a closed database can be renamed, though an import waits in it")
         outside.rows(f"ALTER DATABASE {new_name} ALLOW_CONNECTIONS true")
@@ -184,6 +188,8 @@ def test_closed_database(report):
             wait_idle(admin)
             with Session("regress_ann", new_name) as ann:
                 wait_for_trouble(admin, ann, "b")
+            shut_out(outside, new_name)
+        wait_until(lambda: logged("takes no connections") == 2, "closed again, a process waits for it")
         ended = logged('unregistering background worker "customer_import supervisor"')
         outside.rows(f"DROP DATABASE {new_name} WITH (FORCE)")
         wait_until(lambda: logged('unregistering background worker "customer_import supervisor"') > ended, "its supervisor is given up")

@@ -3,11 +3,13 @@
 #include <malloc.h>
 
 #include <cstring>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/format.h"
+#include "core/text.h"
 #include "pg/background/background_process.h"
 #include "pg/background/background_run.h"
 #include "pg/background/claim_at_exit.h"
@@ -28,7 +30,7 @@ namespace customer_import::pg {
 namespace {
 
 constexpr long kLauncherWait = 60000;
-constexpr long kClosedWait = 10000;
+constexpr long kClosedWait = 2000;
 constexpr long kLockedWait = 1000;
 constexpr int kMaxDatabases = 1000;
 
@@ -36,15 +38,40 @@ constexpr int kMaxDatabases = 1000;
 
 bool has_warned = false;  // that there is no slot; once, until there is one
 
-// Raises nothing: also for a callback after a commit. Without a free slot imports wait for the next call, and the log says
-// so: nobody else knows of it.
-void register_supervisor(Oid database) {
-    BackgroundWorker worker = make_worker("customer_import supervisor", "ci_supervisor_main", 1);
+constexpr const char* kSupervisorType = "customer_import supervisor";
+
+bool register_process(const char* function, Oid database) {
+    BackgroundWorker worker = make_worker(kSupervisorType, function, 1);
     worker.bgw_main_arg = ObjectIdGetDatum(database);
-    if (RegisterDynamicBackgroundWorker(&worker, nullptr)) {
+    return RegisterDynamicBackgroundWorker(&worker, nullptr);
+}
+
+// Raises nothing: also for a callback after a commit. Without a free slot imports wait, and the log says so: nobody else
+// knows of it.
+bool register_supervisor(Oid database) {
+    if (register_process("ci_supervisor_main", database)) {
         has_warned = false;
-    } else if (!std::exchange(has_warned, true)) {
+        return true;
+    }
+    if (!std::exchange(has_warned, true)) {
         warn_after_commit("imports wait: no background worker slot is free for the supervisor (max_worker_processes)");
+    }
+    return false;
+}
+
+// A session that found no slot for the supervisor tries again after each of its transactions, and when it ends.
+bool owes_supervisor = false;
+
+void pay_supervisor() { owes_supervisor = owes_supervisor && !register_supervisor(MyDatabaseId); }
+
+void pay_at_exit(int, Datum) { pay_supervisor(); }
+
+void start_or_owe_supervisor() {
+    static bool watches_exit = false;
+    owes_supervisor = true;
+    pay_supervisor();
+    if (owes_supervisor && !std::exchange(watches_exit, true)) {
+        before_shmem_exit(pay_at_exit, 0);
     }
 }
 
@@ -70,8 +97,10 @@ void end_transaction(XactEvent event, void*) {
         if (supervisor_to_wake != 0) {
             wake_process(supervisor_to_wake);
         } else {
-            register_supervisor(MyDatabaseId);
+            start_or_owe_supervisor();
         }
+    } else {
+        pay_supervisor();
     }
     start_at_commit = false;
 }
@@ -93,15 +122,18 @@ void note_refusal(void*) {
     }
 }
 
-// A supervisor whose database exists is restarted until it can connect: nothing else may know of the imports in it.
-// While the database accepts no connections it takes its time, since each attempt leaves a line in the log; by then this
-// process has left the database, which can be renamed. One whose database is gone is not to be restarted for ever.
+bool is_watched = false;  // the database that refuses this supervisor
+
+// While a database accepts no connections, a process that is in none looks at it: each attempt to connect would leave
+// two lines in the log. Without a slot for it this supervisor is restarted, and tries again.
+void leave_to_watcher(int, Datum database) {
+    is_watched = refusal == Refusal::closed && register_process("ci_watcher_main", DatumGetObjectId(database));
+}
+
+// A supervisor whose database exists is restarted until it can connect: nothing else may know of the imports in it. One
+// whose database is gone is not to be restarted for ever.
 void end_unconnected(int, Datum) {
-    if (refusal == Refusal::closed && MyBgworkerEntry->bgw_restart_time != BGW_NEVER_RESTART) {
-        ResetLatch(MyLatch);
-        (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, kClosedWait, PG_WAIT_EXTENSION);
-    }
-    if (refusal == Refusal::gone ||
+    if (refusal == Refusal::gone || is_watched ||
         (refusal != Refusal::none && MyBgworkerEntry->bgw_restart_time == BGW_NEVER_RESTART)) {
         proc_exit(0);
     }
@@ -118,6 +150,9 @@ void disarm_transaction_timeout() {
 void connect(Oid database, Oid role) {
     refusal = Refusal::other;
     on_proc_exit(end_unconnected, 0);
+    if (MyBgworkerEntry->bgw_restart_time != BGW_NEVER_RESTART) {
+        before_shmem_exit(leave_to_watcher, ObjectIdGetDatum(database));
+    }
     pqsignal(SIGTERM, die);
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     BackgroundWorkerUnblockSignals();
@@ -191,6 +226,49 @@ void work(const WorkerArguments& arguments) {
     }
 }
 
+// The name of a database; nothing when there is none. Read as find_databases() does.
+std::optional<std::string> find_database(Oid database, bool& is_open) {
+    NameData name;
+    name.data[0] = '\0';
+    call([&] {
+        Relation databases = table_open(DatabaseRelationId, AccessShareLock);
+        TableScanDesc scan = table_beginscan_catalog(databases, 0, nullptr);
+        HeapTuple tuple;
+        while ((tuple = heap_getnext(scan, ForwardScanDirection)) != nullptr) {
+            auto row = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
+            if (row->oid == database) {
+                name = row->datname;
+                is_open = row->datallowconn;
+            }
+        }
+        table_endscan(scan);
+        table_close(databases, AccessShareLock);
+    });
+    return name.data[0] == '\0' ? std::nullopt : std::optional<std::string>(NameStr(name));
+}
+
+// Looks at a database that accepts no connections until it does, or is gone.
+void watch_database(Oid database) {
+    name_process(kSupervisorType);
+    WorkerTransactions transactions;
+    for (bool has_told = false;;) {
+        std::optional<std::string> name;
+        bool is_open = false;
+        if (std::optional<PgError> error = transactions.run([&] { name = find_database(database, is_open); })) {
+            throw PgError(*error);
+        }
+        if (!name || (is_open && register_supervisor(database))) {
+            return;
+        }
+        if (!std::exchange(has_told, true)) {
+            write_log(WARNING, format("imports wait: database {} takes no connections (ALLOW_CONNECTIONS is false)",
+                                      quoted(*name)));
+            show_activity("customer_import: waits until a database takes connections");
+        }
+        wait_for_a_while(kClosedWait);
+    }
+}
+
 // The databases of the setting. Read as the server's own launchers do: a process without a database may not look names
 // up in an index.
 std::vector<Oid> find_databases() {
@@ -232,7 +310,7 @@ void launch() {
         throw PgError(*error);
     }
     for (Oid database : databases) {
-        register_supervisor(database);
+        (void)register_supervisor(database);
     }
 }
 
@@ -278,6 +356,7 @@ extern "C" {
 PGDLLEXPORT void ci_supervisor_main(Datum database);
 PGDLLEXPORT void ci_worker_main(Datum argument);
 PGDLLEXPORT void ci_launcher_main(Datum argument);
+PGDLLEXPORT void ci_watcher_main(Datum database);
 }
 
 void ci_supervisor_main(Datum database) {
@@ -291,6 +370,16 @@ void ci_worker_main(Datum) {
     memcpy(&arguments, MyBgworkerEntry->bgw_extra, sizeof arguments);
     pg::connect(arguments.database, arguments.role);
     pg::entry([&] { pg::work(arguments); });
+    proc_exit(0);
+}
+
+// Is connected to no database, and reads only the shared catalogs.
+void ci_watcher_main(Datum database) {
+    pqsignal(SIGTERM, die);
+    pqsignal(SIGHUP, SignalHandlerForConfigReload);
+    BackgroundWorkerUnblockSignals();
+    BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
+    pg::entry([&] { pg::watch_database(DatumGetObjectId(database)); });
     proc_exit(0);
 }
 
