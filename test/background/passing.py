@@ -198,6 +198,7 @@ def test_halved(report):
         raise_while(admin, "0A000", "NEW.user_name = 'user0000005'")
         row = wait_ended(admin, submit(ann, new_customers(10)))
         report.equal((row["state"], counts_of(row)), ("failed", (5, 0, 0, 0, 0, 5)), "one alone: what came before it is applied")
+        report.matches(row["message"], r"^Import \d+ failed: there is trouble \(SQLSTATE 0A000\), at line 7\. It stopped at ", "and its line is named")
         clear(admin)
     with fresh(batch_rows=16) as admin, Session("regress_ann") as ann:
         raise_while(admin, "40P01", "NEW.user_name = 'user0000005' AND EXISTS (SELECT FROM public.v_trouble)")

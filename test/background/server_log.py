@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from harness import (PROCESSES, Session, csv, fresh, gate, settings, submit, wait_ended, wait_idle, wait_until)
+from harness import (DATABASE, PROCESSES, Session, create_database, csv, fresh, gate, new_customers, settings, state, submit, wait_ended, wait_idle, wait_until)
 from own_server import cluster
 
 SECRET = "Sigrid-Undset"  # a customer
@@ -114,6 +114,19 @@ def given_up(server, number):
     return level, line.split('"')[-1].split(":")[0].strip()
 
 
+def test_halved(report):
+    """A batch that fails is halved until the record is alone: one line for that, then those of the record."""
+    with cluster(**LOGS_ALL) as server, Session() as admin, Session("regress_ann") as ann:
+        admin.rows("CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '0A000'; END $$;"
+                   "CREATE TRIGGER v_fails BEFORE INSERT ON customers FOR EACH ROW WHEN (NEW.user_name = 'user0000013') EXECUTE FUNCTION fails()")
+        number = submit(ann, new_customers(20))
+        wait_ended(admin, number)
+        wait_idle(admin)
+        report.equal([line.split(": ", 1)[-1].split(",")[0] for level, line in of_import(server, number) if level == "WARNING"],
+                     ["a batch of 20 failed (SQLSTATE 0A000)", "attempt 1 failed (SQLSTATE 0A000)",
+                      "13 created"], "three lines")
+
+
 def test_why_given_up(report):
     """The line of an import that is given up has a SQLSTATE, whoever ends it; where it is the role's fault, the message says what helps."""
     with cluster(**LOGS_ALL) as server, Session() as admin, Session("regress_ann") as ann, Session("regress_ben") as ben, Session() as holder:
@@ -134,10 +147,14 @@ def test_why_given_up(report):
             admin.rows("GRANT CONNECT ON DATABASE regress_background TO PUBLIC")
             dead = submit(ben, csv(["c,buyer"]))
             admin.rows("UPDATE customer_import._import_slices SET claims = 3 WHERE import_id = $1", [dead])
+            once = submit(ben, csv(["e,buyer"]))
+            admin.rows("UPDATE customer_import._import_slices SET claims = 1 WHERE import_id = $1", [once])
             holder.rows("SELECT pg_advisory_unlock_all()")
-            for number in (first, late, dead):
+            for number in (first, late, dead, once):
                 wait_ended(admin, number)
         wait_idle(admin)
+        report.equal([line.split(": ")[1] for number in (dead, once) for level, line in of_import(server, number) if "died" in line],
+                     [f"{who} died without getting on with it" for who in ("3 workers in a row", "a worker")], "the log counts the workers that have died")
         report.matches(row["message"], r'denied: database role "regress_ann" may not log in, until ALTER ROLE regress_ann LOGIN\. Nothing was applied\. Put that right and',
                        "a role that may not log in: the message says what helps")
         report.equal([given_up(server, number) for number in (refused, apart, late, dead)],
@@ -182,6 +199,24 @@ def test_no_slot_for_the_supervisor(report):
         report.line("STATEMENT" not in whole_log(server), "without its statement")
         ann.rows("CALL customer_import.run_imports()")
         report.equal([wait_ended(admin, number)["state"] for number in numbers], ["completed"] * 2, "run_imports() runs them")
+
+
+def test_slot_comes_free(report):
+    """Who submits while no slot is free starts the supervisor when one is: after the next transaction, whatever it does, or at the end of the session."""
+    other = f"{DATABASE}_other"
+    for pays, when in ((lambda session: session.rows("SELECT 1"), "after its next transaction"), (lambda session: session.close(), "at the end of the session")):
+        with cluster(max_worker_processes=2, log_min_messages="debug1", **LOGS_ALL) as server, Session() as admin:
+            create_database(other)
+            with Session("regress_ann", other) as first, Session("regress_ann") as ann:
+                submit(first, csv(["a,buyer"]))  # the launcher of logical replication has the other slot
+                wait_until(lambda: admin.value("SELECT customer_import._free_worker_slots()") == "0", "the supervisor of another database has the last slot")
+                number = submit(ann, csv(["a,buyer"]))
+                admin.rows(f"DROP DATABASE {other} WITH (FORCE)")
+                wait_until(lambda: 'unregistering background worker "customer_import supervisor"' in whole_log(server), "it is free")
+                report.equal((state(admin, number), admin.value("SELECT supervisor_running FROM customer_import.import_health")), ("queued", "f"), "the import waits")
+                pays(ann)
+                wait_until(lambda: admin.value("SELECT supervisor_running FROM customer_import.import_health") == "t", f"a supervisor is there {when}")
+                report.equal(len([line for _, _, line in lines(server) if "slot is free for the supervisor" in line]), 1, f"{when}: one line in the log")
 
 
 def test_no_slot(report):

@@ -246,8 +246,9 @@ std::optional<Slice> claim_slice(std::int64_t import_id, int slice) {
     claimed.pages = number(row[4]);
     claimed.waiting_since = number(row[5]);
     if (claimed.claims > 1) {
-        write_log_at_commit(WARNING, format("import {} slice {}: {} workers in a row died without getting on with it",
-                                            import_id, slice, claimed.claims - 1));
+        const int died = claimed.claims - 1;
+        write_log_at_commit(WARNING, format("import {} slice {}: {} died without getting on with it", import_id, slice,
+                                            died == 1 ? std::string("a worker") : format("{} workers in a row", died)));
     }
     return claimed;
 }

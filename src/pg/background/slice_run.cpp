@@ -123,7 +123,9 @@ private:
     ProgressReport progress_;
     SliceInput input_;
     ApplyState state_;
-    bool has_ended_ = false;  // the slice
+    bool has_ended_ = false;         // the slice
+    bool has_told_halving_ = false;  // of the batch: once, however small its parts become
+    std::int64_t lone_line_ = 0;     // of the record that is applied alone; 0: none is
 };
 
 void SliceRun::check_stop() {
@@ -177,8 +179,10 @@ void SliceRun::repeat(std::size_t records, Body&& body) {
         }
         const std::string sqlstate = unpack_sql_state(error->sqlstate());
         if (records > 1 && (!conflicts || attempt == kAttemptsTogether)) {
-            write_log(WARNING, format("import {} slice {}: a batch of {} failed (SQLSTATE {}), and is halved",
-                                      import_.id, slice_.number, records, sqlstate));
+            if (!std::exchange(has_told_halving_, true)) {
+                write_log(WARNING, format("import {} slice {}: a batch of {} failed (SQLSTATE {}), and is halved",
+                                          import_.id, slice_.number, records, sqlstate));
+            }
             forget(*error);
             throw Halved();
         }
@@ -253,8 +257,10 @@ void SliceRun::try_to_read() {
 // The parts are batches of their own, so it makes no difference where a batch ends.
 void SliceRun::apply_in_parts(const Batch& batch) {
     std::size_t size = batch.size();
+    has_told_halving_ = false;
     for (std::size_t done = 0; done < batch.size() && !has_ended_ && keep_lock();) {
         const std::size_t end = std::min(done + size, batch.size());
+        lone_line_ = end - done == 1 ? batch.records()[done].line : 0;
         const bool is_whole = end - done == batch.size();
         Batch part;
         for (std::size_t index = done; index < end && !is_whole; ++index) {
@@ -268,6 +274,7 @@ void SliceRun::apply_in_parts(const Batch& batch) {
             size = (end - done) / 2;
         }
     }
+    lone_line_ = 0;
 }
 
 void SliceRun::apply_batch(const Batch& batch) {
@@ -443,8 +450,10 @@ void SliceRun::apply_rest() {
             set_aside({"its CALL customer_import.run_imports() was canceled", unpack_sql_state(error.sqlstate())});
             throw;  // the import stays open
         }
-        stop(is_canceled && is_too_late() ? too_late()
-                                          : Stop{"failed", describe(error), unpack_sql_state(error.sqlstate())});
+        const std::string place = lone_line_ == 0 ? "" : format(", at line {}", lone_line_);
+        stop(is_canceled && is_too_late()
+                 ? too_late()
+                 : Stop{"failed", describe(error) + place, unpack_sql_state(error.sqlstate())});
     }
 }
 
