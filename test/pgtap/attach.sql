@@ -3,7 +3,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = warning;
-SELECT plan(93);
+SELECT plan(94);
 
 CREATE ROLE regress_shop;      -- the application, owner of its tables
 CREATE ROLE regress_reader;    -- another role of it, with rights that it has given
@@ -140,6 +140,13 @@ SELECT is_empty($$SELECT FROM customer_import.granted_privileges WHERE object !~
 ROLLBACK TO attached;
 SELECT is(pg_temp.attempt(NULL, NULL, $$DROP TABLE shop.users$$, $$SELECT customer_import.detach_customers_table()$$), 'ok 0 => ', 'also when it has been dropped meanwhile');
 SELECT is(pg_temp.attempt(NULL, NULL, $$DROP TABLE shop.users$$, $$SELECT customer_import.create_customers_table()$$), 'ok 0 => customers', 'then another one can be registered');
+SELECT is(pg_temp.attempt(NULL, NULL, $$DO $do$BEGIN
+              INSERT INTO customer_import.imports (id, operator, database_role, mode, state, message, customers_table, finished_at)
+                  SELECT id, 'ann', 'ann', 'create_only', 'failed', format('Import %s failed: no. It stopped at 1 created. Resume it with SELECT customer_import.resume_import(%1$s),'
+                         ' take it back with SELECT * FROM customer_import.undo_import(%1$s), or leave it. See every change: x', id), t, now()
+                    FROM (VALUES (9001, 'shop.users'::regclass), (9002, 'pg_class')) AS v (id, t);
+              DROP TABLE shop.users; PERFORM customer_import.create_customers_table(); END $do$ $$,
+          $$SELECT string_agg((message LIKE '%resume_import%')::text, ' ' ORDER BY id) FROM customer_import.imports WHERE id > 9000$$), 'ok 0 => false true', 'what went into it is not offered to be resumed any more; what went into another one that is there is');
 SELECT is(pg_temp.attempt(NULL, NULL, $$ALTER TABLE shop.users RENAME TO people$$, $$SELECT customer_import.detach_customers_table()$$), 'ok 0 => ', 'or renamed');
 SELECT is(pg_temp.attempt(NULL, NULL, $$ALTER TABLE shop.users OWNER TO regress_reader$$, $$SELECT customer_import.detach_customers_table()$$), 'ok 0 => ', 'or given to somebody else');
 SELECT is(pg_temp.attempt(NULL, NULL, 'DROP EXTENSION customer_import') ~ '^2BP01', true, 'the extension cannot be dropped meanwhile');

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/format.h"
+#include "core/report.h"
 #include "pg/access/access.h"
 #include "pg/server/arguments.h"
 #include "pg/server/guard.h"
@@ -235,6 +236,20 @@ void detach_customers_table() {
     drop_export_views();
 }
 
+// What went into a table that has been dropped cannot be resumed any more: its message is not to offer it.
+void withdraw_offers_of_dropped() {
+    OwnerScope owner;
+    for (const Row& row :
+         query("SELECT i.id, i.message FROM customer_import.imports AS i"
+               " WHERE i.state IN ('failed', 'denied', 'canceled') AND i.message LIKE '%resume_import(%'"
+               "   AND NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = i.customers_table)",
+               {})) {
+        const std::int64_t id = std::stoll(*row[0]);
+        execute("UPDATE customer_import.imports SET message = $2 WHERE id = $1",
+                {parameter(id), parameter(std::string_view(without_resume_offer(*row[1], id)))});
+    }
+}
+
 }  // namespace
 
 void require_no_customers_table() {
@@ -247,6 +262,7 @@ void require_no_customers_table() {
     lock_export_views();
     forget_registered();  // of a table that has been dropped
     drop_export_views();
+    withdraw_offers_of_dropped();
 }
 
 void add_shadow(Oid table, const std::string& name, const std::string& user_name, const std::string& guard_arguments,

@@ -9,7 +9,8 @@
 namespace customer_import::pg {
 
 // Waits for another session that registers or detaches a table. Raises 55000 when there is a customers table; what is
-// left of one that was dropped is forgotten. Needs an SPI connection, as all below.
+// left of one that was dropped is forgotten, and what went into it is not offered to be resumed any more. Needs an SPI
+// connection, as all below.
 void require_no_customers_table();
 
 // Names of what the extension adds to a table; names of tables are quoted for SQL. All run as the caller.
