@@ -245,7 +245,7 @@ COMMENT ON FUNCTION customer_import._waits(integer) IS
 CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
     SELECT c.id, c.operator, c.file_name, c.mode, c.state, c.message,
            customer_import._progress_bar(CASE WHEN c.state = 'checking'
-                THEN LEAST(c.bytes_read::double precision / NULLIF(c.file_bytes, 0), 1)
+                THEN CASE WHEN c.file_bytes > 0 THEN LEAST(COALESCE(c.bytes_read, 0)::double precision / c.file_bytes, 1) END
                 WHEN c.records > 0 THEN LEAST(c.records_done::double precision / c.records, 1)
                 WHEN c.finished_at IS NOT NULL THEN CASE WHEN c.state IN ('failed', 'denied', 'canceled') THEN 0 ELSE 1 END
                 END) AS bar,
@@ -275,7 +275,8 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
                                     'Resume it with SELECT customer_import.release_restored().', i.id)
                         WHEN NOT s.is_background OR i.state = 'held' THEN i.message
                         WHEN pg_is_in_recovery()
-                        THEN format('Import %s is %s on the primary server, as of %s. This is a standby, which works on no import.', i.id, i.state,
+                        THEN format('Import %s is %s on the primary server, as of %s. This is a standby, which works on no import.', i.id,
+                                    CASE WHEN i.state = 'checking' THEN 'being checked' ELSE i.state END,
                                     COALESCE(to_char(pg_last_xact_replay_timestamp(), 'HH24:MI:SS'), 'the backup that it was made from'))
                         WHEN r.stop_state IS NOT NULL
                         THEN format('Import %s is about to end as %s: %s.', i.id, r.stop_state, CASE
@@ -288,7 +289,7 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
                         THEN format('Import %s waits: %s%s. %s', i.id, s.wait_reason,
                                     CASE WHEN s.wait_sqlstate = '55P03' THEN ', by ' || s.blocked_by END, CASE WHEN w.looked_after
                                     THEN format('It is tried again at %s.', to_char(s.next_attempt_at, 'HH24:MI:SS'))
-                                    ELSE 'CALL customer_import.run_imports() tries it again.' END)
+                                    ELSE format('As role %s, CALL customer_import.run_imports() tries it again.', i.database_role) END)
                         WHEN w.workers > 0
                         THEN CASE WHEN i.state = 'running' AND w.workers > 1 THEN format('Import %s is running, with %s workers.', i.id, w.workers)
                                   WHEN i.state = 'running' THEN format('Import %s is running.', i.id)
@@ -299,15 +300,17 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
                         WHEN (NOT w.looked_after OR i.submitted_at < clock_timestamp() - interval '2 seconds')
                              AND customer_import._free_worker_slots() = 0
                         THEN format('Import %s waits: no background worker slot is free (max_worker_processes is %s). '
-                                    'CALL customer_import.run_imports() does it in your session.', i.id, current_setting('max_worker_processes'))
+                                    'As role %s, CALL customer_import.run_imports() runs it in your session.', i.id,
+                                    current_setting('max_worker_processes'), i.database_role)
                         WHEN NOT w.looked_after
                         THEN format('Import %s waits for a worker. Any function of the extension that imports or cancels starts one; '
-                                    'CALL customer_import.run_imports() does it in your session.', i.id)
+                                    'as role %s, CALL customer_import.run_imports() runs it in your session.', i.id, i.database_role)
                         WHEN s.wait_reason IS NOT NULL
-                        THEN format('Import %s waits: %s. CALL customer_import.run_imports() does it in your session.', i.id, s.wait_reason)
+                        THEN format('Import %s waits: %s. As role %s, CALL customer_import.run_imports() runs it in your session.', i.id,
+                                    s.wait_reason, i.database_role)
                         WHEN i.submitted_at < clock_timestamp() - interval '2 seconds'
                         THEN format('Import %s waits for its turn, or for a free slot of a background worker; '
-                                    'CALL customer_import.run_imports() does it in your session.', i.id)
+                                    'as role %s, CALL customer_import.run_imports() runs it in your session.', i.id, i.database_role)
                         ELSE i.message END,
                    i.file_bytes, r.bytes_read, i.records, i.submitted_at, i.started_at, NULL,
                    i.created + s.created, i.updated + s.updated, i.unchanged + s.unchanged, i.skipped + s.skipped,

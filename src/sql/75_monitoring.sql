@@ -4,11 +4,12 @@
 -- An import of the foreground is in no table before its transaction ends: the sessions tell of it.
 CREATE VIEW customer_import._collected_activity WITH (security_invoker = true) AS
     WITH blocked AS MATERIALIZED (  -- short waits, for one another too, are nothing to count
-        SELECT DISTINCT l.pid, pg_blocking_pids(l.pid) AS blocked_by
+        SELECT l.pid, pg_blocking_pids(l.pid) AS blocked_by, min(l.waitstart) AS waiting_since
           FROM pg_locks AS l
-         WHERE NOT l.granted AND l.waitstart < clock_timestamp() - interval '0.5 seconds'),
+         WHERE NOT l.granted AND l.waitstart < clock_timestamp() - interval '0.5 seconds'
+         GROUP BY l.pid),
     holders AS MATERIALIZED (
-        SELECT l.pid, l.objid::bigint AS import_id, b.blocked_by
+        SELECT l.pid, l.objid::bigint AS import_id, b.blocked_by, b.waiting_since
           FROM pg_locks AS l LEFT JOIN blocked AS b ON b.pid = l.pid
          WHERE l.locktype = 'object' AND l.granted AND l.mode = 'ExclusiveLock'
            AND l.classid = 'customer_import._import_slices'::regclass
@@ -25,7 +26,8 @@ CREATE VIEW customer_import._collected_activity WITH (security_invoker = true) A
            (c.records_done / NULLIF(extract(epoch FROM COALESCE(c.finished_at, clock_timestamp()) - c.started_at), 0))::bigint
                AS records_per_second,
            c.rejected, c.submitted_at, c.started_at, c.finished_at
-      FROM (SELECT i.id, i.state, i.mode, NULL::integer AS session_pid, w.workers, b.blocked_by, s.waiting_since, s.next_attempt_at, i.file_bytes, i.records,
+      FROM (SELECT i.id, i.state, i.mode, NULL::integer AS session_pid, w.workers, b.blocked_by,
+                   LEAST(s.waiting_since, w.waiting_since) AS waiting_since, s.next_attempt_at, i.file_bytes, i.records,
                    i.created + i.updated + i.unchanged + i.skipped + i.rejected + i.deleted + s.done AS records_done,
                    i.rejected + s.rejected AS rejected, i.submitted_at, i.started_at, i.finished_at,
                    i.state = 'held' OR COALESCE(j.origin <> customer_import._database_origin(), false) AS is_held
@@ -38,7 +40,7 @@ CREATE VIEW customer_import._collected_activity WITH (security_invoker = true) A
                          FROM customer_import._import_slices AS p
                         WHERE p.import_id = i.id AND i.finished_at IS NULL) AS s
              CROSS JOIN LATERAL (
-                       SELECT count(DISTINCT h.pid)::integer AS workers
+                       SELECT count(DISTINCT h.pid)::integer AS workers, min(h.waiting_since) AS waiting_since
                          FROM holders AS h
                         WHERE h.import_id = i.id & 4294967295 AND i.finished_at IS NULL) AS w
              CROSS JOIN LATERAL (
@@ -50,8 +52,8 @@ CREATE VIEW customer_import._collected_activity WITH (security_invoker = true) A
                         WHERE i.finished_at IS NULL) AS b
              WHERE i.finished_at IS NULL OR i.finished_at > clock_timestamp() - interval '1 day'
              UNION ALL
-            SELECT r.import_id, CASE WHEN r.is_check THEN 'checking' ELSE 'running' END, NULL, r.pid, 0, COALESCE(b.blocked_by, '{}'), NULL,
-                   NULL, NULL, r.records, r.records_done, NULL, NULL, r.started_at, NULL, false
+            SELECT r.import_id, CASE WHEN r.is_check THEN 'checking' ELSE 'running' END, NULL, r.pid, 0, COALESCE(b.blocked_by, '{}'),
+                   b.waiting_since, NULL, NULL, r.records, r.records_done, NULL, NULL, r.started_at, NULL, false
               FROM customer_import._running_imports() AS r LEFT JOIN blocked AS b ON b.pid = r.pid
              WHERE NOT r.is_background) AS c;
 COMMENT ON VIEW customer_import._collected_activity IS
@@ -120,7 +122,8 @@ COMMENT ON COLUMN customer_import.import_activity.mode IS 'What was asked for; N
 COMMENT ON COLUMN customer_import.import_activity.session_pid IS 'The process that runs it in the foreground; NULL for all others.';
 COMMENT ON COLUMN customer_import.import_activity.workers IS 'The processes that work on it in the background.';
 COMMENT ON COLUMN customer_import.import_activity.blocked_by IS 'The processes that hold locks for which it waits; 0 is a prepared transaction.';
-COMMENT ON COLUMN customer_import.import_activity.waiting_since IS 'Since when one of its slices has been set aside, and tried, without getting on.';
+COMMENT ON COLUMN customer_import.import_activity.waiting_since IS
+    'Since when one of its slices has waited for a lock, or was set aside and tried, without getting on.';
 COMMENT ON COLUMN customer_import.import_activity.next_attempt_at IS 'When what was set aside is tried again.';
 COMMENT ON COLUMN customer_import.import_activity.file_bytes IS 'The size of its file.';
 COMMENT ON COLUMN customer_import.import_activity.records IS 'Records of the file, as far as they are counted.';

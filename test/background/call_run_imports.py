@@ -15,7 +15,7 @@ def waits(report, admin, ann):
     number = int(result["import_id"])
     report.equal((result["state"], state(admin, number)), ("queued", "queued"), "without workers an import is queued")
     row = status(ann, number)
-    report.matches(row["message"], rf"^Import {number} waits: no background worker slot is free \(max_worker_processes is 0\)\. CALL customer_import\.run_imports\(\) does it",
+    report.matches(row["message"], rf"^Import {number} waits: no background worker slot is free \(max_worker_processes is 0\)\. As role regress_ann, CALL customer_import\.run_imports\(\) runs it",
                    "import_status says why, and what to do")
     report.equal((row["records_per_second"], row["time_left"]), (None, None), "it has no rate")
     in_handler = f"DO $$ BEGIN BEGIN {CALL}; EXCEPTION WHEN division_by_zero THEN NULL; END; END $$"
@@ -122,7 +122,7 @@ def waits_for_a_lock(report, admin, ann):
         caller.rows(CALL)
         report.equal((state(admin, number), state(admin, other)), ("running", "completed"), "a call goes on with the next import")
         report.equal(caller.value("SHOW lock_timeout"), "0", "and leaves the session's lock_timeout alone")
-        report.matches(status(ann, number)["message"], r"waits: a lock that it needs was held too long\. CALL customer_import\.run_imports\(\)",
+        report.matches(status(ann, number)["message"], r"waits: a lock that it needs was held too long\. As role regress_ann, CALL customer_import\.run_imports\(\)",
                        "import_status says what to do")
         holder.rows("COMMIT")
         caller.rows(CALL)

@@ -38,6 +38,7 @@ def test_blocked(report):
         row, = monitor.json(ACTIVITY)
         report.equal((row["id"], row["activity"], row["state"], row["workers"], row["blocked_by"]), (number, "blocked", "running", 1, [int(holder.pid)]),
                      "the activity says by whom")
+        report.line(row["waiting_since"] and health["oldest_waiting"], "and both since when, also of one that is not set aside", row)
         report.line("secret" not in str(row) and "regress" not in str(row), "and names nobody", row)
         code, line = check()
         report.line(code == 1 and line.startswith("CUSTOMER_IMPORT WARNING - blocked is 1 | "), "the check warns", (code, line))
@@ -117,6 +118,19 @@ def test_end_blockers(report):
         wall.open()
         ann.finish()
         report.equal([wait_ended(admin, number)["state"] for number in numbers], ["completed"] * 2, "the import in the foreground goes on, then both complete")
+
+
+def test_blocked_foreground(report):
+    """An import of a session that waits for another one says since when."""
+    with fresh() as admin, Session("regress_ann") as ann, Session("regress_ben") as holder, Session("regress_mon") as monitor:
+        admin.rows("INSERT INTO customers (user_name) VALUES ('a')")
+        holder.rows("BEGIN; UPDATE customers SET company = 'theirs' WHERE user_name = 'a'")
+        ann.start(call_import("text"), [csv(["a,buyer"]), "Create & Update"])
+        health = wait_until(lambda: (found := monitor.json(HEALTH))["blocked"] and found, "it is blocked")
+        row, = monitor.json(ACTIVITY)
+        report.line(row["session_pid"] == int(ann.pid) and row["waiting_since"] and health["oldest_waiting"], "an import in the foreground, too", (row, health))
+        holder.rows("COMMIT")
+        ann.finish()
 
 
 def test_no_room(report):

@@ -2,7 +2,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = warning;
-SELECT plan(38);
+SELECT plan(39);
 
 CREATE ROLE regress_monitor_mon;
 GRANT pg_monitor TO regress_monitor_mon;
@@ -89,6 +89,8 @@ SELECT is(history_bytes, (SELECT sum(pg_total_relation_size(oid)) FROM pg_class 
 SELECT results_eq('SELECT state, messages FROM customer_import.mailer_status ORDER BY state', $$VALUES ('failed', 2::bigint), ('held', 1), ('queued', 1), ('sending', 1), ('sent', 1)$$,
                   'mailer_status says at once that a restored message is held');
 SELECT is((SELECT next_attempt_at FROM customer_import.mailer_status WHERE state = 'held'), NULL, 'and has no next attempt');
+UPDATE customer_import.imports SET state = 'checking' WHERE id = 3;
+SELECT is((SELECT bar FROM customer_import.import_status WHERE id = 3), '[----------] 0 %', 'nothing of a file is checked that no process reads at this moment');
 -- Without work there is no need
 DELETE FROM customer_import.imports WHERE id < 4;
 SELECT results_eq('SELECT supervisor_needed, oldest_queued FROM customer_import.import_health', 'VALUES (false, NULL::interval)', 'what is held needs no supervisor');
