@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <optional>
 #include <utility>
 
 #include "core/format.h"
@@ -114,13 +115,24 @@ std::variant<std::string, ConfigFault> find_password(const Options& options,
     return password;
 }
 
+// Whether the certificates can be read. A mail server that offers no encryption would not show it.
+std::optional<ConfigFault> check_certificates(const Options& options) {
+    const std::string path = options.ca_file.value_or("");
+    if (!options.smtp_url || path.empty()) {
+        return std::nullopt;
+    }
+    auto read = read_file(path);
+    auto* fault = std::get_if<ConfigFault>(&read);
+    return fault != nullptr ? std::optional<ConfigFault>(std::move(*fault)) : std::nullopt;
+}
+
 // What the options, the file and the secrets come to.
 struct Settings {
     Config config;
     std::string password;
 };
 
-// Reads the configuration file and the password, if there are any. All that is wrong in both comes in one fault.
+// Reads the configuration file, the password and the certificates, if there are any. All that is wrong comes in one fault.
 std::variant<Settings, ConfigFault> load(const CommandLine& line,
                                          const std::map<std::string, std::string>& environment) {
     ConfigFile file;
@@ -138,13 +150,18 @@ std::variant<Settings, ConfigFault> load(const CommandLine& line,
     const Options options = merged(line.options, file.options);
     auto made = make_config(options, environment, file);
     auto password = file.unreadable.count("password-file") > 0 ? std::string() : find_password(options, environment);
-    auto* fault = std::get_if<ConfigFault>(&made);
-    auto* password_fault = std::get_if<ConfigFault>(&password);
-    if (fault != nullptr && password_fault != nullptr) {
-        fault->more.push_back(std::move(password_fault->reason));
+    auto certificate_fault = check_certificates(options);
+    std::optional<ConfigFault> all;
+    for (ConfigFault* fault : {std::get_if<ConfigFault>(&made), std::get_if<ConfigFault>(&password),
+                               certificate_fault ? &*certificate_fault : nullptr}) {
+        if (fault != nullptr && all) {
+            all->more.push_back(std::move(fault->reason));
+        } else if (fault != nullptr) {
+            all = std::move(*fault);
+        }
     }
-    if (fault != nullptr || password_fault != nullptr) {
-        return std::move(fault != nullptr ? *fault : *password_fault);
+    if (all) {
+        return *std::move(all);
     }
     return Settings{std::move(std::get<Config>(made)), std::move(std::get<std::string>(password))};
 }

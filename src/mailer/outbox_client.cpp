@@ -240,7 +240,8 @@ std::optional<std::chrono::milliseconds> OutboxClient::time_to_next_message() {
 
 bool OutboxClient::check_functions() {
     const Result result = run(
-        "SELECT pg_catalog.string_agg(f.name, ', ' ORDER BY f.name)"
+        "SELECT pg_catalog.string_agg(f.name, ', ' ORDER BY f.name), current_database(), current_user,"
+        "       EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'customer_import')"
         "  FROM pg_catalog.unnest(ARRAY["
         "           'claim_message(interval)', 'store_message(bigint,integer,bytea)', 'message_sent(bigint,integer)',"
         "           'message_failed(bigint,integer,text,boolean)', 'next_message_at()']) AS f(name)"
@@ -255,10 +256,13 @@ bool OutboxClient::check_functions() {
     if (PQntuples(result.get()) == 1 && is_null(result.get(), 0)) {
         return true;
     }
-    error_ = format(
-        "this database role may not call {}, or the extension is missing here; a superuser grants it with "
-        "customer_import.grant_mailer()",
-        text_at(result.get(), 0));
+    constexpr std::size_t kMaxName = 100;
+    error_ = text_at(result.get(), 3) == "t"
+                 ? format(
+                       "database role \"{}\" is no mailer; a superuser grants it with customer_import.grant_mailer()",
+                       visible(text_at(result.get(), 2), kMaxName))
+                 : format("there is no extension customer_import in database \"{}\"",
+                          visible(text_at(result.get(), 1), kMaxName));
     return false;
 }
 

@@ -190,10 +190,12 @@ def test_check_config(report, around):
             with running("--check-config", *arguments, env=env) as mailer:
                 status = mailer.wait()
                 report.line(status == expected and mailer.log, f"--check-config, {name}: {expected}", status, mailer.log)
-        for name, conninfo in (("a database that is not there", f"dbname=regress_mail_nowhere user={MAILER}"),
-                               ("a role that is no mailer", f"dbname={DATABASE} user={ANN}")):
+        for name, conninfo, words in (("a database that is not there", f"dbname=regress_mail_nowhere user={MAILER}", "does not exist"),
+                                      ("a database without the extension", f"dbname=postgres user={MAILER}",
+                                       'there is no extension customer_import in database "postgres"'),
+                                      ("a role that is no mailer", f"dbname={DATABASE} user={ANN}", f'database role "{ANN}" is no mailer')):
             status, output = plain("--check-config", "--database", conninfo, "--from", SENDER, "--maildir", folder / "box")
-            report.line(status == 1 and "database" in output, f"--check-config, {name}: 1", status, output)
+            report.line(status == 1 and words in output, f"--check-config, {name}: 1", status, output)
         report.equal((states(admin), server.bodies(taken=False),
                       message(admin, admin.value("SELECT id FROM customer_import.email_outbox"))["attempts"]),
                      ({"queued": 1}, [], 0), "--check-config sends and claims nothing")
@@ -233,8 +235,8 @@ def test_all_faults(report, around):  # pylint: disable=unused-argument
                 ("the file", "smtp-ulr = 'x'\nfrom = 1\nallow-plaintext = 'yes'\n", ('unknown key "smtp-ulr"', "from must be a text", "must be true or false")),
                 ("what it says", "from = 'x'\nsmtp-url = 'http://x'\nsendmail = 'y'\ndatabase = \"dbname='x\"\n",
                  ("invalid connection string", 'invalid sender "x"', "only one of smtp-url, maildir and sendmail", "invalid smtp-url", "absolute path")),
-                ("both, and no password", "smtp-ulr = 'x'\nfrom = 'x'\nsmtp-url = 'smtp://x'\nuser = 'u'\npassword-file = '/nonexistent'\n",
-                 ('unknown key "smtp-ulr"', 'invalid sender "x"', 'could not read "/nonexistent"'))):
+                ("both, and no password", "smtp-ulr = 'x'\nfrom = 'x'\nsmtp-url = 'smtp://x'\nuser = 'u'\npassword-file = '/nonexistent'\nca-file = '/no/ca'\n",
+                 ('unknown key "smtp-ulr"', 'invalid sender "x"', 'could not read "/nonexistent"', 'could not read "/no/ca"'))):
             file.write_text(text, encoding="utf-8")
             for arguments in (("--check-config",), ()):
                 status, log = plain(*arguments, "--config", file)
