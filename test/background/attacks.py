@@ -50,7 +50,7 @@ def test_functions(report):
         report.line(ann.error("SELECT customer_import._decide(1, 0, true, '(0,0)'::tid, '1'::xid, '{}'::text[], 'x'::text)") is not None,
                     "_decide() answers nobody without a running import")
         report.line(ann.error("SELECT customer_import._merged_roles(1, 0)") is not None, "nor does _merged_roles()")
-        for name in ("ci_worker_main", "ci_supervisor_main", "ci_launcher_main"):
+        for name in ("ci_worker_main", "ci_supervisor_main", "ci_launcher_main", "ci_watcher_main"):
             for sql in (f"CREATE FUNCTION public.regress_evil() RETURNS void LANGUAGE c AS '$libdir/customer_import', '{name}'",):
                 report.refused(ann.error(sql), "42501", f"{name} cannot be made a function")
 
