@@ -241,7 +241,7 @@ void BatchApplier::apply_set(Indexes records) {
         }
         const std::size_t known = changes_.size();
         apply_records(todo);
-        std::set<std::string_view> stale = home_->ship(std::span(changes_).subspan(known));
+        std::set<std::string_view> stale = home_->ship(std::span(changes_).subspan(known), state_.expect_created);
         if (takes_for_new) {
             add_undecided(todo, known, stale);
         }
@@ -266,7 +266,7 @@ void BatchApplier::write_set(std::span<const Indexes> customers, std::vector<Ind
     fetch(std::move(names));
     const std::size_t known = changes_.size();
     write_once(customers, left);
-    if (!home_->ship(std::span(changes_).subspan(known)).empty()) {
+    if (!home_->ship(std::span(changes_).subspan(known), state_.expect_created).empty()) {
         refuse_unwritten();
     }
 }

@@ -46,6 +46,7 @@ struct ApplyState {
     std::uint64_t settled = 0;      // records that were applied together, or rejected
     std::uint64_t failed = 0;       // of them rejected by the table
     bool expect_absent = false;     // customers had no row lately, so none is fetched into the shadow at first
+    bool expect_created = true;     // customers that are shipped as new had no row lately, so all are written or none
 };
 
 class BatchApplier {

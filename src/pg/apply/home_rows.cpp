@@ -59,6 +59,9 @@ public:
             // Else a statement waits until the transaction of each other one that writes the table has ended, whatever
             // rows they write.
             settings_.set("citus.all_modifications_commutative", "on");
+            // Citus keeps one connection to each node from one transaction to the next. Each other one would be a new
+            // session there in each batch, which costs as much as what it does.
+            settings_.set("citus.max_adaptive_executor_pool_size", "1");
         }
     }
 
@@ -67,6 +70,13 @@ private:
     JoinScope join_;
     SettingsScope settings_;
 };
+
+// Whether an error tells less than the statement that asks of each row would: a customer is there after all; nothing can
+// be copied into a table whose policies hold for its owner; and what a node says of a copied row comes without SQLSTATE.
+bool tells_too_little(const PgError& error) {
+    return error.sqlstate() == ERRCODE_UNIQUE_VIOLATION || error.sqlstate() == ERRCODE_FEATURE_NOT_SUPPORTED ||
+           error.sqlstate() == ERRCODE_INTERNAL_ERROR;
+}
 
 }  // namespace
 
@@ -152,6 +162,8 @@ HomeRows::Texts HomeRows::make_texts() const {
                                         kShadow, target_.user_name.name);
     const std::string same_version = format(
         "b.slice = $1 AND {} = b.user_name AND c.ctid = b.home_tid AND c.xmin = b.home_xmin", home_key_);
+    const std::string create = format("INSERT INTO {} AS c ({}) SELECT {} FROM unnest($1) AS n (u){}", home_.name,
+                                      names, values, of_named);
     return {.name_customers = format("INSERT INTO {} (slice, user_name) SELECT $1, n FROM unnest($2) AS n", kStage),
             .read = format("SELECT c.ctid, c.xmin{} FROM {} AS c JOIN {} AS b ON {} = b.user_name WHERE b.slice = $1",
                            of_home, home_.name, kStage, home_key_),
@@ -163,9 +175,9 @@ HomeRows::Texts HomeRows::make_texts() const {
             .stage_rows = stage_sql(staged, of_shadow, of_named),
             .update = format("UPDATE {} AS c SET {} FROM {} AS b WHERE {} RETURNING {}", home_.name, assignments,
                              kStage, same_version, home_key_),
-            .create = format("INSERT INTO {} AS c ({}) SELECT {} FROM unnest($1) AS n (u){}"
-                             " ON CONFLICT ({}) DO NOTHING RETURNING {}",
-                             home_.name, names, values, of_named, target_.user_name.name, home_key_),
+            .create = create,
+            .create_unless_exists = format("{} ON CONFLICT ({}) DO NOTHING RETURNING {}", create,
+                                           target_.user_name.name, home_key_),
             .remove = format("DELETE FROM {} AS c USING {} AS b WHERE {} RETURNING {}", home_.name, kStage,
                              same_version, home_key_),
             .clear_stage = format("DELETE FROM {} WHERE slice = ANY ($1::bigint[])", kStage)};
@@ -259,12 +271,12 @@ bool HomeRows::have_changed(std::int64_t slice) const {
            });
 }
 
-std::set<std::string_view> HomeRows::ship(std::span<const Change> changes) {
+std::set<std::string_view> HomeRows::ship(std::span<const Change> changes, bool& expect_created) {
     std::set<std::string_view> stale;
     {
         const HomeScope scope(home_.relation, target_.is_distributed);
         try {
-            write(changes, stale);
+            write(changes, stale, expect_created);
         } catch (const PgError& error) {
             if (target_.has_policies) {
                 error.data()->detail = nullptr;
@@ -281,7 +293,7 @@ std::set<std::string_view> HomeRows::ship(std::span<const Change> changes) {
 }
 
 // What counts is what became of a customer in the end.
-void HomeRows::write(std::span<const Change> changes, std::set<std::string_view>& stale) {
+void HomeRows::write(std::span<const Change> changes, std::set<std::string_view>& stale, bool& expect_created) {
     std::map<std::string_view, bool> is_gone;
     for (const Change& change : changes) {
         is_gone[change.user_name] = change.deleted;
@@ -300,11 +312,38 @@ void HomeRows::write(std::span<const Change> changes, std::set<std::string_view>
         run(texts_.update, parameter(stage(updated, true)), updated, stale);
     }
     if (!created.names.empty()) {
-        run(texts_.create, names_parameter(created.names), created, stale);
+        create(created, stale, expect_created);
     }
     if (!deleted.names.empty()) {
         run(texts_.remove, parameter(stage(deleted, false)), deleted, stale);
     }
+}
+
+// Where nothing is asked of each row, Citus writes them as COPY does, by the one connection to a node. Otherwise they go
+// into a file first, by a new connection for each shard.
+void HomeRows::create(const Step& created, std::set<std::string_view>& stale, bool& expect_created) {
+    const Parameter names = names_parameter(created.names);
+    if (expect_created && created.names.size() > 1) {  // one alone is not worth a subtransaction
+        const EngineStatement engine;
+        const std::optional<PgError> error = in_subtransaction([&] {
+            if (execute(texts_.create, {names}, Plan::once) != created.names.size()) {
+                call([] {
+                    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("not all rows were written")));
+                });
+            }
+        });
+        if (!error) {
+            return;
+        }
+        if (!tells_too_little(*error)) {
+            throw PgError(*error);
+        }
+        forget(*error);
+        expect_created = false;
+    }
+    const std::size_t known = stale.size();
+    run(texts_.create_unless_exists, names, created, stale);
+    expect_created = stale.size() == known;
 }
 
 // Puts the customers of a step into the stage, with their values as the shadow has them. Returns the slice.

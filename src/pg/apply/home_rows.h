@@ -37,7 +37,8 @@ public:
     // Writes what has become of those customers that `changes` name to the table, and takes all out of the shadow.
     // Returns those whose rows others have changed since fetch(): of these nothing is written. Errors: those of the
     // table; where its policies restrict the caller, without the detail, which may have values of hidden columns.
-    std::set<std::string_view> ship(std::span<const Change> changes);
+    // `expect_created`: whether new customers had no row lately; it is told whether they had.
+    std::set<std::string_view> ship(std::span<const Change> changes, bool& expect_created);
 
 private:
     // Identifies the version of a row as it was fetched. As text: that of a row in another server is of no use here.
@@ -54,7 +55,10 @@ private:
     struct Texts {
         std::string name_customers, read, versions, name_fetched;  // of a fetch
         std::string stage_names, stage_rows;
-        std::string update, create, remove;  // they return whom they have written
+        std::string update;                // of a ship: it returns whom it has written
+        std::string create;                // writes all or none
+        std::string create_unless_exists;  // returns whom it has written
+        std::string remove;                // returns whom it has written
         std::string clear_stage;
     };
 
@@ -68,7 +72,8 @@ private:
     bool have_changed(std::int64_t slice) const;
     std::int64_t start_slice();
     void take_out();
-    void write(std::span<const Change> changes, std::set<std::string_view>& stale);
+    void write(std::span<const Change> changes, std::set<std::string_view>& stale, bool& expect_created);
+    void create(const Step& created, std::set<std::string_view>& stale, bool& expect_created);
     std::int64_t stage(const Step& step, bool with_values);
     void run(const std::string& statement, const Parameter& which, const Step& step, std::set<std::string_view>& stale);
 

@@ -185,6 +185,7 @@ bool CustomerUpdate::run() {
 // Returns whether there was such a customer.
 bool edit_by_shadow(const Target& target, CustomerUpdate& update, std::string_view key) {
     HomeRows home(target, CurrentMemoryContext);
+    bool expect_created = false;  // none is
     Change change;
     change.user_name = key;
     for (int fetches = 0; fetches < kMaxFetches; ++fetches) {
@@ -196,7 +197,8 @@ bool edit_by_shadow(const Target& target, CustomerUpdate& update, std::string_vi
                     const EditStatement edit(target.table());
                     found = update.run();
                 }
-                if (!home.ship(found ? std::span<const Change>(&change, 1) : std::span<const Change>()).empty()) {
+                const std::span<const Change> changes(&change, found ? 1 : 0);
+                if (!home.ship(changes, expect_created).empty()) {
                     throw Stale();
                 }
             });
