@@ -167,7 +167,14 @@ bool is_citus_loaded() {
 void settle_commits() {
     if (has_shadow() && has_citus()) {
         OwnerScope owner;
-        query("SELECT recover_prepared_transactions()", {}, Plan::once);
+        try {
+            query("SELECT recover_prepared_transactions()", {}, Plan::once);
+        } catch (const PgError& error) {
+            if (error.sqlstate() == ERRCODE_INTERNAL_ERROR) {  // so Citus reports a connection that it had and lost
+                error.data()->sqlerrcode = ERRCODE_CONNECTION_FAILURE;
+            }
+            throw;
+        }
     }
 }
 

@@ -52,7 +52,7 @@ bool is_citus_loaded();
 
 // Has Citus end on each worker what it has committed here and could not say there, since a process or a node died: else
 // rows would be read as they were before. Where there is a shadow of a distributed table; it locks what keeps such ends of
-// others waiting until the transaction ends. Needs an SPI connection.
+// others waiting until the transaction ends. Errors: 08006 for a worker that has died. Needs an SPI connection.
 void settle_commits();
 
 // Reads which columns a table has that has a shadow. Errors: 55000 when the shadow does not have them, or has other
