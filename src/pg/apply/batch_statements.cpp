@@ -92,8 +92,9 @@ struct WriteRun {
 // Server code. `argument` is a WriteRun.
 void run_write(QueryDesc* query, const void* argument) {
     const auto run = static_cast<const WriteRun*>(argument);
-    const bool left_out = run->trusted && leave_out_own_checks(query, *run->trusted);
-    if (left_out && insert_in_bulk(query, leave_out_own_checks_of, run->reached)) {
+    const LeftOut left_out = run->trusted ? leave_out_own_checks(query, *run->trusted) : LeftOut{};
+    if (left_out.checks &&
+        insert_in_bulk(query, left_out.in_plain_partitions ? leave_out_own_checks_of : nullptr, run->reached)) {
         return;
     }
     PG_TRY();

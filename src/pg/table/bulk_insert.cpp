@@ -14,6 +14,7 @@ constexpr Size kMaxBytesOfAll = 4 * 1024 * 1024;  // in all partitions together
 // Rows that are ready to be written to one table, or one partition.
 struct Collected {
     ResultRelInfo* table;
+    TupleDesc columns;  // a copy, which nobody counts the uses of: each slot would add to the count
     TupleTableSlot* rows[kMaxRows];
     int places[kMaxRows];  // of the rows, among all of the plan
     int count;
@@ -59,23 +60,6 @@ bool has_generated_columns(const TupleConstr* constraints) {
     return constraints != nullptr && constraints->has_generated_stored;
 }
 
-bool is_plain_heap(Relation table) {
-    return table->rd_rel->relkind == RELKIND_RELATION && table->rd_tableam == GetHeapamTableAmRoutine() &&
-           !has_generated_columns(RelationGetDescr(table)->constr);
-}
-
-// The caller has locked them.
-bool has_plain_partitions(Oid table) {
-    const List* parts = find_all_inheritors(table, NoLock, nullptr);
-    bool found_other = false;
-    for (int index = 0; index < list_length(parts) && !found_other; ++index) {
-        Relation part = table_open(list_nth_oid(parts, index), NoLock);
-        found_other = part->rd_rel->relkind != RELKIND_PARTITIONED_TABLE && !is_plain_heap(part);
-        table_close(part, NoLock);
-    }
-    return !found_other;
-}
-
 bool can_insert_in_bulk(const ModifyTableState* state, const ResultRelInfo* table, OpenPartition open_partition) {
     const auto plan = reinterpret_cast<const ModifyTable*>(state->ps.plan);
     const List* targets = outerPlanState(state)->plan->targetlist;
@@ -84,8 +68,7 @@ bool can_insert_in_bulk(const ModifyTableState* state, const ResultRelInfo* tabl
            !may_look_at_rows(reinterpret_cast<Node*>(const_cast<List*>(targets))) &&
            !policies_may_look_at_rows(table->ri_WithCheckOptions) &&
            (is_plain_heap(table->ri_RelationDesc) ||
-            (state->mt_partition_tuple_routing != nullptr && open_partition != nullptr &&
-             has_plain_partitions(RelationGetRelid(table->ri_RelationDesc))));
+            (state->mt_partition_tuple_routing != nullptr && open_partition != nullptr));
 }
 
 // Hands a row that was written to the statement's receiver.
@@ -131,7 +114,7 @@ Size collect(EState* state, TupleTableSlot* planned, int place, Collected& colle
     ResultRelInfo* table = collected.table;
     Relation relation = table->ri_RelationDesc;
     if (collected.count == collected.made) {
-        collected.rows[collected.made++] = table_slot_create(relation, &state->es_tupleTable);
+        collected.rows[collected.made++] = MakeTupleTableSlot(collected.columns, table_slot_callbacks(relation));
     }
     TupleTableSlot* row = collected.rows[collected.count];
     ExecCopySlot(row, planned);
@@ -154,6 +137,7 @@ Size collect(EState* state, TupleTableSlot* planned, int place, Collected& colle
 Collected* start_collecting(ResultRelInfo* table) {
     auto collected = static_cast<Collected*>(palloc0(sizeof(Collected)));
     collected->table = table;
+    collected->columns = CreateTupleDescCopy(RelationGetDescr(table->ri_RelationDesc));
     return collected;
 }
 
@@ -206,6 +190,11 @@ private:
 };
 
 }  // namespace
+
+bool is_plain_heap(Relation table) {
+    return table->rd_rel->relkind == RELKIND_RELATION && table->rd_tableam == GetHeapamTableAmRoutine() &&
+           !has_generated_columns(RelationGetDescr(table)->constr);
+}
 
 bool insert_in_bulk(QueryDesc* query, OpenPartition open_partition, std::uint64_t* reached) {
     if (!IsA(query->planstate, ModifyTableState)) {

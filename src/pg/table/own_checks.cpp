@@ -1,6 +1,7 @@
 #include "pg/table/own_checks.h"
 
 #include "pg/server/lookup.h"
+#include "pg/table/bulk_insert.h"
 
 namespace customer_import::pg {
 
@@ -62,16 +63,20 @@ bool have_own_checks_alone(const List* tables, const CheckedColumns& keys) {
     return true;
 }
 
-// Locks the partitions as the statement does when it opens them, so that none changes before.
-bool partitions_have_own_checks_alone(Oid table, const CheckedColumns& keys) {
+// What is known of the partitions of a table. Locks them as the statement does when it opens them, so that none changes
+// before.
+LeftOut look_at_partitions(Oid table, const CheckedColumns& keys) {
     const List* partitions = find_all_inheritors(table, RowExclusiveLock, nullptr);
-    bool found_other = false;
-    for (int index = 0; index < list_length(partitions) && !found_other; ++index) {
+    LeftOut found{true, true};
+    for (int index = 0; index < list_length(partitions) && found.checks; ++index) {
         Relation partition = table_open(list_nth_oid(partitions, index), NoLock);
-        found_other = !has_own_checks_alone(partition, partition->trigdesc, keys);
+        found.checks = has_own_checks_alone(partition, partition->trigdesc, keys);
+        found.in_plain_partitions = found.in_plain_partitions &&
+                                    (partition->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ||
+                                     is_plain_heap(partition));
         table_close(partition, NoLock);
     }
-    return !found_other;
+    return found;
 }
 
 }  // namespace
@@ -88,20 +93,23 @@ void leave_out_own_checks_of(ResultRelInfo* partition, MemoryContext context) {
 
 // An UPDATE has opened the partitions that it may write. The engine changes no user name, so that no row moves to
 // another one.
-bool leave_out_own_checks(QueryDesc* query, const CheckedColumns& keys) {
+LeftOut leave_out_own_checks(QueryDesc* query, const CheckedColumns& keys) {
     const List* opened = query->estate->es_opened_result_relations;
     if (opened == NIL || !have_own_checks_alone(opened, keys)) {
-        return false;
+        return {};
     }
+    LeftOut result{true, false};
     Relation first = static_cast<const ResultRelInfo*>(linitial(opened))->ri_RelationDesc;
-    if (query->operation == CMD_INSERT && first->rd_rel->relkind == RELKIND_PARTITIONED_TABLE &&
-        !partitions_have_own_checks_alone(RelationGetRelid(first), keys)) {
-        return false;
+    if (query->operation == CMD_INSERT && first->rd_rel->relkind == RELKIND_PARTITIONED_TABLE) {
+        result = look_at_partitions(RelationGetRelid(first), keys);
+        if (!result.checks) {
+            return {};
+        }
     }
     for (int index = 0; index < list_length(opened); ++index) {
         leave_out_own_checks_of(static_cast<ResultRelInfo*>(list_nth(opened, index)), query->estate->es_query_cxt);
     }
-    return true;
+    return result;
 }
 
 }  // namespace customer_import::pg
