@@ -18,6 +18,7 @@ from report import Report  # noqa: E402,F401
 from waits import LIMIT, wait_until  # noqa: E402
 
 DATABASE = "regress_background"
+SHADOW = False  # --shadow: the customers table has a shadow
 TABLE = None  # --attached: the customers table is an application's own; --partitioned: it is in partitions
 ROLES = re.findall(r"CREATE ROLE (\w+)", (HERE / "roles.sql").read_text(encoding="utf-8"))
 RESULT = ("import_id", "state", "message", "records", "created", "updated", "unchanged", "skipped", "rejected", "deleted",

@@ -2,7 +2,7 @@
 
 from harness import COUNTS, Session, adds_up, fresh, gate, import_file, new_customers, record, state, status, submit, wait_ended, wait_idle, wait_until
 from own_server import cluster
-from same_result import MODES, STATE, VARIANTS, differences, file_of_all_outcomes, prepare
+from same_result import MODES, STATE, VARIANTS, differences, file_of_all_outcomes, prepare, variants
 
 UNDO = "SELECT import_id FROM customer_import.undo_import($1, $2)"
 RETRY = "SELECT import_id FROM customer_import.retry_rejects($1, $2)"
@@ -52,7 +52,7 @@ def result_of(admin, sql, content, variant, mode, background):
 def test_same_result(report):
     content = file_of_all_outcomes(2000)
     with fresh(batch_rows=300) as admin:
-        for variant in VARIANTS:
+        for variant, _ in variants():
             for sql, what, mode in ((UNDO, "undo", MODES[0]), (UNDO, "undo", MODES[2]), (RETRY, "retry", MODES[0]),
                                     (RETRY_SKIPPED, "retry of what was skipped", MODES[2])):
                 if variant == "restrictive policies" and mode == MODES[2]:

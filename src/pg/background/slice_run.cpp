@@ -103,6 +103,7 @@ private:
     void repeat(std::size_t records, Body&& body);
     void read_file();
     void try_to_read();
+    void trim_shadow();
     void apply_in_parts(const Batch& batch);
     void apply_batch(const Batch& batch);
     bool is_too_late() const { return import_timeout > 0 && import_.milliseconds() >= import_timeout; }
@@ -126,6 +127,8 @@ private:
     bool has_ended_ = false;         // the slice
     bool has_told_halving_ = false;  // of the batch: once, however small its parts become
     std::int64_t lone_line_ = 0;     // of the record that is applied alone; 0: none is
+    std::int64_t shadow_bytes_ = 0;  // that the shadow took at the last batch
+    std::int64_t trim_above_ = kMostShadowBytes;
 };
 
 void SliceRun::check_stop() {
@@ -221,7 +224,10 @@ void SliceRun::throw_stop_after_cancel() {
 // Reads the file and keeps the records of the slice. The first one to do so records what the check found.
 void SliceRun::read_file() {
     if (is_citus_loaded()) {
-        repeat(0, [] { settle_commits(); });
+        repeat(0, [&] {
+            settle_commits();
+            shadow_bytes_ = shadow_bytes();  // others in the foreground may have left it large
+        });
     }
     try {
         try_to_read();
@@ -251,6 +257,17 @@ void SliceRun::try_to_read() {
         input_.read(identity);
         test_point("check");
     });
+}
+
+// Between two batches. While somebody holds it for long it is tried seldom, since who comes after has to wait, too.
+void SliceRun::trim_shadow() {
+    if (shadow_bytes_ <= test_shadow_bytes(trim_above_)) {
+        return;
+    }
+    bool is_trimmed = false;
+    repeat(0, [&] { is_trimmed = give_back_shadow(); });
+    trim_above_ = is_trimmed ? kMostShadowBytes : 2 * shadow_bytes_;
+    shadow_bytes_ = 0;
 }
 
 // Applies a batch: at first as a whole; where that fails, in parts that are halved until they go well, and doubled then.
@@ -300,6 +317,7 @@ void SliceRun::apply_batch(const Batch& batch) {
         ChangeLog log(transaction_context_, import_.id, slice_.number, slice_.pages);
         const ConstraintsChecked constraints(target);
         applier->apply(batch, ceiling.get());
+        shadow_bytes_ = target.home ? shadow_bytes() : 0;
         Counts counts;
         std::vector<std::int64_t> lines;
         SharedRawRecords raw_records(input_.shared());
@@ -429,6 +447,7 @@ void SliceRun::apply_rest() {
         read_file();
         Batch batch;
         while (!has_ended_ && keep_lock() && input_.spool().next(batch, static_cast<std::size_t>(batch_rows))) {
+            trim_shadow();
             apply_in_parts(batch);
         }
         if (!has_ended_) {  // there was nothing in it

@@ -4,6 +4,7 @@
 
 #ifdef CUSTOMER_IMPORT_TEST_POINTS
 
+#include <climits>
 #include <csignal>
 #include <cstdlib>
 #include <string_view>
@@ -19,6 +20,7 @@ namespace {
 
 char* wanted_point = nullptr;
 bool forces_shadow = false;
+int shadow_kilobytes = 0;
 int passed = 0;
 
 std::string_view take_part(std::string_view& text) {
@@ -35,9 +37,15 @@ void define_test_points() {
                                "", PGC_SUSET, 0, nullptr, nullptr, nullptr);
     DefineCustomBoolVariable("customer_import.test_shadow", "Whether a customers table gets a shadow.", nullptr,
                              &forces_shadow, false, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("customer_import.test_shadow_kilobytes", "How much room a shadow may take.", nullptr,
+                            &shadow_kilobytes, 0, 0, INT_MAX, PGC_SUSET, 0, nullptr, nullptr, nullptr);
 }
 
 bool test_forces_shadow() { return forces_shadow; }
+
+std::int64_t test_shadow_bytes(std::int64_t bytes) {
+    return shadow_kilobytes > 0 ? std::int64_t{shadow_kilobytes} * 1024 : bytes;
+}
 
 void test_point(const char* name) {
     std::string_view rest = wanted_point;

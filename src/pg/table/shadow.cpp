@@ -178,6 +178,34 @@ void settle_commits() {
     }
 }
 
+std::int64_t shadow_bytes() {
+    const Oid shadow = shadow_table();
+    return OidIsValid(shadow) ? call([&] {
+        return DatumGetInt64(DirectFunctionCall1(pg_total_relation_size, ObjectIdGetDatum(shadow)));
+    })
+                              : 0;
+}
+
+// A vacuum would tell the planner that there are no rows; see create_shadow(). As the owner, whose triggers there may be.
+bool give_back_shadow() {
+    const Oid shadow = shadow_table();
+    if (!OidIsValid(shadow)) {
+        return true;
+    }
+    const LookupScope owner(call([&] { return relation_owner(shadow); }));
+    SettingsScope settings;
+    settings.set("lock_timeout", "5s");
+    const std::optional<PgError> error = in_subtransaction([] { execute_ddl(format("TRUNCATE {}", kShadow)); });
+    if (!error) {
+        return true;
+    }
+    if (error->sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE) {
+        throw PgError(*error);
+    }
+    forget(*error);
+    return false;
+}
+
 Home read_home(Oid table, const std::string& name) {
     OwnerScope owner;
     require_local_policies(shadow_table());

@@ -4,6 +4,7 @@
 // empty. Beside it is the stage, by which rows get from one to the other in one statement for all of them.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,17 @@ bool is_citus_loaded();
 // rows would be read as they were before. Where there is a shadow of a distributed table; it locks what keeps such ends of
 // others waiting until the transaction ends. Errors: 08006 for a worker that has died. Needs an SPI connection.
 void settle_commits();
+
+// How much room the shadow takes: rows that have left it leave theirs behind. 0 when there is none. Needs an SPI connection.
+std::int64_t shadow_bytes();
+
+// Has the shadow take no more than this where imports run in the background.
+inline constexpr std::int64_t kMostShadowBytes = std::int64_t{512} * 1024 * 1024;
+
+// Gives back the room that the shadow takes. Waits some seconds until nobody uses it, and keeps others from doing so until
+// the transaction ends: so it is to be called in one of its own. Returns false when somebody still does. Needs an SPI
+// connection.
+bool give_back_shadow();
 
 // Reads which columns a table has that has a shadow. Errors: 55000 when the shadow does not have them, or has other
 // defaults or another owner, or a policy that reads a table of Citus. Needs an SPI connection.
