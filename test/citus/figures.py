@@ -11,10 +11,13 @@ def measure(suite, databases, csv, workers):
     for database in databases:
         before = [node.seconds_of_cpu() for node in suite.nodes.nodes]
         began = time.monotonic()
-        if workers:
-            suite.run_in_background(csv, None, database, workers)
-        else:
-            with suite.session(database) as session:
+        with suite.session(database) as session:  # no other one, since each costs the coordinator some milliseconds
+            if workers:
+                session.rows(f"ALTER DATABASE {database} SET customer_import.workers_per_import = {workers}")
+                number = session.value("SELECT import_id FROM customer_import.import_customers($1::text, 'Create & Update',"
+                                       " background => true)", [csv])
+                session.rows(f"CALL customer_import.wait_for_import({number})")
+            else:
                 session.rows("SELECT FROM customer_import.import_customers($1::text, 'Create & Update')", [csv])
         took = time.monotonic() - began
         used[database] = took, [node.seconds_of_cpu() - was for node, was in zip(suite.nodes.nodes, before)]
