@@ -80,7 +80,7 @@ def drop_before(report, watch, thing, processes):
         dropper.rows(DROPS[thing])
         for name, session in old.items():
             work.running[name] = session
-            session.start(OLD_SNAPSHOT[name][1])
+            session.start(OLD_SNAPSHOT[name][1] + "; COMMIT")  # else another one may wait for its locks for ever
         for name, (role, sql) in MEANWHILE.items():
             work.start(name, role, sql)
         work.settle()

@@ -280,7 +280,16 @@ std::string SharedRawRecords::read(RawPlace place) {
     if (file_ == nullptr) {
         file_ = call([&] { return BufFileOpenFileSet(&shared_.content().files.fs, kRawName, O_RDONLY, false); });
     }
-    return read_raw_record(file_, place);
+    std::string bytes(place.size, '\0');
+    bytes.resize(call([&]() -> std::size_t {
+        return BufFileSeek(file_, 0, static_cast<off_t>(place.begin), SEEK_SET) == 0
+                   ? BufFileRead(file_, bytes.data(), bytes.size())
+                   : 0;
+    }));
+    if (bytes.size() != place.size) {
+        refuse_raw_place();
+    }
+    return bytes;
 }
 
 }  // namespace customer_import::pg

@@ -203,7 +203,9 @@ void SliceInput::open() {
 
 void SliceInput::make_spool() {
     ContextScope scope(context_);
-    spool_ = std::make_unique<RecordSpool>(order_, spool_options(import_.request));
+    RecordSpool::Options options = spool_options(import_.request);
+    options.outlives = true;
+    spool_ = std::make_unique<RecordSpool>(order_, options);
     reads_shared_ = false;
 }
 

@@ -1,6 +1,7 @@
 #include "pg/input/raw_records.h"
 
 #include <algorithm>
+#include <cerrno>
 
 namespace customer_import::pg {
 
@@ -9,16 +10,13 @@ namespace {
 constexpr std::size_t kRecentBytes = 2 * 1024 * 1024;
 constexpr std::size_t kCopiedBytes = 32 * 1024;
 
-// Reads up to `size` bytes from there on.
-std::string read_bytes(BufFile* file, std::uint64_t begin, std::size_t size) {
-    std::string bytes(size, '\0');
-    bytes.resize(call([&]() -> std::size_t {
-        if (BufFileSeek(file, 0, static_cast<off_t>(begin), SEEK_SET) != 0) {
-            return 0;
-        }
-        return BufFileRead(file, bytes.data(), size);
-    }));
-    return bytes;
+// Server code. Raises the error of the last system call.
+[[noreturn]] void raise_file_error(const char* what) {
+    if (errno == 0) {
+        errno = ENOSPC;  // it has written less
+    }
+    ereport(ERROR, (errcode_for_file_access(), errmsg("could not %s a temporary file: %m", what)));
+    pg_unreachable();
 }
 
 }  // namespace
@@ -26,9 +24,9 @@ std::string read_bytes(BufFile* file, std::uint64_t begin, std::size_t size) {
 RawRecords::~RawRecords() { clear(); }
 
 void RawRecords::clear() {
-    if (file_ != nullptr) {
-        release([&] { BufFileClose(file_); });
-        file_ = nullptr;
+    if (file_ >= 0) {
+        release([&] { FileClose(file_); });
+        file_ = -1;
     }
     written_ = 0;
     recent_.clear();
@@ -48,44 +46,54 @@ void RawRecords::write_out() {
         return;
     }
     call([&] {
-        if (file_ == nullptr) {
-            MemoryContext before = MemoryContextSwitchTo(context_);
-            file_ = BufFileCreateTemp(true);
-            MemoryContextSwitchTo(before);
+        if (file_ < 0) {
+            PrepareTempTablespaces();
+            file_ = OpenTemporaryFile(outlives_);
         }
-        BufFileWrite(file_, recent_.data(), recent_.size());
+        errno = 0;
+        const std::int64_t written = FileWrite(file_, recent_.data(), static_cast<int>(recent_.size()),
+                                               static_cast<off_t>(written_), WAIT_EVENT_BUFFILE_WRITE);
+        if (written != static_cast<std::int64_t>(recent_.size())) {
+            raise_file_error("write to");
+        }
     });
     written_ += recent_.size();
     recent_.clear();
 }
 
 std::string RawRecords::read(RawPlace place) const {
-    if (place.begin < written_) {
-        return read_raw_record(file_, place);
+    if (place.begin >= written_) {
+        const std::size_t begin = place.begin - written_;
+        if (begin > recent_.size() || place.size > recent_.size() - begin) {
+            refuse_raw_place();
+        }
+        return recent_.substr(begin, place.size);
     }
-    const std::size_t begin = place.begin - written_;
-    if (begin > recent_.size() || place.size > recent_.size() - begin) {
-        throw ImportError(ERRCODE_INTERNAL_ERROR, "a record is not where it was kept");
+    if (place.size > written_ - place.begin) {
+        refuse_raw_place();
     }
-    return recent_.substr(begin, place.size);
+    std::string bytes(place.size, '\0');
+    call([&] {
+        errno = 0;
+        const std::int64_t read = FileRead(file_, bytes.data(), static_cast<int>(bytes.size()),
+                                           static_cast<off_t>(place.begin), WAIT_EVENT_BUFFILE_READ);
+        if (read != static_cast<std::int64_t>(bytes.size())) {
+            raise_file_error("read from");
+        }
+    });
+    return bytes;
 }
 
 void RawRecords::for_each_piece(const std::function<void(std::string_view piece)>& take) const {
     for (std::uint64_t begin = 0; begin < written_;) {
         check_interrupts();
         const std::size_t size = std::min<std::uint64_t>(kCopiedBytes, written_ - begin);
-        take(read_raw_record(file_, {begin, size}));
+        take(read({begin, size}));
         begin += size;
     }
     take(recent_);
 }
 
-std::string read_raw_record(BufFile* file, RawPlace place) {
-    std::string bytes = read_bytes(file, place.begin, place.size);
-    if (bytes.size() != place.size) {
-        throw ImportError(ERRCODE_INTERNAL_ERROR, "a record is not where it was kept");
-    }
-    return bytes;
-}
+void refuse_raw_place() { throw ImportError(ERRCODE_INTERNAL_ERROR, "a record is not where it was kept"); }
 
 }  // namespace customer_import::pg

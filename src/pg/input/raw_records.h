@@ -15,8 +15,9 @@ namespace customer_import::pg {
 
 class RawRecords {
 public:
-    // The current memory context must live as long as the object.
-    RawRecords() : context_(CurrentMemoryContext) {}
+    // Belongs to the current (sub)transaction, unless it `outlives` that: then its file is in the tablespace of the
+    // database, as what the server keeps for so long is.
+    explicit RawRecords(bool outlives) : outlives_(outlives) {}
     ~RawRecords();
     RawRecords(const RawRecords&) = delete;
     RawRecords& operator=(const RawRecords&) = delete;
@@ -36,14 +37,13 @@ public:
 private:
     void write_out();
 
-    const MemoryContext context_;
+    const bool outlives_;
     std::string recent_;  // not in the file yet
-    BufFile* file_ = nullptr;
+    File file_ = -1;      // -1: there is none. No BufFile: that writes once more when it is closed, which may fail
     std::uint64_t written_ = 0;
 };
 
-// Reads what another process has written of its RawRecords to `file`. To be run in a transaction that has opened it.
-// Errors: XX000 where there is nothing.
-std::string read_raw_record(BufFile* file, RawPlace place);
+// Raises the error of a place where there is no record.
+[[noreturn]] void refuse_raw_place();
 
 }  // namespace customer_import::pg

@@ -31,7 +31,8 @@ RecordSpool::RecordSpool(RecordOrder order, Options options) : RecordSpool(order
     }
 }
 
-RecordSpool::RecordSpool(RecordOrder order, Options options, int kilobytes) : order_(order), options_(options) {
+RecordSpool::RecordSpool(RecordOrder order, Options options, int kilobytes)
+    : order_(order), options_(options), raw_(options.outlives) {
     // Rows of one column, not single values: PostgreSQL 18 does not count the memory of single values.
     call([&] {
         TypeCacheEntry* bytea = lookup_type_cache(BYTEAOID, TYPECACHE_LT_OPR);

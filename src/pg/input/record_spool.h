@@ -24,6 +24,7 @@ public:
     struct Options {
         bool counts_repeats = false;   // it is to know how many records repeat a user name
         bool keeps_raw_apart = false;  // records are applied without their bytes: raw_of() returns those
+        bool outlives = false;         // it is kept beyond the transaction
     };
 
     // Belongs to the current (sub)transaction, also when it spills to disk later.
