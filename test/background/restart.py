@@ -1,5 +1,7 @@
 """Clean restarts of the server, with and without the library preloaded; processes that are terminated."""
 
+import time
+
 from harness import DATABASE, Session, counts_of, csv, gate, import_file, new_customers, state, status, submit, wait_ended, wait_idle, wait_until
 from own_server import cluster, wait_for_server
 from passing import clear, raise_while
@@ -195,6 +197,26 @@ def test_closed_database(report):
         wait_until(lambda: logged('unregistering background worker "customer_import supervisor"') > ended, "its supervisor is given up")
         report.line(True, "the supervisor of a database that was dropped is not started for ever")
         report.equal(server.complaints(), [], "the server does not complain")
+
+
+def test_left_over_database(report):
+    """A database whose drop was interrupted is given up: no process comes back to it again and again."""
+    with cluster() as server, Session(database="postgres") as outside:
+        with Session() as admin, Session("regress_ann") as ann:
+            wait_for_trouble(admin, ann, "a")
+        outside.rows("UPDATE pg_database SET datconnlimit = -2 WHERE datname = $1", [DATABASE])  # as DROP DATABASE leaves it
+        outside.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", [DATABASE])
+
+        def refused():
+            return server.text().count("cannot connect to invalid database")
+
+        def processes():
+            return outside.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type ~ '^customer_import'")
+
+        wait_until(lambda: refused() > 0 and processes() == "0", "the supervisor was refused, and is gone")
+        before = refused()
+        time.sleep(3)
+        report.equal((refused(), processes()), (before, "0"), "none comes back")
 
 
 def test_terminated(report):

@@ -31,6 +31,7 @@ namespace {
 
 constexpr long kLauncherWait = 60000;
 constexpr long kClosedWait = 2000;
+constexpr long kRefusedWait = 10000;
 constexpr long kLockedWait = 1000;
 constexpr int kMaxDatabases = 1000;
 
@@ -131,8 +132,13 @@ void leave_to_watcher(int, Datum database) {
 }
 
 // A supervisor whose database exists is restarted until it can connect: nothing else may know of the imports in it. One
-// whose database is gone is not to be restarted for ever.
+// whose database is gone is not to be restarted for ever. Without a watcher it takes its time; by then this process has
+// left the database, which can be renamed.
 void end_unconnected(int, Datum) {
+    if (refusal == Refusal::closed && !is_watched && MyBgworkerEntry->bgw_restart_time != BGW_NEVER_RESTART) {
+        ResetLatch(MyLatch);
+        (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, kRefusedWait, PG_WAIT_EXTENSION);
+    }
     if (refusal == Refusal::gone || is_watched ||
         (refusal != Refusal::none && MyBgworkerEntry->bgw_restart_time == BGW_NEVER_RESTART)) {
         proc_exit(0);
@@ -226,7 +232,13 @@ void work(const WorkerArguments& arguments) {
     }
 }
 
-// The name of a database; nothing when there is none. Read as find_databases() does.
+// Whether it was about to be dropped when that was interrupted: nobody can connect to it ever again.
+bool is_left_over(const FormData_pg_database* database) {
+    constexpr int kLeftOver = -2;  // DATCONNLIMIT_INVALID_DB, which older headers lack
+    return database->datconnlimit == kLeftOver;
+}
+
+// The name of a database; nothing when there is none that could be connected to. Read as find_databases() does.
 std::optional<std::string> find_database(Oid database, bool& is_open) {
     NameData name;
     name.data[0] = '\0';
@@ -236,7 +248,7 @@ std::optional<std::string> find_database(Oid database, bool& is_open) {
         HeapTuple tuple;
         while ((tuple = heap_getnext(scan, ForwardScanDirection)) != nullptr) {
             auto row = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
-            if (row->oid == database) {
+            if (row->oid == database && !is_left_over(row)) {
                 name = row->datname;
                 is_open = row->datallowconn;
             }
@@ -247,10 +259,17 @@ std::optional<std::string> find_database(Oid database, bool& is_open) {
     return name.data[0] == '\0' ? std::nullopt : std::optional<std::string>(NameStr(name));
 }
 
-// Looks at a database that accepts no connections until it does, or is gone.
+// Looks at a database that accepts no connections until it does, or is gone. One process does.
 void watch_database(Oid database) {
     name_process(kSupervisorType);
     WorkerTransactions transactions;
+    bool is_only_one = false;
+    if (std::optional<PgError> error = transactions.run([&] { is_only_one = lock_watcher(database); })) {
+        throw PgError(*error);
+    }
+    if (!is_only_one) {
+        return;
+    }
     for (bool has_told = false;;) {
         std::optional<std::string> name;
         bool is_open = false;
@@ -260,7 +279,7 @@ void watch_database(Oid database) {
         if (!name || (is_open && register_supervisor(database))) {
             return;
         }
-        if (!std::exchange(has_told, true)) {
+        if (!is_open && !std::exchange(has_told, true)) {
             write_log(WARNING, format("imports wait: database {} takes no connections (ALLOW_CONNECTIONS is false)",
                                       quoted(*name)));
             show_activity("customer_import: waits until a database takes connections");
@@ -287,7 +306,7 @@ std::vector<Oid> find_databases() {
             auto database = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
             ListCell* name;
             foreach (name, names) {
-                if (database->datallowconn &&
+                if (database->datallowconn && !is_left_over(database) &&
                     strcmp(static_cast<const char*>(lfirst(name)), NameStr(database->datname)) == 0) {
                     found[static_cast<std::size_t>(number++)] = database->oid;
                     break;

@@ -201,10 +201,15 @@ void SliceInput::open() {
     progress_.start(target_->relation, import_.id);
 }
 
+// Whether the first one that reads the file hands records on, and with them all that is kept apart.
+bool SliceInput::is_to_share() const {
+    return may_share_ && slices_wanted_ > 1 && !target_->one_by_one && import_.file_bytes >= kSharedFileBytes;
+}
+
 void SliceInput::make_spool() {
     ContextScope scope(context_);
     RecordSpool::Options options = spool_options(import_.request);
-    options.outlives = true;
+    options.outlives = !is_first() || !is_to_share();
     spool_ = std::make_unique<RecordSpool>(order_, options);
     reads_shared_ = false;
 }
@@ -276,7 +281,7 @@ void SliceInput::read_again() {
 void SliceInput::check(const Identity& identity) {
     const bool is_split = !target_->one_by_one && import_.file_bytes >= kSharedFileBytes;
     import_.slices = is_split ? slices_wanted_ : 1;
-    is_sharing_ = may_share_ && import_.slices > 1;
+    is_sharing_ = is_to_share();
     import_.is_cut = is_sharing_;
     import_.slice_names.clear();
     if (is_sharing_) {

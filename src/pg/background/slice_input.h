@@ -77,6 +77,7 @@ private:
     class Taker;
 
     bool is_first() const { return import_.state != "running"; }
+    bool is_to_share() const;
     void open();
     bool take_shared();
     void read_again();

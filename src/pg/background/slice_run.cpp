@@ -265,7 +265,7 @@ void SliceRun::trim_shadow() {
         return;
     }
     bool is_trimmed = false;
-    repeat(0, [&] { is_trimmed = give_back_shadow(); });
+    repeat(0, [&] { is_trimmed = give_back_shadow(test_shadow_bytes(trim_above_)); });
     trim_above_ = is_trimmed ? kMostShadowBytes : 2 * shadow_bytes_;
     shadow_bytes_ = 0;
 }

@@ -22,10 +22,19 @@ LOCKTAG slice_tag(std::int64_t import_id, int slice) {
     return make_tag("_import_slices", static_cast<std::uint32_t>(import_id), static_cast<std::uint16_t>(slice));
 }
 
-constexpr Oid kSuspectsClass = 0x43494d50;  // of no database: any number that all versions agree on
+// Of no database: any numbers that all versions agree on.
+constexpr Oid kSuspectsClass = 0x43494d50;
+constexpr Oid kWatcherClass = 0x43494d57;
 
 enum : std::uint32_t { kSupervisor = 0, kSubmission = 1 };
 LOCKTAG queue_tag(std::uint32_t which) { return make_tag("_background_imports", which, 0); }
+
+LOCKTAG cluster_tag(Oid lock_class, Oid number) {
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, InvalidOid, lock_class, number, 0);
+    tag.locktag_lockmethodid = USER_LOCKMETHOD;
+    return tag;
+}
 
 // Takes a session lock at once or not at all.
 bool try_session_lock(const LOCKTAG& tag, LOCKMODE mode) {
@@ -50,12 +59,7 @@ WorkerLock::WorkerLock(const LOCKTAG& tag) : tag_(tag), is_held_(try_session_loc
 
 WorkerLock::WorkerLock(std::int64_t import_id, int slice) : WorkerLock(slice_tag(import_id, slice)) {}
 
-WorkerLock WorkerLock::of_suspects() {
-    LOCKTAG tag;
-    SET_LOCKTAG_OBJECT(tag, InvalidOid, kSuspectsClass, 0, 0);
-    tag.locktag_lockmethodid = USER_LOCKMETHOD;
-    return WorkerLock(tag);
-}
+WorkerLock WorkerLock::of_suspects() { return WorkerLock(cluster_tag(kSuspectsClass, 0)); }
 
 WorkerLock::~WorkerLock() {
     if (is_held_ && LockHeldByMe(&tag_, ExclusiveLock, false)) {
@@ -87,6 +91,8 @@ void unlock_supervisor() {
     const LOCKTAG tag = queue_tag(kSupervisor);
     call([&] { LockRelease(&tag, ExclusiveLock, true); });
 }
+
+bool lock_watcher(Oid database) { return try_session_lock(cluster_tag(kWatcherClass, database), ExclusiveLock); }
 
 void lock_submission() {
     const LOCKTAG tag = queue_tag(kSubmission);

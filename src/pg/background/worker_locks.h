@@ -46,6 +46,9 @@ bool lock_out_workers(std::int64_t import_id);
 // The lock of the one supervisor of a database, for the rest of the session. Returns false when another process has it.
 bool lock_supervisor();
 void unlock_supervisor();
+// The lock of the one process that watches a closed database, for the rest of the session. Returns false when another
+// one has it. Needs no connection to a database.
+bool lock_watcher(Oid database);
 // Sessions that submit share a lock until their transaction ends; a supervisor must get it alone before it ends.
 void lock_submission();
 bool no_submission_under_way();

@@ -10,15 +10,6 @@ namespace {
 constexpr std::size_t kRecentBytes = 2 * 1024 * 1024;
 constexpr std::size_t kCopiedBytes = 32 * 1024;
 
-// Server code. Raises the error of the last system call.
-[[noreturn]] void raise_file_error(const char* what) {
-    if (errno == 0) {
-        errno = ENOSPC;  // it has written less
-    }
-    ereport(ERROR, (errcode_for_file_access(), errmsg("could not %s a temporary file: %m", what)));
-    pg_unreachable();
-}
-
 }  // namespace
 
 RawRecords::~RawRecords() { clear(); }
@@ -54,7 +45,10 @@ void RawRecords::write_out() {
         const std::int64_t written = FileWrite(file_, recent_.data(), static_cast<int>(recent_.size()),
                                                static_cast<off_t>(written_), WAIT_EVENT_BUFFILE_WRITE);
         if (written != static_cast<std::int64_t>(recent_.size())) {
-            raise_file_error("write to");
+            if (errno == 0) {
+                errno = ENOSPC;  // it has written less
+            }
+            ereport(ERROR, (errcode_for_file_access(), errmsg("could not write to a temporary file: %m")));
         }
     });
     written_ += recent_.size();
@@ -77,8 +71,10 @@ std::string RawRecords::read(RawPlace place) const {
         errno = 0;
         const std::int64_t read = FileRead(file_, bytes.data(), static_cast<int>(bytes.size()),
                                            static_cast<off_t>(place.begin), WAIT_EVENT_BUFFILE_READ);
-        if (read != static_cast<std::int64_t>(bytes.size())) {
-            raise_file_error("read from");
+        if (read < 0) {
+            ereport(ERROR, (errcode_for_file_access(), errmsg("could not read from a temporary file: %m")));
+        } else if (read != static_cast<std::int64_t>(bytes.size())) {
+            ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a temporary file is shorter than it was")));
         }
     });
     return bytes;

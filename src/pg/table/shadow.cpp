@@ -180,16 +180,17 @@ void settle_commits() {
 
 std::int64_t shadow_bytes() {
     const Oid shadow = shadow_table();
-    return OidIsValid(shadow) ? call([&] {
-        return DatumGetInt64(DirectFunctionCall1(pg_total_relation_size, ObjectIdGetDatum(shadow)));
-    })
-                              : 0;
+    if (!OidIsValid(shadow)) {
+        return 0;
+    }
+    const std::vector<Row> size = query("SELECT pg_total_relation_size($1)", {parameter_oid(shadow)});
+    return size.front()[0] ? std::stoll(*size.front()[0]) : 0;  // it may have been dropped meanwhile
 }
 
 // A vacuum would tell the planner that there are no rows; see create_shadow(). As the owner, whose triggers there may be.
-bool give_back_shadow() {
+bool give_back_shadow(std::int64_t above) {
     const Oid shadow = shadow_table();
-    if (!OidIsValid(shadow)) {
+    if (!OidIsValid(shadow) || shadow_bytes() <= above) {  // another worker may have done it
         return true;
     }
     const LookupScope owner(call([&] { return relation_owner(shadow); }));
