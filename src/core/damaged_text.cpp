@@ -19,8 +19,9 @@ constexpr bool is_ascii_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool is_ascii_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 bool is_one_of(std::string_view text, std::initializer_list<std::string_view> words) {
-    return std::any_of(words.begin(), words.end(),
-                       [&](std::string_view word) { return equal_ignoring_ascii_case(word, text); });
+    return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
+        return word.size() == text.size() && equal_ignoring_ascii_case(word, text);
+    });
 }
 
 // #REF!, #DIV/0!, #NAME? and what they are in other languages (#WERT!, #VALEUR!, #¡REF!, #¿NOMBRE?): capital letters
@@ -76,15 +77,33 @@ bool is_shortened_number(std::string_view cell) {
     return skip("Ee") && skip("+-") && skip_digits() >= 2 && cell.empty();
 }
 
+bool is_part_of_word(char c) {
+    return is_ascii_letter(c) || is_ascii_digit(c) || static_cast<unsigned char>(c) >= 0x80;
+}
+
 // A cell's letters and digits in lower case.
 std::string letters_and_digits(std::string_view cell) {
     std::string letters;
     for (const char c : cell) {
-        if (is_ascii_letter(c) || is_ascii_digit(c) || static_cast<unsigned char>(c) >= 0x80) {
+        if (is_part_of_word(c)) {
             letters += ascii_lower(c);
         }
     }
     return letters;
+}
+
+// Whether these are a cell's letters and digits, which nearly every cell shows by the first one.
+bool has_these_letters_alone(std::string_view cell, std::string_view letters) {
+    for (const char c : cell) {
+        if (!is_part_of_word(c)) {
+            continue;
+        }
+        if (letters.empty() || ascii_lower(c) != letters.front()) {
+            return false;
+        }
+        letters.remove_prefix(1);
+    }
+    return letters.empty();
 }
 
 }  // namespace
@@ -134,9 +153,8 @@ bool is_near_empty_value(std::string_view cell) {
     if (trimmed.size() > kMaxBytes || trimmed.starts_with('\\') || cell == kEmptyValue) {
         return false;
     }
-    const std::string letters = letters_and_digits(trimmed);
-    return letters == kLetters ||
-           (trimmed.starts_with('_') && trimmed.ends_with('_') && edit_distance(letters, kLetters, 1) <= 1);
+    return has_these_letters_alone(trimmed, kLetters) || (trimmed.starts_with('_') && trimmed.ends_with('_') &&
+                                                          edit_distance(letters_and_digits(trimmed), kLetters, 1) <= 1);
 }
 
 bool stands_for_no_role(std::string_view code) {

@@ -28,7 +28,7 @@ Issue cannot_be_cleared(const Field& field) {
 }
 
 // Addresses have no blanks around them.
-bool is_email(const Field& field) { return field.name == "email" || field.name == "mail"; }
+bool is_email(std::string_view name) { return name == "email" || name == "mail"; }
 
 // An address that a customer holds with blanks around it is not changed by a file that has them, too.
 void note_lost_blanks(std::string_view whole, Cell& value) {
@@ -337,7 +337,7 @@ void RowValidator::read_value(const Field& field, std::string_view cell, std::in
     const std::string_view trimmed = trim_cell(cell);
     const std::string_view whole = cell;
     // A customer may hold the word for an empty value, escaped or not, with blanks around it: that is text.
-    if (trimmed.empty() || field.kind == FieldKind::boolean || (is_email(field) && !needs_escape(trimmed))) {
+    if (trimmed.empty() || field.kind == FieldKind::boolean || (is_email(field.name) && !needs_escape(trimmed))) {
         cell = trimmed;
     }
     switch (read_cell(cell, value.text)) {

@@ -104,6 +104,11 @@ std::size_t trailing_space(std::string_view text) {
 
 bool only_backslashes(std::string_view text) { return text.find_first_not_of('\\') == npos; }
 
+// By its last character nearly every cell is known not to.
+bool ends_with_empty_value(std::string_view text) {
+    return text.ends_with(kEmptyValue.back()) && text.ends_with(kEmptyValue);
+}
+
 }  // namespace
 
 std::size_t find_invalid_utf8(std::string_view text) {
@@ -295,7 +300,7 @@ CellMeaning read_cell(std::string_view cell, std::string_view& text) {
     if (cell.empty()) {
         return CellMeaning::keep;
     }
-    if (!cell.ends_with(kEmptyValue)) {
+    if (!ends_with_empty_value(cell)) {
         return CellMeaning::text;
     }
     if (cell.size() == kEmptyValue.size()) {
@@ -308,7 +313,7 @@ CellMeaning read_cell(std::string_view cell, std::string_view& text) {
 }
 
 bool needs_escape(std::string_view text) {
-    return text.ends_with(kEmptyValue) && only_backslashes(text.substr(0, text.size() - kEmptyValue.size()));
+    return ends_with_empty_value(text) && only_backslashes(text.substr(0, text.size() - kEmptyValue.size()));
 }
 
 }  // namespace customer_import
