@@ -164,9 +164,13 @@ private:
 class JoinScope {
 public:
     explicit JoinScope(JoinMethod join);
+    ~JoinScope();
+    JoinScope(const JoinScope&) = delete;
+    JoinScope& operator=(const JoinScope&) = delete;
 
 private:
     SettingsScope settings_;
+    JoinMethod join_;
 };
 
 // A parameter of a statement.
