@@ -17,6 +17,10 @@ void return_collected(FunctionCallInfo fcinfo, const char* statement) {
     call([&] { InitMaterializedSRF(fcinfo, 0); });
     SpiConnection spi;
     OwnerScope owner;
+    // With some thousands of imports the server would compile the statement at each call, which takes longer than to run
+    // it, and the sessions that monitor stay open: they would grow each time.
+    SettingsScope settings;
+    settings.set("jit", "off");
     Cursor rows(statement, {}, Cursor::Snapshot::calling);
     for (rows.fetch(kCollectedRows); rows.count() > 0; rows.fetch(kCollectedRows)) {
         for (std::uint64_t index = 0; index < rows.count(); ++index) {
