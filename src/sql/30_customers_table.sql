@@ -11,7 +11,8 @@ CREATE TABLE customer_import.customers_table (
     own_row_triggers boolean NOT NULL DEFAULT false,
     row_security boolean NOT NULL DEFAULT false,
     was_enabled boolean NOT NULL DEFAULT false,
-    was_forced boolean NOT NULL DEFAULT false
+    was_forced boolean NOT NULL DEFAULT false,
+    stage regclass
 );
 COMMENT ON TABLE customer_import.customers_table IS 'The customers table of this database, at most one.';
 COMMENT ON COLUMN customer_import.customers_table.created IS 'Made by create_customers_table().';
@@ -22,6 +23,8 @@ COMMENT ON COLUMN customer_import.customers_table.row_security IS
     'The extension has switched on its row-level security and made policies.';
 COMMENT ON COLUMN customer_import.customers_table.was_enabled IS 'It had row-level security before.';
 COMMENT ON COLUMN customer_import.customers_table.was_forced IS 'It had it for its owner, too.';
+COMMENT ON COLUMN customer_import.customers_table.stage IS
+    'The table through which the rows of one that Citus distributes go; NULL for all others.';
 COMMENT ON COLUMN customer_import.customers_table.singleton IS 'Always true: the table has one row at most.';
 COMMENT ON COLUMN customer_import.customers_table.relation IS 'The customers table.';
 COMMENT ON COLUMN customer_import.customers_table.user_name IS 'The column by which customers are found.';

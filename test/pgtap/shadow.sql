@@ -2,7 +2,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = warning;
-SELECT plan(34);
+SELECT plan(36);
 
 CREATE ROLE regress_shadow_ann;
 CREATE ROLE regress_shadow_bea;
@@ -152,6 +152,12 @@ SELECT is(pg_temp.attempt('regress_shadow_ann', NULL, 'SELECT pg_temp.import(pg_
           'an error of the table rejects one record, and those beside it are found');
 ALTER TABLE public.customers DROP CONSTRAINT told;
 INSERT INTO public.customers (user_name) SELECT 'other' || n FROM generate_series(1, 3) AS n;
+
+SELECT is((SELECT format('%s %s', stage::text, pg_get_userbyid(relowner) = current_user) FROM customer_import.customers_table JOIN pg_class ON oid = stage), 'customer_import._stage t', 'the register names the stage, which is the owner''s of the table');
+SAVEPOINT before_drop;
+DROP TABLE customer_import._shadow;
+SELECT is(to_regclass('customer_import._stage'), NULL, 'which goes with the shadow, so with the table and the extension');
+ROLLBACK TO SAVEPOINT before_drop;
 
 -- Detach tells what is lost
 CREATE FUNCTION pg_temp.detach() RETURNS void LANGUAGE sql AS 'SELECT customer_import.detach_customers_table()';

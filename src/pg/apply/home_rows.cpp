@@ -43,11 +43,12 @@ Parameter names_parameter(std::span<const std::string_view> names) {
 }
 
 // Puts customers into the stage, with their versions; and with values that are selected.
-std::string stage_sql(const std::string& columns, const std::string& values, const std::string& join) {
+std::string stage_sql(const std::string& stage, const std::string& columns, const std::string& values,
+                      const std::string& join) {
     return format(
         "INSERT INTO {} (slice, user_name, home_tid, home_xmin{})"
         " SELECT $1, n.u, n.t, n.x{} FROM unnest($2, $3::tid[], $4::xid[]) AS n (u, t, x){}",
-        kStage, columns, values, join);
+        stage, columns, values, join);
 }
 
 // How the statements about the table run: as its owner, planned for a few rows of it.
@@ -164,23 +165,24 @@ HomeRows::Texts HomeRows::make_texts() const {
         "b.slice = $1 AND {} = b.user_name AND c.ctid = b.home_tid AND c.xmin = b.home_xmin", home_key_);
     const std::string create = format("INSERT INTO {} AS c ({}) SELECT {} FROM unnest($1) AS n (u){}", home_.name,
                                       names, values, of_named);
-    return {.name_customers = format("INSERT INTO {} (slice, user_name) SELECT $1, n FROM unnest($2) AS n", kStage),
-            .read = format("SELECT c.ctid, c.xmin{} FROM {} AS c JOIN {} AS b ON {} = b.user_name WHERE b.slice = $1",
-                           of_home, home_.name, kStage, home_key_),
-            .versions = format(
-                "SELECT {0}, c.ctid, c.xmin FROM {1} AS c JOIN {2} AS b ON {0} = b.user_name WHERE b.slice = $1",
-                home_key_, home_.name, kStage),
-            .name_fetched = format("SELECT r.{}, r.home_tid, r.home_xmin FROM {} AS r", staged_key_, kRowTable),
-            .stage_names = stage_sql("", "", ""),
-            .stage_rows = stage_sql(staged, of_shadow, of_named),
-            .update = format("UPDATE {} AS c SET {} FROM {} AS b WHERE {} RETURNING {}", home_.name, assignments,
-                             kStage, same_version, home_key_),
-            .create = create,
-            .create_unless_exists = format("{} ON CONFLICT ({}) DO NOTHING RETURNING {}", create,
-                                           target_.user_name.name, home_key_),
-            .remove = format("DELETE FROM {} AS c USING {} AS b WHERE {} RETURNING {}", home_.name, kStage,
-                             same_version, home_key_),
-            .clear_stage = format("DELETE FROM {} WHERE slice = ANY ($1::bigint[])", kStage)};
+    return {
+        .name_customers = format("INSERT INTO {} (slice, user_name) SELECT $1, n FROM unnest($2) AS n", home_.stage),
+        .read = format("SELECT c.ctid, c.xmin{} FROM {} AS c JOIN {} AS b ON {} = b.user_name WHERE b.slice = $1",
+                       of_home, home_.name, home_.stage, home_key_),
+        .versions = format(
+            "SELECT {0}, c.ctid, c.xmin FROM {1} AS c JOIN {2} AS b ON {0} = b.user_name WHERE b.slice = $1", home_key_,
+            home_.name, home_.stage),
+        .name_fetched = format("SELECT r.{}, r.home_tid, r.home_xmin FROM {} AS r", staged_key_, kRowTable),
+        .stage_names = stage_sql(home_.stage, "", "", ""),
+        .stage_rows = stage_sql(home_.stage, staged, of_shadow, of_named),
+        .update = format("UPDATE {} AS c SET {} FROM {} AS b WHERE {} RETURNING {}", home_.name, assignments,
+                         home_.stage, same_version, home_key_),
+        .create = create,
+        .create_unless_exists = format("{} ON CONFLICT ({}) DO NOTHING RETURNING {}", create, target_.user_name.name,
+                                       home_key_),
+        .remove = format("DELETE FROM {} AS c USING {} AS b WHERE {} RETURNING {}", home_.name, home_.stage,
+                         same_version, home_key_),
+        .clear_stage = format("DELETE FROM {} WHERE slice = ANY ($1::bigint[])", home_.stage)};
 }
 
 // In the order of the names, so that two imports that have customers in common wait for each other, and no more.

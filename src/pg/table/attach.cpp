@@ -290,6 +290,7 @@ void Attachment::change() {
         add_policies(table_);
     }
     if (request_.ignore_case) {
+        const DistributedScope scope(request_.relation);
         execute_ddl(format("ALTER TABLE {} ADD CONSTRAINT {} CHECK (customer_import.is_user_name({}))", table_,
                            kUserNameCheck, quote_name(request_.user_name)));
     }
@@ -300,8 +301,8 @@ void Attachment::change() {
     if (!is_distributed_) {
         add_guard(table_, arguments);
     }
-    add_shadow(request_.relation, table_, quote_name(request_.user_name), arguments, request_.row_security);
     enter();
+    add_shadow(request_.relation, table_, quote_name(request_.user_name), arguments, request_.row_security);
     create_export_views(request_.relation);
     refresh_all_privileges();
     warn_of_missing_defaults();

@@ -258,7 +258,7 @@ void create_view(Oid table, ExportForm form, const std::vector<std::string>& fie
         comment_on_column(form, std::string(kEscapedColumn),
                           "Which cells are guarded: by it an import reads them back.");
     }
-    drop_with(table, view_name(form));
+    drop_with(table, call([&] { return own_table(view_name(form)); }));
 }
 
 }  // namespace

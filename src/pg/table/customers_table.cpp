@@ -190,7 +190,11 @@ std::vector<std::string> partitions_with_policies(Oid relation) {
 // Takes away what create or attach have added, and nothing else.
 void clean_table(const RegisteredTable& table) {
     drop_search_indexes(table);
-    drop_shadow();
+    if (table.fold_user_names) {
+        const DistributedScope scope(table.relation);
+        execute_ddl(format("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}", table.name, kUserNameCheck));
+    }
+    drop_shadow(table.relation);
     if (table.row_security && !table.is_distributed) {
         drop_policies(table.name, table.was_enabled, table.was_forced);
     }
@@ -201,9 +205,6 @@ void clean_table(const RegisteredTable& table) {
     }
     if (!table.is_distributed) {
         execute_ddl(format("DROP TRIGGER IF EXISTS \"{}\" ON {}", kGuardTrigger, table.name));
-    }
-    if (table.fold_user_names) {
-        execute_ddl(format("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}", table.name, kUserNameCheck));
     }
     // Last: the caller may be able to name the table by what is revoked.
     revoke_table_privileges(table);

@@ -1,15 +1,13 @@
 #include "pg/table/dependents.h"
 
-#include "pg/server/lookup.h"
-
 namespace customer_import::pg {
 
-void drop_with(Oid customers_table, const char* name) {
+void drop_with(Oid table, Oid made) {
     call([&] {
         ObjectAddress dependent;
-        ObjectAddressSet(dependent, RelationRelationId, own_table(name));
+        ObjectAddressSet(dependent, RelationRelationId, made);
         ObjectAddress owner;
-        ObjectAddressSet(owner, RelationRelationId, customers_table);
+        ObjectAddressSet(owner, RelationRelationId, table);
         recordDependencyOn(&dependent, &owner, DEPENDENCY_AUTO);
     });
 }

@@ -6,8 +6,8 @@
 
 namespace customer_import::pg {
 
-// Has a table or view of the extension, given by its name there, dropped with the customers table, as a sequence is with
-// its column: otherwise it would block DROP EXTENSION.
-void drop_with(Oid customers_table, const char* name);
+// Has a table or view dropped with another table, as a sequence is with its column. One in the schema of the extension
+// that goes with the customers table would block DROP EXTENSION otherwise.
+void drop_with(Oid table, Oid made);
 
 }  // namespace customer_import::pg

@@ -35,7 +35,14 @@ std::vector<Row> read_columns(Oid table) {
 
 std::string staged_name(const Row& column) { return "c" + *column[1]; }
 
-void create_stage(const std::vector<Row>& columns, const std::string& user_name) {
+// Where the stage is. Citus makes its shards as the owner of the table, who may make none in the schema of the extension
+// unless they may do everything: then it is beside the table.
+std::string stage_of(Oid table, Oid owner) {
+    const bool is_beside = is_distributed(table) && !call([&] { return superuser_arg(owner); });
+    return is_beside ? format("{}.{}", call([&] { return relation_facts(table); }).schema_name, kStageBeside) : kStage;
+}
+
+void create_stage(const std::string& stage, const std::vector<Row>& columns, const std::string& user_name) {
     std::string list;
     for (const Row& column : columns) {
         const std::string type = staged_type(static_cast<Oid>(std::stoul(*column[2])), std::stoi(*column[3]));
@@ -45,15 +52,37 @@ void create_stage(const std::vector<Row>& columns, const std::string& user_name)
             list += format(", user_name {} NOT NULL", definition);
         }
     }
-    execute_ddl(
-        format("CREATE UNLOGGED TABLE {} (slice bigint NOT NULL, home_tid tid, home_xmin xid{})", kStage, list));
-    execute_ddl(format("CREATE INDEX ON {} (slice)", kStage));
+    execute_ddl(format("CREATE UNLOGGED TABLE {} (slice bigint NOT NULL, home_tid tid, home_xmin xid{})", stage, list));
+    execute_ddl(format("CREATE INDEX ON {} (slice)", stage));
+}
+
+// Makes the stage, which belongs to the owner of the table.
+void add_stage(Oid table, const std::string& name, Oid owner, const std::vector<Row>& columns,
+               const std::string& user_name) {
+    const std::string stage = stage_of(table, owner);
+    if (is_distributed(table)) {
+        const LookupScope scope(owner);
+        create_stage(stage, columns, user_name);
+        execute("SELECT create_distributed_table($1::regclass, 'user_name', colocate_with => $2)",
+                {parameter(std::string_view(stage)), parameter(std::string_view(name))}, Plan::once);
+    } else {
+        create_stage(stage, columns, user_name);
+        execute_ddl(format("ALTER TABLE {} OWNER TO {}", stage, call([&] { return quoted_role(owner); })));
+    }
+    execute("UPDATE customer_import.customers_table SET stage = $1::regclass", {parameter(std::string_view(stage))});
+    drop_with(shadow_table(), stage_table());
 }
 
 }  // namespace
 
 Oid shadow_table() {
     return call([] { return own_table("_shadow"); });
+}
+
+Oid stage_table() {
+    OwnerScope owner;
+    const std::vector<Row> rows = query_latest("SELECT stage::oid FROM customer_import.customers_table");
+    return rows.empty() || !rows.front()[0] ? InvalidOid : static_cast<Oid>(std::stoul(*rows.front()[0]));
 }
 
 bool has_shadow() { return OidIsValid(shadow_table()); }
@@ -73,19 +102,22 @@ void create_shadow(Oid table, const std::string& name, const std::string& user_n
         }
     }
     execute_ddl(format("CREATE UNIQUE INDEX ON {} ({})", kShadow, user_name));
-    create_stage(columns, user_name);
-    const std::string role = call([&] { return quoted_role(relation_owner(table)); });
-    for (const char* made : {"_shadow", "_stage"}) {
-        execute_ddl(format("ALTER TABLE customer_import.{} OWNER TO {}", made, role));
-        drop_with(table, made);
-    }
+    const Oid owner_of_table = call([&] { return relation_owner(table); });
+    execute_ddl(format("ALTER TABLE {} OWNER TO {}", kShadow, call([&] { return quoted_role(owner_of_table); })));
+    drop_with(table, shadow_table());
+    add_stage(table, name, owner_of_table, columns, user_name);
+}
+
+DistributedScope::DistributedScope(Oid table) {
     if (is_distributed(table)) {
-        execute("SELECT create_distributed_table($1::regclass, 'user_name', colocate_with => $2)",
-                {parameter(std::string_view(kStage)), parameter(std::string_view(name))}, Plan::once);
+        const Oid owner = call([&] { return relation_owner(table); });
+        const Oid stage = stage_table();
+        const bool has_changed = call([&] { return relation_exists(stage) && relation_owner(stage) != owner; });
+        owner_.emplace(has_changed ? extension_owner() : owner);
     }
 }
 
-void drop_shadow() {
+void drop_shadow(Oid table) {
     if (!has_shadow()) {
         return;
     }
@@ -94,7 +126,11 @@ void drop_shadow() {
         "SELECT string_agg(quote_ident(polname), ', ' ORDER BY polname) FROM pg_policy"
         " WHERE polrelid = $1 AND NOT starts_with(polname::text, 'customer_import_')",
         {parameter_oid(shadow_table())});
-    execute_ddl(format("DROP TABLE {}, {}", kShadow, kStage));
+    if (const Oid stage = stage_table(); call([&] { return relation_exists(stage); })) {
+        const DistributedScope scope(table);
+        execute_ddl(format("DROP TABLE {}", call([&] { return relation_facts(stage); }).name));
+    }
+    execute_ddl(format("DROP TABLE {}", kShadow));
     if (policies.front()[0]) {
         const std::string& names = *policies.front()[0];
         call([&] {
@@ -210,7 +246,9 @@ bool give_back_shadow(std::int64_t above) {
 Home read_home(Oid table, const std::string& name) {
     OwnerScope owner;
     require_local_policies(shadow_table());
-    Home home{table, name, {}};
+    const Oid stage = stage_table();
+    const char* stage_name = call([&] { return relation_exists(stage) ? relation_facts(stage).name : ""; });
+    Home home{table, name, stage_name, {}};
     for (const Row& column : read_columns(table)) {
         home.columns.push_back({*column[0], staged_name(column), column[6] == "t"});
     }
@@ -226,9 +264,9 @@ Home read_home(Oid table, const std::string& name) {
             "                     WHERE s.attrelid = $2::regclass"
             "                       AND (s.attname, s.atttypid, s.atttypmod) = (a.attname, a.atttypid, a.atttypmod)"
             "                       AND pg_get_expr(e.adbin, e.adrelid) IS NOT DISTINCT FROM pg_get_expr(d.adbin, d.adrelid))"
-            "            AND EXISTS (SELECT FROM pg_attribute AS s WHERE s.attrelid = $3::regclass"
+            "            AND EXISTS (SELECT FROM pg_attribute AS s WHERE s.attrelid = $3"
             "                           AND s.attname = 'c' || a.attnum))",
-            {parameter_oid(table), parameter(std::string_view(kShadow)), parameter(std::string_view(kStage))})
+            {parameter_oid(table), parameter(std::string_view(kShadow)), parameter_oid(stage)})
             .empty();
     if (!fits) {
         throw ImportError(

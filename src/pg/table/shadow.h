@@ -5,11 +5,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "pg/server/guard.h"
 #include "pg/server/server.h"
+#include "pg/server/statement.h"
 
 namespace customer_import::pg {
 
@@ -22,25 +24,43 @@ struct Home {
     };
 
     Oid relation = InvalidOid;
-    std::string name;  // schema and table, quoted for SQL
+    std::string name;   // schema and table, quoted for SQL
+    std::string stage;  // that of the stage
     std::vector<Column> columns;
 };
 
-// The names, with their schema.
+// The names, with their schema. The stage of a table that Citus distributes is in the schema of the table, by the other
+// name, where its owner is no superuser.
 inline constexpr const char* kShadow = "customer_import._shadow";
 inline constexpr const char* kStage = "customer_import._stage";
+inline constexpr const char* kStageBeside = "customer_import_stage";
 
 // The shadow; InvalidOid when there is none.
 Oid shadow_table();
 bool has_shadow();
 
+// The stage, by the register; InvalidOid when there is none. It may have been dropped. Needs an SPI connection.
+Oid stage_table();
+
+// How a table and its stage are changed. Citus takes all that a transaction reads and changes there from one role alone:
+// for a table that it distributes the scope acts as its owner, or as that of the extension where the stage has been left
+// to an earlier one. It changes nothing for others. Needs an SPI connection.
+class DistributedScope {
+public:
+    explicit DistributedScope(Oid table);
+
+private:
+    std::optional<LookupScope> owner_;
+};
+
 // Makes both for a table, whose name and user name column are quoted for SQL. They belong to the owner of the table and
-// go with it. The shadow has neither CHECK nor NOT NULL: the table itself has, and its errors name it. Needs an SPI
+// go with it; the register, where the table has to be, names the stage. The shadow has neither CHECK nor NOT NULL: the
+// table itself has, and its errors name it. Errors: those of Citus, and 42P07 for the name of the stage. Needs an SPI
 // connection.
 void create_shadow(Oid table, const std::string& name, const std::string& user_name);
 
-// Drops both, if there are any, and warns of policies that others have made there. Needs an SPI connection.
-void drop_shadow();
+// Drops those of a table, if there are any, and warns of policies that others have made there. Needs an SPI connection.
+void drop_shadow(Oid table);
 
 // Which customers the policies of the shadow show the current role, which has the right to see customers: a condition that
 // names nothing by way of a search_path but pg_catalog, about rows that are called kShadowAlias. Empty: all. Errors: 55000 for

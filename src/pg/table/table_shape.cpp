@@ -298,6 +298,17 @@ void find_distributed_faults(Oid relation, std::vector<Fault>& faults) {
                   format("Its trigger {} would fire in shards, where nobody sees what it does.", quoted(*row[0])),
                   "Drop it.");
     }
+    for (const Row& row :
+         query_latest("SELECT format('%I', r.rolname), format('%I', n.nspname) FROM pg_class AS c"
+                      "  JOIN pg_roles AS r ON r.oid = c.relowner JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+                      " WHERE c.oid = $1 AND NOT (has_schema_privilege(r.oid, n.oid, 'CREATE')"
+                      "                         AND has_schema_privilege(r.oid, n.oid, 'USAGE'))",
+                      {parameter_oid(relation)})) {
+        add_fault(faults, ERRCODE_INSUFFICIENT_PRIVILEGE,
+                  format("Its owner {} may not create tables in schema {}, where one is to be made beside it.", *row[0],
+                         *row[1]),
+                  format("GRANT CREATE, USAGE ON SCHEMA {} TO {}.", *row[1], *row[0]));
+    }
 }
 
 void find_trigger_faults(Oid relation, std::vector<Fault>& faults) {
