@@ -53,6 +53,11 @@ def move(report, suite):
         report.equal(int(session.value(at_one.format("count(*)"))), before - 2, "a shard is moved, with that of the stage")
 
 
+def copies_refused(suite):
+    return sum(node.log.read_text(encoding="utf-8").count("COPY FROM not supported with row-level security")
+               for node in suite.nodes.nodes)
+
+
 def owners(report, suite, attach):
     with suite.session() as session:
         session.rows(f"CREATE ROLE {SHOP} LOGIN; CREATE ROLE {HEIR} LOGIN")
@@ -80,10 +85,21 @@ def owners(report, suite, attach):
             session.rows(statement)
     move(report, suite)
     suite.imports("attached anew in the transaction that detached", suite.file(310000, 310010), "Create & Update")
+    forced(report, suite, attach)
     inherited(report, suite, attach)
     restoring(report, suite, attach, SHOP)
     each(suite, DETACH, "ALTER TABLE users OWNER TO postgres", attach)
     report.equal(suite.both(STAGE)[0], [("customer_import._stage", "postgres")], "that of a superuser's table is the extension's")
+
+
+def forced(report, suite, attach):
+    """Policies that hold for the owner, too: nothing can be copied, and no batch tries."""
+    each(suite, "ALTER TABLE users ENABLE ROW LEVEL SECURITY", "ALTER TABLE users FORCE ROW LEVEL SECURITY",
+         "CREATE POLICY all_of_them ON users USING (true)", DETACH, attach)
+    all_ways(report, suite, 320000, "policies forced on the owner")
+    report.equal(copies_refused(suite), 0, "policies forced on the owner: no batch tries to copy")
+    each(suite, "DROP POLICY all_of_them ON users", "ALTER TABLE users NO FORCE ROW LEVEL SECURITY",
+         "ALTER TABLE users DISABLE ROW LEVEL SECURITY", DETACH, attach)
 
 
 def inherited(report, suite, attach):

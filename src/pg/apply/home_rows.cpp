@@ -72,8 +72,16 @@ private:
     SettingsScope settings_;
 };
 
-// Whether an error tells less than the statement that asks of each row would: a customer is there after all; nothing can
-// be copied into a table whose policies hold for its owner; and what a node says of a copied row comes without SQLSTATE.
+// Nothing can be copied into a table whose policies hold for its owner. On the nodes they do in each scope.
+bool can_be_copied_into(const Target& target) {
+    return !target.is_distributed || call([&] {
+        const Oid table = target.home->relation;
+        return check_enable_rls(table, relation_owner(table), true) != RLS_ENABLED;
+    });
+}
+
+// Whether an error tells less than the statement that asks of each row would: a customer is there after all; and what a
+// node says of a copied row comes without SQLSTATE.
 bool tells_too_little(const PgError& error) {
     return error.sqlstate() == ERRCODE_UNIQUE_VIOLATION || error.sqlstate() == ERRCODE_FEATURE_NOT_SUPPORTED ||
            error.sqlstate() == ERRCODE_INTERNAL_ERROR;
@@ -95,6 +103,7 @@ HomeRows::HomeRows(const Target& target, MemoryContext context)
       staged_key_(std::find_if(home_.columns.begin(), home_.columns.end(),
                                [&](const Home::Column& column) { return column.name == target.user_name.name; })
                       ->staged),
+      copies_(can_be_copied_into(target)),
       texts_(make_texts()),
       names_(kNameTable, name_columns(), kNameTableKilobytes),
       written_(kWrittenTable, name_columns(), kNameTableKilobytes),
@@ -325,7 +334,7 @@ void HomeRows::write(std::span<const Change> changes, std::set<std::string_view>
 // into a file first, by a new connection for each shard.
 void HomeRows::create(const Step& created, std::set<std::string_view>& stale, bool& expect_created) {
     const Parameter names = names_parameter(created.names);
-    if (expect_created && created.names.size() > 1) {  // one alone is not worth a subtransaction
+    if (copies_ && expect_created && created.names.size() > 1) {  // one alone is not worth a subtransaction
         const EngineStatement engine;
         const std::optional<PgError> error = in_subtransaction([&] {
             if (execute(texts_.create, {names}, Plan::once) != created.names.size()) {

@@ -82,6 +82,7 @@ private:
     const MemoryContext context_;
     const std::string home_key_;    // the user name of the table, as c
     const std::string staged_key_;  // and its name in the stage
+    const bool copies_;             // new customers, where Citus may
     const Texts texts_;
     EphemeralTable names_;    // of the customers that were fetched
     EphemeralTable written_;  // those that a statement has written
