@@ -2,7 +2,7 @@
 BEGIN;
 \ir attempt.psql
 SET LOCAL client_min_messages = warning;
-SELECT plan(36);
+SELECT plan(39);
 
 CREATE ROLE regress_shadow_ann;
 CREATE ROLE regress_shadow_bea;
@@ -153,6 +153,14 @@ SELECT is(pg_temp.attempt('regress_shadow_ann', NULL, 'SELECT pg_temp.import(pg_
 ALTER TABLE public.customers DROP CONSTRAINT told;
 INSERT INTO public.customers (user_name) SELECT 'other' || n FROM generate_series(1, 3) AS n;
 
+-- In a session that knows the table
+SELECT is(pg_temp.attempt('regress_shadow_ann', NULL, $$SELECT state FROM customer_import.import_customers(E'userName,company\nann,Acme\n', 'Update Only')$$), 'ok completed', 'an import before the table is changed');
+ALTER TABLE public.customers ADD COLUMN more text;
+SELECT matches(pg_temp.attempt('regress_shadow_ann', NULL, $$SELECT state FROM customer_import.import_customers(E'userName,company\nann,Acme\n', 'Update Only')$$), '^55000 the customers table has other columns or defaults', 'it has other columns than the shadow');
+ALTER TABLE public.customers DROP COLUMN more;
+ALTER TABLE public.customers ALTER COLUMN active SET DEFAULT false;
+SELECT matches(pg_temp.attempt('regress_shadow_ann', NULL, $$SELECT state FROM customer_import.import_customers(E'userName,company\nann,Acme\n', 'Update Only')$$), '^55000 the customers table has other columns or defaults', 'or another default');
+ALTER TABLE public.customers ALTER COLUMN active SET DEFAULT true;
 SELECT is((SELECT format('%s %s', stage::text, pg_get_userbyid(relowner) = current_user) FROM customer_import.customers_table JOIN pg_class ON oid = stage), 'customer_import._stage t', 'the register names the stage, which is the owner''s of the table');
 SAVEPOINT before_drop;
 DROP TABLE customer_import._shadow;

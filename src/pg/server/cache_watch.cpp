@@ -24,9 +24,16 @@ void CacheWatch::start() {
         for (int index = 0; index < kTables && names_[index] != nullptr; ++index) {
             relations_[index] = get_relname_relid(names_[index], schema);
         }
-        relations_[kTables] = InvalidOid;
+        std::fill(relations_ + kTables, std::end(relations_), InvalidOid);
     });
     is_current_ = true;  // before anything is read: a change that arrives meanwhile unsets it
+}
+
+void CacheWatch::add_relation(Oid relation) {
+    Oid* const added = relations_ + kTables;
+    if (std::find(added, std::end(relations_), relation) == std::end(relations_)) {
+        *std::find(added, std::end(relations_) - 1, InvalidOid) = relation;
+    }
 }
 
 void CacheWatch::add_system_cache(int cache) {

@@ -29,8 +29,8 @@ public:
     bool is_current() const { return is_current_; }
     void forget() { is_current_ = false; }
 
-    // From now on changes of this table of a user count, too, until the next read().
-    void add_relation(Oid relation) { relations_[kTables] = relation; }
+    // From now on changes of this table count, too, until the next read(): of a user's, and of its shadow.
+    void add_relation(Oid relation);
 
     // From now on changes of this system cache count, too: what is read next stays.
     void add_system_cache(int cache);
@@ -50,11 +50,11 @@ public:
 private:
     void start();
 
-    static constexpr int kTables = 3, kSystemCaches = 4;
+    static constexpr int kTables = 3, kAddedTables = 2, kSystemCaches = 4;
 
     const char* names_[kTables] = {};
     int system_caches_[kSystemCaches] = {-1, -1, -1, -1};
-    Oid relations_[kTables + 1] = {};  // the last: that of a user
+    Oid relations_[kTables + kAddedTables] = {};
     bool is_registered_ = false;
     bool is_current_ = false;
 
