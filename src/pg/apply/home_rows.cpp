@@ -336,6 +336,7 @@ void HomeRows::create(const Step& created, std::set<std::string_view>& stale, bo
     const Parameter names = names_parameter(created.names);
     if (copies_ && expect_created && created.names.size() > 1) {  // one alone is not worth a subtransaction
         const EngineStatement engine;
+        contained_in_ = call([] { return GetCurrentSubTransactionId(); });
         const std::optional<PgError> error = in_subtransaction([&] {
             if (execute(texts_.create, {names}, Plan::once) != created.names.size()) {
                 call([] {
@@ -373,7 +374,12 @@ void HomeRows::run(const std::string& statement, const Parameter& which, const S
                    std::set<std::string_view>& stale) {
     const EngineStatement engine;
     written_.clear(context_);
-    execute_into(statement, {which}, receiver_of(written_));
+    const auto write = [&] { execute_into(statement, {which}, receiver_of(written_)); };
+    if (contained_in_ != call([] { return GetCurrentSubTransactionId(); })) {
+        write();
+    } else if (const std::optional<PgError> error = in_subtransaction(write)) {
+        throw PgError(*error);
+    }
     std::set<std::string, std::less<>> written;
     for (Row& row : query(format("SELECT u FROM {}", kWrittenTable), {}, Plan::once)) {
         written.insert(*std::move(row[0]));

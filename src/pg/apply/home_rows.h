@@ -94,6 +94,10 @@ private:
     std::vector<std::string_view> fetched_names_;
     TextMap<Version> fetched_;  // those that there were
     ReadSnapshot snapshot_;     // from before they were read
+
+    // The subtransaction in which there was one of ours. There Citus does not recover from an error of a node any more,
+    // unless that comes in another one of its own.
+    SubTransactionId contained_in_ = InvalidSubTransactionId;
 };
 
 }  // namespace customer_import::pg
