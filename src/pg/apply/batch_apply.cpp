@@ -286,6 +286,14 @@ std::optional<PgError> BatchApplier::try_set(Indexes records) {
 
 // The place among the records of the one at which they have failed; where that is not known, or has misled: the middle.
 std::size_t BatchApplier::place_of_suspect(Indexes records) {
+    if (home_ && home_->refused()) {
+        const auto refused = std::find_if(records.begin(), records.end(), [&](std::uint32_t record) {
+            return this->record(record).user_name == *home_->refused();
+        });
+        if (refused != records.end()) {
+            return static_cast<std::size_t>(refused - records.begin());
+        }
+    }
     const std::optional<std::uint32_t> suspect = is_misled_ ? std::nullopt : this->suspect();
     const auto found = suspect ? std::find(records.begin(), records.end(), *suspect) : records.end();
     is_misled_ = is_misled_ || found == records.end();

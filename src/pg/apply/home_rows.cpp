@@ -80,6 +80,31 @@ bool can_be_copied_into(const Target& target) {
     });
 }
 
+// The value at a place of the row that the table has refused, as the detail of the server's errors has it in whatever
+// language: (value, value, …). A value with ", " in it, or one that was cut off, gives another one.
+std::optional<std::string> value_of_refused(const ErrorData* error, std::size_t place) {
+    if (error->detail == nullptr ||
+        (error->sqlerrcode != ERRCODE_CHECK_VIOLATION && error->sqlerrcode != ERRCODE_NOT_NULL_VIOLATION)) {
+        return std::nullopt;
+    }
+    std::string_view rest = error->detail;
+    const std::size_t begin = rest.find('(');
+    const std::size_t end = rest.rfind(')');
+    if (begin == std::string_view::npos || end == std::string_view::npos || end < begin) {
+        return std::nullopt;
+    }
+    rest = rest.substr(begin + 1, end - begin - 1);
+    constexpr std::string_view kSeparator = ", ";
+    for (; place > 0; --place) {
+        const std::size_t next = rest.find(kSeparator);
+        if (next == std::string_view::npos) {
+            return std::nullopt;
+        }
+        rest.remove_prefix(next + kSeparator.size());
+    }
+    return std::string(rest.substr(0, rest.find(kSeparator)));
+}
+
 // Whether an error tells less than the statement that asks of each row would: a customer is there after all; and what a
 // node says of a copied row comes without SQLSTATE.
 bool tells_too_little(const PgError& error) {
@@ -100,9 +125,7 @@ HomeRows::HomeRows(const Target& target, MemoryContext context)
       home_(*target.home),
       context_(context),
       home_key_("c." + target.user_name.name),
-      staged_key_(std::find_if(home_.columns.begin(), home_.columns.end(),
-                               [&](const Home::Column& column) { return column.name == target.user_name.name; })
-                      ->staged),
+      staged_key_(home_.columns[place_of_key()].staged),
       copies_(can_be_copied_into(target)),
       texts_(make_texts()),
       names_(kNameTable, name_columns(), kNameTableKilobytes),
@@ -111,6 +134,12 @@ HomeRows::HomeRows(const Target& target, MemoryContext context)
       take_out_(
           format("DELETE FROM {} AS s USING {} AS n WHERE s.{} = n.u", kShadow, kNameTable, target.user_name.name)),
       bring_(bring_sql()) {}
+
+std::size_t HomeRows::place_of_key() const {
+    const auto key = std::find_if(home_.columns.begin(), home_.columns.end(),
+                                  [&](const Home::Column& column) { return column.name == target_.user_name.name; });
+    return static_cast<std::size_t>(key - home_.columns.begin());
+}
 
 TupleDesc HomeRows::name_columns() const {
     return call([&] {
@@ -219,6 +248,7 @@ void HomeRows::take_out() { take_out_.run_by(run_without_triggers, nullptr, name
 
 void HomeRows::fetch(std::vector<std::string_view> names) {
     fetched_names_ = std::move(names);
+    refused_.reset();
     slices_.clear();
     const HomeScope scope(home_.relation, target_.is_distributed);
     fill_names();
@@ -236,6 +266,7 @@ void HomeRows::fetch(std::vector<std::string_view> names) {
 
 void HomeRows::take_for_new(std::vector<std::string_view> names) {
     fetched_names_ = std::move(names);
+    refused_.reset();
     slices_.clear();
     fetched_.clear();
     fill_names();
@@ -289,6 +320,7 @@ std::set<std::string_view> HomeRows::ship(std::span<const Change> changes, bool&
         try {
             write(changes, stale, expect_created);
         } catch (const PgError& error) {
+            refused_ = value_of_refused(error.data(), place_of_key());
             if (target_.has_policies) {
                 error.data()->detail = nullptr;
             }

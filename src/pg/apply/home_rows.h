@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -40,6 +41,9 @@ public:
     // `expect_created`: whether new customers had no row lately; it is told whether they had.
     std::set<std::string_view> ship(std::span<const Change> changes, bool& expect_created);
 
+    // The customer whose row the table has refused, so that ship() has failed, if its error tells. It may be wrong.
+    const std::optional<std::string>& refused() const { return refused_; }
+
 private:
     // Identifies the version of a row as it was fetched. As text: that of a row in another server is of no use here.
     struct Version {
@@ -62,6 +66,7 @@ private:
         std::string clear_stage;
     };
 
+    std::size_t place_of_key() const;  // of the user name among the columns
     TupleDesc name_columns() const;
     TupleDesc row_columns() const;
     std::string bring_sql() const;
@@ -92,8 +97,9 @@ private:
 
     std::vector<std::string> slices_;  // of the stage, since fetch()
     std::vector<std::string_view> fetched_names_;
-    TextMap<Version> fetched_;  // those that there were
-    ReadSnapshot snapshot_;     // from before they were read
+    std::optional<std::string> refused_;  // since fetch()
+    TextMap<Version> fetched_;            // those that there were
+    ReadSnapshot snapshot_;               // from before they were read
 
     // The subtransaction in which there was one of ours. There Citus does not recover from an error of a node any more,
     // unless that comes in another one of its own.
