@@ -1,6 +1,6 @@
 """Undo and retry in the background: the same as in the foreground, in slices, canceled, by run_imports(), under lost rights."""
 
-from harness import COUNTS, Session, adds_up, fresh, gate, import_file, new_customers, record, state, status, submit, wait_ended, wait_idle, wait_until
+from harness import COUNTS, Session, adds_up, end_idle, fresh, gate, import_file, new_customers, record, state, status, submit, wait_ended, wait_idle, wait_until
 from own_server import cluster
 from same_result import MODES, STATE, VARIANTS, differences, file_of_all_outcomes, prepare, variants
 
@@ -43,7 +43,7 @@ def result_of(admin, sql, content, variant, mode, background):
         mend(admin)
     number = reverse("regress_ann", sql, source, background)
     row = wait_ended(admin, number, 60)
-    wait_idle(admin)
+    end_idle(admin)
     result = admin.json(STATE, [number])
     result["report"] = None  # it names the source
     return row, result, admin.json(SOURCE, [source, number]), admin.rows(CUSTOMERS) == before

@@ -4,7 +4,7 @@ import re
 import time
 
 import harness
-from harness import COUNTS, Session, fresh, import_file, state, wait_ended, wait_idle
+from harness import COUNTS, Session, end_idle, fresh, import_file, state, wait_ended
 
 MODES = ("Create & Update", "Create Only", "Update Only")
 BASE = 3000  # customers that are there before
@@ -92,7 +92,7 @@ def background(admin, user, content, mode):
     with Session(user) as session:
         number = int(import_file(session, content, mode, background=True)["import_id"])
     row = wait_ended(admin, number, 60)
-    wait_idle(admin)
+    end_idle(admin)
     slices = admin.value("SELECT count(*) FROM customer_import._import_slices WHERE import_id = $1", [number])
     return tuple(row[name] for name in COUNTS), admin.json(STATE, [number]), int(slices), row
 

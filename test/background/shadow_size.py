@@ -25,7 +25,8 @@ def test_given_back(report):
 
 def test_held(report):
     """Who holds the shadow keeps nobody from getting on."""
-    with fresh(batch_rows=5000, workers_per_import=1, test_shadow_kilobytes=1000) as admin, Session("regress_ann") as ann, Session() as holder:
+    # Between two batches alone, since a worker waits five seconds for it.
+    with fresh(batch_rows=TOTAL // 2, workers_per_import=1, test_shadow_kilobytes=1000) as admin, Session("regress_ann") as ann, Session() as holder:
         holder.rows("BEGIN; SELECT FROM customer_import._shadow")
         row = run_in_background(admin, ann, new_customers(TOTAL))
         left = int(admin.value(BYTES))
