@@ -87,7 +87,7 @@ def owners(report, suite, attach):
     suite.imports("attached anew in the transaction that detached", suite.file(310000, 310010), "Create & Update")
     forced(report, suite, attach)
     inherited(report, suite, attach)
-    restoring(report, suite, attach, SHOP)
+    restoring(report, suite, attach, SHOP, 81000)
     each(suite, DETACH, "ALTER TABLE users OWNER TO postgres", attach)
     report.equal(suite.both(STAGE)[0], [("customer_import._stage", "postgres")], "that of a superuser's table is the extension's")
 
