@@ -54,6 +54,17 @@ ErrorData* take_error(MemoryContext context) {
 ImportError::ImportError(const Refusal& refusal)
     : ImportError(sqlstate_of(refusal), refusal.message, refusal.detail, refusal.hint) {}
 
+bool was_done_unless_locked(const std::optional<PgError>& error) {
+    if (!error) {
+        return true;
+    }
+    if (error->sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE) {
+        throw PgError(*error);
+    }
+    forget(*error);
+    return false;
+}
+
 namespace detail {
 
 void run_guarded(void (*function)(void*), void* argument) {

@@ -188,6 +188,10 @@ private:
 // Frees the record of an error that was dealt with.
 inline void forget(const PgError& error) { FreeErrorData(error.data()); }
 
+// Whether what ended with this error, if any, was done. False where it was not because other sessions held a lock for too
+// long; then the record of the error is freed. Throws any other error.
+bool was_done_unless_locked(const std::optional<PgError>& error);
+
 // Gives back what the server keeps, in a destructor. An error in it is dropped: even closing a temporary file that will
 // be deleted writes its last bytes and may pass temp_file_limit. What is left then goes with the (sub)transaction.
 template <typename Body>

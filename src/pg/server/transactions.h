@@ -66,15 +66,7 @@ public:
     // returns false. Any other error is thrown.
     template <typename Body>
     bool run_unless_locked(Body&& body) {
-        const std::optional<PgError> error = run(body);
-        if (!error) {
-            return true;
-        }
-        if (error->sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE) {
-            throw PgError(*error);
-        }
-        forget(*error);
-        return false;
+        return was_done_unless_locked(run(body));
     }
 
     // How long it waits for a lock at most, in milliseconds, in place of customer_import.lock_timeout.

@@ -253,15 +253,7 @@ bool give_back_shadow(std::int64_t above) {
     const LookupScope owner(call([&] { return relation_owner(shadow); }));
     SettingsScope settings;
     settings.set("lock_timeout", "5s");
-    const std::optional<PgError> error = in_subtransaction([] { execute_ddl(format("TRUNCATE {}", kShadow)); });
-    if (!error) {
-        return true;
-    }
-    if (error->sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE) {
-        throw PgError(*error);
-    }
-    forget(*error);
-    return false;
+    return was_done_unless_locked(in_subtransaction([] { execute_ddl(format("TRUNCATE {}", kShadow)); }));
 }
 
 Home read_home(Oid table, const std::string& name) {
