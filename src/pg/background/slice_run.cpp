@@ -261,13 +261,10 @@ void SliceRun::try_to_read() {
 
 // Between two batches. While somebody holds it for long it is tried seldom, since who comes after has to wait, too.
 void SliceRun::trim_shadow() {
-    if (shadow_bytes_ <= test_shadow_bytes(trim_above_)) {
-        return;
+    const std::int64_t above = test_shadow_bytes(trim_above_);
+    if (shadow_bytes_ > above) {
+        repeat(0, [&] { trim_above_ = std::max(kMostShadowBytes, 2 * give_back_shadow(above)); });
     }
-    bool is_trimmed = false;
-    repeat(0, [&] { is_trimmed = give_back_shadow(test_shadow_bytes(trim_above_)); });
-    trim_above_ = is_trimmed ? kMostShadowBytes : 2 * shadow_bytes_;
-    shadow_bytes_ = 0;
 }
 
 // Applies a batch: at first as a whole; where that fails, in parts that are halved until they go well, and doubled then.

@@ -245,15 +245,15 @@ std::int64_t shadow_bytes() {
 }
 
 // A vacuum would tell the planner that there are no rows; see create_shadow(). As the owner, whose triggers there may be.
-bool give_back_shadow(std::int64_t above) {
-    const Oid shadow = shadow_table();
-    if (!OidIsValid(shadow) || shadow_bytes() <= above) {  // another worker may have done it
-        return true;
+std::int64_t give_back_shadow(std::int64_t above) {
+    const std::int64_t bytes = shadow_bytes();
+    if (bytes <= above) {  // another worker may have done it
+        return 0;
     }
-    const LookupScope owner(call([&] { return relation_owner(shadow); }));
+    const LookupScope owner(call([] { return relation_owner(shadow_table()); }));
     SettingsScope settings;
     settings.set("lock_timeout", "5s");
-    return was_done_unless_locked(in_subtransaction([] { execute_ddl(format("TRUNCATE {}", kShadow)); }));
+    return was_done_unless_locked(in_subtransaction([] { execute_ddl(format("TRUNCATE {}", kShadow)); })) ? 0 : bytes;
 }
 
 Home read_home(Oid table, const std::string& name) {

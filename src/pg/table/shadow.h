@@ -82,10 +82,10 @@ std::int64_t shadow_bytes();
 // Has the shadow take no more than this where imports run in the background.
 inline constexpr std::int64_t kMostShadowBytes = std::int64_t{512} * 1024 * 1024;
 
-// Gives back the room that the shadow takes, if it takes more than `above` bytes. Waits some seconds until nobody uses it, and keeps others from doing so until
-// the transaction ends: so it is to be called in one of its own. Returns false when somebody still does. Needs an SPI
-// connection.
-bool give_back_shadow(std::int64_t above);
+// Gives back the room that the shadow takes, if it takes more than `above` bytes. Waits some seconds until nobody uses
+// it, and keeps others from doing so until the transaction ends: so it is to be called in one of its own. Returns how
+// many bytes that is when somebody still uses it, else 0. Needs an SPI connection.
+std::int64_t give_back_shadow(std::int64_t above);
 
 // Reads which columns a table has that has a shadow. Errors: 55000 when the shadow does not have them, or has other
 // defaults or another owner, or a policy that reads a table of Citus. Needs an SPI connection.
