@@ -201,9 +201,9 @@ void SliceInput::open() {
     progress_.start(target_->relation, import_.id);
 }
 
-// Whether the first one that reads the file hands records on, and with them all that is kept apart.
-bool SliceInput::is_to_share() const {
-    return may_share_ && slices_wanted_ > 1 && !target_->one_by_one && import_.file_bytes >= kSharedFileBytes;
+// How many slices the first one that reads the file cuts it into.
+int SliceInput::slices_to_cut() const {
+    return target_->one_by_one || import_.file_bytes < kSharedFileBytes ? 1 : slices_wanted_;
 }
 
 void SliceInput::make_spool() {
@@ -279,8 +279,7 @@ void SliceInput::read_again() {
 }
 
 void SliceInput::check(const Identity& identity) {
-    const bool is_split = !target_->one_by_one && import_.file_bytes >= kSharedFileBytes;
-    import_.slices = is_split ? slices_wanted_ : 1;
+    import_.slices = slices_to_cut();
     is_sharing_ = is_to_share();
     import_.is_cut = is_sharing_;
     import_.slice_names.clear();

@@ -77,7 +77,9 @@ private:
     class Taker;
 
     bool is_first() const { return import_.state != "running"; }
-    bool is_to_share() const;
+    int slices_to_cut() const;
+    // Whether the first one that reads the file hands records on, and with them all that is kept apart.
+    bool is_to_share() const { return may_share_ && slices_to_cut() > 1; }
     void open();
     bool take_shared();
     void read_again();
