@@ -50,15 +50,6 @@ struct Record {
     bool has_doubtful_cells = false;  // a cell has text that is written nowhere: see is_doubtful_text()
 };
 
-// Where `part` begins in `text`, of which it is a view; npos for a text of its own.
-inline std::size_t place_in(std::string_view text, std::string_view part) {
-    const auto begin = reinterpret_cast<std::uintptr_t>(text.data());
-    const auto place = reinterpret_cast<std::uintptr_t>(part.data());
-    const bool is_inside = !part.empty() && place >= begin && place - begin < text.size() &&
-                           part.size() <= text.size() - (place - begin);
-    return is_inside ? place - begin : std::string_view::npos;
-}
-
 // Owns records. clear() gives the memory up for the next batch. Not copyable: records point into it.
 class Batch {
 public:

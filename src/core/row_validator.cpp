@@ -41,6 +41,15 @@ void note_lost_blanks(std::string_view whole, Cell& value) {
     }
 }
 
+// Where `part` begins in `text`, of which it is a view; npos for a text of its own.
+std::size_t place_in(std::string_view text, std::string_view part) {
+    const auto begin = reinterpret_cast<std::uintptr_t>(text.data());
+    const auto place = reinterpret_cast<std::uintptr_t>(part.data());
+    const bool is_inside = !part.empty() && place >= begin && place - begin < text.size() &&
+                           part.size() <= text.size() - (place - begin);
+    return is_inside ? place - begin : std::string_view::npos;
+}
+
 // Whether an import may add the code to the catalog.
 bool is_creatable(std::string_view code) { return is_role_code(code) && !stands_for_no_role(code); }
 
