@@ -4,7 +4,7 @@ BEGIN;
 \ir import_on.psql
 SET LOCAL client_min_messages = error;
 SET LOCAL track_functions = 'all';
-SELECT plan(13);
+SELECT plan(16);
 
 CREATE ROLE regress_ann;
 GRANT USAGE ON SCHEMA public TO regress_ann;
@@ -43,5 +43,20 @@ SELECT is(pg_temp.import_on('SELECT 1', pg_temp.file(3000) || 'new1,buyer', 'Cre
 SELECT is(pg_temp.import_on('SELECT 1', pg_temp.file(3000, 10)), '0 300 2700 0 0 | 750', 'one in ten changes: the UPDATE asks about those again');
 SELECT is(pg_temp.import_on('SELECT 1', pg_temp.file(3000, 2)), '0 1500 1500 0 0 | 3001', 'more change: the UPDATE asks about all');
 SELECT is(pg_temp.import_on('SELECT 1', pg_temp.file(3000, name => 'new'), 'Create & Update'), '3000 0 0 0 0 | 0', 'all are new');
+
+-- Whether the first batch had 1,000 records: then a page of the change log ends there.
+CREATE FUNCTION pg_temp.begins_small(import bigint) RETURNS boolean LANGUAGE sql AS $$
+    SELECT bool_or(s.changes = 1000)
+      FROM (SELECT sum(changes) OVER (ORDER BY page) AS changes FROM customer_import._import_change_pages WHERE import_id = import) AS s
+$$;
+SELECT set_config('customer_import.batch_rows', '3000', true) \g /dev/null
+SELECT import_id AS first FROM customer_import.import_customers(pg_temp.file(3000, 1), 'Update Only') \gset
+SELECT ok(pg_temp.begins_small(:first), 'the first batch of a file is small');
+SELECT import_id AS undo FROM customer_import.undo_import(:first) \gset
+SELECT ok(NOT pg_temp.begins_small(:undo), 'that of an undo, which learns nothing by it, is not');
+CREATE FUNCTION pg_temp.keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER keep BEFORE UPDATE ON public.customers FOR EACH ROW EXECUTE FUNCTION pg_temp.keep();
+SELECT import_id AS second FROM customer_import.import_customers(pg_temp.file(3000, 1), 'Update Only') \gset
+SELECT ok(NOT pg_temp.begins_small(:second), 'nor is that of records that are applied one by one');
 SELECT * FROM finish();
 ROLLBACK;

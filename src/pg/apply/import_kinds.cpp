@@ -1,16 +1,21 @@
 #include "pg/apply/import_kinds.h"
 
+#include <algorithm>
+
 #include "pg/apply/import_apply.h"
 #include "pg/apply/retry_apply.h"
 #include "pg/apply/undo_apply.h"
 #include "pg/history/reversal.h"
 #include "pg/input/file_check.h"
 #include "pg/input/undo_reader.h"
+#include "pg/server/settings.h"
 #include "pg/server/statement.h"
 
 namespace customer_import::pg {
 
 namespace {
+
+constexpr int kFirstRows = 1000;
 
 // Whether an import applied the records of each customer with the last line first, as the undo of an import does; the
 // undo of that one has to reverse the order again.
@@ -71,6 +76,13 @@ RecordOrder record_order(const ImportRequest& request, bool by_line) {
 
 RecordSpool::Options spool_options(const ImportRequest& request) {
     return {.counts_repeats = request.kind == ImportKind::file, .keeps_raw_apart = request.kind != ImportKind::undo};
+}
+
+// If all customers of the first records are new, or few of them change, the others are applied in another way. An undo
+// has one way alone, and so have records that are applied one by one.
+int first_batch_rows(const ImportRequest& request, const Target& target) {
+    const bool learns = request.kind != ImportKind::undo && !target.one_by_one;
+    return learns ? std::min(batch_rows, kFirstRows) : batch_rows;
 }
 
 std::unique_ptr<BatchApplier> make_applier(const ImportRequest& request, std::int64_t import_id, const Target& target,

@@ -31,6 +31,10 @@ RecordOrder record_order(const ImportRequest& request, bool by_line);
 // How the records are kept. What an undo applies is in the bytes of its records.
 RecordSpool::Options spool_options(const ImportRequest& request);
 
+// How many records the first batch of an import in the foreground has at most: few where what they tell of the file makes
+// the others cheaper.
+int first_batch_rows(const ImportRequest& request, const Target& target);
+
 // As the constructors of the appliers. The arguments must outlive the applier. `is_resumed`: what other imports have
 // changed since the import began stays, as in a retry.
 std::unique_ptr<BatchApplier> make_applier(const ImportRequest& request, std::int64_t import_id, const Target& target,

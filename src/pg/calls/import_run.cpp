@@ -1,6 +1,5 @@
 #include "pg/calls/import_run.h"
 
-#include <algorithm>
 #include <exception>
 #include <memory>
 #include <set>
@@ -29,10 +28,6 @@
 namespace customer_import::pg {
 
 namespace {
-
-// Records of the first batch: what they tell of the file makes the others cheaper. If all their customers are new, those
-// of the others are not searched for.
-constexpr int kFirstRows = 1000;
 
 // Thrown when an import is given up: everything that it applied must be taken back.
 class ImportFailed : public std::exception {
@@ -177,7 +172,7 @@ void ImportRun::apply_records() {
         add_codes_of_import(result_.import_id, request_, reader_->new_codes());
         try_first_records();
         Batch batch;
-        for (int rows = std::min(batch_rows, kFirstRows); spool_.next(batch, static_cast<std::size_t>(rows));
+        for (int rows = first_batch_rows(request_, target_); spool_.next(batch, static_cast<std::size_t>(rows));
              rows = batch_rows) {
             const Identity identity = require_still();
             const RecordCeiling ceiling(*catalog_, identity, prepared);
