@@ -147,20 +147,7 @@ CREATE TABLE customer_import._import_change_pages (
     applied_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     PRIMARY KEY (import_id, page)
 );
--- With lz4 a page takes about a third of its size, for less time than writing the rest would take. With pglz it would take
--- more time: then a page is packed to fit one heap page.
-DO $$
-BEGIN
-    IF 'lz4' OPERATOR(pg_catalog.=) ANY ((SELECT enumvals FROM pg_catalog.pg_settings
-                                           WHERE name OPERATOR(pg_catalog.=) 'default_toast_compression')::text[]) THEN
-        ALTER TABLE customer_import._import_change_pages
-            ALTER COLUMN payload SET STORAGE MAIN, ALTER COLUMN payload SET COMPRESSION lz4;
-    ELSE
-        ALTER TABLE customer_import._import_change_pages
-            ALTER COLUMN payload SET STORAGE EXTERNAL, SET (toast_tuple_target = 8160);
-    END IF;
-END
-$$;
+-- How payload is compressed is decided with that of files, in 45_background.sql.
 COMMENT ON COLUMN customer_import._import_change_pages.applied_at IS
     'When the batch was applied. A session that changes a customer locks its row until its transaction ends, so these times tell the order of changes.';
 COMMENT ON TABLE customer_import._import_change_pages IS

@@ -6,14 +6,20 @@ CREATE TABLE customer_import._import_files (
     bytes bytea NOT NULL,
     PRIMARY KEY (import_id, begins_at)
 );
--- With lz4 a file takes about half its size, here and in the server's log, and no more time. With pglz it would take more.
+-- With lz4 a file takes about half its size, here and in the server's log, and no more time; a page of the change log about
+-- a third, for less time than writing the rest would take. With pglz both would take more time: then a page is packed to fit
+-- one heap page.
 DO $$
 BEGIN
     IF 'lz4' OPERATOR(pg_catalog.=) ANY ((SELECT enumvals FROM pg_catalog.pg_settings
                                            WHERE name OPERATOR(pg_catalog.=) 'default_toast_compression')::text[]) THEN
         ALTER TABLE customer_import._import_files ALTER COLUMN bytes SET COMPRESSION lz4;
+        ALTER TABLE customer_import._import_change_pages
+            ALTER COLUMN payload SET STORAGE MAIN, ALTER COLUMN payload SET COMPRESSION lz4;
     ELSE
         ALTER TABLE customer_import._import_files ALTER COLUMN bytes SET STORAGE EXTERNAL;
+        ALTER TABLE customer_import._import_change_pages
+            ALTER COLUMN payload SET STORAGE EXTERNAL, SET (toast_tuple_target = 8160);
     END IF;
 END
 $$;
