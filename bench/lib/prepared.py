@@ -81,7 +81,7 @@ def run_pipelined(connection, records):
 
 def write_all(session, sql, records, run):
     """Runs `sql` for each record, in one transaction. Returns how many rows were written."""
-    connection = session._connection
+    connection = session.connection
     session.rows("BEGIN")
     take(PQ.PQprepare(connection, b"one", sql.encode(), 0, None))
     written = run(connection, records)

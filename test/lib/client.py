@@ -105,6 +105,11 @@ class Session:
     def __exit__(self, *_):
         self.close()
 
+    @property
+    def connection(self):
+        """What libpq takes for the connection, for those of its functions that nothing here calls."""
+        return self._connection
+
     def close(self):
         if self._connection:
             PQ.PQfinish(self._connection)
