@@ -64,6 +64,9 @@ ifneq ($(DEBUG),1)
 PG_CXXFLAGS += -g0
 INSTALL_STRIP_FLAG = -s
 endif
+# What users add by COPT and PROFILE PGXS gives to the C compiler alone. pg_buildext does it with the flags of a package,
+# of which this one is for C.
+PG_CXXFLAGS += $(filter-out -Werror=implicit-function-declaration,$(COPT)) $(PROFILE)
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
