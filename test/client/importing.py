@@ -117,6 +117,8 @@ def test_refused(report):
         report.line(done.status == 1 and "connection to server" in done.errors, "no server: 1", done)
         done = run("--help")
         report.line(done.status == 0 and "Examples:" in done.output and "Exit status:" in done.output, "the help", done)
+        done = run("retry", "--help")
+        report.line(done.status == 0 and "--mode MODE" in done.output and "--delimiter" not in done.output, "that of a command", done)
         report.line(run("--version").output.startswith("customer-import "), "the version")
 
 
