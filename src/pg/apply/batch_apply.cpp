@@ -231,6 +231,7 @@ void BatchApplier::apply_set(Indexes records) {
                               "Import the file again.");
         }
         std::vector<std::string_view> names;
+        names.reserve(todo.size());
         for (const std::uint32_t record : todo) {
             names.push_back(this->record(record).user_name);
         }

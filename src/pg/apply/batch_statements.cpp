@@ -113,7 +113,7 @@ struct TextBuffer {
 
     // Makes room for the texts of one row; what was written before is lost.
     void reserve(Size bytes) {
-        if (bytes > size) {
+        if (data == nullptr || bytes > size) {
             if (data != nullptr) {
                 pfree(data);
             }

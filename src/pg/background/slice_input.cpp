@@ -60,7 +60,7 @@ std::string record_shape(const BackgroundImport& import, const Target& target, c
 }
 
 std::string kept_shape(const BackgroundImport& import, const Target& target, const HeaderMap& header) {
-    const std::string shape = record_shape(import, target, header);
+    std::string shape = record_shape(import, target, header);
     if (import.request.kind != ImportKind::retry) {
         return shape;
     }
