@@ -73,6 +73,10 @@ CREATE TABLE customer_import._import_slices (
     slice integer NOT NULL,
     fence integer NOT NULL DEFAULT 0,
     claims integer NOT NULL DEFAULT 0,
+    deaths integer NOT NULL DEFAULT 0,
+    in_parts_until bigint NOT NULL DEFAULT 0,
+    part_records bigint,
+    part_lines int8range,
     records bigint,
     position bigint NOT NULL DEFAULT 0,
     pages bigint NOT NULL DEFAULT 0,
@@ -99,6 +103,11 @@ COMMENT ON TABLE customer_import._import_slices IS 'How far each slice of an imp
 COMMENT ON COLUMN customer_import._import_slices.fence IS 'Counts the workers that claimed the slice; only the newest one writes.';
 COMMENT ON COLUMN customer_import._import_slices.claims IS
     'Workers that have claimed the slice since it last got on, and were not set aside: all but one have died.';
+COMMENT ON COLUMN customer_import._import_slices.deaths IS 'Workers of the slice that died before it last got on.';
+COMMENT ON COLUMN customer_import._import_slices.in_parts_until IS
+    'Up to this position it is applied in parts, and has not got on, since a worker has died there.';
+COMMENT ON COLUMN customer_import._import_slices.part_records IS 'How many records the part has that was begun last.';
+COMMENT ON COLUMN customer_import._import_slices.part_lines IS 'The lines among which they are.';
 COMMENT ON COLUMN customer_import._import_slices.records IS 'Valid records of the slice; NULL until it was read.';
 COMMENT ON COLUMN customer_import._import_slices.position IS 'How many of them have been applied, in the order of the slice.';
 COMMENT ON COLUMN customer_import._import_slices.rejected IS 'The first slice also counts what the check rejected.';

@@ -154,7 +154,7 @@ def test_why_given_up(report):
                 wait_ended(admin, number)
         wait_idle(admin)
         report.equal([line.split(": ")[1] for number in (dead, once) for level, line in of_import(server, number) if "died" in line],
-                     [f"{who} died without getting on with it" for who in ("3 workers in a row", "a worker")], "the log counts the workers that have died")
+                     [f"{who} died without getting on with it, while the file was checked" for who in ("3 workers in a row", "a worker")], "the log counts the workers that have died")
         report.matches(row["message"], r'denied: database role "regress_ann" may not log in, until ALTER ROLE regress_ann LOGIN\. Nothing was applied\. Put that right and',
                        "a role that may not log in: the message says what helps")
         report.equal([given_up(server, number) for number in (refused, apart, late, dead)],

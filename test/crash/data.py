@@ -25,13 +25,17 @@ SELECT 'user' || n AS user_name, 'user' || n || '@example.com' AS email, 'First'
 """
 
 # With a user's trigger on it, the records of a file are applied one by one. What it writes shows whether one was applied
-# twice or not at all. A record that fits no other test kills the process that applies it.
+# twice or not at all. Records that fit no other test kill the process that applies them: one alone, or five in one
+# transaction.
 TRIGGER = """
 CREATE TABLE seen (operation text, user_name text, company text, roles text[]);
 CREATE FUNCTION note_customer() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     INSERT INTO seen VALUES (TG_OP, NEW.user_name, NEW.company, NEW.roles);
-    IF NEW.company = 'Poison' THEN
+    IF NEW.company = 'Crowd' THEN
+        PERFORM set_config('test.crowd', COALESCE(NULLIF(current_setting('test.crowd', true), ''), '0')::int + 1 || '', true);
+    END IF;
+    IF NEW.company = 'Poison' OR current_setting('test.crowd', true) = '5' THEN
         COPY (SELECT) TO PROGRAM 'kill -9 $PPID';
     ELSIF NEW.company = 'End' THEN
         PERFORM pg_terminate_backend(pg_backend_pid());

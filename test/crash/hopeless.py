@@ -1,7 +1,7 @@
 """Imports that kill the process that applies them: they end with a reason, and other imports continue."""
 
 from client import Session
-from data import OTHER, TRIGGERED, Scenario, configure
+from data import OTHER, TRIGGERED, Scenario, configure, reset
 from imports import BackgroundImport
 
 DEADLY = "userName,company\nuser1,{}\n"  # kills in its first batch, without any effect
@@ -37,6 +37,54 @@ def poisoned(report, suite):
         suite.count_fault(f"{what} by a record")
         report.equal(died, 3 if company == "Poison" else 0, f"the server was restarted that often ({what})")
     configure(TRIGGERED, longest_wait="1d")
+
+
+def narrowed_down(report, suite):
+    """A record far inside of a batch that kills the server: three deaths, and the message, the report and the log have its line,
+    but nothing of it. All before it in the batch is applied, once; resumed, it is one death after another again."""
+    for records, batch_rows, place in ((900, 1000, 571), (900, 1000, 1), (900, 1000, 900), (2, 1000, 2), (60, 20, 33)):
+        lines = [f"user{number:04},{'Poison' if number == place else 'Good'}" for number in range(1, records + 1)]
+        kills, what = suite.server.kills(), f"record {place} of {records}, {batch_rows} a batch"
+        configure(TRIGGERED, batch_rows=batch_rows, workers_per_import=1)
+        with Session(TRIGGERED) as session:
+            reset(session, TRIGGERED)
+        with BackgroundImport(Scenario(database=TRIGGERED), "userName,company\n" + "\n".join(lines) + "\n", prepare=False) as poison:
+            poison.submit()
+            suite.check_stopped(poison, "failed", f"3 workers in a row died without getting on with it, the last one at the record in line {place + 1},"
+                                " which was applied alone", f"the message has the line: {what}")
+            ended = poison.progress()
+            report.equal((ended.position, suite.server.kills() - kills), (place - 1, 3), f"all before it is applied, in three deaths: {what}")
+            with Session(TRIGGERED) as session:
+                report.equal(session.rows("SELECT count(*), count(DISTINCT user_name), max(user_name) FROM seen WHERE company = 'Good'"),
+                             [(str(place - 1), str(place - 1), f"user{place - 1:04}" if place > 1 else None)], f"once, and nothing behind it: {what}")
+                written = session.value("SELECT customer_import.import_report($1) ->> 'message'", [poison.number])
+                report.line(f"at the record in line {place + 1}," in written, f"the report has the line: {what}", written)
+            # A worker that is set aside is followed by one that says the same again.
+            logged = list(dict.fromkeys(line.partition("slice 0: ")[2] for line in suite.server.lines() if f"import {poison.number} slice 0: " in line and " died " in line))
+            report.equal([" in line" in line for line in logged], [False, True, True],
+                         f"the log says it after each death but the first: {what}")
+            report.line(f" in line {place + 1}," in logged[-1], f"and has the line in the end: {what}", *logged)
+            report.line(not any("user0" in line or "Poison" in line for line in logged), f"and quotes nothing: {what}", *logged)
+
+
+def crowd(report, suite):
+    """Records that kill the server only when several are in one batch: the slice gets on in parts, but not for ever."""
+    configure(TRIGGERED, batch_rows=16, workers_per_import=1)
+    kills = suite.server.kills()
+    with Session(TRIGGERED) as session:
+        reset(session, TRIGGERED)
+    lines = "".join(f"user{number:04},Crowd\n" for number in range(1, 201))
+    with BackgroundImport(Scenario(database=TRIGGERED), "userName,company\n" + lines, prepare=False) as background:
+        background.submit()
+        suite.check_stopped(background, "failed", "6 of its workers died, though what the others died at went well in smaller parts;"
+                            " customer_import.batch_rows may be too large", "an import whose batches kill the server, but no record")
+        report.equal((background.progress().position, suite.server.kills() - kills), (5 * 16, 6), "six deaths in all; five batches went well in parts")
+        configure(TRIGGERED, batch_rows=4)
+        with Session(TRIGGERED) as session:
+            session.rows("SELECT customer_import.resume_import($1)", [background.number])
+        report.equal(background.wait_end().state, "completed", "resumed with smaller batches it completes")
+        with Session(TRIGGERED) as session:
+            report.equal(session.rows("SELECT count(*), count(DISTINCT user_name) FROM seen"), [("200", "200")], "each record once")
 
 
 def slow_neighbour(report, suite):

@@ -12,6 +12,7 @@
 #include "pg/background/import_queue.h"
 #include "pg/background/slice_run.h"
 #include "pg/background/slice_waits.h"
+#include "pg/background/worker_deaths.h"
 #include "pg/background/worker_locks.h"
 #include "pg/server/test_point.h"
 
@@ -56,6 +57,7 @@ void claim(std::int64_t import_id, bool is_called, Assignment& assignment) {
         end_without_server();
         assignment.slice = claim_slice(import_id, number);
         if (assignment.slice) {
+            log_deaths(import_id, *assignment.slice);
             assignment.lock = std::move(lock);
             if (suspect) {
                 assignment.suspect.emplace(std::move(*suspect));

@@ -223,14 +223,21 @@ int count_claims(std::int64_t import_id, int slice) {
 
 std::optional<Slice> claim_slice(std::int64_t import_id, int slice) {
     OwnerScope owner;
+    // After a death the parts are of a whole batch; after a death in one of them, of that part.
     const std::vector<Row> rows = query(
-        "UPDATE customer_import._import_slices SET fence = fence + 1, claims = claims + 1,"
-        "       next_attempt_at = NULL, wait_reason = NULL, wait_sqlstate = NULL,"
+        "UPDATE customer_import._import_slices AS s SET fence = fence + 1, claims = claims + 1,"
+        "       in_parts_until = CASE WHEN claims = 0 OR s.records IS NULL THEN in_parts_until"
+        "                             WHEN position >= in_parts_until THEN LEAST(position + $3, s.records)"
+        "                             ELSE LEAST(in_parts_until, position + begun.records) END,"
+        "       part_records = NULL, part_lines = NULL, next_attempt_at = NULL, wait_reason = NULL, wait_sqlstate = NULL,"
         "       waiting_since = CASE WHEN waits > 0 THEN waiting_since END"
-        " WHERE import_id = $1 AND slice = $2 AND NOT ended"
-        " RETURNING fence, claims, records, position, pages,"
-        "           (extract(epoch FROM waiting_since - '2000-01-01 UTC') * 1000000)::bigint",
-        {parameter(import_id), parameter(std::int64_t{slice})});
+        "  FROM (SELECT CASE WHEN p.position < p.in_parts_until THEN p.part_records END AS records, p.part_lines AS lines"
+        "          FROM customer_import._import_slices AS p WHERE p.import_id = $1 AND p.slice = $2 FOR UPDATE) AS begun"
+        " WHERE s.import_id = $1 AND s.slice = $2 AND NOT s.ended"
+        " RETURNING s.fence, s.claims, s.records, s.position, s.pages,"
+        "           (extract(epoch FROM s.waiting_since - '2000-01-01 UTC') * 1000000)::bigint,"
+        "           s.deaths, s.in_parts_until, begun.records, lower(begun.lines), upper(begun.lines) - 1",
+        {parameter(import_id), parameter(std::int64_t{slice}), parameter(std::int64_t{batch_rows})});
     if (rows.empty()) {
         return std::nullopt;
     }
@@ -245,10 +252,10 @@ std::optional<Slice> claim_slice(std::int64_t import_id, int slice) {
     claimed.position = number(row[3]);
     claimed.pages = number(row[4]);
     claimed.waiting_since = number(row[5]);
-    if (claimed.claims > 1) {
-        const int died = claimed.claims - 1;
-        write_log_at_commit(WARNING, format("import {} slice {}: {} died without getting on with it", import_id, slice,
-                                            died == 1 ? std::string("a worker") : format("{} workers in a row", died)));
+    claimed.earlier_deaths = static_cast<int>(number(row[6]));
+    claimed.in_parts_until = number(row[7]);
+    if (row[8]) {
+        claimed.part = SlicePart{number(row[8]), number(row[9]), number(row[10])};
     }
     return claimed;
 }
@@ -285,7 +292,7 @@ void record_check(const BackgroundImport& import, const Counts& counts, const st
         execute(
             "INSERT INTO customer_import._import_slices (import_id, slice, records, rejected) VALUES ($1, $2, $3, $4)"
             " ON CONFLICT (import_id, slice) DO UPDATE SET records = EXCLUDED.records, rejected = EXCLUDED.rejected,"
-            "       claims = 1, waits = 0, waiting_since = NULL",
+            "       claims = 1, deaths = _import_slices.deaths + _import_slices.claims - 1, waits = 0, waiting_since = NULL",
             {parameter(import.id), parameter(static_cast<std::int64_t>(slice)), parameter(valid[slice]),
              parameter(slice == 0 ? counts.rejected : std::int64_t{0})});
     }
@@ -306,7 +313,9 @@ bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t reco
                    const Counts& counts) {
     OwnerScope owner;
     return execute(
-               "UPDATE customer_import._import_slices SET position = position + $4, pages = $5, claims = 1, waits = 0,"
+               "UPDATE customer_import._import_slices SET position = position + $4, pages = $5, waits = 0,"
+               "       claims = CASE WHEN position + $4 < in_parts_until THEN claims ELSE 1 END,"
+               "       deaths = CASE WHEN position + $4 < in_parts_until THEN deaths ELSE deaths + claims - 1 END,"
                "       waiting_since = NULL, wait_reason = NULL, wait_sqlstate = NULL, next_attempt_at = NULL,"
                "       blocked_by = NULL, blocker_pids = NULL, awaited_lock = NULL,"
                "       created = created + $6, updated = updated + $7, unchanged = unchanged + $8,"

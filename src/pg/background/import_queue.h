@@ -48,14 +48,28 @@ struct BackgroundImport {
     std::int64_t milliseconds() const { return started_at == 0 ? 0 : (GetCurrentTimestamp() - started_at) / 1000; }
 };
 
+// Records that are applied together because a worker has died.
+struct SlicePart {
+    std::int64_t records = 0;
+    std::int64_t first_line = 0;  // the smallest of their lines
+    std::int64_t last_line = 0;
+};
+
 struct Slice {
     int number = 0;
     int fence = 0;
-    int claims = 0;  // with this one, since it has got on
+    int claims = 0;                   // with this one, since it has got on
+    int earlier_deaths = 0;           // of its workers, before it got on last
+    std::int64_t in_parts_until = 0;  // the position up to which it is applied in parts, because a worker has died
+    std::optional<SlicePart> part;    // what the worker has died at that had it last; as far as is known
     std::optional<std::int64_t> records;
     std::int64_t position = 0;
     std::int64_t pages = 0;
     TimestampTz waiting_since = 0;  // 0: it has got on lately
+
+    bool is_in_parts() const { return position < in_parts_until; }
+    int deaths_in_a_row() const { return claims - 1; }
+    int deaths() const { return earlier_deaths + deaths_in_a_row(); }
 };
 
 // Puts an import into the queue.
@@ -99,8 +113,8 @@ void record_check(const BackgroundImport& import, const Counts& counts, const st
 // Records how many records of a slice, which has been read as a whole, repeat a user name.
 void record_repeats(std::int64_t import_id, const Slice& slice, const Repeats& repeats);
 
-// Records what one batch did. Returns false when another worker has taken over the slice: then nothing of the batch
-// must stay.
+// Records what one batch did. A slice has got on when it is past what its workers have died at. Returns false when
+// another worker has taken over the slice: then nothing of the batch must stay.
 bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t records, std::int64_t pages,
                    const Counts& counts);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <new>
+#include <span>
 #include <vector>
 
 #include "core/batch.h"
@@ -19,6 +20,7 @@
 #include "pg/background/slice_input.h"
 #include "pg/background/slice_waits.h"
 #include "pg/background/stop_causes.h"
+#include "pg/background/worker_deaths.h"
 #include "pg/history/report_store.h"
 #include "pg/history/reversal.h"
 #include "pg/input/created_codes.h"
@@ -36,7 +38,6 @@ namespace {
 
 constexpr int kMaxAttempts = 6;       // of a record, or of a check, that meets deadlocks or serialization failures
 constexpr int kAttemptsTogether = 3;  // of several records, before they are halved
-constexpr int kMaxClaims = 3;         // of a slice whose workers die before it makes progress
 constexpr int kMaxSetAsides = 20;     // attempts to write that a slice waits, while not even that is possible
 constexpr long kFirstDelay = 50;      // milliseconds before a batch is tried again; doubles each time
 constexpr long kLastDelay = 30000;
@@ -104,6 +105,7 @@ private:
     void read_file();
     void try_to_read();
     void trim_shadow();
+    void note_part(std::span<const Record> records);
     void apply_in_parts(const Batch& batch);
     void apply_batch(const Batch& batch);
     bool is_too_late() const { return import_timeout > 0 && import_.milliseconds() >= import_timeout; }
@@ -267,13 +269,27 @@ void SliceRun::trim_shadow() {
     }
 }
 
-// Applies a batch: at first as a whole; where that fails, in parts that are halved until they go well, and doubled then.
-// The parts are batches of their own, so it makes no difference where a batch ends.
+// The next worker is to know, when this one dies, at which records.
+void SliceRun::note_part(std::span<const Record> records) {
+    SlicePart part{static_cast<std::int64_t>(records.size()), records.front().line, records.front().line};
+    for (const Record& record : records) {
+        part.first_line = std::min(part.first_line, record.line);
+        part.last_line = std::max(part.last_line, record.line);
+    }
+    repeat(0, [&] { customer_import::pg::note_part(import_.id, slice_, part); });
+}
+
+// Applies a batch: at first as a whole, unless a worker has died at it; where that fails, in parts that are halved until
+// they go well, and doubled then. The parts are batches of their own, so it makes no difference where a batch ends.
 void SliceRun::apply_in_parts(const Batch& batch) {
     std::size_t size = batch.size();
     has_told_halving_ = false;
     for (std::size_t done = 0; done < batch.size() && !has_ended_ && keep_lock();) {
+        size = std::min(size, most_together(slice_, batch.size()));
         const std::size_t end = std::min(done + size, batch.size());
+        if (slice_.is_in_parts()) {
+            note_part(std::span(batch.records()).subspan(done, end - done));
+        }
         lone_line_ = end - done == 1 ? batch.records()[done].line : 0;
         const bool is_whole = end - done == batch.size();
         Batch part;
@@ -354,11 +370,13 @@ void SliceRun::apply_batch(const Batch& batch) {
     });
     slice_.position += size;
     slice_.pages = pages;
-    slice_.claims = 1;
     slice_.waiting_since = 0;
-    note_progress();
+    if (!slice_.is_in_parts()) {
+        slice_.claims = 1;
+        note_progress();
+        suspect_.reset();
+    }
     has_ended_ = ends;
-    suspect_.reset();
     progress_.applied(slice_.position);
     test_point("batch_committed");
 }
@@ -434,9 +452,8 @@ bool SliceRun::run() {
 
 void SliceRun::apply_rest() {
     try {
-        if (slice_.claims > kMaxClaims) {
-            throw Stopped({"failed", format("{} workers in a row died without getting on with it", kMaxClaims),
-                           unpack_sql_state(ERRCODE_CRASH_SHUTDOWN)});
+        if (std::optional<Stop> stop = given_up(slice_)) {
+            throw Stopped(std::move(*stop));
         }
         if (import_timeout > 0) {
             transactions_.set_deadline(TimestampTzPlusMilliseconds(import_.started_at, import_timeout));

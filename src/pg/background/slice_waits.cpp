@@ -34,15 +34,15 @@ void log_waits(std::int64_t import_id, const std::vector<Row>& slices, const Wai
 void set_aside(std::int64_t import_id, const Slice& slice, const Wait& wait) {
     limit_waits_of_transaction(0);  // the supervisor holds the row, for a moment
     OwnerScope owner;
-    log_waits(
-        import_id,
-        query(
-            format("{}, claims = LEAST(claims, $7) WHERE import_id = $1 AND slice = $5 AND fence = $6 AND NOT ended{}",
-                   kSetAside, kWaitSeconds),
-            {parameter(import_id), parameter(std::string_view(wait.reason)), parameter(std::string_view(wait.sqlstate)),
-             parameter(std::int64_t{longest_wait}), parameter(std::int64_t{slice.number}),
-             parameter(std::int64_t{slice.fence}), parameter(std::int64_t{slice.claims - 1})}),
-        wait);
+    log_waits(import_id,
+              query(format("{}, claims = LEAST(claims, $7), part_records = NULL, part_lines = NULL"
+                           " WHERE import_id = $1 AND slice = $5 AND fence = $6 AND NOT ended{}",
+                           kSetAside, kWaitSeconds),
+                    {parameter(import_id), parameter(std::string_view(wait.reason)),
+                     parameter(std::string_view(wait.sqlstate)), parameter(std::int64_t{longest_wait}),
+                     parameter(std::int64_t{slice.number}), parameter(std::int64_t{slice.fence}),
+                     parameter(std::int64_t{slice.claims - 1})}),
+              wait);
 }
 
 void set_aside_all(std::int64_t import_id, const Wait& wait) {

@@ -196,8 +196,8 @@ void reopen(const EndedImport& import) {
     const Parameter id = parameter(import_id);
     if (import.has_applied) {
         execute(
-            "UPDATE customer_import._import_slices SET ended = position >= records, fence = fence + 1, claims = 0, waits = 0"
-            " WHERE import_id = $1",
+            "UPDATE customer_import._import_slices SET ended = position >= records, fence = fence + 1, claims = 0, deaths = 0,"
+            "       in_parts_until = 0, part_records = NULL, part_lines = NULL, waits = 0 WHERE import_id = $1",
             {id});
     } else {
         execute("DELETE FROM customer_import._import_slices WHERE import_id = $1", {id});
