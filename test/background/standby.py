@@ -5,7 +5,7 @@ import shutil
 import time
 from contextlib import contextmanager
 
-from harness import DATABASE, Session, counts_of, csv, gate, state, status, submit, wait_ended, wait_until
+from harness import DATABASE, Session, counts_of, csv, fresh, gate, state, status, submit, wait_ended, wait_until
 from own_server import Server, as_server, cluster, is_up, server_program, wait_for_server
 
 CONTENT = csv([*(f"a{index},buyer" for index in range(30)), "wait1,buyer", *(f"z{index},buyer" for index in range(30))])
@@ -15,6 +15,40 @@ FUNCTIONS = (
     "SELECT customer_import.cancel_import(1)", "CALL customer_import.run_imports()",
 )
 ADMIN_FUNCTIONS = ("SELECT customer_import.purge_imports('1 day')", "SELECT customer_import.release_restored()")
+# A call of each function in C, with arguments of the right types, and whether it is one of those that only read.
+CALLS = """
+SELECT p.proname, format(CASE p.prokind WHEN 'p' THEN 'CALL %1$s(%2$s)' ELSE 'SELECT %1$s(%2$s)' END, p.oid::regproc, (
+           SELECT string_agg(format('%L::%s', CASE WHEN t.typcategory = 'A' THEN '{}' ELSE
+                      ('{"text": "x", "bytea": "x", "bigint": "1", "integer": "1", "boolean": "true", "interval": "1 day", "jsonb": "{}",
+                         "oid": "1", "regclass": "pg_class", "name": "x", "numeric": "1"}'::jsonb) ->> a.type::text END, a.type), ', ' ORDER BY a.place)
+             FROM unnest(p.proargtypes::regtype[]) WITH ORDINALITY AS a (type, place) JOIN pg_type AS t ON t.oid = a.type))
+  FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
+ WHERE p.pronamespace = 'customer_import'::regnamespace AND l.lanname = 'c' AND p.provolatile = 'v' AND p.prorettype <> 'trigger'::regtype
+   AND p.proname NOT LIKE '\\_%' ORDER BY 1, 2
+"""
+# Those of them that write nothing.
+READERS = {"act_as", "next_message_at", "wait_for_import"}
+STANDBY = ("25006", "cannot write on a standby server", "Connect to the primary server. A standby only shows what has been done there.", None)
+READ_ONLY = ("25006", "cannot write in a read-only transaction", "Call it in a transaction that is READ WRITE.", None)
+
+
+def what_is_said(error):
+    """All that a client shows of an error."""
+    return error and (error.sqlstate, error.message, error.hint, error.context)
+
+
+def writes_nowhere(report, session, what, begin, expected):
+    """Every function that writes says in one sentence that it cannot, and where it can, and nothing of what it would have run."""
+    calls = session.rows(CALLS)
+    report.line(len(calls) > 40, f"{what}: there are such functions", calls)
+    for name, sql in calls:
+        session.rows(begin)
+        error = what_is_said(session.error(sql))
+        session.rows("ROLLBACK")
+        if name in READERS:
+            report.line(error is None or error[0] != "25006", f"{what}: {name} only reads", sql, error)
+        else:
+            report.equal(error, expected, f"{what}: {sql}")
 
 
 @contextmanager
@@ -57,8 +91,9 @@ def on_standby(report, numbers):
             for sql in statements:
                 began = time.monotonic()
                 error = session.error(sql)
-                report.line(error is not None and error.sqlstate in ("25006", "55000") and time.monotonic() - began < 5,
-                            f"on a standby, at once, {session.user or 'a superuser'}: {sql}", error and (error.sqlstate, error.message))
+                report.line(what_is_said(error) == STANDBY and time.monotonic() - began < 5,
+                            f"on a standby, at once, {session.user or 'a superuser'}: {sql}", what_is_said(error))
+        writes_nowhere(report, admin, "on a standby", "BEGIN", STANDBY)
         report.equal([state(ann, number) for number in numbers], ["running", "queued"], "the history can be read")
         row = status(ann, numbers[0])
         report.line(row["state"] == "running" and row["records_done"] == 30 and row["time_left"] is None,
@@ -91,6 +126,12 @@ def promoted(report, server, launcher):
                      [("completed", (61, 0, 0, 0, 0, 0)), ("completed", (1, 0, 0, 0, 0, 0))], f"{what}: it goes on, each record once")
         report.equal(admin.value("SELECT count(*) FROM customers WHERE user_name <> 'more'"), "62", f"{what}: nothing is lost or doubled")
     report.equal(server.complaints(), [], f"{what}: the server does not complain")
+
+
+def test_read_only(report):
+    """The same in a transaction that is READ ONLY."""
+    with fresh() as admin:
+        writes_nowhere(report, admin, "READ ONLY", "BEGIN READ ONLY", READ_ONLY)
 
 
 def test_standby(report):

@@ -97,7 +97,7 @@ std::int64_t add_role_codes(std::span<const std::string> codes, bool privileged)
 namespace pg = customer_import::pg;
 
 // add_role_codes(codes text[], privileged boolean) returns bigint: how many were new.
-CI_PUBLIC_FUNCTION(ci_add_role_codes) {
+CI_WRITING_FUNCTION(ci_add_role_codes) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::administer, "change role codes");
         const std::vector<std::string_view> given = pg::given_codes(fcinfo, 0);
@@ -109,7 +109,7 @@ CI_PUBLIC_FUNCTION(ci_add_role_codes) {
 
 // alter_role_code(code, name, description, privileged) returns void. NULL keeps what is there. Errors:
 // 42704, 54000, 22023 for a built-in code that would lose its privilege.
-CI_PUBLIC_FUNCTION(ci_alter_role_code) {
+CI_WRITING_FUNCTION(ci_alter_role_code) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::administer, "change role codes");
         pg::SpiConnection spi;
@@ -144,7 +144,7 @@ CI_PUBLIC_FUNCTION(ci_alter_role_code) {
 
 // remove_role_codes(text[]) returns bigint: how many were there. Customers keep what they hold. Errors: 22023 for a
 // built-in code.
-CI_PUBLIC_FUNCTION(ci_remove_role_codes) {
+CI_WRITING_FUNCTION(ci_remove_role_codes) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::administer, "change role codes");
         for (const std::string_view code : pg::given_codes(fcinfo, 0)) {

@@ -236,7 +236,7 @@ namespace pg = customer_import::pg;
 // edit_customer(user_name text, changes jsonb) returns void. Errors: those of the table and of its guard; 22023 for
 // changes that are none, or name what cannot be changed; 40001 when others keep changing the customer; 42501; 42704 when
 // there is no such customer, as far as the caller sees; 54000; 55000 when there is no customers table.
-CI_PUBLIC_FUNCTION(ci_edit_customer) {
+CI_WRITING_FUNCTION(ci_edit_customer) {
     return pg::entry([&] {
         pg::require_size(PG_GETARG_DATUM(1), customer_import::kMaxRecordBytes, "the JSON object");
         pg::edit_customer(pg::text_argument(fcinfo, 0, "the user name"), {JSONBOID, PG_GETARG_DATUM(1), false});

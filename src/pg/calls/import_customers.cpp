@@ -58,7 +58,7 @@ ImportResult import_uploaded(FunctionCallInfo fcinfo, ImportRequest& request, st
 namespace pg = customer_import::pg;
 
 // import_customers(csv text, …). Errors: 22023, 22P04, 42501, 55000.
-CI_PUBLIC_FUNCTION(ci_import_customers_text) {
+CI_WRITING_FUNCTION(ci_import_customers_text) {
     return pg::entry([&] {
         pg::ImportRequest request = pg::read_request(fcinfo, pg::kImportPlaces, true);
         std::string_view csv = pg::varlena_view(pg::call([&] { return PG_GETARG_TEXT_PP(0); }));
@@ -67,7 +67,7 @@ CI_PUBLIC_FUNCTION(ci_import_customers_text) {
 }
 
 // import_customers(csv bytea, …).
-CI_PUBLIC_FUNCTION(ci_import_customers_bytea) {
+CI_WRITING_FUNCTION(ci_import_customers_bytea) {
     return pg::entry([&] {
         pg::ImportRequest request = pg::read_request(fcinfo, pg::kImportPlaces, false);
         std::string_view csv = pg::varlena_view(pg::call([&] { return PG_GETARG_BYTEA_PP(0); }));
@@ -76,7 +76,7 @@ CI_PUBLIC_FUNCTION(ci_import_customers_bytea) {
 }
 
 // import_customers(csv oid, …, unlink): a large object, read as a stream.
-CI_PUBLIC_FUNCTION(ci_import_customers_large_object) {
+CI_WRITING_FUNCTION(ci_import_customers_large_object) {
     return pg::entry([&] {
         pg::ImportRequest request = pg::read_request(fcinfo, pg::kImportPlaces, false);
         const Oid large_object = PG_GETARG_OID(0);
@@ -89,7 +89,7 @@ CI_PUBLIC_FUNCTION(ci_import_customers_large_object) {
 }
 
 // import_upload(upload bigint, …): what append_upload() has stored. Errors: as import_customers(), and 42704.
-CI_PUBLIC_FUNCTION(ci_import_upload) {
+CI_WRITING_FUNCTION(ci_import_upload) {
     return pg::entry([&] {
         pg::ImportRequest request = pg::read_request(fcinfo, pg::kImportPlaces, false);
         return pg::make_import_row(fcinfo, pg::import_uploaded(fcinfo, request, PG_GETARG_INT64(0)));

@@ -311,7 +311,7 @@ bool may_resume(std::int64_t import_id) {
 namespace pg = customer_import::pg;
 
 // resume_import(import_id bigint) returns text. Errors: 42501, 42704, 53400, 55000 for an import that cannot be resumed.
-CI_PUBLIC_FUNCTION(ci_resume_import) {
+CI_WRITING_FUNCTION(ci_resume_import) {
     return pg::entry([&] { return pg::text_datum(pg::resume_import(PG_GETARG_INT64(0))); });
 }
 

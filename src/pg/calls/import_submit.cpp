@@ -305,12 +305,12 @@ namespace pg = customer_import::pg;
 
 // cancel_import(import_id bigint) returns text. Errors: 42501, 42704, 55000 when it has ended or runs in the
 // foreground.
-CI_PUBLIC_FUNCTION(ci_cancel_import) {
+CI_WRITING_FUNCTION(ci_cancel_import) {
     return pg::entry([&] { return pg::text_datum(pg::cancel_import(PG_GETARG_INT64(0))); });
 }
 
 // run_imports(): a procedure. Errors: 25001 inside a transaction block.
-CI_CATALOG_FUNCTION(ci_run_imports) {
+CI_WRITING_FUNCTION(ci_run_imports) {
     return pg::entry([&] {
         pg::run_imports(fcinfo);
         return Datum{0};
@@ -318,12 +318,12 @@ CI_CATALOG_FUNCTION(ci_run_imports) {
 }
 
 // release_restored() returns bigint. Errors: 42501.
-CI_CATALOG_FUNCTION(ci_release_restored) {
+CI_WRITING_FUNCTION(ci_release_restored) {
     return pg::entry([&] { return Int64GetDatum(pg::release_restored()); });
 }
 
 // purge_imports(older_than interval) returns bigint. Errors: 42501.
-CI_PUBLIC_FUNCTION(ci_purge_imports) {
+CI_WRITING_FUNCTION(ci_purge_imports) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::administer, "purge imports");
         pg::SpiConnection spi;

@@ -195,7 +195,7 @@ Datum preview(FunctionCallInfo fcinfo, ImportRequest& request, InputSource& sour
 namespace pg = customer_import::pg;
 
 // preview_import(csv text, …) returns setof record. Errors: 22023, 22P04, 42501, 55000.
-CI_PUBLIC_FUNCTION(ci_preview_import_text) {
+CI_WRITING_FUNCTION(ci_preview_import_text) {
     return pg::entry([&] {
         pg::ImportRequest request = pg::read_request(fcinfo, pg::kPreviewPlaces, true);
         std::string_view csv = pg::varlena_view(pg::call([&] { return PG_GETARG_TEXT_PP(0); }));
@@ -204,7 +204,7 @@ CI_PUBLIC_FUNCTION(ci_preview_import_text) {
 }
 
 // preview_import(csv bytea, …).
-CI_PUBLIC_FUNCTION(ci_preview_import_bytea) {
+CI_WRITING_FUNCTION(ci_preview_import_bytea) {
     return pg::entry([&] {
         pg::ImportRequest request = pg::read_request(fcinfo, pg::kPreviewPlaces, false);
         std::string_view csv = pg::varlena_view(pg::call([&] { return PG_GETARG_BYTEA_PP(0); }));
@@ -213,7 +213,7 @@ CI_PUBLIC_FUNCTION(ci_preview_import_bytea) {
 }
 
 // preview_import(csv oid, …): a large object, read as a stream.
-CI_PUBLIC_FUNCTION(ci_preview_import_large_object) {
+CI_WRITING_FUNCTION(ci_preview_import_large_object) {
     return pg::entry([&] {
         pg::ImportRequest request = pg::read_request(fcinfo, pg::kPreviewPlaces, false);
         return pg::preview(fcinfo, request, *pg::large_object_source(PG_GETARG_OID(0)));
@@ -221,7 +221,7 @@ CI_PUBLIC_FUNCTION(ci_preview_import_large_object) {
 }
 
 // preview_upload(upload bigint, …): what append_upload() has stored. Errors: as preview_import(), and 42704.
-CI_PUBLIC_FUNCTION(ci_preview_upload) {
+CI_WRITING_FUNCTION(ci_preview_upload) {
     return pg::entry([&] {
         pg::ImportRequest request = pg::read_request(fcinfo, pg::kPreviewPlaces, false);
         return pg::preview(fcinfo, request, *pg::upload_source(PG_GETARG_INT64(0)));

@@ -258,7 +258,7 @@ void amend_record(std::int64_t import_id, std::int64_t line, std::string_view re
 namespace pg = customer_import::pg;
 
 // undo_import(import_id bigint, background boolean) returns one row. Errors: 42501, 42704, 53400, 55000.
-CI_PUBLIC_FUNCTION(ci_undo_import) {
+CI_WRITING_FUNCTION(ci_undo_import) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::import_customers, "undo imports");
         return pg::make_import_row(
@@ -267,7 +267,7 @@ CI_PUBLIC_FUNCTION(ci_undo_import) {
 }
 
 // retry_rejects(import_id bigint, background boolean) returns one row. Errors: 22P04, 42501, 42704, 53400, 55000.
-CI_PUBLIC_FUNCTION(ci_retry_rejects) {
+CI_WRITING_FUNCTION(ci_retry_rejects) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::import_customers, "retry rejected records");
         return pg::make_import_row(fcinfo, pg::reverse(PG_GETARG_BOOL(1), [&] {
@@ -277,7 +277,7 @@ CI_PUBLIC_FUNCTION(ci_retry_rejects) {
 }
 
 // retry_skipped(import_id bigint, mode text, background boolean) returns one row. Errors: 22023, and as retry_rejects().
-CI_PUBLIC_FUNCTION(ci_retry_skipped) {
+CI_WRITING_FUNCTION(ci_retry_skipped) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::import_customers, "retry skipped records");
         const customer_import::ImportMode mode = pg::read_mode(fcinfo);
@@ -288,7 +288,7 @@ CI_PUBLIC_FUNCTION(ci_retry_skipped) {
 
 // amend_record(import_id bigint, line bigint, record text) returns void. Errors: 22P04, 22P05, 42501, 42704, 54000,
 // 55000.
-CI_PUBLIC_FUNCTION(ci_amend_record) {
+CI_WRITING_FUNCTION(ci_amend_record) {
     return pg::entry([&] {
         pg::amend_record(PG_GETARG_INT64(0), PG_GETARG_INT64(1), pg::text_argument(fcinfo, 2, "the record"));
         return Datum{0};

@@ -42,18 +42,18 @@ void discard(std::int64_t upload) {
 namespace pg = customer_import::pg;
 
 // begin_upload(file_name text, background boolean) returns bigint. Errors: 42501, 53400.
-CI_PUBLIC_FUNCTION(ci_begin_upload) {
+CI_WRITING_FUNCTION(ci_begin_upload) {
     return pg::entry([&] { return Int64GetDatum(pg::begin(fcinfo)); });
 }
 
 // append_upload(upload bigint, chunk bytea, at bigint) returns bigint: the bytes so far. Errors: 22023, 42501, 42704,
 // 53400.
-CI_PUBLIC_FUNCTION(ci_append_upload) {
+CI_WRITING_FUNCTION(ci_append_upload) {
     return pg::entry([&] { return Int64GetDatum(pg::append(fcinfo)); });
 }
 
 // discard_upload(upload bigint) returns void. Errors: 42501, 42704.
-CI_PUBLIC_FUNCTION(ci_discard_upload) {
+CI_WRITING_FUNCTION(ci_discard_upload) {
     return pg::entry([&] {
         pg::discard(PG_GETARG_INT64(0));
         return Datum{0};

@@ -217,14 +217,14 @@ void release_messages() {
 namespace pg = customer_import::pg;
 
 // grant_mailer(name text), revoke_mailer(name text) return void. Errors: 42501, 42704.
-CI_PUBLIC_FUNCTION(ci_grant_mailer) {
+CI_WRITING_FUNCTION(ci_grant_mailer) {
     return pg::entry([&] {
         pg::change_mailer(fcinfo, true);
         return Datum{0};
     });
 }
 
-CI_PUBLIC_FUNCTION(ci_revoke_mailer) {
+CI_WRITING_FUNCTION(ci_revoke_mailer) {
     return pg::entry([&] {
         pg::change_mailer(fcinfo, false);
         return Datum{0};
@@ -232,7 +232,7 @@ CI_PUBLIC_FUNCTION(ci_revoke_mailer) {
 }
 
 // claim_message(lease interval) returns setof record: one row, or none. Errors: 42501.
-CI_PUBLIC_FUNCTION(ci_claim_message) {
+CI_WRITING_FUNCTION(ci_claim_message) {
     return pg::entry([&] {
         pg::claim_message(fcinfo);
         return Datum{0};
@@ -240,7 +240,7 @@ CI_PUBLIC_FUNCTION(ci_claim_message) {
 }
 
 // store_message(id bigint, fence integer, message bytea) returns boolean. Errors: 42501.
-CI_PUBLIC_FUNCTION(ci_store_message) {
+CI_WRITING_FUNCTION(ci_store_message) {
     return pg::entry([&] {
         pg::require_mailer();
         pg::SpiConnection spi;
@@ -253,7 +253,7 @@ CI_PUBLIC_FUNCTION(ci_store_message) {
 }
 
 // message_sent(id bigint, fence integer) returns boolean. Errors: 42501.
-CI_PUBLIC_FUNCTION(ci_message_sent) {
+CI_WRITING_FUNCTION(ci_message_sent) {
     return pg::entry([&] {
         pg::require_mailer();
         pg::SpiConnection spi;
@@ -267,7 +267,7 @@ CI_PUBLIC_FUNCTION(ci_message_sent) {
 
 // message_failed(id bigint, fence integer, error text, permanent boolean) returns timestamptz. The delay doubles from a
 // minute to four hours, give or take a quarter. Errors: 42501.
-CI_PUBLIC_FUNCTION(ci_message_failed) {
+CI_WRITING_FUNCTION(ci_message_failed) {
     return pg::entry([&] {
         pg::require_mailer();
         const std::string error = pg::clean_error(pg::given_text(fcinfo, 2));
@@ -312,7 +312,7 @@ CI_CATALOG_FUNCTION(ci_next_message_at) {
 
 // retry_message(id bigint) returns void. The message goes to the address that its operator has now, if there is one; for
 // another address than before it is made anew. Errors: 42501, 42704 for a message that has not failed.
-CI_PUBLIC_FUNCTION(ci_retry_message) {
+CI_WRITING_FUNCTION(ci_retry_message) {
     return pg::entry([&] {
         pg::require_right(customer_import::Right::administer, "retry messages");
         const std::int64_t id = PG_GETARG_INT64(0);

@@ -59,6 +59,17 @@ void refuse_nulls(FunctionCallInfo fcinfo) {
     }
 }
 
+void require_writable() {
+    if (RecoveryInProgress()) {
+        throw ImportError(ERRCODE_READ_ONLY_SQL_TRANSACTION, "cannot write on a standby server", {},
+                          "Connect to the primary server. A standby only shows what has been done there.");
+    }
+    if (XactReadOnly) {
+        throw ImportError(ERRCODE_READ_ONLY_SQL_TRANSACTION, "cannot write in a read-only transaction", {},
+                          "Call it in a transaction that is READ WRITE.");
+    }
+}
+
 std::vector<std::string_view> given_codes(FunctionCallInfo fcinfo, int index) {
     std::vector<std::string_view> codes = codes_argument(fcinfo, index);
     ArrayType* array = detoast_array(PG_GETARG_DATUM(index));

@@ -20,6 +20,10 @@ namespace customer_import::pg {
 // Errors: 22004 for NULL in an argument without a default, or with another one.
 void refuse_nulls(FunctionCallInfo fcinfo);
 
+// Refuses to write on a standby, and in a transaction that is READ ONLY, before anything else fails there for the same
+// reason in words of the server's. Errors: 25006.
+void require_writable();
+
 // The bytes of any value that is stored like a bytea, found without reading it.
 inline std::size_t argument_size(Datum argument) {
     return static_cast<std::size_t>(call([&] { return DatumGetInt32(DirectFunctionCall1(byteaoctetlen, argument)); }));
@@ -78,3 +82,12 @@ Datum result_row(FunctionCallInfo fcinfo, Datum* values, bool* nulls);
         return name##_of_values(fcinfo);                                                \
     }                                                                                   \
     static Datum name##_of_values(FunctionCallInfo fcinfo)
+
+// As CI_PUBLIC_FUNCTION, for a function that writes.
+#define CI_WRITING_FUNCTION(name)                                                     \
+    static Datum name##_of_writer(FunctionCallInfo fcinfo);                           \
+    CI_PUBLIC_FUNCTION(name) {                                                        \
+        customer_import::pg::entry([&] { customer_import::pg::require_writable(); }); \
+        return name##_of_writer(fcinfo);                                              \
+    }                                                                                 \
+    static Datum name##_of_writer(FunctionCallInfo fcinfo)

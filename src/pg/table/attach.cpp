@@ -384,7 +384,7 @@ Oid attach_customers_table(FunctionCallInfo fcinfo) {
 // boolean, own_row_triggers boolean) returns regclass. Errors: 42501; 55000 when there is a customers table, or when
 // there is no usable index; 22023, 42703, 42804, 42809 and 428C9 for a table that cannot be attached, all reasons in
 // the detail; 42P01 when it is dropped meanwhile; 40001.
-CI_PUBLIC_FUNCTION(ci_attach_customers_table) {
+CI_WRITING_FUNCTION(ci_attach_customers_table) {
     return customer_import::pg::entry(
         [&] { return ObjectIdGetDatum(customer_import::pg::attach_customers_table(fcinfo)); });
 }

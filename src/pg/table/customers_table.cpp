@@ -329,7 +329,7 @@ namespace pg = customer_import::pg;
 
 // create_customers_table(name text, partitions integer) returns regclass. Errors: 42501; 22023 for a number of partitions
 // that is negative or too large; 42P07, also for the name of a partition; 55000 when there is one already; 40001.
-CI_PUBLIC_FUNCTION(ci_create_customers_table) {
+CI_WRITING_FUNCTION(ci_create_customers_table) {
     return pg::entry([&] {
         std::string_view name = pg::text_argument(fcinfo, 0, "the name");
         return ObjectIdGetDatum(pg::create_customers_table(name, PG_GETARG_INT32(1)));
@@ -338,7 +338,7 @@ CI_PUBLIC_FUNCTION(ci_create_customers_table) {
 
 // detach_customers_table() returns void. Errors: 42501, 55000 when there is none, 42P01 when it is dropped meanwhile,
 // 40001.
-CI_CATALOG_FUNCTION(ci_detach_customers_table) {
+CI_WRITING_FUNCTION(ci_detach_customers_table) {
     return pg::entry([&] {
         pg::detach_customers_table();
         return Datum{0};

@@ -284,19 +284,19 @@ namespace pg = customer_import::pg;
 
 // add_operator(name, email, roles text[], database_role boolean, user_name) returns void. Errors: 42501, 22004, 22023,
 // 42704 for a role that does not exist, 42710 for an operator that does, or has the role, 42939.
-CI_PUBLIC_FUNCTION(ci_add_operator) { return pg::administer(fcinfo, pg::add_operator); }
+CI_WRITING_FUNCTION(ci_add_operator) { return pg::administer(fcinfo, pg::add_operator); }
 
 // alter_operator(name, email, roles text[], active boolean, user_name, database_role boolean) returns void; NULL keeps.
 // Errors: 42501, 22004, 22023, 42704 for an operator or a role that does not exist, 42710 for a role that is another
 // operator.
-CI_PUBLIC_FUNCTION(ci_alter_operator) { return pg::administer(fcinfo, pg::alter_operator); }
+CI_WRITING_FUNCTION(ci_alter_operator) { return pg::administer(fcinfo, pg::alter_operator); }
 
 // remove_operator(name) returns void. Errors: 42501, 22004, 42704.
-CI_PUBLIC_FUNCTION(ci_remove_operator) { return pg::administer(fcinfo, pg::remove_operator); }
+CI_WRITING_FUNCTION(ci_remove_operator) { return pg::administer(fcinfo, pg::remove_operator); }
 
 // grant_gateway(name, may_act_as_admin boolean) returns void; NULL keeps, for a new one it is false. Errors: 42501,
 // 22004, 42704, 22023.
-CI_PUBLIC_FUNCTION(ci_grant_gateway) { return pg::change_gateways(fcinfo, pg::grant_gateway); }
+CI_WRITING_FUNCTION(ci_grant_gateway) { return pg::change_gateways(fcinfo, pg::grant_gateway); }
 
 // revoke_gateway(name) returns void. Errors: 42501, 22004, 42704.
-CI_PUBLIC_FUNCTION(ci_revoke_gateway) { return pg::change_gateways(fcinfo, pg::revoke_gateway); }
+CI_WRITING_FUNCTION(ci_revoke_gateway) { return pg::change_gateways(fcinfo, pg::revoke_gateway); }

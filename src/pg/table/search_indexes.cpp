@@ -5,7 +5,7 @@
 #include "core/customer_search.h"
 #include "core/format.h"
 #include "pg/access/access.h"
-#include "pg/server/library_version.h"
+#include "pg/server/arguments.h"
 #include "pg/server/statement.h"
 #include "pg/server/text_array.h"
 
@@ -104,7 +104,7 @@ namespace pg = customer_import::pg;
 
 // create_search_indexes() returns void. Errors: 42501 unless an administrator that owns the table calls it, 55000 when
 // there is no customers table or no pg_trgm; 40001.
-CI_CATALOG_FUNCTION(ci_create_search_indexes) {
+CI_WRITING_FUNCTION(ci_create_search_indexes) {
     return pg::entry([&] {
         pg::create_search_indexes();
         return Datum{0};
