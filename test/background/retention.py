@@ -115,7 +115,7 @@ def test_no_value_stays(report):
         rows = admin.rows("SELECT id, created, rejected, unprocessed FROM customer_import.imports WHERE id = ANY ($1) ORDER BY id",
                           ["{" + ",".join(map(str, numbers)) + "}"])
         report.line(len(rows) == 3 and rows[0][1:3] == ("1", "4"), "what was counted stays", rows)
-        report.equal(record(admin, numbers[2])["message"], f"Import {numbers[2]} failed. Why is not kept any more.", "and that it failed")
+        report.equal(record(admin, numbers[2])["message"], f"Import {numbers[2]} failed. The reason was deleted when customer_import.retention had passed.", "and that it failed")
         report.line(ann.json("SELECT customer_import.import_report($1)", [numbers[1]])["issues"], "a report can still be asked for")
         admin.rows("DROP FUNCTION v_tells() CASCADE")
 

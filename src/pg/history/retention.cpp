@@ -87,7 +87,7 @@ void empty_import(std::int64_t import_id) {
         "       message = CASE WHEN state = 'failed' THEN t.text ELSE replace(message, $2, '') END,"
         "       message_before_undo = CASE WHEN state_before_undo = 'failed' THEN t.text"
         "                                  ELSE replace(message_before_undo, $2, '') END"
-        "  FROM format('Import %s failed. Why is not kept any more.', $1) AS t (text)"
+        "  FROM format('Import %s failed. The reason was deleted when customer_import.retention had passed.', $1) AS t (text)"
         " WHERE id = $1",
         {id, parameter(std::string_view(remark.empty() ? remark : remark + " "))});
     execute("DELETE FROM customer_import._import_files WHERE import_id = $1", {id});
