@@ -155,6 +155,22 @@ def test_no_room(report):
         report.equal(monitor.json(HEALTH)["oldest_waiting"], None, "when it has ended, none waits")
 
 
+def test_thresholds(report):
+    """What cannot be meant is refused before anything is read."""
+    with fresh():
+        for figure, given, fault in (("failed", "10,5", "WARNING may not be above CRITICAL: 10,5"), ("failed", "9,10", None), ("failed", "5,5", None),
+                                     ("notify-queue", "0.9,0.5", "WARNING may not be above CRITICAL: 0.9,0.5"), ("notify-queue", "0.05,0.5", None),
+                                     ("free-slots", "0,1", "WARNING may not be below CRITICAL: 0,1"), ("free-slots", "1,0", None),
+                                     ("failed", "5,", None), ("failed", ",5", None), ("failed", ",", None), ("failed", "5", "two numbers"), ("failed", "", "two numbers"),
+                                     ("failed", "1.2.3,4", "two numbers"), ("failed", ".,.", "two numbers"), ("failed", "-1,5", "two numbers"), ("failed", "a,b", "two numbers")):
+            code, line = check(f"--{figure}", given)
+            if fault:
+                report.line(code == 3 and line.startswith(f"CUSTOMER_IMPORT UNKNOWN - --{figure} needs WARNING,CRITICAL") and fault in line,
+                            f"--{figure} {given!r} is refused", (code, line))
+            else:
+                report.line(code != 3, f"--{figure} {given!r} is taken", (code, line))
+
+
 def test_foreground(report):
     """What is in no table yet."""
     with fresh(batch_rows=10) as admin, Session("regress_ann") as ann, Session("regress_mon") as monitor, gate(admin, busy=True) as holder:
