@@ -195,7 +195,8 @@ int Mailer::run_once() {
 
 int Mailer::check() {
     bool good = true;
-    if (!client_.connect() || !client_.check_functions()) {
+    // Its rights say nothing of whether the functions work: those of a library and a catalog of different versions do not.
+    if (!client_.connect() || !client_.check_functions() || !client_.time_to_next_message()) {
         log_line(Severity::error, format("database: {}", client_.error()));
         good = false;
     }

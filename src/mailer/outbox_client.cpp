@@ -167,7 +167,10 @@ OutboxClient::Result OutboxClient::run(const char* statement, std::initializer_l
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
         // Without the position in our own statement.
         const char* const primary = PQresultErrorField(result.get(), PG_DIAG_MESSAGE_PRIMARY);
-        keep_error(primary != nullptr ? primary : PQresultErrorMessage(result.get()));
+        const char* const hint = PQresultErrorField(result.get(), PG_DIAG_MESSAGE_HINT);
+        keep_error(primary == nullptr ? PQresultErrorMessage(result.get())
+                   : hint == nullptr  ? primary
+                                      : format("{}. {}", primary, hint).c_str());
         result.reset();
     }
     return result;

@@ -196,6 +196,12 @@ def test_check_config(report, around):
                                       ("a role that is no mailer", f"dbname={DATABASE} user={ANN}", f'database role "{ANN}" is no mailer')):
             status, output = plain("--check-config", "--database", conninfo, "--from", SENDER, "--maildir", folder / "box")
             report.line(status == 1 and words in output, f"--check-config, {name}: 1", status, output)
+        version = admin.value("SELECT extversion FROM pg_extension WHERE extname = 'customer_import'")
+        admin.rows("UPDATE pg_extension SET extversion = '9.9.9' WHERE extname = 'customer_import'")
+        status, output = plain("--check-config", "--database", CONNINFO, "--from", SENDER, "--maildir", folder / "box")
+        admin.rows(f"UPDATE pg_extension SET extversion = '{version}' WHERE extname = 'customer_import'")
+        report.line(status == 1 and "are of different versions" in output and "ALTER EXTENSION customer_import UPDATE" in output,
+                    "--check-config, a catalog of another version: 1, with what to do", status, output)
         report.equal((states(admin), server.bodies(taken=False),
                       message(admin, admin.value("SELECT id FROM customer_import.email_outbox"))["attempts"]),
                      ({"queued": 1}, [], 0), "--check-config sends and claims nothing")
