@@ -1,9 +1,10 @@
 """Clean restarts of the server, with and without the library preloaded; processes that are terminated."""
 
 import time
+from contextlib import suppress
 
 from harness import DATABASE, Session, counts_of, csv, gate, import_file, new_customers, state, status, submit, wait_ended, wait_idle, wait_until
-from own_server import cluster, wait_for_server
+from own_server import cluster, is_up, wait_for_server
 from passing import clear, raise_while
 from waiting import wait_set_aside
 
@@ -176,7 +177,7 @@ def test_closed_database(report):
             number = wait_for_trouble(admin, ann, "a")
             shut_out(outside, DATABASE)
         wait_until(lambda: outside.value("SELECT query FROM pg_stat_activity WHERE backend_type = 'customer_import supervisor' AND datname IS NULL"
-                                         " AND query ~ 'takes connections'"), "the supervisor was refused: a process that is in no database waits")
+                                         " AND query ~ 'takes connections'"), "the supervisor was refused: a process that is in no database waits", 60)
         report.equal((logged("is not currently accepting connections"),
                       logged(f'customer_import: imports wait: database "{DATABASE}" takes no connections (ALLOW_CONNECTIONS is false)')), (1, 1),
                      "the log says so, once")
@@ -185,7 +186,7 @@ def test_closed_database(report):
         outside.rows(f"ALTER DATABASE {new_name} ALLOW_CONNECTIONS true")
         with Session(database=new_name) as admin:
             clear(admin)
-            row = wait_ended(admin, number)
+            row = wait_ended(admin, number, 60)
             report.equal((row["state"], row["created"]), ("completed", 1), "open again, its import completes without any call")
             wait_idle(admin)
             with Session("regress_ann", new_name) as ann:
@@ -194,7 +195,7 @@ def test_closed_database(report):
         wait_until(lambda: logged("takes no connections") == 2, "closed again, a process waits for it")
         ended = logged('unregistering background worker "customer_import supervisor"')
         outside.rows(f"DROP DATABASE {new_name} WITH (FORCE)")
-        wait_until(lambda: logged('unregistering background worker "customer_import supervisor"') > ended, "its supervisor is given up")
+        wait_until(lambda: logged('unregistering background worker "customer_import supervisor"') > ended, "its supervisor is given up", 60)
         report.line(True, "the supervisor of a database that was dropped is not started for ever")
         report.equal(server.complaints(), [], "the server does not complain")
 
@@ -213,10 +214,39 @@ def test_left_over_database(report):
         def processes():
             return outside.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type ~ '^customer_import'")
 
-        wait_until(lambda: refused() > 0 and processes() == "0", "the supervisor was refused, and is gone")
+        wait_until(lambda: refused() > 0 and processes() == "0", "the supervisor was refused, and is gone", 60)
         before = refused()
         time.sleep(3)
         report.equal((refused(), processes()), (before, "0"), "none comes back")
+        outside.close()
+        server.stop()
+        server.set(**{"shared_preload_libraries": "customer_import", "customer_import.databases": f"postgres, {DATABASE}", "log_min_messages": "debug1"})
+        server.start()
+        wait_until(lambda: is_up("postgres"), "the server is up")
+        wait_until(lambda: "unregistering background worker \"customer_import supervisor\"" in server.text(), "the launcher has looked for imports elsewhere")
+        time.sleep(2)
+        report.equal(refused(), before, "and a launcher starts nothing in it")
+
+
+def test_one_watcher(report):
+    """Two supervisors are refused by a closed database: one process waits for it, and says so once."""
+    with cluster(log_min_messages="debug1") as server, Session(database="postgres") as outside:
+        def ends():
+            return server.text().count('unregistering background worker "customer_import supervisor"')
+
+        before = ends()
+        with Session("regress_ann") as ann, Session("regress_ben") as ben:
+            outside.rows(f"ALTER DATABASE {DATABASE} ALLOW_CONNECTIONS false")
+            numbers = [submit(session, csv([name])) for session, name in ((ann, "a,buyer"), (ben, "b,buyer"))]
+            wait_until(lambda: server.text().count("is not currently accepting connections") == 2, "both supervisors are refused")
+            with suppress(TimeoutError):
+                wait_until(lambda: ends() == before + 3, "they end, and so does one of the two processes that look at the database", seconds=20)
+            report.equal((outside.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'customer_import supervisor'"),
+                          server.text().count("takes no connections")), ("1", 1), "one waits, and says so once")
+            outside.rows(f"ALTER DATABASE {DATABASE} ALLOW_CONNECTIONS true")
+        with Session() as admin:
+            report.equal([wait_ended(admin, number)["state"] for number in numbers], ["completed"] * 2, "open again, both imports complete")
+        report.equal(server.complaints(), [], "the server does not complain")
 
 
 def test_terminated(report):

@@ -215,7 +215,7 @@ def test_slot_comes_free(report):
                 wait_until(lambda: 'unregistering background worker "customer_import supervisor"' in whole_log(server), "it is free")
                 report.equal((state(admin, number), admin.value("SELECT supervisor_running FROM customer_import.import_health")), ("queued", "f"), "the import waits")
                 pays(ann)
-                wait_until(lambda: admin.value("SELECT supervisor_running FROM customer_import.import_health") == "t", f"a supervisor is there {when}")
+                wait_until(lambda: admin.value("SELECT supervisor_running FROM customer_import.import_health") == "t", f"a supervisor is there {when}", 60)
                 report.equal(len([line for _, _, line in lines(server) if "slot is free for the supervisor" in line]), 1, f"{when}: one line in the log")
 
 

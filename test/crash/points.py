@@ -125,8 +125,10 @@ def kills_of_run_imports(report, suite):
             second.submit()
             suite.server.set_point(point)
             suite.server.wait_point(PLAIN, point)
+            kills = suite.server.kills()
             report.line(not run_imports(), f"run_imports() is killed at {point}")
             suite.server.set_point()
+            wait_until(lambda: suite.server.kills() > kills, "the server has noticed")  # pylint: disable=cell-var-from-loop
             suite.server.wait_ready()
             suite.count_fault("kill at a point")
             if is_in_second:
