@@ -103,7 +103,8 @@ COMMENT ON TABLE customer_import._import_slices IS 'How far each slice of an imp
 COMMENT ON COLUMN customer_import._import_slices.fence IS 'Counts the workers that claimed the slice; only the newest one writes.';
 COMMENT ON COLUMN customer_import._import_slices.claims IS
     'Workers that have claimed the slice since it last got on, and were not set aside: all but one have died.';
-COMMENT ON COLUMN customer_import._import_slices.deaths IS 'Workers of the slice that died before it last got on.';
+COMMENT ON COLUMN customer_import._import_slices.deaths IS
+    'Workers of the slice that died before it last got on, and since a whole batch went well.';
 COMMENT ON COLUMN customer_import._import_slices.in_parts_until IS
     'Up to this position it is applied in parts, and has not got on, since a worker has died there.';
 COMMENT ON COLUMN customer_import._import_slices.part_records IS 'How many records the part has that was begun last.';

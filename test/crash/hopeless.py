@@ -85,6 +85,15 @@ def crowd(report, suite):
         report.equal(background.wait_end().state, "completed", "resumed with smaller batches it completes")
         with Session(TRIGGERED) as session:
             report.equal(session.rows("SELECT count(*), count(DISTINCT user_name) FROM seen"), [("200", "200")], "each record once")
+    configure(TRIGGERED, batch_rows=16)
+    kills = suite.server.kills()
+    with Session(TRIGGERED) as session:
+        reset(session, TRIGGERED)
+    lines = "".join(f"user{number:04},{'Crowd' if number // 16 % 2 else 'Good'}\n" for number in range(14 * 16))
+    with BackgroundImport(Scenario(database=TRIGGERED), "userName,company\n" + lines, prepare=False) as background:
+        background.submit()
+        report.equal((background.wait_end().state, suite.server.kills() - kills), ("completed", 7),
+                     "seven deaths end nothing when a whole batch goes well after each of them")
 
 
 def slow_neighbour(report, suite):

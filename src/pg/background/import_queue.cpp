@@ -315,7 +315,8 @@ bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t reco
     return execute(
                "UPDATE customer_import._import_slices SET position = position + $4, pages = $5, waits = 0,"
                "       claims = CASE WHEN position + $4 < in_parts_until THEN claims ELSE 1 END,"
-               "       deaths = CASE WHEN position + $4 < in_parts_until THEN deaths ELSE deaths + claims - 1 END,"
+               "       deaths = CASE WHEN position >= in_parts_until THEN 0"  // as a whole batch
+               "                     WHEN position + $4 < in_parts_until THEN deaths ELSE deaths + claims - 1 END,"
                "       waiting_since = NULL, wait_reason = NULL, wait_sqlstate = NULL, next_attempt_at = NULL,"
                "       blocked_by = NULL, blocker_pids = NULL, awaited_lock = NULL,"
                "       created = created + $6, updated = updated + $7, unchanged = unchanged + $8,"

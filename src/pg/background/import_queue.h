@@ -59,7 +59,7 @@ struct Slice {
     int number = 0;
     int fence = 0;
     int claims = 0;                   // with this one, since it has got on
-    int earlier_deaths = 0;           // of its workers, before it got on last
+    int earlier_deaths = 0;           // of its workers, since a whole batch went well
     std::int64_t in_parts_until = 0;  // the position up to which it is applied in parts, because a worker has died
     std::optional<SlicePart> part;    // what the worker has died at that had it last; as far as is known
     std::optional<std::int64_t> records;
@@ -113,7 +113,8 @@ void record_check(const BackgroundImport& import, const Counts& counts, const st
 // Records how many records of a slice, which has been read as a whole, repeat a user name.
 void record_repeats(std::int64_t import_id, const Slice& slice, const Repeats& repeats);
 
-// Records what one batch did. A slice has got on when it is past what its workers have died at. Returns false when
+// Records what one batch did. A slice has got on when it is past what its workers have died at, and begins to count anew
+// when a whole batch goes well after that. Returns false when
 // another worker has taken over the slice: then nothing of the batch must stay.
 bool advance_slice(std::int64_t import_id, const Slice& slice, std::int64_t records, std::int64_t pages,
                    const Counts& counts);

@@ -13,7 +13,7 @@ namespace customer_import::pg {
 namespace {
 
 constexpr int kMaxDeathsInARow = 3;  // before the slice gets on with the batch
-constexpr int kMaxDeaths = 6;        // in all, since it was queued or resumed
+constexpr int kMaxDeaths = 6;        // with no whole batch in between that went well
 
 // What the last worker was at when it died, as far as it is known, after a comma.
 std::string place_of_death(const Slice& slice) {
