@@ -319,7 +319,7 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
                                     'As role %s, CALL customer_import.run_imports() runs it in your session.', i.id,
                                     current_setting('max_worker_processes'), i.database_role)
                         WHEN NOT w.looked_after
-                        THEN format('Import %s waits for a worker. Any function of the extension that imports or cancels starts one; '
+                        THEN format('Import %s waits for a worker. To look here starts one, but not in a READ ONLY transaction; '
                                     'as role %s, CALL customer_import.run_imports() runs it in your session.', i.id, i.database_role)
                         WHEN s.wait_reason IS NOT NULL
                         THEN format('Import %s waits: %s. As role %s, CALL customer_import.run_imports() runs it in your session.', i.id,

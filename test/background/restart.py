@@ -74,30 +74,34 @@ def test_run_imports_after_restart(report):
         ended(report, "run_imports() after a restart", numbers)
 
 
-# What doc/operations.md has to start the supervisor.
-START = ("SELECT import_id FROM customer_import.import_customers(E'userName,addRoles\\n', 'Update Only',"
-         " request_id => 'start the supervisor')")
-
-
 def test_immediate_stop(report):
-    """As after a power cut: the server recovers, and the next call resumes."""
+    """As after a power cut: the server recovers, and whoever looks at an import that is open has it resumed."""
+    supervisors = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'customer_import supervisor'"
     with cluster(synchronous_commit="on") as server:
-        with Session() as admin, Session("regress_ann") as ann:
-            started = admin.value(START)
+        with Session() as admin:
             admin.rows(f"ALTER DATABASE {DATABASE} SET customer_import.batch_rows = 1000")
-            number = submit(ann, new_customers(30_000))
-            wait_until(lambda: int(admin.value("SELECT COALESCE(sum(position), 0) FROM customer_import._import_slices")) > 0, "a batch is done")
-            server.stop("immediate")
-        server.start()
-        wait_for_server()
-        with Session("regress_ann") as ann, Session() as admin:
-            report.matches(status(ann, number)["message"], rf"^Import {number} waits for a worker\.", "an immediate stop: nobody resumes it by itself")
-            report.equal((admin.value(START), admin.value("SELECT count(*) FROM customer_import.imports")), (started, "2"),
-                         "the call that starts the supervisor leaves one empty import, however often it is made")
-            row = wait_ended(admin, number)
-            report.equal((row["state"], counts_of(row)), ("completed", (30_000, 0, 0, 0, 0, 0)), "an immediate stop: each record once")
-            report.equal(admin.value("SELECT count(DISTINCT line) FROM customer_import.import_changes WHERE import_id = $1", [number]), "30000",
-                         "an immediate stop: each change once")
+        for what, role, look, values in (("import_status", "regress_ann", "SELECT message FROM customer_import.import_status WHERE id = $1", True),
+                                         ("import_health", None, "SELECT supervisor_needed AND NOT supervisor_running FROM customer_import.import_health", False),
+                                         ("import_activity", None, "SELECT count(*) FROM customer_import.import_activity", False),
+                                         ("wait_for_import", "regress_ann", "CALL customer_import.wait_for_import($1, '0 s')", True)):
+            with Session() as admin, Session("regress_ann") as ann:
+                admin.rows("TRUNCATE customers")
+                number = submit(ann, new_customers(30_000))
+                wait_until(lambda: int(admin.value("SELECT COALESCE(sum(position), 0) FROM customer_import._import_slices WHERE import_id = $1", [number])) > 0, "a batch is done")  # pylint: disable=cell-var-from-loop
+                server.stop("immediate")
+            server.start()
+            wait_for_server()
+            with Session() as admin, Session(*filter(None, [role])) as onlooker:
+                onlooker.rows("BEGIN TRANSACTION READ ONLY")
+                onlooker.rows("SELECT count(*) FROM customer_import.import_status")
+                onlooker.rows("COMMIT")
+                report.equal(admin.value(supervisors), "0", f"an immediate stop: nobody resumes it by itself, nor who only reads ({what})")
+                seen = onlooker.rows(look, [number] if values else [])
+                report.line(what != "import_status" or seen[0][0].startswith(f"Import {number} waits for a worker."), f"{what} has it resumed", seen)
+                row = wait_ended(admin, number)
+                report.equal((row["state"], counts_of(row)), ("completed", (30_000, 0, 0, 0, 0, 0)), f"an immediate stop: each record once ({what})")
+                report.equal(admin.value("SELECT count(DISTINCT line) FROM customer_import.import_changes WHERE import_id = $1", [number]), "30000",
+                             f"an immediate stop: each change once ({what})")
 
 
 def test_uploads_after_a_crash(report):

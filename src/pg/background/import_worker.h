@@ -19,8 +19,9 @@ void register_launcher();
 // SPI connection.
 void start_after_commit();
 
-// Starts what waits, if there is something and no supervisor looks after it: after a restart of the server. Called by
-// functions that import or cancel. Needs an SPI connection.
+// Starts what waits after the commit, if there is something and no supervisor looks after it: after a restart of the server,
+// or when no worker slot was free. Called by functions that import or cancel, and by those that look at imports. Needs an
+// SPI connection.
 void start_waiting();
 
 }  // namespace customer_import::pg

@@ -70,10 +70,11 @@ std::optional<Stop> given_up(const Slice& slice) {
 void log_deaths(std::int64_t import_id, const Slice& slice) {
     const int died = slice.deaths_in_a_row();
     if (died > 0) {
-        write_log_at_commit(
-            WARNING,
-            format("import {} slice {}: {} died without getting on with it{}", import_id, slice.number,
-                   died == 1 ? std::string("a worker") : format("{} workers in a row", died), place_of_death(slice)));
+        // The first one may have got on before.
+        const std::string who = died == 1 ? "a worker died"
+                                          : format("{} workers in a row died without getting on with it", died);
+        write_log_at_commit(WARNING,
+                            format("import {} slice {}: {}{}", import_id, slice.number, who, place_of_death(slice)));
     }
 }
 

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "pg/background/import_worker.h"
 #include "pg/history/import_lookup.h"
 #include "pg/history/progress.h"
 #include "pg/server/arguments.h"
@@ -22,7 +23,8 @@ struct StatusFacts {
     std::optional<std::int64_t> bytes_read;  // while its file is checked
 };
 
-// Reads an import in the background that the caller sees; nothing for any other.
+// Reads an import in the background that the caller sees; nothing for any other. Has a missing supervisor started: the
+// session that submitted may be gone before a worker slot was free.
 std::optional<StatusFacts> read_status_facts(std::int64_t import_id) {
     SpiConnection spi;
     {
@@ -41,6 +43,7 @@ std::optional<StatusFacts> read_status_facts(std::int64_t import_id) {
         return std::nullopt;
     }
     const Row& row = rows.front();
+    start_waiting();
     return StatusFacts{row[0] == "t", row[1], row[2] == "t" ? bytes_checked(import_id) : std::nullopt};
 }
 

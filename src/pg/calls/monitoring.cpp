@@ -1,5 +1,7 @@
-// Figures for monitoring: read as the extension's owner, for callers who may see no import.
+// Figures for monitoring: read as the extension's owner, for callers who may see no import. Who looks has a missing
+// supervisor started.
 #include "pg/access/access.h"
+#include "pg/background/import_worker.h"
 #include "pg/server/guard.h"
 #include "pg/server/library_version.h"
 #include "pg/server/statement.h"
@@ -16,6 +18,7 @@ void return_collected(FunctionCallInfo fcinfo, const char* statement) {
     auto result = (ReturnSetInfo*)fcinfo->resultinfo;
     call([&] { InitMaterializedSRF(fcinfo, 0); });
     SpiConnection spi;
+    start_waiting();
     OwnerScope owner;
     // With some thousands of imports the server would compile the statement at each call, which takes longer than to run
     // it, and the sessions that monitor stay open: they would grow each time.

@@ -43,12 +43,12 @@ struct Seen {
     bool is_over = false;
 };
 
-// As the caller, which sees what its rights allow. Errors: 42704.
+// As the caller, which sees what its rights allow. The view starts a supervisor where one is missing. Errors: 42704.
 Seen look_at_import(std::int64_t import_id) {
     CatalogPath path;
     const std::vector<Row> rows = query(
         "SELECT state, message, finished_at IS NOT NULL OR state OPERATOR(pg_catalog.=) 'held'"
-        "  FROM customer_import.imports WHERE id OPERATOR(pg_catalog.=) $1",
+        "  FROM customer_import.import_status WHERE id OPERATOR(pg_catalog.=) $1",
         {parameter(import_id)});
     if (rows.empty()) {
         refuse_missing_import(import_id);
