@@ -60,7 +60,7 @@ def narrowed_down(report, suite):
                 written = session.value("SELECT customer_import.import_report($1) ->> 'message'", [poison.number])
                 report.line(f"at the record in line {place + 1}," in written, f"the report has the line: {what}", written)
             # A worker that is set aside is followed by one that says the same again.
-            logged = list(dict.fromkeys(line.partition("slice 0: ")[2] for line in suite.server.lines() if f"import {poison.number} slice 0: " in line and " died " in line))
+            logged = list(dict.fromkeys(line.partition("slice 0: ")[2] for line in suite.server.lines() if f"import {poison.number} slice 0: " in line and " died" in line))
             report.equal([" in line" in line for line in logged], [False, True, True],
                          f"the log says it after each death but the first: {what}")
             report.line(f" in line {place + 1}," in logged[-1], f"and has the line in the end: {what}", *logged)
