@@ -43,8 +43,11 @@ std::optional<StatusFacts> read_status_facts(std::int64_t import_id) {
         return std::nullopt;
     }
     const Row& row = rows.front();
-    start_waiting();
-    return StatusFacts{row[0] == "t", row[1], row[2] == "t" ? bytes_checked(import_id) : std::nullopt};
+    const bool is_restored = row[0] == "t";
+    if (!is_restored) {
+        start_waiting();
+    }
+    return StatusFacts{is_restored, row[1], row[2] == "t" ? bytes_checked(import_id) : std::nullopt};
 }
 
 }  // namespace
