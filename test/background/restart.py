@@ -96,6 +96,13 @@ def test_immediate_stop(report):
                 onlooker.rows("SELECT count(*) FROM customer_import.import_status")
                 onlooker.rows("COMMIT")
                 report.equal(admin.value(supervisors), "0", f"an immediate stop: nobody resumes it by itself, nor who only reads ({what})")
+                if what == "import_status":
+                    for seer, count in (("regress_ben", "0"), ("regress_ann", "1")):  # a lock until the commit, which starts it
+                        with Session(seer) as operator:
+                            operator.rows("BEGIN; SELECT message FROM customer_import.import_status")
+                            report.equal(admin.value("SELECT count(*) FROM pg_locks WHERE pid = $1 AND locktype = 'object'"
+                                                     " AND classid = 'customer_import._background_imports'::regclass", [operator.pid]), count,
+                                         f"a look of {seer} at what it sees: {count} supervisors to start")
                 seen = onlooker.rows(look, [number] if values else [])
                 report.line(what != "import_status" or seen[0][0].startswith(f"Import {number} waits for a worker."), f"{what} has it resumed", seen)
                 row = wait_ended(admin, number)
