@@ -1,5 +1,7 @@
 """Clean restarts of the server, with and without the library preloaded; processes that are terminated."""
 
+import os
+import signal
 import time
 from contextlib import suppress
 
@@ -161,6 +163,46 @@ def test_preloaded(report):
             report.equal([wait_ended(admin, number)["state"] for number in numbers], ["completed"] * 2, "until somebody calls")
             wait_idle(admin)
         report.equal(server.complaints(), [], "the server does not complain")
+
+
+def test_crash_with_few_slots(report):
+    """A worker is killed where processes of ours have all slots: the supervisor comes back by itself, and the launcher starts no second one, which would
+    take the slot of the worker."""
+    values = {"shared_preload_libraries": "customer_import", "customer_import__databases": DATABASE, "customer_import__lock_timeout": "10min",
+              "synchronous_commit": "on", "max_prepared_transactions": 1, "log_min_messages": "debug1"}
+    worker = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'customer_import worker' AND wait_event_type = 'Lock'"
+    with cluster(max_worker_processes=4, **values) as server:
+        with Session() as admin, Session("regress_ann") as ann:
+            admin.rows("INSERT INTO customers (user_name) VALUES ('a')")
+            admin.rows("BEGIN; UPDATE customers SET company = 'theirs' WHERE user_name = 'a'; PREPARE TRANSACTION 'outlives'")
+            number = submit(ann, csv(["a,buyer"]))
+            os.kill(int(wait_until(lambda: admin.value(worker), "the worker waits")), signal.SIGKILL)
+            wait_until(lambda: "terminated by signal 9" in server.text(), "it dies, and with it all sessions")
+        wait_until(lambda: "database system is ready" in after_kill(server), "the server has recovered")
+        wait_for_server()
+        with Session() as admin:
+            wait_until(lambda: admin.value(worker), "the next worker waits")
+            report.equal(admin.value("SELECT customer_import._free_worker_slots()"), "0", "no slot is free")
+            wait_until(lambda: admin.value("SELECT backend_start < clock_timestamp() - interval '3 s' FROM pg_stat_activity"
+                                           " WHERE backend_type = 'customer_import launcher'") == "t", "the launcher has looked")
+            admin.rows("COMMIT PREPARED 'outlives'")
+            row = wait_ended(admin, number)
+            report.equal((row["state"], row["updated"]), ("completed", 1), "the import completes")
+            wait_idle(admin)
+        report.equal(after_kill(server).count('starting background worker process "customer_import supervisor"'), 1, "one supervisor was started")
+        report.equal([line for line in after_kill(server).splitlines() if "slot is free" in line], [], "the log has no word of a missing slot")
+
+
+def after_kill(server):
+    return server.text().split("terminated by signal 9")[1]
+
+
+def test_no_slot_for_a_look(report):
+    """A launcher that finds no slot does not know whether an import waits; it says once that it cannot look."""
+    with cluster(max_worker_processes=2, shared_preload_libraries="customer_import", customer_import__databases="template1, postgres") as server:
+        told = "no background worker slot is free to look for imports (max_worker_processes)"
+        wait_until(lambda: told in server.text(), "the launcher says so")
+        report.equal((server.text().count(told), server.text().count("imports wait")), (1, 0), "in one line, and claims no more")
 
 
 def wait_for_trouble(admin, session, name):

@@ -201,6 +201,49 @@ def test_no_slot_for_the_supervisor(report):
         report.equal([wait_ended(admin, number)["state"] for number in numbers], ["completed"] * 2, "run_imports() runs them")
 
 
+LOOKS = ("SELECT message FROM customer_import.import_status WHERE finished_at IS NULL", "SELECT free_worker_slots FROM customer_import.import_health",
+         "SELECT activity FROM customer_import.import_activity", "CALL customer_import.wait_for_import(1, '0 s')")
+
+
+def test_looks_without_slot(report):
+    """Who looks while no slot is free, as monitoring does each minute, sees that and leaves no line in the log; who queues an import does."""
+    with cluster(max_worker_processes=0, **LOGS_ALL) as server, Session() as admin:
+        def lines_of_slots():
+            return len([line for _, _, line in lines(server) if "slot is free" in line])
+
+        with Session("regress_ann") as ann:
+            number = submit(ann, csv(["a,buyer"]))
+        report.equal((number, lines_of_slots()), (1, 1), "who has queued an import leaves a line")
+        seen = []
+        for look in LOOKS:
+            with Session() as onlooker:
+                seen.append(onlooker.rows(look)[0][-1])
+                onlooker.rows("SELECT 1")
+        wait_until(lambda: admin.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name = 'test'") == "1",
+                   "their sessions have ended")
+        report.equal(lines_of_slots(), 1, "who looks leaves none")
+        report.line("no background worker slot is free" in seen[0] and seen[1] == "0" and seen[2] == "queued" and seen[3] == seen[0], "and sees it", seen)
+        with Session("regress_ann") as ann:
+            ann.rows("SELECT * FROM customer_import.import_status")
+            submit(ann, csv(["b,buyer"]))
+        report.equal(lines_of_slots(), 2, "who looks first and then queues one leaves a line")
+
+
+def test_supervisor_is_there(report):
+    """A session that finds no slot for a supervisor which another one has started meanwhile says nothing."""
+    with cluster(max_worker_processes=3, **LOGS_ALL) as server, Session() as admin, Session("regress_ann") as ann, Session("regress_ben") as ben, \
+            gate(admin) as holder:
+        ann.rows("BEGIN")
+        late = submit(ann, csv(["a,buyer"]))
+        first = submit(ben, csv(["wait1,buyer"]))
+        holder.wait()
+        report.equal(admin.value("SELECT customer_import._free_worker_slots()"), "0", "supervisor, worker and the server's own have all slots")
+        ann.rows("COMMIT")
+        holder.open()
+        report.equal([wait_ended(admin, number)["state"] for number in (first, late)], ["completed"] * 2, "both imports complete")
+        report.equal([line for _, _, line in lines(server) if "for the supervisor" in line], [], "and the log has no word of a missing slot")
+
+
 def test_slot_comes_free(report):
     """Who submits while no slot is free starts the supervisor when one is: after the next transaction, whatever it does, or at the end of the session.
     When that ended before, whoever looks does."""

@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -24,20 +25,20 @@
 #include "pg/server/statement.h"
 #include "pg/server/test_point.h"
 #include "pg/server/transactions.h"
+#include "pg/server/worker_slots.h"
 
 namespace customer_import::pg {
 
 namespace {
 
 constexpr long kLauncherWait = 60000;
+constexpr long kSettlingTime = 1000;  // in which supervisors are there again after a crash of the server
 constexpr long kClosedWait = 2000;
 constexpr long kRefusedWait = 10000;
 constexpr long kLockedWait = 1000;
 constexpr int kMaxDatabases = 1000;
 
 // ---- starting processes -------------------------------------------------------------------------------------------
-
-bool has_warned = false;  // that there is no slot; once, until there is one
 
 constexpr const char* kSupervisorType = "customer_import supervisor";
 
@@ -47,23 +48,40 @@ bool register_process(const char* function, Oid database) {
     return RegisterDynamicBackgroundWorker(&worker, nullptr);
 }
 
-// Raises nothing: also for a callback after a commit. Without a free slot imports wait, and the log says so: nobody else
-// knows of it.
-bool register_supervisor(Oid database) {
-    if (register_process("ci_supervisor_main", database)) {
-        has_warned = false;
-        return true;
-    }
+// Raises nothing: also for a callback after a commit. Returns false when no slot is free.
+bool register_supervisor(Oid database) { return register_process("ci_supervisor_main", database); }
+
+bool has_warned = false;  // that there is no slot; once, until there is one
+
+void warn_of_no_slot() {
     if (!std::exchange(has_warned, true)) {
         warn_after_commit("imports wait: no background worker slot is free for the supervisor (max_worker_processes)");
     }
-    return false;
 }
 
-// A session that found no slot for the supervisor tries again after each of its transactions, and when it ends.
+// A session that found no slot for the supervisor tries again after each of its transactions, and when it ends. If it has
+// queued an import, the log says so: nobody else may know of it. A look leaves no line: it shows that there is no slot, and
+// monitoring looks again and again.
 bool owes_supervisor = false;
+bool has_queued = false;  // since there was a slot
 
-void pay_supervisor() { owes_supervisor = owes_supervisor && !register_supervisor(MyDatabaseId); }
+// For a callback after a commit: raises nothing.
+bool supervisor_shows() {
+    bool shows = false;
+    release([&] { shows = worker_shows(MyDatabaseId, kSupervisorType); });
+    return shows;
+}
+
+void pay_supervisor() {
+    if (!owes_supervisor) {
+        return;
+    }
+    if (register_supervisor(MyDatabaseId)) {
+        owes_supervisor = has_queued = has_warned = false;
+    } else if (has_queued && !supervisor_shows()) {  // not one that another session has just started
+        warn_of_no_slot();
+    }
+}
 
 void pay_at_exit(int, Datum) { pay_supervisor(); }
 
@@ -88,6 +106,7 @@ int find_supervisor() {
 
 // What the current transaction is to do at its commit.
 bool start_at_commit = false;
+bool is_queueing = false;
 int supervisor_to_wake = 0;
 
 void end_transaction(XactEvent event, void*) {
@@ -98,12 +117,20 @@ void end_transaction(XactEvent event, void*) {
         if (supervisor_to_wake != 0) {
             wake_process(supervisor_to_wake);
         } else {
+            has_queued = has_queued || is_queueing;
             start_or_owe_supervisor();
         }
     } else {
         pay_supervisor();
     }
-    start_at_commit = false;
+    start_at_commit = is_queueing = false;
+}
+
+// Needs an SPI connection.
+void start_at_end() {
+    lock_submission();
+    supervisor_to_wake = find_supervisor();
+    start_at_commit = true;
 }
 
 // ---- processes ----------------------------------------------------------------------------------------------------
@@ -279,7 +306,9 @@ void watch_database(Oid database) {
         if (!name || (is_open && register_supervisor(database))) {
             return;
         }
-        if (!is_open && !std::exchange(has_told, true)) {
+        if (is_open) {
+            warn_of_no_slot();
+        } else if (!std::exchange(has_told, true)) {
             write_log(WARNING, format("imports wait: database {} takes no connections (ALLOW_CONNECTIONS is false)",
                                       quoted(*name)));
             show_activity("customer_import: waits until a database takes connections");
@@ -321,16 +350,22 @@ std::vector<Oid> find_databases() {
     return found;
 }
 
-// Starts a supervisor in each database of the setting.
+// Starts a supervisor in each database of the setting that has none: it looks whether there are imports.
 void launch() {
     std::vector<Oid> databases;
     WorkerTransactions transactions;
-    if (std::optional<PgError> error = transactions.run([&] { databases = find_databases(); })) {
+    if (std::optional<PgError> error = transactions.run([&] {
+            databases = find_databases();
+            std::erase_if(databases, [](Oid database) { return worker_shows(database, kSupervisorType); });
+        })) {
         throw PgError(*error);
     }
-    for (Oid database : databases) {
-        (void)register_supervisor(database);
+    const bool lacks_slots = std::count_if(databases.begin(), databases.end(),
+                                           [](Oid database) { return !register_supervisor(database); }) > 0;
+    if (lacks_slots && !has_warned) {
+        write_log(WARNING, "no background worker slot is free to look for imports (max_worker_processes)");
     }
+    has_warned = lacks_slots;
 }
 
 }  // namespace
@@ -343,9 +378,8 @@ void register_launcher() {
 }
 
 void start_after_commit() {
-    lock_submission();
-    supervisor_to_wake = find_supervisor();
-    start_at_commit = true;
+    start_at_end();
+    is_queueing = true;
 }
 
 void start_waiting() {
@@ -363,7 +397,7 @@ void start_waiting() {
     }
     // The supervisor empties old imports: where all imports run in the foreground, nothing else starts one.
     if ((waits || retention_is_due()) && find_supervisor() == 0) {
-        start_after_commit();
+        start_at_end();
     }
 }
 
@@ -408,6 +442,7 @@ void ci_launcher_main(Datum) {
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     BackgroundWorkerUnblockSignals();
     BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
+    pg::entry([] { pg::wait_all_of(pg::kSettlingTime); });
     for (;;) {
         pg::entry([] {
             pg::launch();

@@ -15,13 +15,13 @@ void watch_submissions();
 // Registers the launcher. Called when the library is preloaded.
 void register_launcher();
 
-// Has the supervisor look after the queue once the current transaction has committed: wakes it, or starts one. Needs an
-// SPI connection.
+// Has the supervisor look after the queue, in which the current transaction has put or changed something, once that has
+// committed: wakes it, or starts one. When no worker slot is free, the log of the server says so. Needs an SPI connection.
 void start_after_commit();
 
 // Starts what waits after the commit, if there is something and no supervisor looks after it: after a restart of the server,
-// or when no worker slot was free. Called by functions that import or cancel, and by those that look at imports. Needs an
-// SPI connection.
+// or when no worker slot was free. Says nothing when there is still none. Called by functions that import or cancel, and by
+// those that look at imports. Needs an SPI connection.
 void start_waiting();
 
 }  // namespace customer_import::pg
