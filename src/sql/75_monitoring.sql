@@ -123,7 +123,7 @@ COMMENT ON COLUMN customer_import.import_activity.session_pid IS 'The process th
 COMMENT ON COLUMN customer_import.import_activity.workers IS 'The processes that work on it in the background.';
 COMMENT ON COLUMN customer_import.import_activity.blocked_by IS 'The processes that hold locks for which it waits; 0 is a prepared transaction.';
 COMMENT ON COLUMN customer_import.import_activity.waiting_since IS
-    'Since when one of its slices has waited for a lock, or was set aside and tried, without getting on.';
+    'Since when one of its slices has waited for a lock, or was set aside and tried, without getting on, since the last start of the supervisor.';
 COMMENT ON COLUMN customer_import.import_activity.next_attempt_at IS 'When what was set aside is tried again.';
 COMMENT ON COLUMN customer_import.import_activity.file_bytes IS 'The size of its file.';
 COMMENT ON COLUMN customer_import.import_activity.records IS 'Records of the file, as far as they are counted.';

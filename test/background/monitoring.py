@@ -95,6 +95,38 @@ def test_set_aside(report):
         holder.rows("ROLLBACK")
 
 
+def test_wait_grows(report):
+    """How long an import has waited for a lock goes on when its slice is set aside: it falls at no look."""
+    with fresh(**{PATIENCE: "1500ms"}) as admin, Session("regress_ann") as ann, Session("regress_ben") as holder, Session("regress_mon") as monitor:
+        admin.rows("INSERT INTO customers (user_name) VALUES ('a')")
+        holder.rows("BEGIN; UPDATE customers SET company = 'theirs' WHERE user_name = 'a'")
+        number = submit(ann, csv(["a,buyer"]))
+        seen = []
+
+        def look():
+            # A worker that gives up is shown neither as waiting nor as set aside for some milliseconds.
+            seen.extend(float(row[0]) for row in monitor.rows("SELECT extract(epoch FROM oldest_waiting) FROM customer_import.import_health") if row[0])
+            return int(admin.value("SELECT waits FROM customer_import._import_slices WHERE import_id = $1", [number])) == 2
+
+        wait_until(look, "it is set aside for the second time")
+        look()
+        fallen = [pair for pair in zip(seen, seen[1:]) if pair[1] < pair[0]]
+        report.equal((len(seen) > 10, fallen), (True, []), "it grows from look to look, over both attempts")
+        report.line(seen[-1] > 3, "and counts both", seen[-1])
+        holder.rows("COMMIT")
+        wait_ended(admin, number)
+        with gate(admin) as wall:
+            number = submit(ann, csv(["wait1,buyer"]))
+            wall.wait()
+            wait_until(lambda: (found := monitor.json(ACTIVITY)[-1])["activity"] == "blocked" and found, "it is blocked")
+            since = monitor.json(ACTIVITY)[-1]["waiting_since"]
+            admin.rows(f"SELECT pg_terminate_backend(h.pid) FROM ({HOLDERS}) AS h", [number])
+            wait_until(lambda: admin.value("SELECT waits FROM customer_import._import_slices WHERE import_id = $1", [number]) == "1", "its worker is ended")
+            report.equal(monitor.json(ACTIVITY)[-1]["waiting_since"], since, "one whose worker is ended while it waits has waited since the same moment")
+            wall.open()
+            wait_ended(admin, number)
+
+
 def statement_of_page(words):
     """The statement of doc/operations.md that has these words."""
     found = [sql for sql in re.findall(r"```sql\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL) if words in sql]

@@ -15,6 +15,7 @@ std::int64_t claimed_import = 0;
 int claimed_slice = 0;
 int claimed_fence = 0;
 int claims = 0;
+TimestampTz got_on_at = 0;
 
 // Takes what the statements below need, at once or not at all: no signal ends a wait of a process that is exiting.
 bool lock_at_once() {
@@ -46,6 +47,7 @@ void leave_claim() {
     slice.number = claimed_slice;
     slice.fence = claimed_fence;
     slice.claims = claims;
+    slice.got_on_at = got_on_at;
     set_aside(claimed_import, slice,
               {"its worker was ended; see the log of the server", unpack_sql_state(ERRCODE_ADMIN_SHUTDOWN)});
 }
@@ -81,11 +83,15 @@ void note_claim(std::int64_t import_id, const Slice& slice) {
     claimed_slice = slice.number;
     claimed_fence = slice.fence;
     claims = slice.claims;
+    got_on_at = slice.got_on_at;
 }
 
 void forget_claim() { has_claim = false; }
 
-void note_progress() { claims = 1; }
+void note_progress() {
+    claims = 1;
+    got_on_at = GetCurrentTimestamp();
+}
 
 void watch_exit() { before_shmem_exit(exit_worker, 0); }
 

@@ -252,6 +252,7 @@ std::optional<Slice> claim_slice(std::int64_t import_id, int slice) {
     claimed.position = number(row[3]);
     claimed.pages = number(row[4]);
     claimed.waiting_since = number(row[5]);
+    claimed.got_on_at = GetCurrentTimestamp();
     claimed.earlier_deaths = static_cast<int>(number(row[6]));
     claimed.in_parts_until = number(row[7]);
     if (row[8]) {

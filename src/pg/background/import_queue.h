@@ -66,6 +66,7 @@ struct Slice {
     std::int64_t position = 0;
     std::int64_t pages = 0;
     TimestampTz waiting_since = 0;  // 0: it has got on lately
+    TimestampTz got_on_at = 0;      // last, by this worker, or claimed
 
     bool is_in_parts() const { return position < in_parts_until; }
     int deaths_in_a_row() const { return claims - 1; }

@@ -371,6 +371,7 @@ void SliceRun::apply_batch(const Batch& batch) {
     slice_.position += size;
     slice_.pages = pages;
     slice_.waiting_since = 0;
+    slice_.got_on_at = GetCurrentTimestamp();
     if (!slice_.is_in_parts()) {
         slice_.claims = 1;
         note_progress();
