@@ -2,11 +2,13 @@
 
 #include <poll.h>
 
+#include <array>
 #include <ctime>
 #include <utility>
 
 #include "core/format.h"
 #include "mailer/message.h"
+#include "mailer/safe_text.h"
 #include "mailer/service.h"
 
 namespace customer_import::mailer {
@@ -15,6 +17,19 @@ namespace {
 
 // A notification may be lost with its connection, and nothing announces that a delay is over.
 constexpr std::chrono::seconds kPollInterval{30};
+constexpr std::size_t kMaxStatusBytes = 300;
+
+// Rounded up.
+std::int64_t seconds(std::chrono::nanoseconds time) { return std::chrono::ceil<std::chrono::seconds>(time).count(); }
+
+// The time of the day that it is then: a status is read later than it is told.
+std::string time_in(std::chrono::milliseconds delay) {
+    const std::time_t then = std::time(nullptr) + seconds(delay);
+    std::tm local{};
+    std::array<char, 9> text{};
+    localtime_r(&then, &local);
+    return std::string(text.data(), std::strftime(text.data(), text.size(), "%H:%M:%S", &local));
+}
 
 }  // namespace
 
@@ -31,11 +46,45 @@ bool Mailer::connect() {
     // Errors of later statements, too, make the next attempts less frequent: the delay starts anew after the first good
     // one.
     if (!ready_) {
-        notify_service_manager("READY=1\nSTATUS=waiting for messages");
+        notify_service_manager("READY=1");
+        tell_status("waiting for messages");
         log_line(Severity::information, format("ready; sending by {}", transport_.name()));
         ready_ = true;
     }
     return true;
+}
+
+// The database has answered a statement: not only a connection that is refused everything.
+void Mailer::note_answer() {
+    database_delay_.reset();
+    if (lost_at_) {
+        log_line(Severity::information,
+                 format("the database is back after {} s", seconds(std::chrono::steady_clock::now() - *lost_at_)));
+        lost_at_.reset();
+    }
+}
+
+// Every user of the machine can read it: no answer of a mail server about a recipient goes in.
+void Mailer::tell_status(std::string_view text) {
+    if (text != status_) {
+        status_ = text;
+        notify_service_manager(format("STATUS={}", visible(text, kMaxStatusBytes)));
+    }
+}
+
+// What it waits for when nothing is due. `next`: until something is; below 0: no message waits.
+void Mailer::tell_next(std::chrono::milliseconds next) {
+    if (next.count() < 0) {
+        delayed_.reset();
+    }
+    if (next.count() <= 0) {
+        tell_status("waiting for messages");
+    } else if (delayed_) {
+        tell_status(format("waiting to try again at {}: message {} could not be sent: {}", time_in(next), delayed_->id,
+                           delayed_->reason));
+    } else {
+        tell_status(format("waiting for messages; the next one is due at {}", time_in(next)));
+    }
 }
 
 bool Mailer::acknowledge() {
@@ -62,10 +111,11 @@ Mailer::Pass Mailer::send_due() {
         ClaimedMessage message;
         switch (client_.claim(message)) {
             case OutboxClient::Claim::failed: return Pass::broken;
-            case OutboxClient::Claim::none: database_delay_.reset(); return Pass::done;
+            case OutboxClient::Claim::none: note_answer(); return Pass::done;
             case OutboxClient::Claim::message: break;
         }
-        database_delay_.reset();
+        note_answer();
+        tell_status("sending messages");
         const Pass pass = deliver(message);
         if (pass != Pass::done) {
             return pass;
@@ -97,6 +147,9 @@ Mailer::Pass Mailer::deliver(ClaimedMessage& message) {
 }
 
 Mailer::Pass Mailer::record(const ClaimedMessage& message, const Delivery& delivery) {
+    if (delayed_ && delayed_->id == message.id) {
+        delayed_.reset();
+    }
     if (delivery.outcome == Delivery::Outcome::sent) {
         transport_delay_.reset();
         log_line(Severity::information, format("message {}: sent", message.id));
@@ -110,6 +163,7 @@ Mailer::Pass Mailer::record(const ClaimedMessage& message, const Delivery& deliv
         return Pass::broken;
     }
     if (*again) {
+        delayed_ = Delayed{message.id, delivery.unreachable ? delivery.reason : "see the journal"};
         log_line(Severity::warning,
                  format("message {}: could not be sent, will be tried again: {}", message.id, delivery.reason));
     } else {
@@ -126,19 +180,23 @@ StopSignal::Woken Mailer::wait_for_work(int socket, short events, std::chrono::m
 void Mailer::wait_after(Pass pass) {
     if (pass == Pass::broken) {
         const auto delay = database_delay_.next(random_chance());
-        log_line(Severity::error,
-                 format("database: {}; next attempt in {} s", client_.error(), (delay.count() + 999) / 1000));
+        log_line(Severity::error, format("database: {}; next attempt in {} s", client_.error(), seconds(delay)));
+        tell_status(format("waiting for the database, next attempt at {}: {}", time_in(delay), client_.error()));
         client_.disconnect();
-        // While the database is not there yet, starting takes as long as it takes.
-        notify_service_manager(ready_ ? "STATUS=waiting for the database"
-                                      : "EXTEND_TIMEOUT_USEC=180000000\nSTATUS=waiting for the database");
+        if (!ready_) {  // while the database is not there yet, starting takes as long as it takes
+            notify_service_manager("EXTEND_TIMEOUT_USEC=180000000");
+        } else if (!lost_at_) {
+            lost_at_ = std::chrono::steady_clock::now();
+        }
         wait_for_work(-1, 0, delay);
         return;
     }
     if (pass == Pass::unreachable) {
-        notify_service_manager("STATUS=waiting for the mail server");
+        const auto pause = transport_delay_.next(random_chance());
+        tell_status(format("waiting for the mail server, next attempt at {}: {}", time_in(pause),
+                           delayed_ ? delayed_->reason : "see the journal"));
         // Meanwhile the socket is read all the same: a listener that does not read holds up the server's queue.
-        const auto end = std::chrono::steady_clock::now() + transport_delay_.next(random_chance());
+        const auto end = std::chrono::steady_clock::now() + pause;
         for (auto now = std::chrono::steady_clock::now(); now < end; now = std::chrono::steady_clock::now()) {
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - now);
             if (wait_for_work(client_.socket(), POLLIN, left) != StopSignal::Woken::by_socket) {
@@ -158,7 +216,7 @@ void Mailer::wait_after(Pass pass) {
     if (next->count() >= 0) {
         delay = std::min(delay, *next);
     }
-    notify_service_manager("STATUS=waiting for messages");
+    tell_next(*next);
     // A message that is due now and was not handed out is held by another session at the moment.
     delay = std::max(delay, std::chrono::milliseconds(250));
     if (wait_for_work(client_.socket(), POLLIN, delay) == StopSignal::Woken::by_socket && !client_.drain()) {

@@ -1,8 +1,11 @@
 // The loop: listen, look, send, wait. One message, one claim, one commit.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "mailer/backoff.h"
 #include "mailer/config.h"
@@ -36,6 +39,9 @@ private:
     Pass deliver(ClaimedMessage& message);
     Pass record(const ClaimedMessage& message, const Delivery& delivery);
     bool acknowledge();
+    void note_answer();
+    void tell_status(std::string_view text);
+    void tell_next(std::chrono::milliseconds next);
     StopSignal::Woken wait_for_work(int socket, short events, std::chrono::milliseconds time);
     void wait_after(Pass pass);
 
@@ -51,6 +57,14 @@ private:
         std::int32_t fence;
     };
     std::optional<Acknowledgement> unacknowledged_;
+    std::optional<std::chrono::steady_clock::time_point> lost_at_;  // the database, after a good start
+    // A message that is to be tried again.
+    struct Delayed {
+        std::int64_t id;
+        std::string reason;  // for every user of the machine
+    };
+    std::optional<Delayed> delayed_;  // the last one
+    std::string status_;              // what the service manager was told
     bool anything_failed_ = false;
     bool ready_ = false;
 };

@@ -228,9 +228,10 @@ std::optional<bool> OutboxClient::message_failed(std::int64_t message_id, std::i
 }
 
 std::optional<std::chrono::milliseconds> OutboxClient::time_to_next_message() {
-    const Result result = run(
-        "SELECT greatest(0, least(86400000, ceil(extract(epoch FROM"
-        " customer_import.next_message_at() - pg_catalog.clock_timestamp()) * 1000)))::bigint",
+    const Result result = run(  // greatest() and least() pass over NULL
+        "SELECT CASE WHEN n.at IS NOT NULL"
+        "            THEN greatest(0, least(86400000, ceil(extract(epoch FROM n.at - pg_catalog.clock_timestamp()) * 1000)))::bigint END"
+        "  FROM (SELECT customer_import.next_message_at() AS at) AS n",
         {});
     if (!result || PQntuples(result.get()) != 1) {
         return std::nullopt;

@@ -1,10 +1,12 @@
 """The mailer as a service: one pass, signals, and the ways in which it wakes up, loses its database and finds it again."""
 
+import re
 import signal
 import socket
 import time
+from contextlib import suppress
 
-from harness import ADDRESS, ANN, DATABASE, MAILER, clear, fresh, import_as, queue_messages, states, wait_until
+from harness import ADDRESS, ANN, DATABASE, MAILER, clear, fresh, import_as, make_due, queue_messages, states, wait_until
 from mailer import SENDER, run_once, running, scratch
 from running import maildir_mails, plain
 
@@ -56,6 +58,70 @@ def test_service_manager(report, _):
                 while "STOPPING=1" not in words:
                     words = manager.recv(1000).decode()
                 report.line(True, "and when it stops")
+
+
+class Manager:
+    """A service manager that a mailer tells its status."""
+
+    def __init__(self, folder):
+        self.path = folder / "notify"
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self.socket.bind(str(self.path))
+        self.told = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def status(self):
+        with suppress(BlockingIOError):
+            while words := self.socket.recv(1000).decode():
+                self.told += [line.partition("=")[2] for line in words.splitlines() if line.startswith("STATUS=")]
+        return self.told[-1] if self.told else ""
+
+    def wait(self, pattern):
+        wait_until(lambda: re.fullmatch(pattern, self.status()), f"the status is {pattern!r}", 30)
+        return True
+
+
+def test_status(report, around):
+    """The service manager is told what the mailer waits for, until when and why; the journal also that the database is back."""
+    clock = r"\d\d:\d\d:\d\d"
+    with fresh() as admin, scratch() as folder, Manager(folder) as manager:
+        env = {"NOTIFY_SOCKET": str(manager.path)}
+        with around.server({"RCPT": [f"450 4.2.1 <{ADDRESS}> is full", None]}) as server, running(*around.options(server), env=env) as mailer:
+            report.line(manager.wait("waiting for messages"), "at first for messages")
+            (number,) = queue_messages(1)
+            report.line(manager.wait(rf"waiting to try again at {clock}: message {number} could not be sent: see the journal"),
+                        "after a refusal that passes, to try again")
+            report.line(f"could not be sent, will be tried again: {server.url}: 450 4.2.1 <{ADDRESS}>" in mailer.log and ADDRESS not in str(manager.told),
+                        "the journal says why; the status, which all users can read, does not have the answer", mailer.log, manager.told)
+            make_due(admin)
+            queue_messages(1)  # which also wakes it
+            wait_until(lambda: states(admin) == {"sent": 2}, "both are sent")
+            report.line(manager.wait("waiting for messages") and "sending messages" in manager.told, "then for messages again, after it has sent some")
+            admin.rows(f"ALTER ROLE {MAILER} NOLOGIN")
+            try:
+                admin.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'customer-import-mailer'")
+                report.line(manager.wait(rf'waiting for the database, next attempt at {clock}: .*role "{MAILER}" is not permitted to log in'),
+                            "without its database, for that, and why")
+                report.line("the database is back" not in mailer.log, "it is not back yet", mailer.log)
+            finally:
+                admin.rows(f"ALTER ROLE {MAILER} LOGIN")
+            mailer.wait_log("the database is back after")
+            report.line(manager.wait("waiting for messages"), "when it is back, for messages")
+            report.equal(len([line for line in mailer.lines if re.fullmatch(r"customer-import-mailer: the database is back after \d+ s", line)]), 1,
+                         "and one line of the journal says so")
+        clear(admin)
+        (number,) = queue_messages(1)
+        with running("--smtp-url", "smtp://localhost:1", env=env):
+            report.line(manager.wait(rf"waiting for the mail server, next attempt at {clock}: smtp://localhost:1: .*"), "for a mail server that is not there")
+            report.line(manager.wait(rf"waiting to try again at {clock}: message {number} could not be sent: smtp://localhost:1: .*"),
+                        "then to try again, and why")
+        with running("--smtp-url", "smtp://localhost:1", env=env):
+            report.line(manager.wait(rf"waiting for messages; the next one is due at {clock}"), "one that has just started does not know why, but when")
 
 
 def test_waking(report, _):
