@@ -260,8 +260,16 @@ def test_check(report):
             admin.rows("UPDATE pg_database SET datcollversion = NULL WHERE datname = current_database()")
         code, line = check(PGPORT="1")
         report.line(code == 3 and "\n" not in line and line.startswith("CUSTOMER_IMPORT UNKNOWN - "), "no server: unknown", (code, line))
-        code, line = check("--help")
-        report.line(code == 3 and "figures of" not in line and "--FIGURE" in line, "--help tells how it is called", line)
+        for option in ("--help", "-h"):
+            code, line = check(option)
+            report.line(code == 3 and "figures of" not in line and "--FIGURE" in line, f"{option} tells how it is called", line)
+        for arguments in (("-x",), ("dbname=other",)):
+            code, line = check(*arguments)
+            report.line(code == 3 and line.startswith("CUSTOMER_IMPORT UNKNOWN - ") and arguments[0] in line, f"{arguments[0]} beside the connection is refused", (code, line))
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run([CHECK, f"dbname={DATABASE} user=regress_mon"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        report.equal((done.returncode, done.stderr), (3, "CUSTOMER_IMPORT UNKNOWN - could not write the result: No space left on device\n"),
+                     "a line that cannot be written: unknown, and why")
         admin.rows("REVOKE pg_monitor FROM regress_mon")
         try:
             code, line = check()
