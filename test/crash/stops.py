@@ -100,7 +100,7 @@ def submitters_killed(report, suite):
     onlooker = Onlooker(PLAIN)
     with Session(PLAIN) as session:
         csv = BackgroundImport(Scenario()).csv
-        number = int(session.value("SELECT max(id) FROM customer_import.imports"))
+        number = int(session.value("SELECT COALESCE(max(id), 0) FROM customer_import.imports"))
         session.rows(f"SET ROLE {OPERATOR}")
         session.rows("BEGIN")
         session.rows(SUBMIT, [csv, "Update Only", None])
