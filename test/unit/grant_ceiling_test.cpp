@@ -63,6 +63,14 @@ TEST_F(CeilingTest, RefusesToTakePrivilegedCodes) {
     EXPECT_EQ(change("bob", {"Administrator"}, {}), "only administrators may take role code \"Administrator\"");
 }
 
+TEST_F(CeilingTest, FindsPrivilegedCodesInAnyPlace) {
+    EXPECT_NE(change("bob", {"approver", "buyer"}, {"approver", "buyer", "superuser"}), "");
+    EXPECT_NE(change("bob", {"administrator", "buyer"}, {"approver", "buyer", "clerk"}), "");
+    EXPECT_NE(change("bob", {"superuser", "buyer"}, {"buyer"}), "");  // not sorted
+    EXPECT_NE(change("bob", {"buyer"}, {"buyer", "ADMINISTRATOR"}), "");
+    EXPECT_EQ(change("bob", {"buyer", "superuser"}, {"superuser", "approver"}), "");
+}
+
 TEST_F(CeilingTest, JudgesTheEffectiveChange) {
     EXPECT_EQ(change("bob", {"administrator"}, {"administrator", "buyer"}), "");
     EXPECT_EQ(change("bob", {"ADMINISTRATOR"}, {"administrator"}), "");
