@@ -21,10 +21,11 @@ std::string_view Batch::keep(std::string_view text) {
     return {copy, text.size()};
 }
 
-Cell Batch::keep(const Cell& cell) {
-    Cell copy = cell;
+void Batch::keep(const Cell& cell, Cell& copy) {
+    copy.action = cell.action;
     copy.text = keep(cell.whole()).substr(cell.lost_before, cell.text.size());
-    return copy;
+    copy.lost_before = cell.lost_before;
+    copy.lost_after = cell.lost_after;
 }
 
 std::span<const std::string_view> Batch::keep_codes(std::span<const std::string_view> codes) {

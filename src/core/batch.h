@@ -58,7 +58,7 @@ public:
     Batch& operator=(const Batch&) = delete;
 
     std::string_view keep(std::string_view text);
-    Cell keep(const Cell& cell);
+    void keep(const Cell& cell, Cell& copy);
     std::span<const std::string_view> keep_codes(std::span<const std::string_view> codes);  // the list, not the texts
     std::span<std::string_view> make_codes(std::size_t count);
     std::span<Cell> make_cells(std::size_t count);

@@ -382,7 +382,8 @@ void RowValidator::read_value(const Field& field, std::string_view cell, std::in
 void RowValidator::doubt_value(const Field& field, std::string_view cell, std::int64_t line) {
     has_doubtful_cells_ = has_doubtful_cells_ || is_near_empty_value(cell) ||
                           (may_be_damaged_ && has_replacement_character(cell));
-    const Damage damage = find_damage(trim_cell(cell));
+    const std::string_view trimmed = trim_cell(cell);
+    const Damage damage = find_damage(trimmed);
     if (damage == Damage::none || options_.warnings == nullptr ||
         (field.kind == FieldKind::other && damage != Damage::error_value)) {
         return;
@@ -390,7 +391,7 @@ void RowValidator::doubt_value(const Field& field, std::string_view cell, std::i
     if (damage == Damage::shortened_number) {
         options_.warnings->add(FileWarnings::Kind::shortened_number, line, field.name);
     } else {
-        options_.warnings->add(FileWarnings::Kind::damaged_cell, line, field.name, trim_cell(cell));
+        options_.warnings->add(FileWarnings::Kind::damaged_cell, line, field.name, trimmed);
     }
 }
 
@@ -514,7 +515,7 @@ void RowValidator::add_to(Batch& batch, const CsvRecord& record) {
             cells[i] = cells_[i];
             cells[i].text = checked.raw.substr(place + cells_[i].lost_before, cells_[i].text.size());
         } else {
-            cells[i] = batch.keep(cells_[i]);
+            batch.keep(cells_[i], cells[i]);
         }
     }
     checked.cells = cells;

@@ -295,11 +295,7 @@ std::string shorten(std::string_view text, std::size_t limit) {
 
 std::string quoted(std::string_view text) { return "\"" + visible(text, 100) + "\""; }
 
-CellMeaning read_cell(std::string_view cell, std::string_view& text) {
-    text = cell;
-    if (cell.empty()) {
-        return CellMeaning::keep;
-    }
+CellMeaning read_last_word(std::string_view cell, std::string_view& text) {
     if (!ends_with_empty_value(cell)) {
         return CellMeaning::text;
     }

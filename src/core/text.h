@@ -88,8 +88,16 @@ std::string quoted(std::string_view text);
 // What a cell says by the rules of _EMPTY_VALUE_ (doc/csv_file.md).
 enum class CellMeaning { keep, clear, text };
 
+// read_cell() for cells whose last character is that of the word, and whose `text` is the cell already.
+CellMeaning read_last_word(std::string_view cell, std::string_view& text);
+
 // Decides the meaning of a cell and drops one escaping backslash where there is one: `text` then points into `cell`.
-CellMeaning read_cell(std::string_view cell, std::string_view& text);
+inline CellMeaning read_cell(std::string_view cell, std::string_view& text) {
+    text = cell;
+    return cell.empty()                        ? CellMeaning::keep
+           : cell.back() == kEmptyValue.back() ? read_last_word(cell, text)
+                                               : CellMeaning::text;
+}
 
 // The inverse for export: returns true when `text` must get one more backslash to survive read_cell.
 bool needs_escape(std::string_view text);
