@@ -176,6 +176,24 @@ std::vector<std::string> codes_without(std::span<const std::string_view> codes,
     return result;
 }
 
+bool holds_as_spelled(std::span<const std::string_view> held, std::span<const std::string_view> codes,
+                      InterruptCheck check) {
+    return std::all_of(codes.begin(), codes.end(), [&](std::string_view code) {
+        check();
+        bool found = false;
+        for (const std::string_view other : held) {
+            if (other.size() == code.size()) {
+                if (other == code) {
+                    found = true;
+                } else if (equal_ignoring_ascii_case(other, code)) {
+                    return false;
+                }
+            }
+        }
+        return found;
+    });
+}
+
 bool is_role_code(std::string_view code) {
     const auto is_allowed = [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||

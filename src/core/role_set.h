@@ -51,6 +51,10 @@ std::vector<std::string_view> split_role_cell(std::string_view cell, InterruptCh
 std::vector<std::string> codes_without(std::span<const std::string_view> codes,
                                        std::span<const std::string_view> others, InterruptCheck check = ask_nobody);
 
+// Whether giving a customer these codes changes nothing: it holds all of them, and none in another spelling as well.
+bool holds_as_spelled(std::span<const std::string_view> held, std::span<const std::string_view> codes,
+                      InterruptCheck check = ask_nobody);
+
 // True for 1 to 63 of ASCII letters, digits, _ . : -
 bool is_role_code(std::string_view code);
 

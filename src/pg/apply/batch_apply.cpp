@@ -44,32 +44,6 @@ bool is_refused_by_guard(const PgError& error) {
            std::string_view(constraint) == kGrantCeiling;
 }
 
-// True for errors that are the record's fault. Not all types say 22... of a text that they do not take.
-bool rejects_record(const PgError& error, bool while_reading) {
-    if (is_refused_by_policy(error) || is_refused_by_guard(error)) {
-        return true;
-    }
-    if (while_reading) {
-        switch (ERRCODE_TO_CATEGORY(error.sqlstate())) {
-            case ERRCODE_TRANSACTION_ROLLBACK:
-            case ERRCODE_INSUFFICIENT_RESOURCES:
-            case ERRCODE_OPERATOR_INTERVENTION:
-            case ERRCODE_SYSTEM_ERROR: return false;
-            default: return true;
-        }
-    }
-    if (error.sqlstate() == ERRCODE_PROGRAM_LIMIT_EXCEEDED) {  // of a role set, or of an index
-        return true;
-    }
-    switch (ERRCODE_TO_CATEGORY(error.sqlstate())) {
-        case MAKE_SQLSTATE('2', '2', '0', '0', '0'):
-        case MAKE_SQLSTATE('2', '3', '0', '0', '0'):
-        case MAKE_SQLSTATE('4', '4', '0', '0', '0'):
-        case MAKE_SQLSTATE('P', '0', '0', '0', '0'): return true;
-        default: return false;
-    }
-}
-
 // Cannot be guessed, so that only the import's own statements reach it.
 std::int64_t make_token() {
     std::int64_t token = 0;
@@ -108,6 +82,31 @@ RefusedCell refused_cell(const Target& target, const TargetColumn& column, const
 std::string_view or_empty(const char* text) { return text == nullptr ? std::string_view() : std::string_view(text); }
 
 }  // namespace
+
+bool rejects_record(const PgError& error, bool while_reading) {
+    if (is_refused_by_policy(error) || is_refused_by_guard(error)) {
+        return true;
+    }
+    if (while_reading) {  // not all types say 22... of a text that they do not take
+        switch (ERRCODE_TO_CATEGORY(error.sqlstate())) {
+            case ERRCODE_TRANSACTION_ROLLBACK:
+            case ERRCODE_INSUFFICIENT_RESOURCES:
+            case ERRCODE_OPERATOR_INTERVENTION:
+            case ERRCODE_SYSTEM_ERROR: return false;
+            default: return true;
+        }
+    }
+    if (error.sqlstate() == ERRCODE_PROGRAM_LIMIT_EXCEEDED) {  // of a role set, or of an index
+        return true;
+    }
+    switch (ERRCODE_TO_CATEGORY(error.sqlstate())) {
+        case MAKE_SQLSTATE('2', '2', '0', '0', '0'):
+        case MAKE_SQLSTATE('2', '3', '0', '0', '0'):
+        case MAKE_SQLSTATE('4', '4', '0', '0', '0'):
+        case MAKE_SQLSTATE('P', '0', '0', '0', '0'): return true;
+        default: return false;
+    }
+}
 
 BatchApplier* BatchApplier::newest_ = nullptr;
 

@@ -49,6 +49,10 @@ struct ApplyState {
     bool expect_created = true;     // customers that are shipped as new had no row lately, so all are written or none
 };
 
+// Whether an error is the fault of a record that is being written; `while_reading`: of one that is being read, in a column
+// of any type.
+bool rejects_record(const PgError& error, bool while_reading);
+
 class BatchApplier {
 public:
     virtual ~BatchApplier();

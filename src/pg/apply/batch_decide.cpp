@@ -140,24 +140,6 @@ bool ImportApplier::refuse_missing(const Attempt& attempt) {
     return true;
 }
 
-// Whether adding the codes to held_ changes nothing: all are there, none of them in another spelling as well.
-bool ImportApplier::holds_as_spelled(std::span<const std::string_view> codes) const {
-    return std::all_of(codes.begin(), codes.end(), [&](std::string_view code) {
-        check_interrupts();
-        bool found = false;
-        for (const std::string_view held : held_) {
-            if (held.size() == code.size()) {
-                if (held == code) {
-                    found = true;
-                } else if (equal_ignoring_ascii_case(held, code)) {
-                    return false;
-                }
-            }
-        }
-        return found;
-    });
-}
-
 // Adds the record's roles to held_, which does not hold all of them; none goes.
 void ImportApplier::decide_added_roles(const Record& record, Decision& decision) {
     add_difference(record.add_roles, held_, change_.added);
@@ -168,7 +150,8 @@ void ImportApplier::decide_added_roles(const Record& record, Decision& decision)
 
 // Merges held_ and the record's roles: remove, then add.
 bool ImportApplier::decide_roles(const Record& record, Decision& decision) {
-    if (!record.replaces_roles && record.remove_roles.empty() && lost_.empty() && holds_as_spelled(record.add_roles)) {
+    if (!record.replaces_roles && record.remove_roles.empty() && lost_.empty() &&
+        holds_as_spelled(held_, record.add_roles, check_interrupts)) {
         return false;
     }
     merged_.clear();

@@ -11,6 +11,7 @@
 #include "pg/table/bulk_insert.h"
 #include "pg/table/own_checks.h"
 #include "pg/table/removal_marks.h"
+#include "pg/table/table_size.h"
 
 namespace customer_import::pg {
 
@@ -58,30 +59,6 @@ std::vector<bool> find_defaults(const Target& target) {
 bool any(const std::vector<bool>& flags) { return std::find(flags.begin(), flags.end(), true) != flags.end(); }
 
 bool is_domain(const TargetColumn& column) { return column.type != column.base_type; }
-
-struct TableSize {
-    double rows;
-    double blocks;
-};
-
-// Server code. What a table and its partitions hold, by the statistics and the size of their files.
-TableSize read_size(Oid table) {
-    TableSize size{};
-    const List* parts = find_all_inheritors(table, AccessShareLock, nullptr);
-    for (int index = 0; index < list_length(parts); ++index) {
-        Relation part = table_open(list_nth_oid(parts, index), NoLock);
-        if (RELKIND_HAS_TABLE_AM(part->rd_rel->relkind)) {
-            BlockNumber blocks = 0;
-            double rows = 0;
-            double all_visible = 0;
-            estimate_rel_size(part, nullptr, &blocks, &rows, &all_visible);
-            size.rows += rows;
-            size.blocks += RelationGetNumberOfBlocks(part);
-        }
-        table_close(part, NoLock);
-    }
-    return size;
-}
 
 // How a statement that writes is run.
 struct WriteRun {

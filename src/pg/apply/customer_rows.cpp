@@ -116,6 +116,29 @@ bool OrderedRows::receive(TupleTableSlot* slot, DestReceiver* self) {
     return true;
 }
 
+ScannedRows::ScannedRows(See see, void* argument) : state_{make_receiver(receive), nullptr, see, argument} {
+    state_.row_context = call(
+        [] { return AllocSetContextCreate(CurrentMemoryContext, "customer_import row", ALLOCSET_DEFAULT_SIZES); });
+}
+
+// Called by the executor: server code only, nothing with a destructor.
+bool ScannedRows::receive(TupleTableSlot* slot, DestReceiver* self) {
+    auto state = reinterpret_cast<State*>(self);
+    slot_getsomeattrs(slot, 2);
+    const Datum* values = slot->tts_values;
+    const bool* nulls = slot->tts_isnull;
+    MemoryContext before = MemoryContextSwitchTo(state->row_context);
+    const std::string_view name = varlena_view(PG_DETOAST_DATUM_PACKED(values[0]));
+    const ArrayType* roles = nulls[1] ? nullptr : detoast_array(values[1]);
+    entry([&] {
+        state->see(state->argument, name, roles);
+        return true;
+    });
+    MemoryContextSwitchTo(before);
+    MemoryContextReset(state->row_context);
+    return true;
+}
+
 RowMarker::RowMarker() : state_{make_receiver(receive), nullptr, 0} {}
 
 void RowMarker::expect(char* marks, std::size_t count) {

@@ -87,6 +87,30 @@ private:
     State state_;
 };
 
+// Hands the rows that a statement returns to a function. The statement returns: user name, roles.
+class ScannedRows {
+public:
+    // Is called with what lives during the call alone; `roles` is nullptr for NULL. Server code calls it: it may throw,
+    // nothing else may be lost.
+    using See = void (*)(void* argument, std::string_view user_name, const ArrayType* roles);
+
+    ScannedRows(See see, void* argument);
+
+    DestReceiver* receiver() { return &state_.base; }
+
+private:
+    struct State {
+        DestReceiver base;
+        MemoryContext row_context;
+        See see;
+        void* argument;
+    };
+
+    static bool receive(TupleTableSlot* slot, DestReceiver* self);
+
+    State state_;
+};
+
 // Marks the rows whose index a statement returns.
 class RowMarker {
 public:

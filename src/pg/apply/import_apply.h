@@ -108,7 +108,6 @@ private:
     bool refuse_new_customer(const Attempt& attempt);
     static void add_violations(const GrantCeiling::Violations& violations, const Record& record,
                                std::vector<Issue>& faults);
-    bool holds_as_spelled(std::span<const std::string_view> codes) const;
     bool decide_roles(const Record& record, Decision& decision);
     void decide_added_roles(const Record& record, Decision& decision);
     void clear_decisions();

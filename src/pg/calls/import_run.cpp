@@ -12,6 +12,7 @@
 #include "pg/access/role_catalog.h"
 #include "pg/apply/import_kinds.h"
 #include "pg/apply/trial.h"
+#include "pg/apply/unchanged_finder.h"
 #include "pg/background/import_worker.h"
 #include "pg/history/import_history.h"
 #include "pg/history/progress.h"
@@ -56,6 +57,7 @@ public:
           reader_(make_reader(request, own_source_ ? own_source_.get() : source, target_, *catalog_)),
           issues_(context, request.encoding),
           trial_(request),
+          unchanged_(request, target_),
           spool_(record_order(request, target_.one_by_one), spool_options(request)) {}
 
     // Returns the import that the same operator has made with the same request id, if any.
@@ -75,6 +77,7 @@ private:
 
     bool record_import();
     void try_first_records();
+    bool next_batch(Batch& batch, int rows);
     void apply_records();
     void collect_given_codes(const std::vector<Change>& changes);
     void count(const Record& record, const RecordResult& result);
@@ -91,6 +94,7 @@ private:
     const std::unique_ptr<RecordReader> reader_;
     IssueStore issues_;
     Trial trial_;
+    UnchangedFinder unchanged_;
     RecordSpool spool_;
     ProgressReport progress_;
 
@@ -104,7 +108,9 @@ void ImportRun::valid(const Record& record) {
     ++records_;
     trial_.add(record);
     spool_.add(record);
-    if (watcher_ != nullptr) {
+    if (watcher_ == nullptr) {  // who is shown what becomes of each record
+        unchanged_.add(record);
+    } else {
         watcher_->see(record.line, record.user_name, nullptr);
     }
     progress_.checked(records_, reader_->bytes());
@@ -159,10 +165,26 @@ void ImportRun::try_first_records() {
     }
 }
 
+// Passes over the records that were found to change nothing.
+bool ImportRun::next_batch(Batch& batch, int rows) {
+    if (unchanged_.found() == 0) {
+        return spool_.next(batch, static_cast<std::size_t>(rows));
+    }
+    return spool_.next(batch, static_cast<std::size_t>(rows), [this](const RecordKey& record) {
+        const bool is_unchanged = unchanged_.contains(record);
+        if (is_unchanged) {
+            counts_.add(Outcome::unchanged);
+        }
+        return is_unchanged;
+    });
+}
+
 void ImportRun::apply_records() {
+    unchanged_.find();
     ApplyState state;
     const std::unique_ptr<BatchApplier> applier = make_applier(request_, result_.import_id, target_, reader_->header(),
-                                                               *catalog_, records_, state, context_);
+                                                               *catalog_, records_ - unchanged_.found(), state,
+                                                               context_);
     if (watcher_ != nullptr) {
         applier->watch_roles();
     }
@@ -172,8 +194,7 @@ void ImportRun::apply_records() {
         add_codes_of_import(result_.import_id, request_, reader_->new_codes());
         try_first_records();
         Batch batch;
-        for (int rows = first_batch_rows(request_, target_); spool_.next(batch, static_cast<std::size_t>(rows));
-             rows = batch_rows) {
+        for (int rows = first_batch_rows(request_, target_); next_batch(batch, rows); rows = batch_rows) {
             const Identity identity = require_still();
             const RecordCeiling ceiling(*catalog_, identity, prepared);
             applier->apply(batch, ceiling.get());

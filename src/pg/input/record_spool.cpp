@@ -189,12 +189,16 @@ void RecordSpool::skip(std::int64_t records) {
     }
 }
 
-bool RecordSpool::next(Batch& batch, std::size_t rows) {
+bool RecordSpool::next(Batch& batch, std::size_t rows, const IsDone& is_done) {
     batch.clear();
     while (batch.size() < rows && batch.bytes() < kMaxBatchBytes) {
         const std::string_view record = next_record();
         if (record.empty()) {
             break;
+        }
+        if (is_done && is_done(record_key(record, order_))) {
+            check_interrupts();
+            continue;
         }
         if (!decode_record(record, order_, batch)) {
             throw ImportError(ERRCODE_INTERNAL_ERROR, "a record was not read back as it was written");

@@ -50,9 +50,10 @@ public:
     // Passes over the next records.
     void skip(std::int64_t records);
 
-    // Fills `batch` with the next records: `rows` of them, or fewer when they take more than kMaxBatchBytes. Returns
-    // false at the end.
-    bool next(Batch& batch, std::size_t rows);
+    // Fills `batch` with the next records: `rows` of them, or fewer when they take more than kMaxBatchBytes; those for
+    // which `is_done`, if there is one, returns true are left out. Returns false at the end.
+    using IsDone = std::function<bool(const RecordKey& record)>;
+    bool next(Batch& batch, std::size_t rows, const IsDone& is_done = {});
 
     // The bytes of a record as it came.
     std::string raw_of(const Record& record) const;

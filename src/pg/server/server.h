@@ -41,6 +41,7 @@ extern "C" {
 #include "commands/tablespace.h"
 #include "commands/trigger.h"
 #include "common/cryptohash.h"
+#include "common/hashfn.h"
 #include "common/sha2.h"
 #include "executor/execPartition.h"
 #include "executor/executor.h"
