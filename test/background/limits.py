@@ -1,6 +1,8 @@
 """How much may wait, how much may run, and what happens when the server has no process to spare."""
 
-from harness import (Session, counts_of, csv, fresh, gate, import_file, new_customers, settings, state, status, submit, submit_error,
+import re
+
+from harness import (DATABASE, Session, counts_of, create_database, csv, fresh, gate, import_file, new_customers, settings, state, status, submit, submit_error,
                      wait_ended, wait_until)
 from own_server import cluster
 
@@ -127,4 +129,28 @@ def test_one_slot(report):
             report.matches(ann.value("SELECT customer_import.cancel_import($1)", [number]), "canceled", "one that waits can be canceled")
             wait_until(lambda: admin.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'customer_import supervisor'") == "0",
                        "the supervisor goes when the queue is empty")
+        report.equal(server.complaints(), [], "the server does not complain")
+
+
+def test_supervisors_with_all_slots(report):
+    """The supervisors of two databases have all slots: the younger one leaves its own, and comes back by itself."""
+    other = f"{DATABASE}_other"
+    workers = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'customer_import worker'"
+    without = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'customer_import supervisor without a slot'"
+    with cluster(max_worker_processes=3, customer_import__lock_timeout="100ms") as server:  # one is that of logical replication
+        create_database(other)
+        with (Session() as admin, Session("regress_ann") as ann, Session("regress_ann", other) as elsewhere,
+              Session(database=other) as there, Session(database=other) as holder):
+            holder.rows("BEGIN; LOCK TABLE customers IN SHARE MODE")
+            first = submit(elsewhere, new_customers(10))
+            wait_until(lambda: there.rows("UPDATE customer_import._import_slices SET next_attempt_at = now() + interval '1 hour'"
+                                          " WHERE next_attempt_at IS NOT NULL RETURNING slice"), "the import in the other database is set aside")
+            wait_until(lambda: there.value(workers) == "0", "its worker has gone")
+            second = submit(ann, new_customers(10))
+            wait_until(lambda: admin.value(without) == "1", "the supervisor of this database finds no slot for a worker")
+            holder.rows("COMMIT")
+            there.rows("UPDATE customer_import._import_slices SET next_attempt_at = now()")
+            report.equal([wait_ended(session, number, 60)["state"] for session, number in ((there, first), (admin, second))], ["completed"] * 2,
+                         "both imports complete, and nobody has looked at them")
+        report.equal(len(re.findall("have all background worker slots", server.text())), 1, "the log says once who has left")
         report.equal(server.complaints(), [], "the server does not complain")

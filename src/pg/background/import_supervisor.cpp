@@ -14,6 +14,7 @@
 #include "pg/background/import_queue.h"
 #include "pg/background/shared_slices.h"
 #include "pg/background/slice_waits.h"
+#include "pg/background/slot_sharing.h"
 #include "pg/background/turns.h"
 #include "pg/background/waiting_imports.h"
 #include "pg/background/worker_locks.h"
@@ -43,11 +44,13 @@ struct StartedWorker {
 
 class Supervisor {
 public:
+    explicit Supervisor(bool (*start)(Oid)) : start_elsewhere_(start) {}
+
     // Looks after the queue until it is empty.
     void run();
 
 private:
-    enum class Finding { nothing, work, soon };
+    enum class Finding { nothing, work, soon, no_room };
     Finding look();
     bool is_restored(const WaitingImport& import) const { return import.origin != database_origin(); }
     std::optional<Stop> find_obstacle(const WaitingImport& import);
@@ -68,6 +71,9 @@ private:
     void forget_shared(const std::vector<WaitingImport>& waiting);
 
     WorkerTransactions transactions_;
+    bool (*start_elsewhere_)(Oid);
+    SlotSharing slots_;
+    bool lacks_slot_ = false;  // at this look
     std::vector<StartedWorker> workers_;
     struct Starts {
         int fences = 0;
@@ -241,6 +247,7 @@ void Supervisor::start_workers(const WaitingImport& import) {
     }
     while (std::max(count_workers(import.id), import.locked_slices) < wanted) {
         if (!start_worker(import)) {  // no slot is free: one of the next looks will find one
+            lacks_slot_ = true;
             note(import, "no background worker slot is free (max_worker_processes)", "53000");
             return;
         }
@@ -329,14 +336,23 @@ Supervisor::Finding Supervisor::look() {
     const bool empties_more = waiting.empty() && apply_retention(transactions_, emptied_);
     test_point("supervisor_looked");
     const std::vector<WaitingImport> chosen = choose(waiting);
+    lacks_slot_ = false;
     for (const WaitingImport& import : chosen) {
         start_workers(import);
     }
+    const bool has_workers = !workers_.empty() ||
+                             std::any_of(chosen.begin(), chosen.end(),
+                                         [&](const WaitingImport& import) { return is_running(import); });
+    if (!lacks_slot_ || has_workers) {
+        slots_.get_on(transactions_, has_workers, start_elsewhere_);
+    } else if (slots_.must_leave(transactions_)) {
+        return Finding::no_room;
+    }
     test_point("workers_started");
     const bool has_queue = chosen.size() < waiting.size();
-    return stops || (may_be_blocked && has_queue)                  ? Finding::soon
-           : !waiting.empty() || !workers_.empty() || empties_more ? Finding::work
-                                                                   : Finding::nothing;
+    return stops || (may_be_blocked && has_queue) || slots_.expects_room() ? Finding::soon
+           : !waiting.empty() || !workers_.empty() || empties_more         ? Finding::work
+                                                                           : Finding::nothing;
 }
 
 // Looks, and waits where there is trouble that passes: what it knows of its imports is not to go with it.
@@ -359,13 +375,15 @@ Supervisor::Finding Supervisor::look_again() {
 void Supervisor::run() {
     transactions_.set_lock_timeout(kSupervisorLockTimeout);
     for (;;) {
-        for (Finding found = look_again(); found != Finding::nothing; found = look_again()) {
+        Finding found = look_again();
+        for (; found == Finding::work || found == Finding::soon; found = look_again()) {
             wait_for_a_while(found == Finding::soon ? kShortWait : kSupervisorWait);
         }
         // A session that is submitting relies on this supervisor: it may only end while there is none.
         bool is_free = false;
         (void)transactions_.run_unless_locked([&] {
-            is_free = no_submission_under_way() && (!is_own_version() || find_waiting().empty());
+            is_free = no_submission_under_way() &&
+                      (found == Finding::no_room || !is_own_version() || find_waiting().empty());
             if (is_free) {
                 unlock_supervisor();
             }
@@ -380,6 +398,6 @@ void Supervisor::run() {
 
 }  // namespace
 
-void supervise_queue() { Supervisor().run(); }
+void supervise_queue(bool (*start)(Oid)) { Supervisor(start).run(); }
 
 }  // namespace customer_import::pg
