@@ -287,8 +287,8 @@ CREATE VIEW customer_import.import_status WITH (security_invoker = true) AS
              UNION ALL
             SELECT i.id, i.operator, i.file_name, i.mode, CASE WHEN r.is_restored THEN 'held' ELSE i.state END,
                    CASE WHEN r.is_restored
-                        THEN format('Import %s is held: it was restored from another database. '
-                                    'Resume it with SELECT customer_import.release_restored().', i.id)
+                        THEN format('Import %s is held: it was restored from another database. When that is out of use, '
+                                    'a superuser has it resume with SELECT customer_import.release_restored().', i.id)
                         WHEN NOT s.is_background OR i.state = 'held' THEN i.message
                         WHEN pg_is_in_recovery()
                         THEN format('Import %s is %s on the primary server, as of %s. This is a standby, which works on no import.', i.id,

@@ -60,7 +60,8 @@ def held(report, what, numbers):
         wait_idle_of(admin)
         report.equal([state(admin, number) for number in numbers], ["completed", "held", "held", "held"], f"{what}: the others are held")
         report.equal(admin.value("SELECT count(*) FROM customers WHERE user_name ~ '^(z|last)'"), "0", f"{what}: nothing of them is applied")
-        report.matches(status(ann, half)["message"], r"^Import \d+ is held: .*release_restored\(\)", f"{what}: import_status says what to do")
+        report.matches(status(ann, half)["message"], r"^Import \d+ is held: .*When that is out of use, a superuser .*release_restored\(\)",
+                       f"{what}: import_status says what to do, and when")
         ann.rows("CALL customer_import.run_imports()")
         report.equal(state(admin, half), "held", f"{what}: run_imports() leaves them")
         for session in (ann, adm):
@@ -99,7 +100,11 @@ def test_released_at_once(report):
                              "who does not see the import hears nothing")
                 reader.rows("CALL customer_import.run_imports()")
                 report.equal([state(copy, number) for number in (half, queued)], ["running", "queued"], "run_imports() leaves them")
+                copy.rows("BEGIN")
                 report.equal(copy.value("SELECT customer_import.release_restored()"), "2", "release_restored() counts them")
+                report.equal(copy.value("SELECT sum(claims) FROM customer_import._import_slices"), "0",
+                             "the worker that had one of them where it comes from has not died here")
+                copy.rows("COMMIT")
                 report.equal([wait_ended(copy, number)["state"] for number in (half, queued)], ["completed"] * 2, "and starts them")
                 report.equal(copy.value("SELECT count(*) FROM customers"), "62", "all records are there")
                 report.equal(copy.value("SELECT customer_import.release_restored()"), "0", "then there is nothing more")

@@ -156,8 +156,8 @@ bool Supervisor::settle(const WaitingImport& import) {
                 "UPDATE customer_import.imports SET state = 'held', message = $2 WHERE id = $1 AND EXISTS ("
                 "SELECT FROM customer_import._background_imports AS j WHERE j.import_id = $1 AND j.origin = $3)",
                 {id,
-                 parameter(format("Import {} is held: it was restored from another database. "
-                                  "Resume it with SELECT customer_import.release_restored().",
+                 parameter(format("Import {} is held: it was restored from another database. When that is out of use, "
+                                  "a superuser has it resume with SELECT customer_import.release_restored().",
                                   import.id)),
                  parameter(std::string_view(import.origin))});
         } else if (lock_out_workers(import.id)) {

@@ -281,7 +281,8 @@ std::int64_t release_restored() {
             " WHERE j.import_id = i.id AND j.origin <> $1 AND i.finished_at IS NULL",
             {origin});
         execute(
-            "UPDATE customer_import._import_slices AS s SET waiting_since = NULL"
+            // The workers that had them have died, if at all, somewhere else.
+            "UPDATE customer_import._import_slices AS s SET waiting_since = NULL, claims = 0, deaths = 0, in_parts_until = 0"
             "  FROM customer_import._background_imports AS j WHERE j.import_id = s.import_id AND j.origin <> $1",
             {origin});
         execute(
