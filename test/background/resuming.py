@@ -1,7 +1,7 @@
 """resume_import(): an import that ended early continues from its last batch, as the same import, and does nothing twice."""
 
-from harness import (OPEN_STATES, Session, adds_up, call_import, counts_of, csv, fresh, gate, new_customers, record, run_in_background, settings, state,
-                     status, submit, wait_ended, wait_idle, wait_until)
+from harness import (DATABASE, OPEN_STATES, Session, adds_up, call_import, counts_of, create_database, csv, drop_database, fresh, gate, new_customers,
+                     record, run_in_background, settings, state, status, submit, wait_ended, wait_idle, wait_until)
 from passing import clear, raise_while
 
 RESUME = "SELECT customer_import.resume_import($1)"
@@ -62,6 +62,26 @@ def test_failed(report):
         not_offered(report, ann, number, "has nothing left to apply", "completed, it cannot be resumed")
         undo = ann.value("SELECT state FROM customer_import.undo_import($1)", [number])
         report.equal((undo, admin.value("SELECT count(*) FROM customers")), ("completed", "0"), "an undo takes all of it back")
+
+
+def test_attached_again(report):
+    """A created table that was detached is attached again, under the rule for user names that it had."""
+    attach = "SELECT customer_import.detach_customers_table(); SELECT customer_import.attach_customers_table('customers', 'user_name', 'roles', ignore_case => {})"
+    other = f"{DATABASE}_other"
+    create_database(other)
+    try:
+        with Session(database=other) as admin, Session("regress_ann", other) as ann:
+            admin.rows("LOAD 'customer_import'")
+            admin.rows(f"ALTER DATABASE {other} SET customer_import.batch_rows = 1")
+            row = stopped(admin, ann, names("a", "b", "c"), "b")
+            admin.rows(attach.format("false"))
+            report.refused(ann.error(RESUME, [row["id"]]), "55000", "under another one it is refused, and the detail says why", "are told apart by case otherwise than then")
+            admin.rows(attach.format("true"))
+            ann.rows(RESUME, [row["id"]])
+            row = wait_ended(admin, row["id"])
+            report.equal((row["state"], counts_of(row)), ("completed", (3, 0, 0, 0, 0, 0)), "under the same one it continues")
+    finally:
+        drop_database(other)
 
 
 def test_second_report(report):

@@ -257,9 +257,11 @@ void require_same_shape(BackgroundImport& import) {
     const std::unique_ptr<RecordReader> reader = make_reader(import.request, source.get(), target, *catalog);
     reader->read_header();
     if (kept_shape(import, target, reader->header()) != import.shape) {
-        refuse(format("the records of import {} are not as they were when it was checked", import.id),
-               "A column that it writes has another type or header, or records of a retry have been amended since.",
-               "Undo the import, or leave it, and import the file again.");
+        refuse(
+            format("the records of import {} are not as they were when it was checked", import.id),
+            "A column that it writes has another type or header, user names are told apart by case otherwise than then, or "
+            "records of a retry have been amended since.",
+            "Undo the import, or leave it, and import the file again.");
     }
 }
 
