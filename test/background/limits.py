@@ -4,7 +4,7 @@ import re
 
 from harness import (DATABASE, Session, counts_of, create_database, csv, fresh, gate, import_file, new_customers, settings, state, status, submit, submit_error,
                      wait_ended, wait_until)
-from own_server import cluster
+from own_server import cluster, wait_for_server
 
 RUNNING = "SELECT count(*) FROM customer_import.imports WHERE state IN ('checking', 'running')"
 
@@ -153,4 +153,22 @@ def test_supervisors_with_all_slots(report):
             report.equal([wait_ended(session, number, 60)["state"] for session, number in ((there, first), (admin, second))], ["completed"] * 2,
                          "both imports complete, and nobody has looked at them")
         report.equal(len(re.findall("have all background worker slots", server.text())), 1, "the log says once who has left")
+        report.equal(server.complaints(), [], "the server does not complain")
+
+
+def test_launcher_with_few_slots(report):
+    """More databases than slots: each gets its turn after a start of the server, and nobody looks."""
+    names = [DATABASE, *(f"{DATABASE}_{index}" for index in range(3))]
+    with cluster(max_worker_processes=0, shared_preload_libraries="customer_import", customer_import__databases=",".join(names)) as server:
+        for name in names[1:]:
+            create_database(name)
+        for name in names:
+            with Session("regress_ann", name) as ann:
+                submit(ann, new_customers(10))
+        server.set(max_worker_processes=4)  # one is that of logical replication, one the launcher's
+        server.restart()
+        wait_for_server()
+        for name in names:
+            with Session(database=name) as admin:
+                report.equal(wait_ended(admin, 1, 30)["state"], "completed", f"{name}: its import completes")
         report.equal(server.complaints(), [], "the server does not complain")

@@ -32,7 +32,7 @@ namespace customer_import::pg {
 namespace {
 
 constexpr long kLauncherWait = 60000;
-constexpr long kSettlingTime = 1000;  // in which supervisors are there again after a crash of the server
+constexpr long kLauncherShortWait = 1000;  // while it lacks slots
 constexpr long kClosedWait = 2000;
 constexpr long kRefusedWait = 10000;
 constexpr long kLockedWait = 1000;
@@ -350,22 +350,20 @@ std::vector<Oid> find_databases() {
     return found;
 }
 
-// Starts a supervisor in each database of the setting that has none: it looks whether there are imports.
-void launch() {
-    std::vector<Oid> databases;
-    WorkerTransactions transactions;
-    if (std::optional<PgError> error = transactions.run([&] {
-            databases = find_databases();
-            std::erase_if(databases, [](Oid database) { return worker_shows(database, kSupervisorType); });
-        })) {
-        throw PgError(*error);
+// Starts a supervisor in each database of the setting. Returns false when no slot was free for some: the next call begins
+// with those, so that the first ones do not take all slots again and again.
+bool launch() {
+    static std::vector<Oid> databases;
+    if (databases.empty()) {
+        WorkerTransactions transactions;
+        if (std::optional<PgError> error = transactions.run([&] { databases = find_databases(); })) {
+            throw PgError(*error);
+        }
     }
-    const bool lacks_slots = std::count_if(databases.begin(), databases.end(),
-                                           [](Oid database) { return !register_supervisor(database); }) > 0;
-    if (lacks_slots && !has_warned) {
-        write_log(WARNING, "no background worker slot is free to look for imports (max_worker_processes)");
+    while (!databases.empty() && register_supervisor(databases.back())) {
+        databases.pop_back();
     }
-    has_warned = lacks_slots;
+    return databases.empty();
 }
 
 }  // namespace
@@ -445,8 +443,8 @@ void ci_launcher_main(Datum) {
     pg::entry([] { pg::wait_all_of(pg::kSettlingTime); });
     for (;;) {
         pg::entry([] {
-            pg::launch();
-            pg::wait_for_a_while(pg::kLauncherWait);
+            const bool has_slots = pg::launch();
+            pg::wait_for_a_while(has_slots ? pg::kLauncherWait : pg::kLauncherShortWait);
         });
     }
 }

@@ -42,8 +42,7 @@ bool SlotSharing::must_leave(WorkerTransactions& transactions) {
     });
     if (leaves) {
         write_log(WARNING,
-                  "imports wait: the supervisors of several databases have all background worker slots "
-                  "(max_worker_processes), and this one leaves");
+                  "imports wait: supervisors have all background worker slots (max_worker_processes), one leaves");
     }
     return leaves;
 }
