@@ -33,6 +33,7 @@ namespace {
 
 constexpr long kLauncherWait = 60000;
 constexpr long kLauncherShortWait = 1000;  // while it lacks slots
+constexpr long kSettlingTime = 1000;       // in which supervisors are there again after a crash of the server
 constexpr long kClosedWait = 2000;
 constexpr long kRefusedWait = 10000;
 constexpr long kLockedWait = 1000;
@@ -350,19 +351,29 @@ std::vector<Oid> find_databases() {
     return found;
 }
 
-// Starts a supervisor in each database of the setting. Returns false when no slot was free for some: the next call begins
-// with those, so that the first ones do not take all slots again and again.
+// Starts a supervisor in each database of the setting that has none: it looks whether there are imports. Returns false
+// when no slot was free for some: the next call begins with those, so that the first ones do not take all slots again and
+// again.
 bool launch() {
     static std::vector<Oid> databases;
     if (databases.empty()) {
         WorkerTransactions transactions;
-        if (std::optional<PgError> error = transactions.run([&] { databases = find_databases(); })) {
+        if (std::optional<PgError> error = transactions.run([&] {
+                databases = find_databases();
+                std::erase_if(databases, [](Oid database) { return worker_shows(database, kSupervisorType); });
+            })) {
             throw PgError(*error);
         }
     }
+    const std::size_t wanted = databases.size();
     while (!databases.empty() && register_supervisor(databases.back())) {
         databases.pop_back();
     }
+    const bool is_stuck = !databases.empty() && databases.size() == wanted;
+    if (is_stuck && !has_warned) {
+        write_log(WARNING, "no background worker slot is free to look for imports (max_worker_processes)");
+    }
+    has_warned = is_stuck;
     return databases.empty();
 }
 
