@@ -24,7 +24,7 @@ CREATE TABLE customer_import.imports (
     ignored_columns text[] NOT NULL DEFAULT '{}',
     header bytea,
     delimiter text,
-    encoding text,
+    encoding text NOT NULL DEFAULT 'UTF8',
     request_id text COLLATE "C",
     request_digest bytea,
     submitted_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
