@@ -5,15 +5,7 @@ SET LOCAL client_min_messages = error;
 CREATE EXTENSION pg_walinspect;
 SELECT plan(32);
 
-CREATE ROLE regress_ann;
-GRANT USAGE ON SCHEMA public TO regress_ann;
-DO $$
-BEGIN
-    PERFORM customer_import.create_customers_table('public.customers');
-    PERFORM customer_import.add_role_codes('{buyer,approver}');
-    PERFORM customer_import.add_operator('regress_ann', roles => '{customerView,customerEdit,importView,importEdit}');
-END
-$$;
+\ir customers_for_ann.psql
 INSERT INTO public.customers (user_name, roles) VALUES ('bob', '{approver}');
 CREATE TABLE public.phones (phone text PRIMARY KEY);
 INSERT INTO public.phones VALUES ('1'), ('2'), ('3'), ('4');

@@ -6,15 +6,7 @@ SET LOCAL client_min_messages = error;
 SET LOCAL track_functions = 'all';
 SELECT plan(16);
 
-CREATE ROLE regress_ann;
-GRANT USAGE ON SCHEMA public TO regress_ann;
-DO $$
-BEGIN
-    PERFORM customer_import.create_customers_table('public.customers');
-    PERFORM customer_import.add_role_codes('{buyer,approver}');
-    PERFORM customer_import.add_operator('regress_ann', roles => '{customerView,customerEdit,importView,importEdit}');
-END
-$$;
+\ir customers_for_ann.psql
 INSERT INTO public.customers (user_name, roles, company) SELECT 'user' || i, '{buyer}', CASE WHEN i % 500 = 0 THEN 'theirs' ELSE 'ours' END FROM generate_series(1, 3000) AS i;
 ANALYZE public.customers;
 
