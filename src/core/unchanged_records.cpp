@@ -15,13 +15,11 @@ constexpr std::size_t kMaxNumbers = 3 * UnchangedRecords::kMaxRecords;
 constexpr std::size_t kMaxKnown = 0xFFFF;
 constexpr std::int64_t kMaxLine = 16'000'000;
 constexpr std::size_t kAhead = 16;
-constexpr std::size_t kRecent = 256;
 
 }  // namespace
 
 std::uint16_t UnchangedRecords::number_of(std::string_view code) {
-    recent_.resize(kRecent);
-    Known& recent = recent_[reinterpret_cast<std::uintptr_t>(code.data()) / 16 % kRecent];
+    Known& recent = recent_[reinterpret_cast<std::uintptr_t>(code.data()) / 16 % recent_.size()];
     if (recent.text != code.data()) {
         const auto [place, is_new] = known_.try_emplace(code.data(), static_cast<std::uint16_t>(codes_.size()));
         if (is_new) {

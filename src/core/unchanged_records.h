@@ -72,7 +72,7 @@ private:
     std::vector<std::uint32_t> places_;   // by the hash: a number in entries_, and 1; 0: free
     std::vector<std::uint16_t> numbers_;  // the codes of all records, as numbers in codes_
     std::vector<std::string_view> codes_;
-    std::vector<Known> recent_;                             // a few, by the hash of where their text is
+    std::array<Known, 256> recent_{};                       // by where their text is
     std::unordered_map<const char*, std::uint16_t> known_;  // by where their text is
     std::vector<std::string_view> wanted_;
     std::vector<std::uint64_t> unchanged_;  // a bit for each line

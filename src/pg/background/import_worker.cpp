@@ -223,7 +223,7 @@ void supervise() {
     }
     if (is_only_one) {
         show_activity("customer_import: looks after the imports of this database");
-        supervise_queue([](Oid database) { return register_process("ci_supervisor_main", database); });
+        supervise_queue(register_supervisor);
     }
 }
 
